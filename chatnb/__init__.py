@@ -1,0 +1,56 @@
+"""chatnb puts chat models into notebooks.
+
+Importing it loads nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from chatnb.chat_models import BaseChatModel, init_chat_model
+    from chatnb.errors import ChatnbError
+    from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AIMessage",
+    "AIMessageChunk",
+    "BaseChatModel",
+    "ChatnbError",
+    "HumanMessage",
+    "SystemMessage",
+    "init_chat_model",
+    "load_ipython_extension",
+]
+
+_MODULES = {
+    "AIMessage": "schema",
+    "AIMessageChunk": "schema",
+    "BaseChatModel": "chat_models",
+    "ChatnbError": "errors",
+    "HumanMessage": "schema",
+    "SystemMessage": "schema",
+    "init_chat_model": "chat_models",
+}
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Make `%%chat` known to a notebook: what `%load_ext chatnb` calls."""
+    from chatnb.notebook import register
+
+    register(shell)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,7 @@
+"""`python -m chatnb`."""
+
+from __future__ import annotations
+
+from chatnb.cli import main
+
+raise SystemExit(main())

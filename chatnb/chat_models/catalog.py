@@ -1,0 +1,76 @@
+"""Chat models by name: `init_chat_model("provider:model")`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from chatnb.chat_models.base import BaseChatModel
+from chatnb.errors import UnknownModelError
+
+
+def _openai(model: str, **params: Any) -> BaseChatModel:
+    from chatnb.chat_models.openai import ChatOpenAI
+
+    return ChatOpenAI(model, **params) if model else ChatOpenAI(**params)
+
+
+def _local(model: str, **params: Any) -> BaseChatModel:
+    from chatnb.chat_models.local import ChatLocal
+
+    if model in ("", "smollm2"):
+        return ChatLocal(**params)
+    if model.endswith(".gguf"):
+        return ChatLocal(model_path=model, **params)
+    raise UnknownModelError(
+        f"No local model is called {model!r}. There is local:smollm2, "
+        "or local:PATH with the path of a .gguf file."
+    )
+
+
+def _scripted(model: str, **params: Any) -> BaseChatModel:
+    from chatnb.chat_models.scripted import ScriptedChatModel
+
+    return ScriptedChatModel([model or "Hello."], **params)
+
+
+_PROVIDERS: dict[str, Callable[..., BaseChatModel]] = {
+    "openai": _openai,
+    "local": _local,
+    "scripted": _scripted,
+}
+
+
+def init_chat_model(name: str, **params: Any) -> BaseChatModel:
+    """Make a chat model from its name.
+
+    Args:
+        name: `provider:model`: `openai:gpt-4o-mini`, `local:smollm2`, `local:PATH.gguf`, or
+            `scripted:TEXT`, which replies with the text. The provider alone gives its default.
+        **params: Arguments of the model's class, such as `temperature`.
+
+    Returns:
+        The chat model.
+
+    Raises:
+        UnknownModelError: If there is no such provider or model.
+
+    Example:
+        >>> init_chat_model("scripted:Good morning.").invoke("Hello")
+        AIMessage(content='Good morning.')
+    """
+    provider, _, model = name.partition(":")
+    if provider in _PROVIDERS:
+        return _PROVIDERS[provider](model, **params)
+    raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
+
+
+def _suggestion(name: str) -> str:
+    if name.startswith(("gpt-", "o1", "o3", "o4", "chatgpt")):
+        return f"Did you mean openai:{name}?"
+    if name in ("smollm2", "llama.cpp"):
+        return "Did you mean local:smollm2?"
+    close = difflib.get_close_matches(name.partition(":")[0], _PROVIDERS, n=1)
+    meant = f"Did you mean {close[0]}:…? " if close else ""
+    return f"{meant}Write PROVIDER:MODEL with one of {', '.join(_PROVIDERS)}."

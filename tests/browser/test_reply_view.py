@@ -1,0 +1,397 @@
+"""The view of a reply, in a real browser: what it shows, and what it asks of the kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import ReplyPage
+
+pytestmark = pytest.mark.browser
+
+PYTHON_BLOCK = "```python\ndef answer():\n    return 42\n```\n\nDone.\n"
+
+
+# The text.
+
+
+def test_deltas_append(reply_page: ReplyPage) -> None:
+    """A delta adds to the page; the nodes that are there stay the same nodes."""
+    reply_page.open()
+    reply_page.say("# Title\n\nFirst *one*.\n\n")
+    reply_page.run("window.before = [...view.text.querySelectorAll('*')]")
+    reply_page.say("Second", " paragraph", ".\n\n- item\n")
+    kept = reply_page.run("return before.length > 2 && before.every((n) => view.text.contains(n))")
+    assert kept
+    assert reply_page.run("return [...view.text.children].map((n) => n.tagName)") == [
+        "H1",
+        "P",
+        "P",
+        "UL",
+    ]
+
+
+def test_duplicate_deltas_are_ignored(reply_page: ReplyPage) -> None:
+    """A delta that came before changes nothing."""
+    reply_page.open()
+    reply_page.run("""
+        for (const seq of [1, 2, 2, 1, 3]) model.delta(`d${seq} `, seq);
+        model.receive("phase", "done");
+    """)
+    assert reply_page.text().split() == ["d1", "d2", "d3"]
+    assert reply_page.run("return model.sent") == []
+
+
+def test_gap_asks_once_and_snapshot_heals(reply_page: ReplyPage) -> None:
+    """A missed delta asks for one resync; nothing is shown until a snapshot closes the gap."""
+    reply_page.open()
+    reply_page.run("""
+        model.delta("one ", 1);
+        for (const seq of [3, 4, 5]) model.delta(`d${seq} `, seq);
+    """)
+    assert reply_page.run("return model.sent") == [{"kind": "resync"}]
+    assert "d" not in reply_page.text()
+    reply_page.run("""
+        model.receive("snapshot", { seq: 5, text: "one two d3 d4 d5 " });
+        model.delta("six", 6);
+        model.receive("phase", "done");
+    """)
+    assert reply_page.text() == "one two d3 d4 d5 six"
+    assert reply_page.run("return model.count('resync')") == 1
+
+
+def test_second_gap_asks_again(reply_page: ReplyPage) -> None:
+    """Each gap gets a resync of its own, and an old snapshot closes none."""
+    reply_page.open()
+    reply_page.run("""
+        model.delta("a", 1);
+        model.delta("c", 3);
+        model.receive("snapshot", { seq: 1, text: "a" });
+        model.delta("d", 4);
+    """)
+    assert reply_page.run("return model.count('resync')") == 1
+    reply_page.run("""
+        model.receive("snapshot", { seq: 4, text: "abcd" });
+        model.delta("f", 6);
+    """)
+    assert reply_page.run("return model.count('resync')") == 2
+
+
+def test_snapshot_that_extends_does_not_rebuild(reply_page: ReplyPage) -> None:
+    """A snapshot that begins with the text shown adds the rest of it."""
+    reply_page.open()
+    reply_page.say("Hello *there*, ")
+    reply_page.run("""
+        window.paragraph = view.text.querySelector("p");
+        model.receive("snapshot", { seq: 9, text: "Hello *there*, world" });
+        model.receive("phase", "done");
+    """)
+    assert reply_page.text() == "Hello there, world"
+    assert reply_page.run("return view.text.firstChild === paragraph")
+
+
+def test_snapshot_that_differs_starts_anew(reply_page: ReplyPage) -> None:
+    """A snapshot of another text replaces what is shown, and deltas go on from it."""
+    reply_page.open()
+    reply_page.say("Hello *there*, ")
+    reply_page.run("""
+        model.receive("snapshot", { seq: 9, text: "Goodbye " });
+        model.delta("moon", 10);
+        model.receive("phase", "done");
+    """)
+    assert reply_page.text() == "Goodbye moon"
+
+
+def test_late_view_shows_what_is_there(reply_page: ReplyPage) -> None:
+    """A second view, opened late, shows the same text, and both go on."""
+    reply_page.open()
+    reply_page.say("One **two** ")
+    reply_page.run("await widget.show()")
+    reply_page.say("three")
+    reply_page.run("model.receive('phase', 'done')")
+    texts = reply_page.run("return widget.views.map((view) => view.text.textContent)")
+    assert texts == ["One two three", "One two three"]
+    assert reply_page.run("return model.count('resync')") == 0
+
+
+def test_model_starts_from_its_snapshot(reply_page: ReplyPage) -> None:
+    """A page that loads in the middle starts from the snapshot and takes the next delta."""
+    reply_page.open(snapshot={"seq": 7, "text": "Seven "}, phase="streaming")
+    reply_page.run("model.delta('eight', 8); model.receive('phase', 'done')")
+    assert reply_page.text() == "Seven eight"
+
+
+def test_text_after_the_end_is_shown(reply_page: ReplyPage) -> None:
+    """A snapshot that comes after the phase has ended is shown all the same."""
+    reply_page.open()
+    reply_page.say("half *a")
+    reply_page.run("""
+        model.receive("phase", "stopped");
+        model.receive("snapshot", { seq: 2, text: "half *a* word" });
+    """)
+    assert reply_page.text() == "half a word"
+    assert reply_page.run("return view.text.querySelectorAll('em').length") == 1
+
+
+def test_unknown_messages_are_ignored(reply_page: ReplyPage) -> None:
+    """A message or snapshot of another shape neither throws nor shows."""
+    reply_page.open()
+    reply_page.run("""
+        for (const odd of [null, 7, "x", {}, { kind: "delta" }, { kind: "delta", seq: "1", text: 2 }])
+            model.message(odd);
+        model.receive("snapshot", { seq: 3 });
+        model.delta("fine", 1);
+        model.receive("phase", "done");
+    """)
+    assert reply_page.text() == "fine"
+
+
+def test_work_for_a_delta_does_not_grow(reply_page: ReplyPage) -> None:
+    """Of 20,000 deltas the last ones touch no more of the page than the first ones."""
+    reply_page.open()
+    touched, longest_node, length = reply_page.run("""
+        const observer = new MutationObserver(() => {});
+        observer.observe(view.text, { subtree: true, childList: true, characterData: true });
+        const counts = [];
+        for (let i = 0; i < 20000; i += 1) {
+            model.say(i % 400 === 399 ? ".\\n\\nNext " : i % 10 ? "word " : "**bold** ");
+            counts.push(observer.takeRecords().reduce(
+                (sum, record) => sum + 1 + record.addedNodes.length + record.removedNodes.length, 0));
+        }
+        observer.disconnect();
+        const part = (from) => counts.slice(from, from + 2000).reduce((a, b) => a + b) / 2000;
+        const walker = document.createTreeWalker(view.text, NodeFilter.SHOW_TEXT);
+        let longest = 0;
+        while (walker.nextNode()) longest = Math.max(longest, walker.currentNode.length);
+        return [[part(0), part(18000)], longest, view.text.textContent.length];
+    """)
+    first, last = touched
+    assert 0 < last <= first * 1.1
+    assert max(counts := touched) < 12, counts
+    assert longest_node < 4096
+    assert length > 90_000
+
+
+def test_long_line_goes_into_many_nodes(reply_page: ReplyPage) -> None:
+    """A line without end costs no copy of the whole for each delta."""
+    reply_page.open()
+    reply_page.run("for (let i = 0; i < 20000; i += 1) model.say('abcdefghi ')")
+    longest = reply_page.run("""
+        const walker = document.createTreeWalker(view.text, NodeFilter.SHOW_TEXT);
+        let longest = 0;
+        while (walker.nextNode()) longest = Math.max(longest, walker.currentNode.length);
+        return longest;
+    """)
+    assert longest < 4096
+    assert reply_page.run("return view.text.textContent.length") >= 199_990
+
+
+# Code.
+
+
+def test_code_gets_colours_when_it_closes(reply_page: ReplyPage, highlighter_source: str) -> None:
+    """A block is plain while it streams and coloured once it is closed, its text the same."""
+    reply_page.open()
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
+    reply_page.say("```python\ndef answer():\n    return 42\n")
+    assert reply_page.run("return view.text.querySelectorAll('code span').length") == 0
+    reply_page.say("```\n", "\nDone.")
+    assert reply_page.run("return view.text.querySelector('.chatnb-hl-keyword').textContent") == (
+        "def"
+    )
+    code = reply_page.run("return view.text.querySelector('pre > code').textContent")
+    assert code == "def answer():\n    return 42"
+    assert reply_page.run("return model.count('highlighter')") == 0
+
+
+def test_highlighter_is_asked_for_once(reply_page: ReplyPage, highlighter_source: str) -> None:
+    """A block that closes before the highlighter is here waits for it; one request is enough."""
+    reply_page.open()
+    reply_page.say(PYTHON_BLOCK, PYTHON_BLOCK)
+    reply_page.run("await widget.show()")
+    assert reply_page.run("return model.sent") == [{"kind": "highlighter"}]
+    assert reply_page.run("return document.querySelectorAll('.chatnb-hl-keyword').length") == 0
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    # Two blocks in each of the two views, each with `def` and `return`.
+    reply_page.wait_for("document.querySelectorAll('.chatnb-hl-keyword').length === 8")
+
+
+def test_highlighter_serves_the_whole_page(reply_page: ReplyPage, highlighter_source: str) -> None:
+    """What one model brought colours the code of the next one, which asks for nothing."""
+    reply_page.open()
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
+    reply_page.open()
+    reply_page.say(PYTHON_BLOCK)
+    assert reply_page.run("return view.text.querySelectorAll('.chatnb-hl-keyword').length") == 2
+    assert reply_page.run("return model.sent") == []
+
+
+def test_block_left_open_gets_colours_at_the_end(
+    reply_page: ReplyPage, highlighter_source: str
+) -> None:
+    """A reply that breaks off inside a block colours what there is of it."""
+    reply_page.open()
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
+    reply_page.say("```python\ndef answer(")
+    reply_page.run("model.receive('phase', 'stopped')")
+    assert reply_page.run("return view.text.querySelectorAll('.chatnb-hl-keyword').length") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("python", "import os"),
+        ("py", "import os"),
+        ("ipython3", "import os"),
+        ("js", "const a = 1"),
+        ("ts", "type A = string"),
+        ("bash", "if true; then echo hi; fi"),
+        ("sh", "if true; then echo hi; fi"),
+        ("json", '{"a": 1}'),
+        ("SQL", "select 1"),
+        ("html", "<b>x</b>"),
+        ("xml", "<b>x</b>"),
+        ("yaml", "a: 1"),
+        ("diff", "+ a\n- b"),
+        ("rust", "fn main() {}"),
+        ("go", "func main() {}"),
+        ("c++", "int main() {}"),
+        ("r", "x <- function() 1"),
+        ("java", "class A {}"),
+        ("css", "a { color: red }"),
+        ("julia", "function f() end"),
+        ("{python}", "import os"),
+    ],
+)
+def test_languages(
+    reply_page: ReplyPage, highlighter_source: str, language: str, code: str
+) -> None:
+    """The languages of chat replies are known, by their aliases too."""
+    reply_page.open()
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
+    reply_page.say(f"```{language}\n{code}\n```\n\n")
+    assert reply_page.run("return view.text.querySelectorAll('[class^=chatnb-hl-]').length") > 0
+    assert reply_page.run("return view.text.querySelector('pre > code').textContent") == code
+
+
+def test_unknown_language_stays_plain(reply_page: ReplyPage, highlighter_source: str) -> None:
+    """Code in a language nobody knows is shown as it is."""
+    reply_page.open()
+    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
+    reply_page.say("```klingon\n<b>Qapla'</b>\n```\n\n")
+    assert reply_page.run("return view.text.querySelector('code').innerHTML") == (
+        "&lt;b&gt;Qapla'&lt;/b&gt;"
+    )
+
+
+def test_broken_highlighter_costs_only_the_colours(reply_page: ReplyPage) -> None:
+    """A highlighter that does not load leaves the code readable."""
+    reply_page.open()
+    reply_page.say(PYTHON_BLOCK)
+    reply_page.run("model.message({ kind: 'highlighter', source: 'not a module(' })")
+    reply_page.say("And on.")
+    reply_page.run("model.receive('phase', 'done')")
+    assert "return 42" in reply_page.text()
+    assert "And on." in reply_page.text()
+
+
+# Stop, the phases, the quiet line.
+
+STOP = "document.querySelector('.chatnb-stop')"
+
+
+def test_stop_sends_a_message(reply_page: ReplyPage) -> None:
+    """Stop tells the kernel once, and says that it is stopping."""
+    reply_page.open()
+    button = reply_page.page.get_by_role("button", name="Stop the reply")
+    button.focus()
+    reply_page.page.keyboard.press("Enter")
+    reply_page.wait_for("model.sent.length > 0")
+    assert reply_page.run("return model.sent") == [{"kind": "stop"}]
+    assert reply_page.run(f"return [{STOP}.disabled, {STOP}.textContent]") == [True, "Stopping…"]
+
+
+def test_stop_interrupts_the_kernel(reply_page: ReplyPage) -> None:
+    """Where the kernel hears no message, Stop interrupts it and sends none."""
+    reply_page.run("""
+        window.interrupts = 0;
+        const kernel = { async interrupt() { window.interrupts += 1; } };
+        await openWidget({ stop_with: "interrupt" }, kernel);
+    """)
+    reply_page.page.get_by_role("button", name="Stop the reply").click()
+    reply_page.wait_for("window.interrupts === 1")
+    assert reply_page.run("return model.sent") == []
+
+
+@pytest.mark.parametrize(
+    "kernel", ["undefined", "null", "{ async interrupt() { throw new Error('gone'); } }"]
+)
+def test_stop_without_a_kernel_sends_a_message(reply_page: ReplyPage, kernel: str) -> None:
+    """Where the view cannot reach the kernel, Stop falls back to the message."""
+    reply_page.run(f"await openWidget({{ stop_with: 'interrupt' }}, {kernel})")
+    reply_page.page.get_by_role("button", name="Stop the reply").click()
+    reply_page.wait_for("model.sent.length > 0")
+    assert reply_page.run("return model.sent") == [{"kind": "stop"}]
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "can_stop", "is_busy"),
+    [
+        ("waiting", "Waiting for smollm2…", True, True),
+        ("streaming", "smollm2", True, True),
+        ("stopping", "Stopping smollm2…", False, True),
+        ("done", "smollm2", False, False),
+        ("stopped", "Stopped · smollm2", False, False),
+        ("failed", "Broke off · smollm2", False, False),
+    ],
+)
+def test_phases(
+    reply_page: ReplyPage, phase: str, status: str, can_stop: bool, is_busy: bool
+) -> None:
+    """Each phase says what is going on, and Stop is there while there is something to stop."""
+    reply_page.open()
+    reply_page.run("model.receive('phase', given)", phase)
+    page = reply_page.page
+    assert page.get_by_role("status").inner_text() == status
+    assert page.get_by_role("button", name="Stop the reply").is_visible() == can_stop
+    assert page.locator(".chatnb-text").get_attribute("aria-busy") == str(is_busy).lower()
+
+
+def test_clock_runs_and_stands_at_the_end(reply_page: ReplyPage) -> None:
+    """The seconds run while the reply does and stand still once it has ended."""
+    reply_page.page.clock.install()
+    reply_page.open()
+    reply_page.page.clock.run_for(1500)
+    running = reply_page.page.get_by_role("timer").inner_text()
+    assert running.strip(" ·") == "1.5 s"
+    reply_page.run("model.receive('phase', 'done')")
+    reply_page.page.clock.run_for(5000)
+    assert reply_page.page.get_by_role("timer").inner_text() == running
+
+
+def test_disposing_leaves_nothing_running(reply_page: ReplyPage) -> None:
+    """A view that is taken away clears its timer, and the model's end takes its listeners."""
+    reply_page.run("""
+        window.timers = new Set();
+        const { setInterval, clearInterval } = window;
+        window.setInterval = (...args) => {
+            const id = setInterval(...args);
+            timers.add(id);
+            return id;
+        };
+        window.clearInterval = (id) => { timers.delete(id); clearInterval(id); };
+        await openWidget();
+        await widget.show();
+        for (const phase of ["streaming", "stopping", "streaming"]) model.receive("phase", phase);
+    """)
+    assert reply_page.run("return timers.size") == 2
+    reply_page.run("for (const view of widget.views) await view.dispose()")
+    assert reply_page.run("return timers.size") == 0
+    reply_page.say("unseen")
+    assert reply_page.run("return document.querySelectorAll('.chatnb-reply').length") == 0
+    reply_page.run("await widget.unload()")
+    assert reply_page.run("return model.handlers.length") == 0

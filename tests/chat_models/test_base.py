@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models import BaseChatModel
+from chatnb.errors import MalformedReplyError
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
+
+
+class OnlyGenerates(BaseChatModel):
+    model_name = "generates"
+
+    def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+        return AIMessage("one two", id="7")
+
+
+class OnlyStreams(BaseChatModel):
+    model_name = "streams"
+
+    def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+        yield AIMessageChunk("one", id="7")
+        yield AIMessageChunk(" two")
+
+
+class OnlyAsync(BaseChatModel):
+    model_name = "async"
+
+    async def _astream(
+        self, messages: list[BaseMessage], **_: Any
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        yield AIMessageChunk("one", id="7")
+        yield AIMessageChunk(" two")
+
+
+@pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams, OnlyAsync])
+def test_async_verbs_come_from_any_one_hook(model: type[BaseChatModel]) -> None:
+    """A provider with one hook, whichever, answers ainvoke and astream alike."""
+
+    async def collect() -> str:
+        return "".join([chunk.text async for chunk in model().astream("Hi")])
+
+    assert asyncio.run(collect()) == "one two"
+    assert asyncio.run(model().ainvoke("Hi")) == AIMessage("one two", id="7")
+
+
+@pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams])
+def test_sync_verbs_come_from_any_one_sync_hook(model: type[BaseChatModel]) -> None:
+    """A provider with one synchronous hook answers invoke and stream alike."""
+    assert model().invoke("Hi") == AIMessage("one two", id="7")
+    assert "".join(chunk.text for chunk in model().stream("Hi")) == "one two"
+
+
+def test_a_model_without_streaming_yields_a_chunk() -> None:
+    """`stream` gives chunks, never messages, so that they always add up."""
+    assert list(OnlyGenerates().stream("Hi")) == [AIMessageChunk("one two", id="7")]
+
+
+def test_the_default_astream_does_not_block_the_loop() -> None:
+    """A synchronous provider runs on another thread than the event loop."""
+    threads = list[int]()
+
+    class Watched(BaseChatModel):
+        model_name = "watched"
+
+        def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+            threads.append(threading.get_ident())
+            yield AIMessageChunk("a")
+
+    asyncio.run(Watched().ainvoke("Hi"))
+    assert threads != [threading.get_ident()]
+
+
+def test_a_provider_without_hooks_is_refused_at_once() -> None:
+    """Forgetting to implement a hook is noticed when the class is made."""
+    with pytest.raises(TypeError, match="Empty must implement _generate or _stream"):
+
+        class Empty(BaseChatModel):
+            model_name = "empty"
+
+
+def test_an_empty_stream_is_a_clear_error() -> None:
+    """A provider that yields nothing has not replied."""
+
+    class Silent(BaseChatModel):
+        model_name = "silent"
+
+        def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+            yield from ()
+
+    with pytest.raises(MalformedReplyError, match="empty reply"):
+        Silent().invoke("Hi")

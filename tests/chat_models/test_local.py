@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chatnb.chat_models import ChatLocal, init_chat_model
+from chatnb.schema.messages import join_chunks
+
+
+@pytest.fixture(scope="module")
+def chat() -> ChatLocal:
+    return ChatLocal(max_tokens=12)
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment
+    )
+
+
+def test_the_embedded_model_streams_and_counts_tokens(chat: ChatLocal) -> None:
+    """A real reply comes in several chunks, under the model's name, with its usage."""
+    chunks = list(chat.stream("What is a notebook?"))
+    message = join_chunks(chunks).to_message()
+    assert len([chunk for chunk in chunks if chunk.content]) > 3
+    assert message.response_metadata["model_name"] == "smollm2-135m-instruct"
+    assert message.usage_metadata is not None
+    assert 0 < message.usage_metadata["output_tokens"] <= 12
+
+
+def test_the_same_question_gets_the_same_reply(chat: ChatLocal) -> None:
+    """The default temperature of 0 makes replies repeatable on a machine."""
+    assert chat.invoke("Name a colour.").content == chat.invoke("Name a colour.").content
+
+
+def test_several_threads_share_one_server() -> None:
+    """Models made and asked from several threads at once start one server and all get replies."""
+
+    def ask(_: int) -> str:
+        return init_chat_model("local:smollm2", max_tokens=4).invoke("Hi").text
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(ask, range(4)))
+
+
+def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:
+    """The server answers on loopback only to those who know its random key."""
+    chat.invoke("Hi", max_tokens=1)
+    base_url = chat._connection()["base_url"]
+    assert base_url.startswith("http://127.0.0.1:")
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(f"{base_url}/chat/completions", data=b"{}")
+    assert raised.value.code == 401
+    raised.value.close()
+
+
+def test_it_is_silent_and_ends_with_its_process() -> None:
+    """Nothing but the program's own words on stdout and stderr, and a clean exit."""
+    ran = run(
+        "from chatnb.chat_models import ChatLocal; ChatLocal(max_tokens=2).invoke('Hi'); print('ok')"
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ok\n", "")
+
+
+def test_it_ends_with_its_process_in_mid_reply() -> None:
+    """A process may leave while a reply still streams."""
+    ran = run(
+        "from chatnb.chat_models import ChatLocal\n"
+        "chunks = ChatLocal().stream('Tell me a long story.')\n"
+        "next(chunks); next(chunks); print('ok')"
+    )
+    assert (ran.returncode, ran.stdout) == (0, "ok\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_a_server_of_its_own() -> None:
+    """After a fork both sides get replies and both exit with their own status."""
+    ran = run(
+        "import os, sys\n"
+        "from chatnb.chat_models import ChatLocal\n"
+        "chat = ChatLocal(max_tokens=2)\n"
+        "chat.invoke('Hi')\n"
+        "child = os.fork()\n"
+        "chat.invoke('Hi')\n"
+        "if not child: sys.exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert (ran.returncode, ran.stdout) == (0, "7\n"), ran.stderr
+
+
+def test_a_missing_runtime_names_the_command_that_installs_it() -> None:
+    """Without xllamacpp the error says what to type."""
+    ran = run(
+        "import sys; sys.modules['xllamacpp'] = None\n"
+        "from chatnb.chat_models import ChatLocal\n"
+        "ChatLocal().invoke('Hi')"
+    )
+    assert 'pip install "chatnb[local]"' in ran.stderr.splitlines()[-1]
+    assert ran.stderr.splitlines()[-1].startswith("chatnb.errors.MissingRuntimeError")

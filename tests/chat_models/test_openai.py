@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from chatnb import errors
+from chatnb.chat_models import BaseChatModel, ChatOpenAI
+from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+from chatnb.schema.messages import join_chunks
+from tests.loopback import (
+    LoopbackServer,
+    Script,
+    delta,
+    endless,
+    event,
+    head,
+    refusal,
+    saying,
+    usage,
+    whole,
+)
+
+KEY = "sk-very-secret-key"
+Collect = Callable[..., list[AIMessageChunk]]
+
+
+def sync_stream(chat: BaseChatModel, *args: object, **params: object) -> list[AIMessageChunk]:
+    return list(chat.stream(*args, **params))  # type: ignore[arg-type]
+
+
+def async_stream(chat: BaseChatModel, *args: object, **params: object) -> list[AIMessageChunk]:
+    async def collect() -> list[AIMessageChunk]:
+        return [chunk async for chunk in chat.astream(*args, **params)]  # type: ignore[arg-type]
+
+    return asyncio.run(collect())
+
+
+def sync_invoke(chat: BaseChatModel, *args: object) -> AIMessage:
+    return chat.invoke(*args)  # type: ignore[arg-type]
+
+
+def async_invoke(chat: BaseChatModel, *args: object) -> AIMessage:
+    return asyncio.run(chat.ainvoke(*args))  # type: ignore[arg-type]
+
+
+both_streams = pytest.mark.parametrize("stream", [sync_stream, async_stream])
+both_invokes = pytest.mark.parametrize("invoke", [sync_invoke, async_invoke])
+
+
+def chat_at(server: LoopbackServer, **params: object) -> ChatOpenAI:
+    given = {"max_retries": 0, **params}
+    return ChatOpenAI("gpt-x", openai_api_key=KEY, base_url=server.base_url, **given)  # type: ignore[arg-type]
+
+
+@both_invokes
+def test_invoke_gives_the_reply_with_usage_and_metadata(
+    loopback: LoopbackServer, invoke: Callable[..., AIMessage]
+) -> None:
+    """A whole reply is a message whose repr is its text, with the rest within reach."""
+    loopback.plays(whole("J'adore."))
+    message = invoke(chat_at(loopback), [SystemMessage("Translate."), HumanMessage("I love it.")])
+    assert repr(message) == """AIMessage(content="J'adore.")"""
+    assert message.usage_metadata == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    assert message.response_metadata == {"finish_reason": "stop", "model_name": "loopback-1"}
+    assert loopback.exchanges[0].body["messages"] == [
+        {"role": "system", "content": "Translate."},
+        {"role": "user", "content": "I love it."},
+    ]
+    assert loopback.exchanges[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+@both_streams
+def test_a_stream_gives_its_chunks_and_usage(loopback: LoopbackServer, stream: Collect) -> None:
+    """Chunks come as the server cut them, and add up to text, finish reason and usage."""
+    loopback.plays(
+        saying(
+            head(),
+            delta(""),
+            delta("Hel"),
+            delta("lo"),
+            delta(None, "stop"),
+            usage(8, 2),
+            event("[DONE]"),
+        )
+    )
+    chunks = stream(chat_at(loopback), "Hi")
+    assert [chunk.content for chunk in chunks] == ["", "Hel", "lo", "", ""]
+    message = join_chunks(chunks).to_message()
+    assert message.content == "Hello"
+    assert message.response_metadata["finish_reason"] == "stop"
+    assert message.usage_metadata == {"input_tokens": 8, "output_tokens": 2, "total_tokens": 10}
+
+
+@both_streams
+def test_parameters_reach_the_wire(loopback: LoopbackServer, stream: Collect) -> None:
+    """Constructor parameters are sent, those of the call win, and unset ones are left out."""
+    loopback.plays(saying(head(), delta("a", "stop"), event("[DONE]")))
+    chat = chat_at(loopback, temperature=0.5, max_tokens=7, model_kwargs={"seed": 1})
+    stream(chat, "Hi", temperature=0.0, stop=["\n"])
+    body = loopback.exchanges[0].body
+    assert body["temperature"] == 0.0
+    assert (body["model"], body["max_tokens"], body["seed"]) == ("gpt-x", 7, 1)
+    assert (body["stop"], body["stream"]) == (["\n"], True)
+    assert "top_p" not in body
+
+
+@both_streams
+def test_emoji_cut_in_two_by_the_server_comes_out_whole(
+    loopback: LoopbackServer, stream: Collect
+) -> None:
+    """Half surrogate pairs in separate events, and UTF-8 cut between packets, lose nothing."""
+    emoji = delta("\ud83d") + delta("\ude00")
+    snowman = json.dumps({"choices": [{"delta": {"content": "☃"}}]}, ensure_ascii=False)
+    raw = f"data: {snowman}\n\n".encode()
+    cut = raw.index("☃".encode()) + 1
+    loopback.plays(saying(head(), emoji, raw[:cut], raw[cut:], delta(None, "stop")))
+    assert join_chunks(stream(chat_at(loopback), "Hi")).content == "😀☃"
+
+
+@both_streams
+def test_a_server_that_does_not_stream_still_answers(
+    loopback: LoopbackServer, stream: Collect
+) -> None:
+    """One JSON reply to a streaming request is one chunk."""
+    loopback.plays(whole("All at once."))
+    assert stream(chat_at(loopback), "Hi") == [
+        AIMessageChunk(
+            "All at once.",
+            id="chatcmpl-1",
+            usage_metadata={"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+            response_metadata={"finish_reason": "stop", "model_name": "loopback-1"},
+        )
+    ]
+
+
+BROKEN: list[tuple[str, Script, type[errors.ModelError], str, str | None]] = [
+    ("401", refusal("401 Unauthorized", "Incorrect key."), errors.AuthenticationError, "key", None),
+    ("403", refusal("403 Forbidden", "Not yours."), errors.AuthenticationError, "key", None),
+    ("404", refusal("404 Not Found", "No such model."), errors.NotFoundError, "base_url", None),
+    ("400", refusal("400 Bad Request", "Odd."), errors.BadRequestError, "parameters", None),
+    ("500", refusal("500 Oops", "Broken."), errors.ServerError, "again", None),
+    (
+        "overflow",
+        refusal("400 Bad Request", "Too long.", "context_length_exceeded"),
+        errors.ContextOverflowError,
+        "new conversation",
+        None,
+    ),
+    (
+        "429",
+        refusal("429 Slow", "Slow down.", retry_after="7"),
+        errors.RateLimitError,
+        "wait 7 s",
+        None,
+    ),
+    (
+        "html",
+        saying(head(kind="text/html") + b"<html>It works!</html>"),
+        errors.MalformedReplyError,
+        "/v1",
+        None,
+    ),
+    (
+        "broken json",
+        saying(head(), delta("Hel"), event('{"choices": [')),
+        errors.MalformedReplyError,
+        "OpenAI-compatible",
+        "Hel",
+    ),
+    (
+        "no end",
+        saying(head(), delta("Hel"), delta("lo")),
+        errors.StreamInterruptedError,
+        "again",
+        "Hello",
+    ),
+    (
+        "error in stream",
+        saying(head(), delta("Hel"), event({"error": {"message": "Overloaded."}})),
+        errors.ServerError,
+        "again",
+        "Hel",
+    ),
+]
+
+
+@both_streams
+@pytest.mark.parametrize(
+    ("script", "error", "hint", "partial"),
+    [case[1:] for case in BROKEN],
+    ids=[c[0] for c in BROKEN],
+)
+def test_each_fault_is_one_error_that_says_what_to_do(
+    loopback: LoopbackServer,
+    stream: Collect,
+    script: Script,
+    error: type[errors.ModelError],
+    hint: str,
+    partial: str | None,
+) -> None:
+    """Every way a call goes wrong is an error of chatnb's tree, with a hint and the partial."""
+    loopback.plays(script)
+    with pytest.raises(error) as raised:
+        stream(chat_at(loopback), "Hi")
+    assert hint in str(raised.value)
+    assert (raised.value.partial.text if raised.value.partial else None) == partial
+
+
+@both_streams
+def test_a_stall_is_a_timeout_with_the_partial(loopback: LoopbackServer, stream: Collect) -> None:
+    """A server that stops sending is given up after `timeout` seconds."""
+
+    async def stall(_):
+        yield head()
+        yield delta("Hel")
+        await asyncio.sleep(30)
+
+    loopback.plays(stall)
+    with pytest.raises(errors.ModelTimeoutError) as raised:
+        stream(chat_at(loopback, timeout=0.2), "Hi")
+    assert raised.value.partial == AIMessage("Hel")
+
+
+@both_streams
+def test_nobody_listening_is_a_connection_error(stream: Collect) -> None:
+    """An address where nothing answers says so."""
+    chat = ChatOpenAI(openai_api_key=KEY, base_url="http://127.0.0.1:9/v1", max_retries=0)
+    with pytest.raises(errors.ModelConnectionError, match="could not be reached"):
+        stream(chat, "Hi")
+
+
+def test_closing_a_stream_closes_the_connection(loopback: LoopbackServer) -> None:
+    """A stream left early stops the server, synchronously and asynchronously."""
+    loopback.plays(endless())
+    chat = chat_at(loopback)
+    chunks = chat.stream("Hi")
+    next(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    assert loopback.exchanges[0].closed.wait(5)
+
+    async def leave_early() -> None:
+        chunks = chat.astream("Hi")
+        await anext(chunks)
+        await chunks.aclose()
+
+    asyncio.run(leave_early())
+    assert loopback.exchanges[1].closed.wait(5)
+
+
+def test_one_model_serves_several_event_loops_in_turn(loopback: LoopbackServer) -> None:
+    """Each `asyncio.run` has a loop of its own; the same chat works in all of them."""
+    loopback.plays(whole("Hi."))
+    chat = chat_at(loopback)
+    assert [asyncio.run(chat.ainvoke("Hi")).content for _ in range(3)] == ["Hi."] * 3
+
+
+def test_without_a_key_the_error_names_three_ways_out() -> None:
+    """ChatOpenAI() with no key says: the variable, the argument, or the embedded model."""
+    with pytest.raises(errors.MissingKeyError) as raised:
+        ChatOpenAI()
+    for way in ("OPENAI_API_KEY", "openai_api_key=", "ChatLocal()"):
+        assert way in str(raised.value)
+
+
+def test_the_key_is_never_shown(loopback: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Not in a repr, a log or a traceback, not even when the server repeats it."""
+    loopback.plays(refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"))
+    chat = chat_at(loopback)
+    with caplog.at_level("DEBUG"), pytest.raises(errors.AuthenticationError) as raised:
+        chat.invoke("Hi")
+    shown = "".join(traceback.format_exception(raised.value, chain=True))
+    for text in (repr(chat), str(vars(chat)), shown, caplog.text, repr(raised.value)):
+        assert KEY not in text

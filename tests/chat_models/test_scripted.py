@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chatnb.chat_models import ScriptedChatModel, init_chat_model
+from chatnb.errors import RateLimitError, UnknownModelError
+from chatnb.schema import AIMessage
+from chatnb.schema.messages import join_chunks
+
+
+def test_text_is_streamed_word_by_word_without_loss() -> None:
+    """Words come one by one and add up to the very text, white space included."""
+    text = "  A  table:\n\n| a | b |\n "
+    chunks = list(ScriptedChatModel([text]).stream("Hi"))
+    assert len(chunks) > 5
+    assert join_chunks(chunks).content == text
+
+
+def test_replies_come_in_turn_and_start_again() -> None:
+    """The list is read in order and then from its start."""
+    chat = ScriptedChatModel(["one", "two"])
+    assert [chat.invoke("Hi").content for _ in range(3)] == ["one", "two", "one"]
+
+
+def test_usage_and_ids_are_the_given_ones() -> None:
+    """Token counts and ids given beside the responses come with the replies."""
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    message = ScriptedChatModel(["a b"], usage=[usage], ids=["r1"]).invoke("Hi")
+    assert (message.usage_metadata, message.id) == (usage, "r1")
+
+
+def test_a_message_is_streamed_with_what_it_carries() -> None:
+    """A message among the responses keeps its usage, id and metadata."""
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    given = AIMessage(
+        "a b", id="x", usage_metadata=usage, response_metadata={"finish_reason": "length"}
+    )
+    message = asyncio.run(ScriptedChatModel([given]).ainvoke("Hi"))
+    assert (message.content, message.id, message.usage_metadata) == ("a b", "x", usage)
+    assert message.response_metadata["finish_reason"] == "length"
+
+
+def test_an_error_is_raised_where_it_stands() -> None:
+    """Chunks before an error arrive; then it is raised."""
+    chunks = ScriptedChatModel([["Hel", RateLimitError("Slow down.")]]).stream("Hi")
+    assert next(chunks).content == "Hel"
+    with pytest.raises(RateLimitError):
+        next(chunks)
+
+
+@pytest.mark.parametrize("responses", [[], "a string"])
+def test_responses_must_be_a_list_with_something_in_it(responses: object) -> None:
+    """An empty list or a bare string says what to write."""
+    with pytest.raises(ValueError, match="responses="):
+        ScriptedChatModel(responses)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("opnai:gpt", "openai:"),
+        ("gpt-4o", "openai:gpt-4o"),
+        ("smollm2", "local:smollm2"),
+        ("", "one of"),
+    ],
+)
+def test_an_unknown_model_is_answered_with_what_exists(name: str, suggestion: str) -> None:
+    """A mistyped name gets a suggestion."""
+    with pytest.raises(UnknownModelError, match=suggestion):
+        init_chat_model(name)

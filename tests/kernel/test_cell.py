@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.kernel.driver import Kernel, Message, Ran
+from tests.loopback import LoopbackServer, endless, refusal
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def comm_of(message: Message) -> str | None:
+    """The id of the reply view that a display shows, if it shows one."""
+    return message["content"].get("data", {}).get(WIDGET, {}).get("model_id")
+
+
+def test_a_reply_ends_as_plain_markdown_and_leaves_no_widget(any_kernel: Kernel) -> None:
+    """While it streams the reply is a widget; what stays is text, and every comm is closed."""
+    ran = any_kernel.run("%%chat -m 'scripted:Some **bold** words.' -o kept\nHi")
+    assert ran.reply["status"] == "ok"
+    assert WIDGET in ran.of("display_data")[0]["data"] or ran.outputs[0] != {}
+    assert ran.outputs[0] == {
+        "text/markdown": "Some **bold** words.",
+        "text/plain": "Some **bold** words.",
+    }
+    assert ran.outputs[1]["text/plain"].startswith("scripted · ")
+    opened = {content["comm_id"] for content in ran.of("comm_open")}
+    closed = {content["comm_id"] for content in ran.of("comm_close")}
+    assert opened
+    assert opened == closed
+    assert ran.streamed == "Some **bold** words."
+    shown = any_kernel.run("print(repr(kept), repr(_reply))").of("stream")[0]["text"]
+    assert shown.count("AIMessage(content='Some **bold** words.')") == 2
+
+
+def test_deltas_are_numbered_without_a_gap(any_kernel: Kernel) -> None:
+    """The browser can tell from the numbers whether it has missed anything."""
+    any_kernel.run("slow = ScriptedChatModel(['word ' * 50], delay=0.01)")
+    ran = any_kernel.run("%%chat -m slow\nHi")
+    contents = [m["data"].get("content", {}) for m in ran.of("comm_msg")]
+    numbers = [c["seq"] for c in contents if c.get("kind") == "delta"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 5
+    assert ran.streamed == "word " * 50
+
+
+def test_a_program_that_runs_the_notebook_gets_no_widget(kernel: Kernel) -> None:
+    """nbclient and its like cannot be asked for input; they get the reply and nothing else."""
+    ran = kernel.run("%%chat -m scripted:Hello.\nHi", watched=False)
+    assert ran.of("comm_open") == []
+    assert [set(output) for output in ran.outputs] == [
+        {"text/markdown", "text/plain"},
+        {"text/html", "text/plain"},
+    ]
+
+
+def stop_at_first_words(kernel: Kernel, server: LoopbackServer, stop: Any) -> tuple[Ran, float]:
+    """Run an endless reply and stop it once it streams; how long the stop took, in seconds."""
+    server.plays(endless())
+    kernel.run(
+        "from chatnb.chat_models import ChatOpenAI\n"
+        f"endless = ChatOpenAI('m', openai_api_key='sk-for-loopback', base_url={server.base_url!r})\n"
+        "%chat new"
+    )
+    views = list[str]()
+    stopped_at = list[float]()
+
+    def watch(message: Message) -> None:
+        views.extend(filter(None, [comm_of(message)]))
+        content = message["content"].get("data", {}).get("content")
+        if isinstance(content, dict) and content.get("seq") == 4:
+            stopped_at.append(time.monotonic())
+            stop(views[0])
+
+    ran = kernel.run("%%chat -m endless -o kept\nGo on and on.", on_message=watch, timeout=20)
+    return ran, time.monotonic() - stopped_at[0]
+
+
+def assert_partial_is_kept(kernel: Kernel, server: LoopbackServer, ran: Ran) -> None:
+    assert ran.outputs[0]["text/markdown"].startswith("word word")
+    assert ran.outputs[1]["text/plain"].startswith("Stopped · ")
+    assert server.exchanges[0].closed.wait(2)
+    kept = kernel.run("print(kept.content[:9], kept.response_metadata['finish_reason'])")
+    assert kept.of("stream")[0]["text"] == "word word stopped\n"
+    talk = "get_ipython().magics_manager.registry['ChatMagics'].conversations['main']"
+    assert kernel.run(f"print(len({talk}.turns))").of("stream")[0]["text"] == "2\n"
+
+
+def test_an_interrupt_stops_the_reply_and_the_queue(
+    any_kernel: Kernel, loopback: LoopbackServer
+) -> None:
+    """The kernel's interrupt keeps the partial, hangs up within a second and fails the cell in
+    one line, so that Run All stops too."""
+    ran, seconds = stop_at_first_words(any_kernel, loopback, lambda _: any_kernel.interrupt())
+    assert seconds < 1
+    assert ran.reply["status"] == "error"
+    assert [len(e["traceback"]) for e in ran.of("error")] == [1]
+    assert_partial_is_kept(any_kernel, loopback, ran)
+
+
+def test_the_stop_button_stops_the_reply(any_kernel: Kernel, loopback: LoopbackServer) -> None:
+    """Stop goes the way that the view was told: a message where the kernel hears it, otherwise
+    an interrupt; either way the partial stays and the connection is closed within a second."""
+    told = list[str]()
+
+    def press(view: str) -> None:
+        if told[0] == "message":
+            any_kernel.tell(view, {"kind": "stop"})
+        else:
+            any_kernel.interrupt()
+
+    probe = any_kernel.run("%%chat -m scripted:Hello.\nHi")
+    told += [
+        c["data"]["state"]["stop_with"]
+        for c in probe.of("comm_open")
+        if "stop_with" in c["data"]["state"]
+    ]
+    ran, seconds = stop_at_first_words(any_kernel, loopback, press)
+    assert seconds < 1
+    assert ran.reply["status"] == ("ok" if told[0] == "message" else "error")
+    assert_partial_is_kept(any_kernel, loopback, ran)
+
+
+def test_the_cell_after_a_stop_works(any_kernel: Kernel, loopback: LoopbackServer) -> None:
+    """A stop leaves the kernel fit for the next reply."""
+    stop_at_first_words(any_kernel, loopback, lambda _: any_kernel.interrupt())
+    ran = any_kernel.run("%%chat -m scripted:Fine.\nHow are you?")
+    assert ran.outputs[0]["text/plain"] == "Fine."
+
+
+def test_an_error_of_the_provider_fails_the_cell_in_one_line(
+    any_kernel: Kernel, loopback: LoopbackServer
+) -> None:
+    """The cell fails with what happened and what to do, and no page of traceback."""
+    loopback.plays(refusal("401 Unauthorized", "Incorrect API key."))
+    any_kernel.run(
+        "from chatnb.chat_models import ChatOpenAI\n"
+        f"refused = ChatOpenAI('m', openai_api_key='sk-for-loopback', base_url={loopback.base_url!r})"
+    )
+    ran = any_kernel.run("%%chat -m refused\nHi")
+    assert ran.reply["status"] == "error"
+    assert ran.reply["ename"] == "AuthenticationError"
+    (error,) = ran.of("error")
+    assert error["traceback"] == [
+        "AuthenticationError: Incorrect API key. Check the API key (OPENAI_API_KEY)."
+    ]
+    assert ran.outputs[0]["text/plain"].startswith("Broke off · ")
+
+
+def test_the_partial_stays_above_an_error(any_kernel: Kernel) -> None:
+    """What came before the provider failed stays in the cell and in `_reply`."""
+    any_kernel.run(
+        "from chatnb.errors import ServerError\n"
+        "breaks = ScriptedChatModel([['Half a ', 'reply', ServerError('Overloaded.')]])"
+    )
+    ran = any_kernel.run("%%chat -m breaks\nHi")
+    assert ran.reply["status"] == "error"
+    assert ran.outputs[0]["text/markdown"] == "Half a reply"
+    assert any_kernel.run("print(_reply.content)").of("stream")[0]["text"] == "Half a reply\n"
+
+
+def test_a_reply_costs_bytes_in_proportion_to_its_text(kernel: Kernel) -> None:
+    """2,000 chunks put at most 100 KB on IOPub, the view's own code included, and 20,000 chunks
+    at most ten times that."""
+    sizes = {}
+    for chunks in (2_000, 20_000):
+        kernel.run(f"many = ScriptedChatModel([['word! '] * {chunks}])\n%chat new")
+        ran = kernel.run("%%chat -m many\nHi", timeout=120)
+        assert ran.streamed == "word! " * chunks
+        sizes[chunks] = ran.iopub_bytes
+    print(f"bytes on IOPub: {sizes}")
+    assert sizes[2_000] <= 100_000
+    assert sizes[20_000] <= 10 * sizes[2_000]
+
+
+def test_a_slow_reply_sends_no_more_messages_than_eyes_can_follow(kernel: Kernel) -> None:
+    """Chunks that come faster than every 50 ms travel together: each delta but the first carries
+    all that came since the one before."""
+    kernel.run("paced = ScriptedChatModel([['word! '] * 300], delay=0.005)")
+    ran = kernel.run("%%chat -m paced\nHi")
+    seconds = float(ran.outputs[1]["text/plain"].split(" · ")[1].removesuffix(" s"))
+    contents = [m["data"].get("content", {}) for m in ran.of("comm_msg")]
+    deltas = [c for c in contents if c.get("kind") == "delta"]
+    assert 10 <= len(deltas) <= (seconds + 0.1) / 0.05 + 2
+
+
+def test_a_browser_that_missed_a_delta_gets_the_whole_text(kernel: Kernel) -> None:
+    """A resync while the reply streams is answered with a snapshot of everything so far."""
+    kernel.run("slow = ScriptedChatModel(['word ' * 40], delay=0.02)")
+    views, snapshots = list[str](), list[dict[str, Any]]()
+    asked = list[int]()
+
+    def watch(message: Message) -> None:
+        views.extend(filter(None, [comm_of(message)]))
+        sent = message["content"].get("data", {})
+        if message["msg_type"] == "comm_msg" and sent.get("method") == "update":
+            snapshots.extend(filter(None, [sent["state"].get("snapshot")]))
+        content = sent.get("content")
+        if isinstance(content, dict) and content.get("seq") == 3:
+            asked.append(len(snapshots))
+            kernel.tell(views[0], {"kind": "resync"})
+
+    kernel.run("%%chat -m slow\nHi", on_message=watch)
+    answer = snapshots[asked[0] :][0]
+    assert answer["seq"] >= 3
+    assert answer["text"] == ("word " * 40)[: len(answer["text"])]
+
+
+def test_hostile_messages_of_the_browser_do_nothing(kernel: Kernel) -> None:
+    """Whatever a client sends to the view, the reply goes on to its end."""
+    kernel.run("slow = ScriptedChatModel(['word ' * 30], delay=0.02)")
+    views, sent = list[str](), list[bool]()
+
+    def watch(message: Message) -> None:
+        views.extend(filter(None, [comm_of(message)]))
+        if views and not sent:
+            sent.append(True)
+            for content in (None, 3, "stop", ["stop"], {"kind": {"a": 1}}, {"kind": "nonsense"}):
+                kernel.tell(views[0], content)  # type: ignore[arg-type]
+
+    ran = kernel.run("%%chat -m slow\nHi", on_message=watch)
+    assert ran.reply["status"] == "ok"
+    assert ran.outputs[0]["text/plain"] == "word " * 30
