@@ -19,6 +19,8 @@ from markdown_it import MarkdownIt
 
 Kind = Literal["code", "span", "math", "text"]
 
+# The block parser takes about 50 microseconds a line; beyond this only looks suffer.
+_MOST_LINES = 5_000
 _BACKTICKS = re.compile(r"`+")
 _MATH_DELIMITER = re.compile(r"\\\\|\\\$|\$\$?|\\[()\[\]]|\n[ \t]*\n")
 _MATH_CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
@@ -58,7 +60,8 @@ class RegionMap:
     """
 
     def __init__(self, text: str) -> None:
-        code = sorted(_code_regions(text), key=lambda region: region.start)
+        is_short = text.count("\n") < _MOST_LINES
+        code = sorted(_code_regions(text), key=lambda region: region.start) if is_short else []
         self._regions = _with_math(text, code)
         self._starts = [region.start for region in self._regions]
 
@@ -151,6 +154,9 @@ def _code_spans(text: str, start: int, end: int) -> Iterator[Region]:
     starts_by_length: dict[int, list[int]] = defaultdict(list)
     for left, right in runs:
         starts_by_length[right - left].append(left)
+    # Without its backticks a line with a run of three could become the first of a fence.
+    is_fence_like = any(right - left > 2 for left, right in runs) or "~~~" in text[start:end]
+    kind = "code" if is_fence_like else "span"
     after = start
     for left, right in runs:
         opening = left + 1 if is_escaped(text, left) else left
@@ -160,10 +166,7 @@ def _code_spans(text: str, start: int, end: int) -> Iterator[Region]:
         index = bisect_left(closers, right)
         if index < len(closers):
             after = closers[index] + right - opening
-            before = text[text.rfind("\n", 0, opening) + 1 : opening]
-            # Without its backticks such a line could become the first of a fence.
-            is_fence_like = "```" in before or "~~~" in before
-            yield Region(opening, after, "code" if is_fence_like else "span")
+            yield Region(opening, after, kind)
 
 
 def is_escaped(text: str, place: int) -> bool:

@@ -40,8 +40,10 @@ _HAZARD = re.compile(
 )
 _BARE_TAG = re.compile(r"<(?:/?(?:sub|sup|kbd|code)|br ?/?)>")
 _ADDRESS = re.compile(
-    r"<(?:https?:(?![^>]*(?:/[\w-]+=|@@))//[^\s<>\"'`\\$]+|[\w.+-]{1,99}@[\w.-]{1,99})>"
+    r"<(?:https?://[^\s<>\"'`\\$]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,99})>", re.IGNORECASE
 )
+# Where a renderer takes the address for a tag, a part of its path is an attribute.
+_ADDRESS_WITH_ATTRIBUTE = re.compile(r"/[\w-]+=|@@")
 _ATTRIBUTE_FREE_TAG = re.compile(r"</?[A-Za-z][^>=\"'`\n]{0,200}>")
 _TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]{0,99})")
 _ADDRESS_LIKE_NAME = re.compile(r"(?!\w+::)[A-Za-z][\w+.-]*:")
@@ -60,7 +62,13 @@ _ATTRIBUTE = re.compile(
 _HIDDEN_QUOTE = re.compile(r"\$|@\\*@|\\\\[(\[]|\\begin")
 _LINKED = re.compile(r"\]\(|\]:|://|www\.|```|~~~", re.IGNORECASE)
 _MATH = re.compile(r"\$|&(?:#0*36|#x0*24|dollar);|\\[(\[]|\\begin", re.IGNORECASE)
-_DESTINATION = re.compile(r"\s*(<[^<>\n]{0,300}|[^\s)]{0,300})")
+_MOST_OF_AN_ADDRESS = 100
+_DESTINATION = re.compile(
+    rf"\s*(?:<([^<>\n]{{0,{_MOST_OF_AN_ADDRESS}}})|([^\s)]{{0,{_MOST_OF_AN_ADDRESS}}}))"
+)
+# What JupyterLab puts formulas back in for.
+_MARKER = re.compile(r"@\\*@")
+_PLAIN_BEGINNING = re.compile(r"(?:https?|mailto):|[^&%\\:]*[/?#]", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SAFE_SCHEMES = frozenset(["http", "https", "mailto"])
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
@@ -138,16 +146,20 @@ def _with_safe_hazards(text: str) -> str:
 def _hazards(text: str) -> Iterator[_Hazard]:
     has_image_target = _image_targets(text)
     has_attributes = _ATTRIBUTE.search(text) is not None
+    has_definition = "]:" in text
     has_math = _MATH.search(text) is not None
     for found in _HAZARD.finditer(text):
         start, end = found.span()
         match found.lastgroup:
             case "tag":
-                if not (_BARE_TAG.match(text, start) or _ADDRESS.match(text, start)):
+                if not (_BARE_TAG.match(text, start) or _is_plain_address(text, start)):
                     yield _tag_hazard(text, start, has_attributes)
             case "image":
                 if has_image_target(end):
-                    yield _image_hazard(text, start, end)
+                    yield _image_hazard(text, start, end, dropped=1)
+                elif has_definition:
+                    # Without its mark `![label]: x` would become a definition, which never shows.
+                    yield _image_hazard(text, start, end, dropped=0)
             case "link":
                 if not _is_safe_destination(text, end + 1):
                     mark = text[end]
@@ -155,6 +167,11 @@ def _hazards(text: str) -> Iterator[_Hazard]:
             case _:
                 if has_math:
                     yield _Hazard(found.end("tex"), found.end("tex"), " ", " ", None)
+
+
+def _is_plain_address(text: str, place: int) -> bool:
+    found = _ADDRESS.match(text, place)
+    return found is not None and not _ADDRESS_WITH_ATTRIBUTE.search(found[0])
 
 
 def _tag_hazard(text: str, place: int, has_attributes: bool) -> _Hazard:
@@ -167,18 +184,17 @@ def _tag_hazard(text: str, place: int, has_attributes: bool) -> _Hazard:
     return _Hazard(place, place + 1, "&lt;", in_math, None if bare else f"<{_JOINER}")
 
 
-def _image_hazard(text: str, start: int, end: int) -> _Hazard:
+def _image_hazard(text: str, start: int, end: int, dropped: int) -> _Hazard:
     marks = end - start - 1
-    is_text = marks == 1 and is_escaped(text, start)
+    if marks == 1 and is_escaped(text, start):
+        dropped = 0
     alt = "image" if _NO_ALT.match(text, end) else ""
-    in_text = "&#33;" * (marks if is_text else marks - 1) + "[" + alt
+    in_text = "&#33;" * (marks - dropped) + "[" + alt
     return _Hazard(start, end, in_text, "!" * marks + " [", "!" * marks + f"{_JOINER}[")
 
 
 def _image_targets(text: str) -> Callable[[int], bool]:
-    """Whether an image that starts at a place could have an address."""
-    if "]:" in text:
-        return lambda place: True
+    """Whether something that could be an address follows a place within its paragraph."""
     targets = [found.start() for found in _IMAGE_TARGET.finditer(text)]
     breaks = [found.start() for found in _BLANK_LINE.finditer(text)]
 
@@ -212,16 +228,18 @@ def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
 def _is_safe_destination(text: str, place: int) -> bool:
     """Judge the address at a place, however it is disguised."""
     found = _DESTINATION.match(text, place)
-    address = found[1] if found else ""
-    if len(address) > 299 and not re.search("[:/?#]", address[:50]):
+    address = (found[1] or found[2] or "") if found else ""
+    if len(address) == _MOST_OF_AN_ADDRESS and not _PLAIN_BEGINNING.match(address):
         return False
-    if re.search(r"@\\*@", address):
+    if _MARKER.search(address):
         return False
     for _ in range(3):
         address = _IGNORED_IN_URLS.sub("", address)
         scheme = _SCHEME.match(address)
         if scheme and scheme[1].lower() not in _SAFE_SCHEMES:
             return False
+        if "&" not in address and "%" not in address:
+            break
         address = unquote(html.unescape(address))
     return True
 
@@ -240,7 +258,10 @@ def _edits(text: str, hazards: list[_Hazard]) -> list[_Edit]:
         if new is None:
             continue
         if region.kind == "span":
-            start, end, new = region.start, region.end, _code_element(text, region)
+            start, end = region.start, region.end
+            if start in edits:
+                continue
+            new = _code_element(text, region)
         edits[start] = _Edit(start, end, new)
     return list(edits.values())
 

@@ -5,7 +5,6 @@ import * as smd from "streaming-markdown";
 import { isBalanced } from "./links";
 import { CLOSING_PARENTHESIS, Renderer, type OnCode } from "./renderer";
 
-const DEEPEST_QUOTE = 16;
 // The parser's own arrays hold 24 levels and lose track beyond that.
 const PARSER_LEVELS = 1024;
 const VERBATIM: readonly number[] = [
@@ -100,11 +99,8 @@ export class MarkdownWriter {
   }
 
   private escaped(char: string): string {
-    const { parser } = this;
-    if (char === ")" && this.isInAddress && this.isInnerParenthesis) return CLOSING_PARENTHESIS;
-    // Each level of quotes costs the parser a walk over all of them.
-    if (char === ">" && parser.blockquote_idx >= DEEPEST_QUOTE && !this.isVerbatim) return "\\>";
-    return char;
+    const isInner = char === ")" && this.isInAddress && this.isInnerParenthesis;
+    return isInner ? CLOSING_PARENTHESIS : char;
   }
 
   /** End what does not go on beyond a line; say whether the parser has had the line's end. */
