@@ -1,4 +1,5 @@
 // Bundles each view into one self-contained file under chatnb/static.
+import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -17,7 +18,7 @@ await build({
   target: "es2022",
   charset: "utf8",
   pure: ["console.assert"],
-  banner: { js: "/*! Bundled: streaming-markdown (MIT), highlight.js (BSD-3-Clause). */" },
+  banner: { js: "/*! Third-party parts: see LICENSES.txt */" },
   logLevel: "warning",
 });
 // The style sheet is an entry of its own: the view's module is read as text and must not import it.
@@ -29,3 +30,10 @@ await build({
   target: "es2022",
   logLevel: "warning",
 });
+
+// What is bundled asks for its licence to come along.
+const licences = { "streaming-markdown": "license", "highlight.js": "LICENSE" };
+const texts = Object.entries(licences).map(
+  async ([name, file]) => `${name}\n\n${await readFile(here(`node_modules/${name}/${file}`), "utf8")}`,
+);
+await writeFile(here("../chatnb/static/LICENSES.txt"), (await Promise.all(texts)).join("\n\n"));

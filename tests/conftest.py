@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
 
+from tests.chromium import launch
 from tests.loopback import LoopbackServer
 
 
@@ -16,8 +19,28 @@ def loopback() -> Iterator[LoopbackServer]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium. Where there is none a test is skipped, but with CI=true it fails."""
+    with sync_playwright() as playwright:
+        try:
+            launched = launch(playwright)
+        except Error as error:
+            if os.environ.get("CI", "").lower() == "true":
+                pytest.fail(f"Chromium does not run: {error}")
+            pytest.skip("Chromium does not run; `python tests/install_browser.py` installs it.")
+        yield launched
+        launched.close()
+
+
 @pytest.fixture(autouse=True)
 def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may depend on, or spend, a key that happens to be set."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CHATNB_MODEL_PATH"):
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves an event loop running on the thread of the tests,
+    in which no other test could call asyncio.run."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))

@@ -12,8 +12,8 @@ from chatnb.errors import UnknownModelError
 _DEFAULT_WITH_KEY = "openai"
 _DEFAULT_WITHOUT_KEY = "local"
 EMBEDDED_NOTICE = (
-    "No API key is set, so a small model inside this kernel answers: its prose is plausible, its "
-    "facts are not. With OPENAI_API_KEY set, or with %%chat -m MODEL, another one does."
+    "No API key is set, so the small model inside this kernel answered: plausible prose, "
+    "unreliable facts. %%chat -m MODEL chooses another."
 )
 
 

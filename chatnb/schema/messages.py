@@ -50,8 +50,9 @@ class BaseMessage:
         )
 
     def __repr__(self) -> str:
-        shown = (f for f in fields(self) if f.repr and not _at_default(self, f))
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
+        shown = [f.name for f in fields(self) if f.repr and not _at_default(self, f)]
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{type(self).__name__}({arguments})"
 
     @property
     def text(self) -> str:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
-
-from tests.install_browser import find_browser
+from playwright.sync_api import Browser, Page, Route
 
 STATIC = Path(__file__).parents[2] / "chatnb" / "static"
 FAKE_MODEL = Path(__file__).parent / "fake_model.js"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -52,20 +40,6 @@ class ReplyPage:
 
     def wait_for(self, condition: str) -> None:
         self.page.wait_for_function(condition, timeout=5000)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium. Where there is none a test is skipped, but with CI=true it fails."""
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
-        except Error as error:
-            if os.environ.get("CI", "").lower() == "true":
-                pytest.fail(f"Chromium does not run: {error}")
-            pytest.skip("Chromium does not run; `python tests/install_browser.py` installs it.")
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="session")

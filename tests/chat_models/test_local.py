@@ -65,7 +65,9 @@ def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:
 def test_it_is_silent_and_ends_with_its_process() -> None:
     """Nothing but the program's own words on stdout and stderr, and a clean exit."""
     ran = run(
-        "from chatnb.chat_models import ChatLocal; ChatLocal(max_tokens=2).invoke('Hi'); print('ok')"
+        "from chatnb.chat_models import ChatLocal\n"
+        "ChatLocal(max_tokens=2).invoke('Hi')\n"
+        "print('ok')"
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ok\n", "")
 

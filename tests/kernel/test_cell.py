@@ -59,7 +59,7 @@ def stop_at_first_words(kernel: Kernel, server: LoopbackServer, stop: Any) -> tu
     server.plays(endless())
     kernel.run(
         "from chatnb.chat_models import ChatOpenAI\n"
-        f"endless = ChatOpenAI('m', openai_api_key='sk-for-loopback', base_url={server.base_url!r})\n"
+        f"endless = ChatOpenAI('m', api_key='sk-for-loopback', base_url={server.base_url!r})\n"
         "%chat new"
     )
     views = list[str]()
@@ -135,7 +135,7 @@ def test_an_error_of_the_provider_fails_the_cell_in_one_line(
     loopback.plays(refusal("401 Unauthorized", "Incorrect API key."))
     any_kernel.run(
         "from chatnb.chat_models import ChatOpenAI\n"
-        f"refused = ChatOpenAI('m', openai_api_key='sk-for-loopback', base_url={loopback.base_url!r})"
+        f"refused = ChatOpenAI('m', api_key='sk-for-loopback', base_url={loopback.base_url!r})"
     )
     ran = any_kernel.run("%%chat -m refused\nHi")
     assert ran.reply["status"] == "error"

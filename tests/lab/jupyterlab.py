@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import Browser, Locator, Page
 
@@ -89,11 +90,23 @@ class JupyterLab:
     def write(self, name: str, *sources: str) -> Path:
         """Write a notebook with these code cells."""
         cells = [
-            {"cell_type": "code", "id": f"cell-{i}", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+            {
+                "cell_type": "code",
+                "id": f"cell-{i}",
+                "source": source,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
             for i, source in enumerate(sources)
         ]
         kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": cells}
+        notebook = {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {"kernelspec": kernel},
+            "cells": cells,
+        }
         target = self.folder / name
         target.write_text(json.dumps(notebook), encoding="utf-8")
         return target
@@ -103,17 +116,18 @@ class JupyterLab:
         self, browser: Browser, notebook: Path, *, theme: str = "JupyterLab Light", **context: Any
     ) -> Iterator[NotebookPage]:
         """A page with the notebook open and its kernel idle."""
-        self._set("apputils-extension", "themes", {"theme": theme})
-        self._set("apputils-extension", "notification", {"fetchNews": "false"})
+        self.set("@jupyterlab/apputils-extension", "themes", {"theme": theme})
+        self.set("@jupyterlab/apputils-extension", "notification", {"fetchNews": "false"})
         with browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context}) as made:
             page = made.new_page()
-            page.goto(f"{self._address}/lab/tree/{notebook.name}")
+            page.goto(f"{self._address}/lab/workspaces/{uuid4().hex}/tree/{notebook.name}")
             opened = NotebookPage(page, notebook)
             opened.wait_until_idle()
             yield opened
 
-    def _set(self, extension: str, plugin: str, values: dict[str, Any]) -> None:
-        folder = self._settings / "@jupyterlab" / extension
+    def set(self, extension: str, plugin: str, values: dict[str, Any]) -> None:
+        """Change settings, for pages that are opened afterwards."""
+        folder = self._settings / extension
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 
@@ -132,8 +146,7 @@ class NotebookPage:
 
     def wait_until_idle(self) -> None:
         """Wait for the kernel to have nothing to do."""
-        idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-        self.page.locator(idle).wait_for(timeout=30_000)
+        self.page.wait_for_function(_READY, timeout=60_000)
 
     def cell(self, number: int) -> Locator:
         """The code cell of that number, from 0, also when it is scrolled away."""
@@ -158,8 +171,12 @@ class NotebookPage:
         self.page.wait_for_function(
             "cell => /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent)",
             arg=cell.element_handle(),
-            timeout=30_000,
+            timeout=180_000,
         )
+
+    def run_command(self, command: str) -> None:
+        """Run one of JupyterLab's commands."""
+        self.page.evaluate("command => window.jupyterapp.commands.execute(command)", command)
 
     def saved(self) -> dict[str, Any]:
         """Save, and read the file on disk."""

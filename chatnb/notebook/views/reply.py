@@ -89,6 +89,11 @@ class ReplyView(anywidget.AnyWidget):
         if not ReplyView._highlighter_sent and "```" in delta["text"]:
             self._send_highlighter()
 
+    def _send_snapshot(self) -> None:
+        """Send the whole text, also when the browser has missed this very snapshot before."""
+        self.set_trait("snapshot", self._state.snapshot())
+        self.send_state("snapshot")
+
     def _send_highlighter(self) -> None:
         ReplyView._highlighter_sent = True
         source = (_STATIC / "highlighter.js").read_text(encoding="utf-8")
@@ -100,6 +105,6 @@ class ReplyView(anywidget.AnyWidget):
         if kind == "stop":
             self._on_stop()
         elif kind == "resync":
-            self.snapshot = self._state.snapshot()
+            self._send_snapshot()
         elif kind == "highlighter":
             self._send_highlighter()

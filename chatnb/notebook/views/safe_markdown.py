@@ -15,8 +15,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
-from urllib.parse import unquote
 
+from chatnb.notebook.views.link_addresses import is_plain_autolink, is_safe_destination
 from chatnb.notebook.views.markdown_regions import (
     Fence,
     Region,
@@ -39,14 +39,11 @@ _HAZARD = re.compile(
     re.IGNORECASE,
 )
 _BARE_TAG = re.compile(r"<(?:/?(?:sub|sup|kbd|code)|br ?/?)>")
-_ADDRESS = re.compile(
-    r"<(?:https?://[^\s<>\"'`\\$]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,99})>", re.IGNORECASE
-)
-# Where a renderer takes the address for a tag, a part of its path is an attribute.
-_ADDRESS_WITH_ATTRIBUTE = re.compile(r"/[\w-]+=|@@")
+# After these marked no longer escapes text, so that a tag left open takes in the next one.
+_RAW_TEXT_TAG = re.compile(r"<(?:kbd|code)>")
 _ATTRIBUTE_FREE_TAG = re.compile(r"</?[A-Za-z][^>=\"'`\n]{0,200}>")
 _TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]{0,99})")
-_ADDRESS_LIKE_NAME = re.compile(r"(?!\w+::)[A-Za-z][\w+.-]*:")
+_ADDRESS_LIKE_TAG = re.compile(r"</?(?!\w+::)[A-Za-z][\w+.-]*:[^\s>]")
 _ACTIVE_NAME = re.compile(
     r"(?:applet|area|audio|base|basefont|bgsound|body|button|canvas|col|command|details|dialog|em"
     r"bed|fencedframe|font|form|frame|frameset|head|html|iframe|image|img|input|isindex|keygen"
@@ -62,20 +59,10 @@ _ATTRIBUTE = re.compile(
 _HIDDEN_QUOTE = re.compile(r"\$|@\\*@|\\\\[(\[]|\\begin")
 _LINKED = re.compile(r"\]\(|\]:|://|www\.|```|~~~", re.IGNORECASE)
 _MATH = re.compile(r"\$|&(?:#0*36|#x0*24|dollar);|\\[(\[]|\\begin", re.IGNORECASE)
-_MOST_OF_AN_ADDRESS = 100
-_DESTINATION = re.compile(
-    rf"\s*(?:<([^<>\n]{{0,{_MOST_OF_AN_ADDRESS}}})|([^\s)]{{0,{_MOST_OF_AN_ADDRESS}}}))"
-)
-# What JupyterLab puts formulas back in for.
-_MARKER = re.compile(r"@\\*@")
-_PLAIN_BEGINNING = re.compile(r"(?:https?|mailto):|[^&%\\:]*[/?#]", re.IGNORECASE)
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_SAFE_SCHEMES = frozenset(["http", "https", "mailto"])
-_IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 _IMAGE_TARGET = re.compile(r"\][(\[]")
 _NO_ALT = re.compile(r"\s{0,9}\][(\[]")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_FENCE_LINE = re.compile(r"^([ \t>*+\-.)\d]*+(?:`{3,}+|~{3,}+))([^\n]+)$", re.MULTILINE)
+_FENCE_LINE = re.compile(r"^([^\n`~]*+(?:`{3,}+|~{3,}+))([^\n]+)$", re.MULTILINE)
 _UNSAFE_INFO = re.compile(r"[$\\]|@(?=@)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _FETCHING_DIAGRAM = re.compile(
@@ -145,14 +132,14 @@ def _with_safe_hazards(text: str) -> str:
 
 def _hazards(text: str) -> Iterator[_Hazard]:
     has_image_target = _image_targets(text)
-    has_attributes = _ATTRIBUTE.search(text) is not None
+    has_attributes = bool(_ATTRIBUTE.search(text) or _RAW_TEXT_TAG.search(text))
     has_definition = "]:" in text
     has_math = _MATH.search(text) is not None
     for found in _HAZARD.finditer(text):
         start, end = found.span()
         match found.lastgroup:
             case "tag":
-                if not (_BARE_TAG.match(text, start) or _is_plain_address(text, start)):
+                if not (_BARE_TAG.match(text, start) or is_plain_autolink(text, start)):
                     yield _tag_hazard(text, start, has_attributes)
             case "image":
                 if has_image_target(end):
@@ -161,7 +148,7 @@ def _hazards(text: str) -> Iterator[_Hazard]:
                     # Without its mark `![label]: x` would become a definition, which never shows.
                     yield _image_hazard(text, start, end, dropped=0)
             case "link":
-                if not _is_safe_destination(text, end + 1):
+                if not is_safe_destination(text, end + 1):
                     mark = text[end]
                     yield _Hazard(end, end + 1, f"&#{ord(mark)};", f" {mark}", _JOINER + mark)
             case _:
@@ -169,16 +156,11 @@ def _hazards(text: str) -> Iterator[_Hazard]:
                     yield _Hazard(found.end("tex"), found.end("tex"), " ", " ", None)
 
 
-def _is_plain_address(text: str, place: int) -> bool:
-    found = _ADDRESS.match(text, place)
-    return found is not None and not _ADDRESS_WITH_ATTRIBUTE.search(found[0])
-
-
 def _tag_hazard(text: str, place: int, has_attributes: bool) -> _Hazard:
     found = _TAG_NAME.match(text, place)
     name = found[1] if found else ""
     named = bool(name) and not _ACTIVE_NAME.fullmatch(name)
-    inert = named and not _ADDRESS_LIKE_NAME.match(name)
+    inert = named and not _ADDRESS_LIKE_TAG.match(text, place)
     bare = inert and _ATTRIBUTE_FREE_TAG.match(text, place) is not None
     in_math = None if bare or (inert and not has_attributes) else "< "
     return _Hazard(place, place + 1, "&lt;", in_math, None if bare else f"<{_JOINER}")
@@ -223,25 +205,6 @@ def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
         start = found.start(1)
         if not _lies_in(fences, start):
             yield _Hazard(start, start + 1, "&#61;", f"{_JOINER}=", f"{_JOINER}=")
-
-
-def _is_safe_destination(text: str, place: int) -> bool:
-    """Judge the address at a place, however it is disguised."""
-    found = _DESTINATION.match(text, place)
-    address = (found[1] or found[2] or "") if found else ""
-    if len(address) == _MOST_OF_AN_ADDRESS and not _PLAIN_BEGINNING.match(address):
-        return False
-    if _MARKER.search(address):
-        return False
-    for _ in range(3):
-        address = _IGNORED_IN_URLS.sub("", address)
-        scheme = _SCHEME.match(address)
-        if scheme and scheme[1].lower() not in _SAFE_SCHEMES:
-            return False
-        if "&" not in address and "%" not in address:
-            break
-        address = unquote(html.unescape(address))
-    return True
 
 
 def _edits(text: str, hazards: list[_Hazard]) -> list[_Edit]:

@@ -1,0 +1,80 @@
+"""Takes the README's screenshots in a real JupyterLab: `make screenshots`.
+
+The streaming, finished and stopped cells are the embedded model's; the failed one is scripted, for
+no provider fails when it is asked to.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.chromium import launch
+from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab, NotebookPage
+
+FOLDER = Path(__file__).parent / "screenshots"
+SETUP = """\
+%load_ext chatnb
+from chatnb.chat_models import ScriptedChatModel
+from chatnb.errors import ServerError
+
+half = "The model had come this far"
+overloaded = ServerError("The model is overloaded.", hint="Try again in a moment.")
+unlucky = ScriptedChatModel([[half, overloaded]], model_name="unlucky")"""
+LOAD, FINISHED, STREAMING, FAILED = range(4)
+CELLS = (
+    SETUP,
+    "%%chat\nWhat is a notebook good for? Give a list of three uses.",
+    "%%chat -c story --max-tokens 400\nTell me a story about a lighthouse keeper.",
+    "%%chat -m unlucky\nHow far did you get?",
+)
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        lab, browser = JupyterLab(Path(folder)), launch(playwright)
+        try:
+            for name, theme in THEMES.items():
+                notebook = lab.write(f"{name}.ipynb", *CELLS)
+                size = {"width": 1000, "height": 900}
+                with lab.open(
+                    browser, notebook, theme=theme, viewport=size, device_scale_factor=1.5
+                ) as page:
+                    page.run_command("application:toggle-left-area")
+                    take(page, name)
+        finally:
+            browser.close()
+            lab.close()
+
+
+def take(notebook: NotebookPage, theme: str) -> None:
+    notebook.run(LOAD)
+    save(notebook.run(FINISHED), f"finished-{theme}")
+    story = notebook.start(STREAMING)
+    text = story.locator(f"{REPLY} .chatnb-text")
+    expect(text).to_contain_text(".", timeout=60_000)
+    save(story, f"streaming-{theme}")
+    story.get_by_role("button", name="Stop the reply").click()
+    notebook.wait_until_done(story)
+    save(story, f"stopped-{theme}")
+    save(notebook.run(FAILED), f"failed-{theme}")
+
+
+def save(cell: Locator, name: str) -> None:
+    if not name.startswith("streaming"):
+        cell.page.mouse.move(0, 0)
+        cell.page.keyboard.press("Escape")
+        expect(cell.locator(OUTPUT).last).to_be_visible()
+    cell.screenshot(path=FOLDER / f"{name}.png")
+    print(FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Nothing a model writes acts in a notebook, and ordinary replies are left alone."""
+
+from __future__ import annotations
+
+import html
+import os
+import random
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from markdown_it import MarkdownIt
+from playwright.sync_api import Error, Page, sync_playwright
+
+from chatnb.notebook.views.safe_markdown import safe_markdown
+from tests.install_browser import find_browser
+
+JS = Path(__file__).parents[2] / "js"
+MARKED = JS / "node_modules" / "marked" / "lib" / "marked.umd.js"
+EXAMINER = JS / "test" / "untrusted_markdown.js"
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ACTIVE = re.compile(
+    "base|body|button|embed|form|frame|frameset|iframe|img|input|link|math|meta|noscript|object"
+    "|option|plaintext|script|select|source|style|svg|template|textarea|title|video|xmp"
+)
+HARMFUL_ATTRIBUTE = re.compile(r"on[a-z]+|style|src\w*|ping|data-[\w-]+|background|action")
+
+ORDINARY = [
+    "",
+    "Hello!\n",
+    "# Title\n\nSome *prose*, **bold**, ~~gone~~ and `code`.\n\n---\n\n> quoted\n",
+    "1. one\n2. two\n   - nested\n\n- [ ] open\n- [x] done\n",
+    "| a | b |\n|---|:-:|\n| 1 < 2 | `x \\| y` |\n",
+    "A [link](https://python.org/a_(b)?q=1&r=2#s), [mail](mailto:a@b.test), [file](data/x.csv), "
+    '[titled](https://x.test "A title"), [part](#part), <https://x.test/a?b=c> and <me@x.test>.\n',
+    "See [the docs][1] and [2].\n\n[1]: https://x.test/docs\n[2]: <https://x.test> 'T'\n",
+    "Water is H<sub>2</sub>O, 10<sup>3</sup>.<br>Press <kbd>Ctrl</kbd>.\n",
+    "$a<b$ and $x < y$, \\(p<q\\):\n\n$$\n\\sum_{i<n} x_i \\href{https://x.test}{y}\n$$\n",
+    "It costs $5, she said \"fine\", and he paid $6 for d[0](x) and list[int]: see on = 1.\n",
+    "if a < b && c > d: a<=b, a<-b, 3 <4, <3, -> and !important, wow! [ok]\n",
+    "Use `List<String>`, `vector<int>`, `<T>`, `a[i](b)`, `![1]` and `std::map<int, string>`.\n",
+    "```cpp\n#include <vector>\nstd::vector<std::string> v{1};\n```\n",
+    "Text:\n```python\nx = d[1:]: print('a' < b)\n```\nmore text\n",
+    'Page:\n\n```html\n<a href="x" onclick="y()"><img src="z"></a>\n<script>f()</script>\n```\n',
+    "```jsx\nconst a = <Button onClick={() => go()}>![x](y)</Button>;\n```\n",
+    "1. Do:\n\n   ```cpp\n   std::vector<int> a; foo<bar, baz>(x); m[0](y);\n   ```\n",
+    '2. Run:\n   ```bash\n   curl "http://$HOST/x" -H "A: $TOKEN" > out && vec![1]\n   ```\n',
+    "```mermaid\ngraph TD\n  A[Docker image] -->|yes| B((b<br/>c))\n```\n",
+    "> ```rust\n> fn f<T: Into<U>>(x: Vec<u8>) -> Option<T> {}\n> ```\n",
+    "An unclosed fence:\n\n```python\nprint(1)\n",
+    "Emoji 🎉, Ελληνικά, 中文, \u00a0 and a [footnote][^1].\n\n[^1]: A note.\n",
+]  # fmt: skip
+
+HOSTILE = [
+    ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
+    ("a \\<b onclick=x>", "a &lt;b onclick=x>"),
+    ("a \\\\<b onclick=x>", "a \\\\&lt;b onclick=x>"),
+    ("<!-- hidden", "&lt;!-- hidden"),
+    ("<https://onclick=alert(1)//>", "&lt;https://onclick=alert(1)//>"),
+    ("<javascript:alert(1)>", "&lt;javascript:alert(1)>"),
+    ("![cat](https://x.test/c.png)", "[cat](https://x.test/c.png)"),
+    ("![](https://x.test/c.png)", "[image](https://x.test/c.png)"),
+    ("\\![cat](c.png)", "&#33;[cat](c.png)"),
+    ("[a](javascript:x)", "[a]&#40;javascript:x)"),
+    ("[a](JaVa&Tab;Script&colon;x)", "[a]&#40;JaVa&Tab;Script&colon;x)"),
+    ("[a](\n&#0000000106;avascript:x)", "[a]&#40;\n&#0000000106;avascript:x)"),
+    ("[a](java\\script\\:x)", "[a]&#40;java\\script\\:x)"),
+    ("[a](<data:text/html,x>)", "[a]&#40;&lt;data:text/html,x>)"),
+    ("[a]: vbscript:x", "[a]&#58; vbscript:x"),
+    ("`<script>`", "<code>&#60;script&#62;</code>"),
+    ("    <script>", "    <\u2060script>"),
+    ("$a<b onclick=1$", "$a< b onclick=1$"),
+    ("$\\href{javascript:x}{y}$", "$\\ href{javascript:x}{y}$"),
+    ("```html\n<script>", "```html\n<script>\n```"),
+    ("a\n```\n<img src=x>\n```\nb", "a\n\n```\n<img src=x>\n```\n\nb"),
+    ('```"onclick="x\ny\n```', "```'onclick='x\ny\n```"),
+    ('- [ ] ```"onclick="x', "- [ ] ```'onclick='x"),
+    ("[x\n\n```\n]: y\n<img src=x>\n```", "[x\n\n```\n]: y\n<\u2060img src=x>\n```"),
+    ('http://a/$"onclick=x$', 'http://a/$"onclick\u2060=x$'),
+    ("```mermaid\nA@{ img: 'x.png' }\n```", "```text mermaid\nA@{ img: 'x.png' }\n```"),
+    ("a\0b\r\nc", "a\ufffdb\nc"),
+]
+
+FRAGMENTS = [
+    "<script>{w}</script>", "<img src=x onerror={w}>", "<svg onload={w}>",
+    "<a href=javascript:{w}>", "<iframe srcdoc='{w}'>", "<style>{w}", "<!-- {w} -->", "<!-- {w}",
+    "<?php {w} ?>", "<br>", "<![CDATA[{w}]]>", "<!DOCTYPE {w}>", "</textarea>", "<pre>", "<sub>",
+    "<code>", "</code>", "<b {w}", "<b\n", "<div\n{w}", "<vector<int>>", "<int, string>",
+    "<std::string>", "<b", "< b", "\\<b onclick=1>", "\\\\\\<img src=x>", "[{w}](javascript:x)",
+    "[{w}](java&Tab;script:x)", "[{w}](javascript&colon;x)", "[{w}](&#106;avascript:x)",
+    "[{w}](java\\script:x)", "[{w}](<javascript:x>)", "[{w}](\njavascript:x)",
+    "[{w}](data:text/html,x)", "[{w}](rel/{w})", "[{w}](%6aavascript:x)",
+    "[{w}](https://a.test \"{w}\")", "[{w}]: javascript:x", "[foo]:\n", "[foo]: /u \"{w}",
+    "[foo\nbar]: data:x", "[foo]", "[{w}][foo]", "![foo]", "![][foo]", "[x", "![{w}](x.png)",
+    "![](x.png)", "\\![{w}](x.png)", "!![{w}](x.png)", "![[a]](x.png)", "![`a`](x)",
+    "[![{w}](x.png)](https://a.test)", "<javascript:x>", "<https://a.test/{w}>", "<data:x>",
+    "<https://onclick=x//>", "http://a.test/{w}", "www.a.test/$\"onclick=x//$", "@@0@@", "@@1",
+    "[{w}](http://a/$\"onclick=x//$)", "[{w}](http://a \"$\" onclick=x a=$\")", "$\" onclick=x $",
+    "[{w}](http://a/@\\@0@@)", "http://a/\\\\(\"onclick=a\\\\)", "\\begin{a}", "\\end{a}",
+    "onclick=x", "[{w}](http://a/$\"$/onclick\\=x)", "\"", "'", "&lt;script&gt;", "&lt", "=", ">",
+    "$", "$$", "\\$", "$\\href{javascript:x}{{w}}$", "$a<b$", "$a<script$", "\\\\(", "\\\\)", "\\[",
+    "\\]", "{", "}", "```html\n<script>{w}</script>\n```", "```\"onclick=x a=\"\n{w}\n```",
+    "~~~\"><img src=x>\n", "\n\n```html\n]: y\n<img src=x>\n```\n\n",
+    "\n\n```html\n<img src=x onerror={w}>\n```\n\n", "```a$\" onclick=x $\n",
+    "`<script>{w}</script>`", "`` <img src={w}> ``", "`", "``", "```", "~~~", "````",
+    "`[a](javascript:{w})`", "```x`y", "`a\n<img src=x>\nb`", "|", "|---|", "---", "===", "#",
+    "| `a | <img src=x> | b` |\n", "    <script>{w}</script>", "- ", "1. ", "> ", "- [x] ", "**",
+    "*", "_", "~", "\\", "\\\n", "[", "]", "(", ")", "](", "]:", "!", "![", ":", "javascript:",
+    "\u2028", "\xa0", "\x0c", "\x00", "\r", "\u2060", "\ufeff", "\x01", "{w}", "{w} {w}",
+    "[^1]: {w}",
+]  # fmt: skip
+BREAKS = ["\n"] * 10 + ["\n\n"] * 10 + [" "] * 6 + [""] * 8 + [
+    "\n- ", "\n1. ", "\n> ", "\n    ", "\n  ", "\n\t", "\n\n- ", "\n\n   ", "\n\n    ", "\n```\n",
+    "\n```html\n", "\n\n```\n", "\n   ```\n", "\n~~~\n", "  \n", "\n>\n", "\n\u2028\n", "\n \n",
+]  # fmt: skip
+
+
+def random_documents(seed: int, count: int) -> Iterator[str]:
+    rng = random.Random(seed)
+    for _ in range(count):
+        wide = rng.random() < 0.5
+        fragments = FRAGMENTS if wide else rng.sample(FRAGMENTS, rng.choice([3, 5, 8, 12]))
+        breaks = BREAKS if rng.random() < 0.5 else rng.sample(BREAKS, 5)
+        pieces = [rng.choice(fragments) + rng.choice(breaks) for _ in range(rng.choice([2, 4, 9]))]
+        numbers = iter(range(999))
+        yield re.sub(r"\{w\}", lambda _, numbers=numbers: f"qz{next(numbers)}z", "".join(pieces))
+
+
+class Examiner(HTMLParser):
+    """Collects what could act."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dangers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if ACTIVE.fullmatch(tag):
+            self.dangers.append(tag)
+        for name, value in attrs:
+            if value and HARMFUL_ATTRIBUTE.fullmatch(name):
+                self.dangers.append(f"{name}={value}")
+            if name == "href" and urlsplit(value or "").scheme not in (
+                "",
+                "http",
+                "https",
+                "mailto",
+            ):
+                self.dangers.append(f"{name}={value}")
+
+
+@pytest.fixture(scope="module")
+def examiner() -> Iterator[Page]:
+    """A page with marked and the examiner in it."""
+    is_required = os.environ.get("CI", "").lower() == "true"
+    if not MARKED.is_file():
+        reason = f"marked is not installed: run `npm ci` in {JS.name}/."
+        pytest.fail(reason) if is_required else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=find_browser(), args=BROWSER_ARGUMENTS
+            )
+        except Error as error:
+            reason = f"Chromium does not run: {error}"
+            pytest.fail(reason) if is_required else pytest.skip(reason)
+        page = browser.new_page()
+        page.set_content("<p></p>")
+        for script in (MARKED, EXAMINER):
+            page.add_script_tag(path=script)
+        yield page
+        browser.close()
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_replies_come_back_as_they_are(text: str) -> None:
+    """Prose, lists, tables, code, links and formulas are not touched."""
+    assert safe_markdown(text) == text
+
+
+@pytest.mark.parametrize(("text", "safe"), HOSTILE)
+def test_hostile_text_is_broken_where_it_stands(text: str, safe: str) -> None:
+    """Each way to act has its own small edit, and the edit is final."""
+    assert safe_markdown(text) == safe
+    assert safe_markdown(safe) == safe
+
+
+def test_no_word_is_lost_from_the_source() -> None:
+    """Every word of the reply is still in the Markdown."""
+    for text in random_documents(seed=1, count=1500):
+        safe = html.unescape(safe_markdown(text)).replace("\u2060", "")
+        assert set(re.findall(r"qz\d+z", text)) <= set(re.findall(r"qz\d+z", safe)), repr(text)
+
+
+def test_nothing_acts_in_markdown_it() -> None:
+    """With raw HTML let through, random hostile documents render to nothing that could act."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    for text in random_documents(seed=2, count=1500):
+        examiner = Examiner()
+        examiner.feed(parser.render(safe_markdown(text)))
+        assert not examiner.dangers, repr(text)
+
+
+def test_nothing_acts_and_no_word_is_lost_in_jupyterlab(examiner: Page) -> None:
+    """marked, used as JupyterLab uses it, gives Chromium nothing to run or fetch."""
+    pairs = [(text, safe_markdown(text)) for text in random_documents(seed=3, count=1500)]
+    pairs += [(text, safe_markdown(text)) for text, _ in HOSTILE]
+    found = examiner.evaluate("(pairs) => pairs.map(([a, b]) => examine(a, b))", pairs)
+    for (text, safe), report in zip(pairs, found, strict=True):
+        assert report == {"dangers": [], "lost": []}, f"{text!r}\n{safe!r}"
+
+
+def test_the_examiner_sees_what_acts(examiner: Page) -> None:
+    """The test above can fail: unguarded text, and JupyterLab's formulas, are seen to act."""
+    for text in ("<img src=x>", "[a](javascript:x)", 'http://a/$"onclick=x//$', '```"onclick="x\n'):
+        assert examiner.evaluate("(text) => examine(text, text).dangers", text), text
+
+
+@pytest.mark.parametrize("unit", ["<a", "![", "](", "]:", "`a\n", "\\<", "<b\n", "](&#", "``` "])
+def test_the_cost_grows_with_the_length_only(unit: str) -> None:
+    """No repetition makes it slow: 100 KB take a second or so, even on a busy machine."""
+    started = time.process_time()
+    safe_markdown(unit * (100_000 // len(unit)))
+    assert time.process_time() - started < 3
