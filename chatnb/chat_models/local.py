@@ -72,7 +72,6 @@ class ChatLocal(ChatOpenAI):
             temperature=temperature,
             max_tokens=max_tokens,
             timeout=timeout,
-            max_retries=0,
             model_kwargs={**_AGAINST_LOOPS, **(model_kwargs or {})},
         )
         self._pid = os.getpid()

@@ -98,7 +98,7 @@ def safe_markdown(text: str) -> str:
         text: What a model wrote, finished or broken off.
 
     Returns:
-        Markdown that is safe as a trusted notebook output. No word is lost.
+        Markdown that is safe as a trusted notebook output, with every word of the text in it.
 
     Example:
         >>> safe_markdown("Use `List<String>` or **[docs](https://python.org)**: $a < b$.")
