@@ -50,9 +50,8 @@ class ChatLocal(ChatOpenAI):
         MissingWeightsError: If there is no model file.
 
     Example:
-        >>> chat = ChatLocal(max_tokens=8)  # doctest: +SKIP
-        >>> chat.invoke("Say hello.")  # doctest: +SKIP
-        AIMessage(content='Hello! How can I help')
+        >>> ChatLocal(max_tokens=8).invoke("Say hello.").response_metadata
+        {'finish_reason': 'length', 'model_name': 'smollm2-135m-instruct'}
     """
 
     def __init__(

@@ -139,14 +139,12 @@ class ChatMagics(Magics):
         return _Asked(turn, frontend, conversation, prompt, options.output, notice)
 
     def _keep(self, asked: _Asked, reply: Reply, *, interrupted: bool) -> None:
-        """Leave the reply in the cell, the conversation and the variables."""
-        asked.frontend.finish(reply, asked.notice)
+        """Leave the reply in the variables, the conversation and the cell."""
+        names = ["_reply", *([asked.variable] if asked.variable else [])]
+        self.shell.push(dict.fromkeys(names, reply.message))
         if reply.outcome != "failed":
             asked.conversation.add(asked.prompt, reply.message)
-        values = {"_reply": reply.message}
-        if asked.variable:
-            values[asked.variable] = reply.message
-        self.shell.push(values)
+        asked.frontend.finish(reply, asked.notice)
         if interrupted:
             raise in_one_line(ReplyInterrupted()) from None
         if isinstance(reply.error, ChatnbError):
