@@ -18,6 +18,7 @@ class Exchange:
 
     headers: dict[str, str]
     body: dict[str, Any]
+    torn: bool = False
     closed: threading.Event = field(default_factory=threading.Event)
 
 
@@ -71,6 +72,18 @@ def whole(text: str) -> Script:
     counts = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
     reply = {"id": "chatcmpl-1", "model": "loopback-1", "choices": [choice], "usage": counts}
     return saying(head(kind="application/json") + json.dumps(reply).encode())
+
+
+def reset(*pieces: bytes) -> Script:
+    """Send these bytes, then tear the connection down without a goodbye."""
+
+    async def script(exchange: Exchange) -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+            await asyncio.sleep(0.01)
+        exchange.torn = True
+
+    return script
 
 
 def endless(text: str = "word ") -> Script:
@@ -131,6 +144,8 @@ class LoopbackServer:
             pass  # The client hung up first, which is what some tests are about.
         finally:
             hung_up.cancel()
+            if exchange.torn:
+                writer.transport.abort()
             writer.close()
             exchange.closed.set()
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.errors import UnknownModelError
+
+ENTRY_POINTS = "chatnb.chat_models"
+"""The group in which other packages name a callable that takes the model's name and parameters."""
 
 
 def _openai(model: str, **params: Any) -> BaseChatModel:
@@ -42,12 +46,20 @@ _PROVIDERS: dict[str, Callable[..., BaseChatModel]] = {
 }
 
 
+def _plugged_in(provider: str) -> Callable[..., BaseChatModel] | None:
+    """A provider of another package, which names it in the entry points of this group."""
+    for entry_point in entry_points(group=ENTRY_POINTS, name=provider):
+        return entry_point.load()
+    return None
+
+
 def init_chat_model(name: str, **params: Any) -> BaseChatModel:
     """Make a chat model from its name.
 
     Args:
         name: `provider:model`: `openai:gpt-4o-mini`, `local:smollm2`, `local:PATH.gguf`, or
             `scripted:TEXT`, which replies with the text. The provider alone gives its default.
+            Other packages add providers by an entry point of the group `chatnb.chat_models`.
         **params: Arguments of the model's class, such as `temperature`.
 
     Returns:
@@ -61,8 +73,9 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
         AIMessage(content='Good morning.')
     """
     provider, _, model = name.partition(":")
-    if provider in _PROVIDERS:
-        return _PROVIDERS[provider](model, **params)
+    make = _PROVIDERS.get(provider) or (_plugged_in(provider) if provider else None)
+    if make is not None:
+        return make(model, **params)
     raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
 
 
@@ -71,6 +84,7 @@ def _suggestion(name: str) -> str:
         return f"Did you mean openai:{name}?"
     if name in ("smollm2", "llama.cpp"):
         return "Did you mean local:smollm2?"
-    close = difflib.get_close_matches(name.partition(":")[0], _PROVIDERS, n=1)
+    known = [*_PROVIDERS, *entry_points(group=ENTRY_POINTS).names]
+    close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
     meant = f"Did you mean {close[0]}:…? " if close else ""
-    return f"{meant}Write PROVIDER:MODEL with one of {', '.join(_PROVIDERS)}."
+    return f"{meant}Write PROVIDER:MODEL with one of {', '.join(known)}."

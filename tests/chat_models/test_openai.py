@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from tests.loopback import (
     event,
     head,
     refusal,
+    reset,
     saying,
     usage,
     whole,
@@ -179,6 +181,20 @@ BROKEN: list[tuple[str, Script, type[errors.ModelError], str, str | None]] = [
         "Hello",
     ),
     (
+        "reset before the first byte",
+        reset(),
+        errors.ModelConnectionError,
+        "Check the network",
+        None,
+    ),
+    (
+        "reset in mid-stream",
+        reset(head(), delta("Hel"), delta("lo")),
+        errors.StreamInterruptedError,
+        "again",
+        "Hello",
+    ),
+    (
         "error in stream",
         saying(head(), delta("Hel"), event({"error": {"message": "Overloaded."}})),
         errors.ServerError,
@@ -208,6 +224,46 @@ def test_each_fault_is_one_error_that_says_what_to_do(
         stream(chat_at(loopback), "Hi")
     assert hint in str(raised.value)
     assert (raised.value.partial.text if raised.value.partial else None) == partial
+
+
+@both_streams
+@pytest.mark.parametrize(
+    "first",
+    [
+        refusal("429 Slow", "Slow down.", retry_after="0.01"),
+        refusal("429 Slow", "Slow down."),
+        refusal("500 Oops", "Broken."),
+        reset(),
+    ],
+    ids=["429 with retry-after", "429 without", "500", "reset"],
+)
+def test_a_passing_fault_is_tried_again(
+    loopback: LoopbackServer, stream: Collect, first: Script
+) -> None:
+    """Before the first chunk, the SDK's retries make one reply of a fault and a success."""
+    loopback.plays(first, saying(head(), delta("Hello", "stop"), event("[DONE]")))
+    assert join_chunks(stream(chat_at(loopback, max_retries=1), "Hi")).content == "Hello"
+    assert len(loopback.exchanges) == 2
+
+
+@pytest.mark.parametrize("script", [case[1] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_no_fault_leaves_anything_behind(loopback: LoopbackServer, script: Script) -> None:
+    """After an error the connection is closed, and no task or thread runs on."""
+    loopback.plays(script)
+    chat = chat_at(loopback)
+
+    async def fail() -> set[asyncio.Task[object]]:
+        with pytest.raises(errors.ModelError):
+            [chunk async for chunk in chat.astream("Hi")]
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+    with pytest.raises(errors.ModelError):
+        list(chat.stream("Hi"))
+    threads = set(threading.enumerate())
+    assert asyncio.run(fail()) == set()
+    assert set(threading.enumerate()) <= threads
+    assert all(exchange.closed.wait(5) for exchange in loopback.exchanges)
 
 
 @both_streams
