@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from chatnb.chat_models import BaseChatModel, init_chat_model
+    from chatnb.chat_models import (
+        BaseChatModel,
+        ChatLocal,
+        ChatOpenAI,
+        ScriptedChatModel,
+        init_chat_model,
+    )
+    from chatnb.chat_models.cache import (
+        InMemoryCache,
+        SQLiteCache,
+        get_llm_cache,
+        set_llm_cache,
+    )
+    from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.errors import ChatnbError
     from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
@@ -21,21 +34,37 @@ __all__ = [
     "AIMessage",
     "AIMessageChunk",
     "BaseChatModel",
+    "ChatLocal",
+    "ChatOpenAI",
     "ChatnbError",
     "HumanMessage",
+    "InMemoryCache",
+    "RateLimiter",
+    "SQLiteCache",
+    "ScriptedChatModel",
     "SystemMessage",
+    "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
+    "set_llm_cache",
 ]
 
 _MODULES = {
     "AIMessage": "schema",
     "AIMessageChunk": "schema",
     "BaseChatModel": "chat_models",
+    "ChatLocal": "chat_models",
+    "ChatOpenAI": "chat_models",
     "ChatnbError": "errors",
     "HumanMessage": "schema",
+    "InMemoryCache": "chat_models.cache",
+    "RateLimiter": "chat_models.rate_limiter",
+    "SQLiteCache": "chat_models.cache",
+    "ScriptedChatModel": "chat_models",
     "SystemMessage": "schema",
+    "get_llm_cache": "chat_models.cache",
     "init_chat_model": "chat_models",
+    "set_llm_cache": "chat_models.cache",
 }
 
 

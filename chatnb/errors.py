@@ -8,6 +8,9 @@
     │   ├── MissingRuntimeError     an optional package is not installed
     │   ├── MissingWeightsError     no model file on this machine
     │   └── UnknownModelError       no provider of that name
+    ├── MissingVariableError        a prompt was not given all its variables
+    ├── OutputParserError           a reply is not what a parser reads
+    ├── BatchError                  some inputs failed; what finished is kept
     └── ModelError                  a call to a model went wrong
         ├── AuthenticationError     the key was refused (401, 403)
         ├── RateLimitError          too many requests, or no quota left (429)
@@ -20,11 +23,14 @@
         ├── ModelTimeoutError       no answer in time
         ├── MalformedReplyError     what came back is not what the protocol says
         └── StreamInterruptedError  the reply broke off
+
+``BatchInterrupted`` is a KeyboardInterrupt that keeps what had finished.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from chatnb.schema.messages import AIMessage
@@ -135,3 +141,115 @@ class MalformedReplyError(ModelError):
 
 class StreamInterruptedError(ModelError):
     """A reply broke off before its end; `partial` holds what had arrived."""
+
+
+class MissingVariableError(ChatnbError, KeyError, ValueError):
+    """A prompt was not given all its variables; `missing` and `given` name them."""
+
+    def __init__(self, missing: Iterable[str], given: Iterable[str]) -> None:
+        self.missing = list(missing)
+        self.given = list(given)
+        super().__init__(self.missing, self.given)
+
+    def __str__(self) -> str:
+        missing = ", ".join(self.missing)
+        return f"The prompt needs {missing}, and was given {', '.join(self.given) or 'nothing'}"
+
+
+class OutputParserError(ChatnbError, ValueError):
+    """A reply is not what a parser reads.
+
+    Args:
+        message: What is wrong with it.
+        text: The reply, as it came.
+
+    Example:
+        >>> OutputParserError("No JSON.", text="Sure!").text
+        'Sure!'
+    """
+
+    def __init__(self, message: str, *, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+
+class BatchError(ChatnbError):
+    """Some items of a batch failed.
+
+    What is raised is also of the class of the first failure and has its attributes, so that
+    `except ValueError` or `except RateLimitError as error: error.retry_after` around a batch work
+    as they do around a single call. The first failure itself is the `__cause__`. After a failure
+    no item is started any more, and those that are running are waited for.
+
+    Args:
+        results: What finished: index to output.
+        failures: What failed: index to exception.
+        remaining: The indexes of what was not started.
+
+    Example:
+        >>> error = BatchError.of({0: "fine"}, {1: ValueError("no")}, [2])
+        >>> isinstance(error, ValueError), str(error)
+        (True, '1 of 3 inputs failed, 1 finished, 1 not started; input 1: ValueError: no')
+    """
+
+    def __init__(
+        self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
+    ) -> None:
+        Exception.__init__(self, results, failures, remaining)
+        self.results = results
+        self.failures = failures
+        self.remaining = list(remaining)
+
+    def __str__(self) -> str:
+        total = len(self.results) + len(self.failures) + len(self.remaining)
+        said = f"{len(self.failures)} of {total} inputs failed, {len(self.results)} finished"
+        if self.remaining:
+            said += f", {len(self.remaining)} not started"
+        index, first = next(iter(self.failures.items()))
+        return f"{said}; input {index}: {type(first).__name__}: {first}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BatchError.of, (self.results, self.failures, self.remaining)
+
+    @staticmethod
+    def of(
+        results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
+    ) -> BatchError:
+        """The error of a batch, of the class of its first failure too.
+
+        Args:
+            results: What finished: index to output.
+            failures: What failed: index to exception, in the order of failing.
+            remaining: The indexes of what was not started.
+
+        Returns:
+            The error, with the first failure as its cause.
+        """
+        first = next(iter(failures.values()))
+        error = _class_for(type(first))(results, failures, remaining)
+        for name, value in vars(first).items():
+            error.__dict__.setdefault(name, value)
+        error.__cause__ = first
+        return error
+
+
+def _class_for(failure: type[Exception]) -> type[BatchError]:
+    if issubclass(BatchError, failure):
+        return BatchError
+    try:
+        bases = (BatchError, failure)
+        return cast("type[BatchError]", type("BatchError", bases, {"__doc__": BatchError.__doc__}))
+    except TypeError:  # A class that cannot be combined with another.
+        return BatchError
+
+
+class BatchInterrupted(KeyboardInterrupt):
+    """A batch was interrupted; `results`, `failures` and `remaining` as in `BatchError`."""
+
+    def __init__(
+        self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
+    ) -> None:
+        super().__init__(f"{len(results)} inputs finished, {len(remaining)} did not")
+        self.results = results
+        self.failures = failures
+        self.remaining = list(remaining)

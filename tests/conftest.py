@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import Browser, Error, sync_playwright
+from traitlets.config import Config
 
 from tests.chromium import launch
 from tests.loopback import LoopbackServer
@@ -31,6 +34,15 @@ def browser() -> Iterator[Browser]:
             pytest.skip("Chromium does not run; `python tests/install_browser.py` installs it.")
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def bare_shell() -> Iterator[InteractiveShell]:
+    """An IPython without a kernel, which remembers nothing."""
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    yield shell
+    atexit.unregister(shell.atexit_operations)
+    shell.atexit_operations()
 
 
 @pytest.fixture(autouse=True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from chatnb.errors import MalformedReplyError
+from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, get_llm_cache, key_of
+from chatnb.chat_models.generating import Generating
+from chatnb.chat_models.hooks import Hooks
+from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.runnables.base import Runnable
+from chatnb.runnables.config import RunnableConfig
 from chatnb.schema.coercion import ChatInput, to_messages
-from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
+from chatnb.schema.serialization import messages_to_dict
 
 
-class BaseChatModel:
+class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
     """A chat model: messages in, a message out.
 
     A provider implements `_generate` (one whole reply) or `_stream` (its chunks), or both, and
@@ -33,20 +38,27 @@ class BaseChatModel:
 
     model_name: str
     """The name of the model that answers."""
+    cache: ReplyCache | Literal[False] | None = None
+    """Where replies are kept; None for the one of `set_llm_cache`, False for none at all."""
+    rate_limiter: RateLimiter | None = None
+    """What spaces the calls out."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        hooks = ("_generate", "_stream", "_agenerate", "_astream")
-        if all(getattr(cls, hook) is getattr(BaseChatModel, hook) for hook in hooks):
-            raise TypeError(f"{cls.__name__} must implement _generate or _stream")
+    _not_in_key: ClassVar[frozenset[str]] = frozenset({"cache", "rate_limiter", "name"})
+    """The public attributes that a reply does not depend on."""
 
     def invoke(
-        self, input: ChatInput, *, stop: list[str] | None = None, **params: Any
+        self,
+        input: ChatInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **params: Any,
     ) -> AIMessage:
         """Ask for one whole reply.
 
         Args:
-            input: A string, a message, or a list of messages.
+            input: A string, a message, a list of messages, or a prompt value.
+            config: Tags, callbacks and the like of this run.
             stop: Texts at which the model stops.
             **params: The provider's parameters for this call only.
 
@@ -56,21 +68,32 @@ class BaseChatModel:
         Raises:
             ModelError: If the call goes wrong.
         """
-        return self._generate(to_messages(input), stop=stop, **params)
+        return self._replies(to_messages(input), stop, params)[0]
 
     async def ainvoke(
-        self, input: ChatInput, *, stop: list[str] | None = None, **params: Any
+        self,
+        input: ChatInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **params: Any,
     ) -> AIMessage:
         """Ask for one whole reply without blocking the event loop; like `invoke`."""
-        return await self._agenerate(to_messages(input), stop=stop, **params)
+        return (await self._areplies(to_messages(input), stop, params))[0]
 
     def stream(
-        self, input: ChatInput, *, stop: list[str] | None = None, **params: Any
+        self,
+        input: ChatInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **params: Any,
     ) -> Iterator[AIMessageChunk]:
         """Ask for a reply chunk by chunk; closing the iterator closes the connection.
 
         Args:
-            input: A string, a message, or a list of messages.
+            input: A string, a message, a list of messages, or a prompt value.
+            config: Tags, callbacks and the like of this run.
             stop: Texts at which the model stops.
             **params: The provider's parameters for this call only.
 
@@ -80,47 +103,76 @@ class BaseChatModel:
         Raises:
             ModelError: If the call goes wrong; `partial` holds what had arrived.
         """
-        yield from self._stream(to_messages(input), stop=stop, **params)
+        messages = to_messages(input)
+        place = self._place(messages, stop, params)
+        replies = place.replies()
+        if replies is not None:
+            yield as_chunk(replies[0])
+            return
+        if self.rate_limiter is not None:
+            self.rate_limiter.acquire()
+        yield from place.keeping(self._stream(messages, stop=stop, **params))
 
     async def astream(
-        self, input: ChatInput, *, stop: list[str] | None = None, **params: Any
+        self,
+        input: ChatInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **params: Any,
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Ask for a reply chunk by chunk without blocking the event loop; like `stream`."""
-        async with aclosing(self._astream(to_messages(input), stop=stop, **params)) as chunks:
+        messages = to_messages(input)
+        place = self._place(messages, stop, params)
+        replies = place.replies()
+        if replies is not None:
+            yield as_chunk(replies[0])
+            return
+        if self.rate_limiter is not None:
+            await self.rate_limiter.aacquire()
+        source = self._astream(messages, stop=stop, **params)
+        async with aclosing(source), aclosing(place.akeeping(source)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    def _generate(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AIMessage:
-        chunks = list(self._stream(messages, stop=stop, **params))
-        return _whole(chunks)
+    def _replies(
+        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
+    ) -> list[AIMessage]:
+        """Every candidate, from the cache where it has them."""
+        place = self._place(messages, stop, params)
+        replies = place.replies()
+        if replies is None:
+            if self.rate_limiter is not None:
+                self.rate_limiter.acquire()
+            replies = self._candidates(messages, stop=stop, **params)
+            place.keep(replies)
+        return replies
 
-    def _stream(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> Iterator[AIMessageChunk]:
-        yield as_chunk(self._generate(messages, stop=stop, **params))
+    async def _areplies(
+        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
+    ) -> list[AIMessage]:
+        place = self._place(messages, stop, params)
+        replies = place.replies()
+        if replies is None:
+            if self.rate_limiter is not None:
+                await self.rate_limiter.aacquire()
+            replies = await self._acandidates(messages, stop=stop, **params)
+            place.keep(replies)
+        return replies
 
-    async def _agenerate(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AIMessage:
-        if type(self)._astream is not BaseChatModel._astream:
-            async with aclosing(self._astream(messages, stop=stop, **params)) as chunks:
-                return _whole([chunk async for chunk in chunks])
-        return await asyncio.to_thread(self._generate, messages, stop=stop, **params)
-
-    async def _astream(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        if type(self)._agenerate is not BaseChatModel._agenerate:
-            yield as_chunk(await self._agenerate(messages, stop=stop, **params))
-            return
-        chunks = self._stream(messages, stop=stop, **params)
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            yield chunk
-
-
-def _whole(chunks: list[AIMessageChunk]) -> AIMessage:
-    if not chunks:
-        raise MalformedReplyError("The model sent an empty reply.", hint="Run it again.")
-    return join_chunks(chunks).to_message()
+    def _place(
+        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
+    ) -> Place:
+        """Where the reply to this request is kept, if anywhere."""
+        cache = get_llm_cache() if self.cache is None else self.cache
+        if not cache:
+            return NOWHERE
+        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        request = {
+            "model": f"{type(self).__module__}.{type(self).__qualname__}",
+            "attributes": {k: v for k, v in public.items() if k not in self._not_in_key},
+            "messages": messages_to_dict(messages),
+            "stop": stop,
+            "params": params,
+        }
+        return Place(cache, key_of(request))

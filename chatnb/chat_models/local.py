@@ -50,8 +50,9 @@ class ChatLocal(ChatOpenAI):
         MissingWeightsError: If there is no model file.
 
     Example:
-        >>> ChatLocal(max_tokens=8).invoke("Say hello.").response_metadata
-        {'finish_reason': 'length', 'model_name': 'smollm2-135m-instruct'}
+        >>> reply = ChatLocal(max_tokens=8).invoke("Tell me a story.")
+        >>> reply.response_metadata["model_name"], reply.usage_metadata["output_tokens"]
+        ('smollm2-135m-instruct', 8)
     """
 
     def __init__(

@@ -11,13 +11,18 @@ import os
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
-from chatnb.chat_models import openai_errors, openai_wire
+from chatnb.chat_models import openai_errors
 from chatnb.chat_models.base import BaseChatModel
+from chatnb.chat_models.cache import ReplyCache
+from chatnb.chat_models.openai_replies import replies_in
+from chatnb.chat_models.openai_stream import ReplyDecoder
+from chatnb.chat_models.openai_wire import request_body
+from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.errors import (
     MissingKeyError,
     ModelConnectionError,
@@ -36,6 +41,7 @@ _NO_KEY = (
     'or pass it as ChatOpenAI(openai_api_key="..."); '
     "or use ChatLocal(), a small model on this machine that needs no key."
 )
+_DEFAULT_MODEL = "gpt-4o-mini"
 _SHORTEST_SECRET = 8
 """Servers that ask for no key are given words such as "none", which errors may well contain."""
 
@@ -51,18 +57,30 @@ class Request(NamedTuple):
 class ChatOpenAI(BaseChatModel):
     """A chat model behind OpenAI's chat completions API.
 
+    What is given for one call, such as `chat.invoke(messages, temperature=0)`, wins over what is
+    given here.
+
     Args:
-        model: The model's name.
+        model: The model's name; `model_name` is the same.
         openai_api_key: The key; without it the environment variable OPENAI_API_KEY is read.
         api_key: The same, by the SDK's name.
         base_url: The address of a compatible server, often ending in `/v1`; without it the
             environment variable OPENAI_BASE_URL, then OpenAI's own.
+        organization: The organisation that pays; without it OPENAI_ORG_ID.
         temperature: 0 for the likeliest words, up to 2 for unlikely ones.
         max_tokens: The most tokens to answer with.
+        top_p: The share of likely words to choose from, from 0 to 1.
+        n: The candidates that `generate` gives for each prompt.
+        stop: Texts at which the model stops.
+        seed: The same number gives about the same reply.
+        logprobs: Whether the log probabilities of tokens come along, in `response_metadata`.
+        top_logprobs: How many alternatives of each token come with them.
         timeout: Seconds to wait for the server at each step.
         max_retries: How often the SDK tries again when the server is busy or out of reach.
         stream_usage: Ask for token counts in streams; some compatible servers refuse to.
-        model_kwargs: Further parameters of every request.
+        model_kwargs: Further parameters of every request; `extra_body` is the same.
+        cache: Where replies are kept; False for nowhere.
+        rate_limiter: What spaces the calls out.
 
     Raises:
         MissingKeyError: If there is no key.
@@ -72,29 +90,53 @@ class ChatOpenAI(BaseChatModel):
         ChatOpenAI(model='gpt-4o-mini')
     """
 
+    _not_in_key = BaseChatModel._not_in_key | {"timeout", "max_retries", "stream_usage"}
+
     def __init__(
         self,
-        model: str = "gpt-4o-mini",
+        model: str | None = None,
         *,
+        model_name: str | None = None,
         openai_api_key: str | SecretStr | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
+        organization: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
+        top_p: float | None = None,
+        n: int | None = None,
+        stop: list[str] | None = None,
+        seed: int | None = None,
+        logprobs: bool | None = None,
+        top_logprobs: int | None = None,
         timeout: float | None = None,
         max_retries: int = 2,
         stream_usage: bool = True,
         model_kwargs: dict[str, Any] | None = None,
+        extra_body: dict[str, Any] | None = None,
+        cache: ReplyCache | Literal[False] | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
-        self.model_name = model
+        self.model_name = model or model_name or _DEFAULT_MODEL
         self.openai_api_key = _secret(openai_api_key or api_key)
         self.base_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        self.temperature = temperature
-        self.max_tokens = max_tokens
+        self.organization = organization
+        named = {
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "top_p": top_p,
+            "n": n,
+            "stop": stop,
+            "seed": seed,
+            "logprobs": logprobs,
+            "top_logprobs": top_logprobs,
+        }
+        self.parameters = {**_given(named), **(model_kwargs or {}), **(extra_body or {})}
         self.timeout = timeout
         self.max_retries = max_retries
         self.stream_usage = stream_usage
-        self.model_kwargs = dict(model_kwargs or {})
+        self.cache = cache
+        self.rate_limiter = rate_limiter
         self._lock = Lock()
         self._sync_client: OpenAI | None = None
         self._async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = (
@@ -107,30 +149,40 @@ class ChatOpenAI(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
+        return self._candidates(messages, stop=stop, **params)[0]
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        return (await self._acandidates(messages, stop=stop, **params))[0]
+
+    def _candidates(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> list[AIMessage]:
         request = self._request(messages, {"stop": stop, **params})
         with self._mapped_errors(None):
             completions = self._client().chat.completions
             response = completions.with_raw_response.create(
                 model=request.model, messages=request.messages, extra_body=request.body
             )
-            return openai_wire.message_from_openai(openai_wire.parse_json(response.text))
+            return replies_in(response.text)
 
-    async def _agenerate(
+    async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AIMessage:
+    ) -> list[AIMessage]:
         request = self._request(messages, {"stop": stop, **params})
         with self._mapped_errors(None):
             completions = (await self._async_client()).chat.completions
             response = await completions.with_raw_response.create(
                 model=request.model, messages=request.messages, extra_body=request.body
             )
-            return openai_wire.message_from_openai(openai_wire.parse_json(response.text))
+            return replies_in(response.text)
 
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
         request = self._stream_request(messages, {"stop": stop, **params})
-        decoder = openai_wire.ReplyDecoder()
+        decoder = ReplyDecoder()
         with self._mapped_errors(decoder):
             completions = self._client().chat.completions
             with completions.with_streaming_response.create(
@@ -145,7 +197,7 @@ class ChatOpenAI(BaseChatModel):
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         request = self._stream_request(messages, {"stop": stop, **params})
-        decoder = openai_wire.ReplyDecoder()
+        decoder = ReplyDecoder()
         with self._mapped_errors(decoder):
             completions = (await self._async_client()).chat.completions
             async with completions.with_streaming_response.create(
@@ -159,9 +211,7 @@ class ChatOpenAI(BaseChatModel):
                 yield chunk
 
     def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
-        own = {"temperature": self.temperature, "max_tokens": self.max_tokens, **self.model_kwargs}
-        given = {name: value for name, value in params.items() if value is not None}
-        body = openai_wire.request_body(messages, {**own, **given})
+        body = request_body(messages, {**self.parameters, **_given(params)})
         if self.base_url is None and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         return Request(body.pop("model", self.model_name), body.pop("messages"), body)
@@ -179,6 +229,7 @@ class ChatOpenAI(BaseChatModel):
         connection: dict[str, Any] = {
             "api_key": self.openai_api_key.get_secret_value(),
             "base_url": self.base_url,
+            "organization": self.organization,
             "max_retries": self.max_retries,
         }
         if self.timeout is not None:
@@ -205,7 +256,7 @@ class ChatOpenAI(BaseChatModel):
         return client
 
     @contextmanager
-    def _mapped_errors(self, decoder: openai_wire.ReplyDecoder | None) -> Generator[None]:
+    def _mapped_errors(self, decoder: ReplyDecoder | None) -> Generator[None]:
         """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
         import httpx2
         from openai import OpenAIError
@@ -213,7 +264,7 @@ class ChatOpenAI(BaseChatModel):
         try:
             yield
         except ModelError as error:
-            error.partial = decoder.partial if decoder else None
+            error.partial = error.partial or (decoder.partial if decoder else None)
             raise
         except (OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
             partial = decoder.partial if decoder else None
@@ -231,6 +282,10 @@ class ChatOpenAI(BaseChatModel):
             for attribute in ("message", "body"):
                 if hasattr(error, attribute):
                     setattr(error, attribute, _without(key, getattr(error, attribute)))
+
+
+def _given(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _secret(key: str | SecretStr | None) -> SecretStr:

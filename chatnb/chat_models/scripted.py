@@ -55,7 +55,7 @@ class ScriptedChatModel(BaseChatModel):
         self.ids = ids
         self.delay = delay
         self.model_name = model_name
-        self._calls = 0
+        self._turns = 0
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -64,21 +64,21 @@ class ScriptedChatModel(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        for piece in self._script():
+        for piece in self._script(stop):
             time.sleep(self.delay)
             yield _spoken(piece)
 
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        for piece in self._script():
+        for piece in self._script(stop):
             await asyncio.sleep(self.delay)
             yield _spoken(piece)
 
-    def _script(self) -> list[AIMessageChunk | BaseException]:
+    def _script(self, stop: list[str] | None) -> list[AIMessageChunk | BaseException]:
         with self._lock:
-            turn, self._calls = self._calls, self._calls + 1
-        pieces = _pieces(self.responses[turn % len(self.responses)])
+            turn, self._turns = self._turns, self._turns + 1
+        pieces = _until(stop or [], _pieces(self.responses[turn % len(self.responses)]))
         last = next((p for p in reversed(pieces) if isinstance(p, AIMessageChunk)), None)
         if last is None:
             return pieces
@@ -110,6 +110,26 @@ def _words(message: AIMessage) -> list[AIMessageChunk]:
     last.response_metadata = dict(message.response_metadata)
     last.additional_kwargs = dict(message.additional_kwargs)
     return chunks
+
+
+def _until(
+    stop: list[str], pieces: list[AIMessageChunk | BaseException]
+) -> list[AIMessageChunk | BaseException]:
+    """The pieces up to the first of the texts to stop at."""
+    said = "".join(piece.text for piece in pieces if isinstance(piece, AIMessageChunk))
+    ends = [said.index(text) for text in stop if text in said]
+    if not ends:
+        return pieces
+    kept, left = list[AIMessageChunk | BaseException](), min(ends)
+    for piece in pieces:
+        if isinstance(piece, AIMessageChunk):
+            text = piece.text[:left]
+            left -= len(text)
+            piece.content = text
+        kept.append(piece)
+        if not left:
+            break
+    return kept
 
 
 def _spoken(piece: AIMessageChunk | BaseException) -> AIMessageChunk:

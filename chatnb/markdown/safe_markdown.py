@@ -16,8 +16,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from chatnb.notebook.views.link_addresses import is_plain_autolink, is_safe_destination
-from chatnb.notebook.views.markdown_regions import (
+from chatnb.markdown.link_addresses import is_plain_autolink, is_safe_destination
+from chatnb.markdown.regions import (
     Fence,
     Region,
     RegionMap,

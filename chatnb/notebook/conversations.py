@@ -52,8 +52,8 @@ class Conversations:
 
     def summary(self) -> str:
         """One line a conversation: its name and how many turns it has."""
-        talks = self._by_name.values()
-        return "\n".join(f"{talk.name}: {len(talk.turns) // 2} turns" for talk in talks)
+        turns = {talk.name: len(talk.turns) // 2 for talk in self._by_name.values()}
+        return "\n".join(f"{name}: {n} turn{'' if n == 1 else 's'}" for name, n in turns.items())
 
     def start_again(self, name: str) -> None:
         """Forget what was said in a conversation."""

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.errors import ModelError
-from chatnb.notebook.loop_thread import replies_loop
+from chatnb.runnables.loop_thread import package_loop
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, join_chunks
 
 _SLICE_SECONDS = 0.1
@@ -74,7 +74,7 @@ class Turn:
 
     def start(self, sink: ReplySink) -> None:
         """Begin; the reply goes into the sink."""
-        self._running = replies_loop.submit(self._run(sink))
+        self._running = package_loop.submit(self._run(sink))
 
     def stop(self) -> None:
         """End the reply here and close the connection; safe from any thread, at any time."""

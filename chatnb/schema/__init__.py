@@ -1,22 +1,125 @@
-"""What travels between people, models and views: pure data."""
+"""What travels between people, models and views: pure data.
 
-from chatnb.schema.coercion import ChatInput, to_messages
-from chatnb.schema.messages import (
-    AIMessage,
-    AIMessageChunk,
-    BaseMessage,
-    HumanMessage,
-    SystemMessage,
-)
-from chatnb.schema.usage import UsageMetadata
+Importing it loads nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
+    from chatnb.schema.content import audio_part, file_part, image_part, text_part
+    from chatnb.schema.messages import (
+        AIMessage,
+        AIMessageChunk,
+        BaseMessage,
+        BaseMessageChunk,
+        ChatMessage,
+        ChatMessageChunk,
+        FunctionMessage,
+        FunctionMessageChunk,
+        HumanMessage,
+        HumanMessageChunk,
+        InvalidToolCall,
+        SystemMessage,
+        SystemMessageChunk,
+        ToolCall,
+        ToolCallChunk,
+        ToolMessage,
+        ToolMessageChunk,
+    )
+    from chatnb.schema.openai_dicts import convert_to_openai_messages, messages_from_openai_dicts
+    from chatnb.schema.outputs import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
+    from chatnb.schema.prompts import ChatPromptValue, PromptValue, StringPromptValue
+    from chatnb.schema.selection import filter_messages, merge_message_runs
+    from chatnb.schema.serialization import (
+        message_from_dict,
+        message_to_dict,
+        messages_from_dict,
+        messages_from_json,
+        messages_to_dict,
+        messages_to_json,
+    )
+    from chatnb.schema.transcript import get_buffer_string
+    from chatnb.schema.trimming import count_tokens_approximately, trim_messages
+    from chatnb.schema.usage import UsageMetadata
 
 __all__ = [
     "AIMessage",
     "AIMessageChunk",
     "BaseMessage",
+    "BaseMessageChunk",
+    "ChatGeneration",
     "ChatInput",
+    "ChatMessage",
+    "ChatMessageChunk",
+    "ChatPromptValue",
+    "ChatResult",
+    "FunctionMessage",
+    "FunctionMessageChunk",
+    "Generation",
     "HumanMessage",
+    "HumanMessageChunk",
+    "InvalidToolCall",
+    "LLMResult",
+    "MessageLike",
+    "PromptValue",
+    "RunInfo",
+    "StringPromptValue",
     "SystemMessage",
+    "SystemMessageChunk",
+    "ToolCall",
+    "ToolCallChunk",
+    "ToolMessage",
+    "ToolMessageChunk",
     "UsageMetadata",
+    "audio_part",
+    "convert_to_openai_messages",
+    "count_tokens_approximately",
+    "file_part",
+    "filter_messages",
+    "get_buffer_string",
+    "image_part",
+    "merge_message_runs",
+    "message_from_dict",
+    "message_to_dict",
+    "messages_from_dict",
+    "messages_from_json",
+    "messages_from_openai_dicts",
+    "messages_to_dict",
+    "messages_to_json",
+    "text_part",
     "to_messages",
+    "trim_messages",
 ]
+
+_MODULES = {
+    "coercion": "ChatInput MessageLike to_messages",
+    "content": "audio_part file_part image_part text_part",
+    "openai_dicts": "convert_to_openai_messages messages_from_openai_dicts",
+    "outputs": "ChatGeneration ChatResult Generation LLMResult RunInfo",
+    "prompts": "ChatPromptValue PromptValue StringPromptValue",
+    "selection": "filter_messages merge_message_runs",
+    "serialization": (
+        "message_from_dict message_to_dict messages_from_dict messages_from_json "
+        "messages_to_dict messages_to_json"
+    ),
+    "transcript": "get_buffer_string",
+    "trimming": "count_tokens_approximately trim_messages",
+    "usage": "UsageMetadata",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'messages')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

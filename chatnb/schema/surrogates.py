@@ -29,6 +29,8 @@ class SurrogateJoiner:
         Returns:
             The text that is complete by now, without unpaired halves (those become U+FFFD).
         """
+        if not self._held and text.isascii():
+            return text
         text = self._held + text
         self._held = text[-1] if _LONE_HIGH_AT_END.search(text) else ""
         return _joined(text[:-1] if self._held else text)

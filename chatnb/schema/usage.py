@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, TypedDict, cast
 
 
 class UsageMetadata(TypedDict):
@@ -58,3 +59,60 @@ def _larger(left: dict[str, int] | None, right: dict[str, int] | None) -> dict[s
     for name, count in (right or {}).items():
         counts[name] = max(count, counts.get(name, 0))
     return counts
+
+
+def add_usage(left: UsageMetadata | None, right: UsageMetadata | None) -> UsageMetadata | None:
+    """Sum the costs of two calls.
+
+    Args:
+        left: What one call cost, or None where that is not known.
+        right: What another call cost.
+
+    Returns:
+        The sum of each count, or None if neither is known.
+
+    Example:
+        >>> one = UsageMetadata(input_tokens=3, output_tokens=1, total_tokens=4)
+        >>> add_usage(one, one)
+        {'input_tokens': 6, 'output_tokens': 2, 'total_tokens': 8}
+    """
+    if left is None or right is None:
+        return left if right is None else right
+    usage = UsageMetadata(
+        input_tokens=left["input_tokens"] + right["input_tokens"],
+        output_tokens=left["output_tokens"] + right["output_tokens"],
+        total_tokens=left["total_tokens"] + right["total_tokens"],
+    )
+    input_details = sum_counts([left.get("input_token_details"), right.get("input_token_details")])
+    if input_details:
+        usage["input_token_details"] = input_details
+    output_details = sum_counts(
+        [left.get("output_token_details"), right.get("output_token_details")]
+    )
+    if output_details:
+        usage["output_token_details"] = output_details
+    return usage
+
+
+def sum_counts(counts: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Sum counts key by key.
+
+    Args:
+        counts: The counts, nested or not, of each call; None where a call has none.
+
+    Returns:
+        The sums; what is not a number in any of them is left out.
+
+    Example:
+        >>> sum_counts([{"total_tokens": 3}, None, {"total_tokens": 4, "details": {"cached": 1}}])
+        {'total_tokens': 7, 'details': {'cached': 1}}
+    """
+    sums = dict[str, Any]()
+    for name, value in (item for count in counts if count for item in count.items()):
+        before: Any = sums.get(name)
+        if isinstance(value, Mapping):
+            nested = cast("dict[str, Any]", before) if isinstance(before, dict) else None
+            sums[name] = sum_counts([nested, cast("Mapping[str, Any]", value)])
+        elif isinstance(value, int | float):
+            sums[name] = value + (before if isinstance(before, int | float) else 0)
+    return sums

@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.errors import MalformedReplyError
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 
@@ -94,3 +96,58 @@ def test_an_empty_stream_is_a_clear_error() -> None:
 
     with pytest.raises(MalformedReplyError, match="empty reply"):
         Silent().invoke("Hi")
+
+
+def test_sync_verbs_of_an_async_model_work_in_and_outside_of_a_loop() -> None:
+    """`invoke` and `stream` of a model that is only asynchronous need no help of the caller."""
+
+    async def in_a_loop() -> tuple[AIMessage, str]:
+        return OnlyAsync().invoke("Hi"), "".join(c.text for c in OnlyAsync().stream("Hi"))
+
+    expected = (AIMessage("one two", id="7"), "one two")
+    assert asyncio.run(in_a_loop()) == expected
+    assert (OnlyAsync().invoke("Hi"), "".join(c.text for c in OnlyAsync().stream("Hi"))) == expected
+
+
+def test_context_variables_reach_a_model_s_thread() -> None:
+    """What the caller has set is seen where a synchronous provider runs."""
+    user = ContextVar("user", default="nobody")
+
+    class Greets(BaseChatModel):
+        model_name = "greets"
+
+        def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+            yield AIMessageChunk(f"Hello {user.get()}")
+
+    async def ask() -> list[str]:
+        user.set("Ada")
+        streamed = [chunk.text async for chunk in Greets().astream("Hi")]
+        return [*streamed, (await Greets().ainvoke("Hi")).text]
+
+    assert asyncio.run(ask()) == ["Hello Ada", "Hello Ada"]
+
+
+@pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams, OnlyAsync])
+def test_a_rate_limiter_spaces_every_verb_out(model: type[BaseChatModel]) -> None:
+    """Each call takes one place in the row, whatever verb makes it."""
+
+    class Row(RateLimiter):
+        places = 0
+
+        def reserve(self) -> float:
+            self.places += 1
+            return 0.0
+
+    chat, row = model(), Row(1)
+    chat.rate_limiter = row
+
+    async def stream() -> None:
+        async for _ in chat.astream("Hi"):
+            pass
+
+    chat.invoke("Hi")
+    list(chat.stream("Hi"))
+    chat.generate([["Hi"], ["Ho"]])
+    asyncio.run(chat.ainvoke("Hi"))
+    asyncio.run(stream())
+    assert row.places == 6

@@ -331,3 +331,76 @@ def test_the_key_is_never_shown(loopback: LoopbackServer, caplog: pytest.LogCapt
     shown = "".join(traceback.format_exception(raised.value, chain=True))
     for text in (repr(chat), str(vars(chat)), shown, caplog.text, repr(raised.value)):
         assert KEY not in text
+
+
+@pytest.mark.parametrize("generate", ["generate", "agenerate"])
+def test_several_candidates_and_their_probabilities(
+    loopback: LoopbackServer, generate: str
+) -> None:
+    """n=2 gives two candidates for a prompt, each with its log probabilities; usage counts once."""
+    choices = [
+        {
+            "index": n,
+            "message": {"content": text},
+            "finish_reason": "stop",
+            "logprobs": {"content": [{"token": text, "logprob": -0.5}]},
+        }
+        for n, text in enumerate(("heads", "tails"))
+    ]
+    counts = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    body = json.dumps({"model": "loopback-1", "choices": choices, "usage": counts})
+    loopback.plays(saying(head(kind="application/json") + body.encode()))
+    chat = chat_at(loopback, n=2, logprobs=True, top_logprobs=1, extra_body={"odd": 1})
+    result = getattr(chat, generate)([["Toss a coin."]])
+    if generate == "agenerate":
+        result = asyncio.run(result)
+    (candidates,) = result.generations
+    assert [candidate.text for candidate in candidates] == ["heads", "tails"]
+    assert candidates[1].generation_info["logprobs"]["content"][0]["logprob"] == -0.5
+    assert result.llm_output["token_usage"] == counts
+    sent = loopback.exchanges[0].body
+    assert (sent["n"], sent["logprobs"], sent["top_logprobs"], sent["odd"]) == (2, True, 1, 1)
+
+
+def test_stop_at_the_call_wins_over_the_one_bound(loopback: LoopbackServer) -> None:
+    """Given in the constructor, bound, or at the call: the nearest to the call is sent."""
+    loopback.plays(whole("Hi."))
+    chat = chat_at(loopback, stop=["a"])
+    bound = chat.bind(stop=["b"])
+    for runnable, params in ((chat, {}), (bound, {}), (bound, {"stop": ["c"]})):
+        runnable.invoke("Hi", **params)
+    assert [exchange.body["stop"] for exchange in loopback.exchanges] == [["a"], ["b"], ["c"]]
+
+
+@both_streams
+def test_a_refusal_is_an_error_with_its_words(loopback: LoopbackServer, stream: Collect) -> None:
+    """A model that only refuses, and a filter that ends the reply, raise the same error."""
+    refused = {"choices": [{"delta": {"refusal": "I won't."}, "finish_reason": "stop"}]}
+    loopback.plays(saying(head(), event(refused), event("[DONE]")))
+    with pytest.raises(errors.ContentFilterError, match=r"I won't\."):
+        stream(chat_at(loopback), "Hi")
+    loopback.plays(saying(head(), delta("Half"), delta("", "content_filter"), event("[DONE]")))
+    with pytest.raises(errors.ContentFilterError) as raised:
+        stream(chat_at(loopback), "Hi")
+    assert raised.value.partial is not None
+    assert raised.value.partial.text == "Half"
+
+
+@both_streams
+def test_reasoning_of_compatible_servers_is_kept(loopback: LoopbackServer, stream: Collect) -> None:
+    """`reasoning_content` adds up beside the content, and is not part of it."""
+    thoughts = [{"choices": [{"delta": {"reasoning_content": t}}]} for t in ("Let me ", "think.")]
+    loopback.plays(saying(head(), *map(event, thoughts), delta("42", "stop"), event("[DONE]")))
+    message = join_chunks(stream(chat_at(loopback), "Hi")).to_message()
+    assert (message.content, message.reasoning) == ("42", "Let me think.")
+
+
+def test_an_error_names_the_request_and_keeps_the_sdk_s(loopback: LoopbackServer) -> None:
+    """The provider's message and request id are in the error, the SDK's error is its cause."""
+    loopback.plays(refusal("429 Slow", "Slow down.", x_request_id="req_42", retry_after="7"))
+    with pytest.raises(errors.RateLimitError, match=r"Slow down\..*req_42") as raised:
+        chat_at(loopback).invoke("Hi")
+    assert raised.value.request_id == "req_42"
+    assert raised.value.retry_after == 7.0
+    assert raised.value.status == 429
+    assert type(raised.value.__cause__).__module__.startswith("openai")

@@ -50,6 +50,13 @@ def test_an_error_is_raised_where_it_stands() -> None:
         next(chunks)
 
 
+def test_it_stops_where_it_is_told_to() -> None:
+    """`stop` ends a reply before the first of its texts, also in the middle of a word."""
+    chat = ScriptedChatModel(["One two three."])
+    assert chat.invoke("Hi", stop=["nope", "wo"]).content == "One t"
+    assert "".join(chunk.text for chunk in chat.stream("Hi", stop=[" t"])) == "One"
+
+
 @pytest.mark.parametrize("responses", [[], "a string"])
 def test_responses_must_be_a_list_with_something_in_it(responses: object) -> None:
     """An empty list or a bare string says what to write."""

@@ -16,7 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
-from chatnb.notebook.views.safe_markdown import safe_markdown
+from chatnb.markdown.safe_markdown import safe_markdown
 
 JS = Path(__file__).parents[2] / "js"
 MARKED = JS / "node_modules" / "marked" / "lib" / "marked.umd.js"

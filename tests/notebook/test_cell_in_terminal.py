@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.notebook import register
@@ -29,13 +26,10 @@ class Recorder(BaseChatModel):
 
 
 @pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
-    register(shell)
-    shell.push({"recorder": Recorder()})
-    yield shell
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
+def shell(bare_shell: InteractiveShell) -> InteractiveShell:
+    register(bare_shell)
+    bare_shell.push({"recorder": Recorder()})
+    return bare_shell
 
 
 def recorder_of(shell: InteractiveShell) -> Recorder:

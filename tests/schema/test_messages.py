@@ -1,8 +1,24 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, to_messages
+from chatnb.schema import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    StringPromptValue,
+    SystemMessage,
+    ToolMessage,
+    to_messages,
+)
 from chatnb.schema.messages import join_chunks
 from chatnb.schema.surrogates import SurrogateJoiner
 
@@ -130,3 +146,132 @@ def test_split_surrogate_pairs_join(cut: int) -> None:
     joiner = SurrogateJoiner()
     text = joiner.push(halves[:cut]) + joiner.push(halves[cut:]) + joiner.flush()
     assert text == "a😀b\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    ("message", "type", "shown"),
+    [
+        (FunctionMessage("4", name="add"), "function", "(content='4', name='add')"),
+        (
+            ToolMessage("4", tool_call_id="c1", status="error"),
+            "tool",
+            "(content='4', tool_call_id='c1', status='error')",
+        ),
+        (ChatMessage("Hm.", role="critic"), "chat", "(content='Hm.', role='critic')"),
+    ],
+)
+def test_the_other_roles_show_what_they_need(message: BaseMessage, type: str, shown: str) -> None:
+    """Functions, tools and speakers of any role have a type, and show their own fields."""
+    assert (message.type, repr(message)) == (type, message.__class__.__name__ + shown)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: FunctionMessage("4"), "name"),
+        (lambda: ToolMessage("4"), "tool_call_id"),
+        (lambda: ChatMessage("4"), "role"),
+        (lambda: FunctionMessage("4", name=None), "name as a string, not None"),
+        (lambda: ToolMessage("4", tool_call_id=3), "tool_call_id as a string, not 3"),
+        (lambda: ChatMessage("4", role=None), "role as a string, not None"),
+        (lambda: HumanMessage([3]), "A part of a HumanMessage is a string or a dict, not int: 3"),
+        (lambda: AIMessageChunk([3]), "A part of a AIMessageChunk is a string or a dict, not int"),
+        (lambda: AIMessageChunk(None), "AIMessageChunk takes its content as a string"),
+    ],
+)
+def test_what_a_message_needs_is_asked_for(make: Callable[[], object], said: str) -> None:
+    """A field that is missing or of a wrong type is named."""
+    with pytest.raises(TypeError, match=said):
+        make()
+
+
+def test_a_tool_succeeds_or_fails() -> None:
+    """There is no third status."""
+    with pytest.raises(ValueError, match="'success' or 'error', not 'maybe'"):
+        ToolMessage("4", tool_call_id="c1", status="maybe")  # type: ignore[arg-type]
+
+
+def test_messages_print_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """A heading of 80 characters, who speaks, what is said, and the calls that are asked for."""
+    AIMessage(
+        ["Let me see.", {"type": "image_url"}],
+        name="bot",
+        tool_calls=[{"name": "add", "args": {"a": 1}, "id": "c1"}],
+        invalid_tool_calls=[{"name": "sub", "args": "{", "id": "c2", "error": "Cut off"}],
+    ).pretty_print()
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines[0]), lines[0].strip("=")) == (80, " AI Message ")
+    assert lines[1:] == [
+        "Name: bot",
+        "",
+        "Let me see.",
+        "[image_url]",
+        "Tool call: add (c1)",
+        "  a: 1",
+        "Invalid tool call: sub (c2)",
+        "  Cut off",
+    ]
+    assert "Answers: c1 (success)" in ToolMessage("4", tool_call_id="c1").pretty_repr()
+    assert "Role: critic" in ChatMessage("Hm.", role="critic").pretty_repr()
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (
+            ("developer", "x"),
+            SystemMessage("x", additional_kwargs={"__openai_role__": "developer"}),
+        ),
+        (("chat", "x"), ChatMessage("x", role="chat")),
+        ({"type": "chat", "role": "critic", "content": "x"}, ChatMessage("x", role="critic")),
+        ({"type": "human", "content": "x"}, HumanMessage("x")),
+        (
+            {"role": "tool", "content": "4", "tool_call_id": "c1"},
+            ToolMessage("4", tool_call_id="c1"),
+        ),
+        ({"role": "function", "content": "4", "name": "f"}, FunctionMessage("4", name="f")),
+        (["ai", "x"], AIMessage("x")),
+        (("human", [{"type": "text", "text": "x"}]), HumanMessage([{"type": "text", "text": "x"}])),
+    ],
+)
+def test_items_of_every_role_are_coerced(item: Any, message: BaseMessage) -> None:
+    """Each role has its message, with what it needs."""
+    assert to_messages([item]) == [message]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "said"),
+    [
+        ({"role": "user", "content": "x"}, TypeError, "takes a string.* not dict"),
+        ([{"content": "x"}], TypeError, "this item is none of them"),
+        ([(HumanMessage("x"), HumanMessage("y"))], TypeError, "this item is none of them"),
+        ([None], TypeError, "this item is none of them: None"),
+        (StringPromptValue, TypeError, "or a prompt value"),
+        ([{"role": "robot", "content": "x"}], ValueError, "Unknown role 'robot'"),
+        ([("tool", "4")], ValueError, "needs a tool_call_id"),
+        ([("human", None)], TypeError, "takes its content as a string"),
+        ([{"role": "user"}], ValueError, "needs content"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(value: Any, error: type[Exception], said: str) -> None:
+    """Each way to get it wrong has an error that says what is accepted or missing."""
+    with pytest.raises(error, match=said):
+        to_messages(value)
+
+
+def test_the_schema_loads_next_to_nothing() -> None:
+    """Every name of it can be loaded without pydantic, openai, Jupyter or asyncio."""
+    code = (
+        "import sys, chatnb.schema as s; [getattr(s, n) for n in s.__all__]; "
+        "assert sorted(dir(s)) == sorted(s.__all__); "
+        "bad = {'pydantic', 'openai', 'IPython', 'asyncio', 'ipywidgets', 'PIL', 'matplotlib'}; "
+        "print(sorted(bad & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_name_that_the_schema_does_not_have_is_an_import_error() -> None:
+    """Loading lazily does not make up names."""
+    with pytest.raises(ImportError, match="Message2"):
+        from chatnb.schema import Message2  # type: ignore[attr-defined]  # noqa: F401

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
+from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.turn import Reply
-from chatnb.notebook.views.safe_markdown import safe_markdown
 
 _QUIET = (
     "color: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #757575)); "

@@ -1,0 +1,1 @@
+"""Markdown that can be shown anywhere without acting."""

@@ -1,0 +1,127 @@
+"""Templates in f-string style that can only name variables.
+
+A template may come from elsewhere, so it reaches no further than the values themselves: `{a.b}` and
+`{a[0]}`, which `str.format` would look up in the objects, are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from string import Formatter
+from typing import Any, NamedTuple
+
+from chatnb.errors import MissingVariableError
+
+_CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
+class _Field(NamedTuple):
+    before: str
+    name: str
+    convert: Callable[[Any], str] | None
+    spec: str
+
+
+class Template:
+    """A text with variables.
+
+    Args:
+        text: The text: `{x}` is a variable, also `{x!r}` and `{x:.2f}`; `{{` and `}}` are braces.
+
+    Raises:
+        TypeError: If the text is no string.
+        ValueError: If it is no template, or a field is more than a name.
+
+    Example:
+        >>> Template("{greeting}, {{you}}!").format({"greeting": "Hello"})
+        'Hello, {you}!'
+    """
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"A template is a string, not {type(text).__name__}: {text!r}")
+        self.text = text
+        self._fields, self._rest = _parsed(text)
+        self.variables = tuple(dict.fromkeys(field.name for field in self._fields))
+
+    def format(self, values: Mapping[str, Any]) -> str:
+        """The text with values in place of its variables.
+
+        Args:
+            values: A value for each variable, and maybe more.
+
+        Raises:
+            MissingVariableError: If a variable has no value.
+        """
+        try:
+            pieces = [_written(field, values[field.name]) for field in self._fields]
+        except KeyError:
+            missing = [name for name in self.variables if name not in values]
+            if not missing:
+                raise
+            raise MissingVariableError(missing, values) from None
+        return "".join(pieces) + self._rest
+
+
+def _written(field: _Field, value: Any) -> str:
+    if field.convert is not None:
+        value = field.convert(value)
+    return field.before + (
+        value if type(value) is str and not field.spec else format(value, field.spec)
+    )
+
+
+def _parsed(text: str) -> tuple[tuple[_Field, ...], str]:
+    fields, before = list[_Field](), ""
+    try:
+        pieces = list(Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write {{{{ and }}}} for braces: {text!r}") from None
+    for literal, name, spec, conversion in pieces:
+        before += literal
+        if name is not None:
+            fields.append(_field(before, name, conversion, spec or ""))
+            before = ""
+    return tuple(fields), before
+
+
+def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
+    if not name.isidentifier():
+        raise ValueError(
+            f"{{{name}}} is not the name of a variable. A template names variables only, without "
+            "attributes or indexes; write {{ and }} for braces"
+        )
+    if conversion is not None and conversion not in _CONVERSIONS:
+        raise ValueError(f"{{{name}!{conversion}}}: only !r, !s and !a exist")
+    if "{" in spec:
+        raise ValueError(f"{{{name}:{spec}}}: a format cannot contain a variable")
+    return _Field(before, name, _CONVERSIONS.get(conversion or ""), spec)
+
+
+def values_for(input: Any, partials: Mapping[str, Any], needed: Iterable[str]) -> Mapping[str, Any]:
+    """All values a prompt is formatted with.
+
+    Args:
+        input: What the prompt was given.
+        partials: What it was given in advance; functions without arguments are called.
+        needed: The variables that must be there.
+
+    Returns:
+        The values; those of the input win.
+
+    Raises:
+        TypeError: If the input is not a dict.
+        MissingVariableError: If variables are missing, naming them all.
+    """
+    if not isinstance(input, Mapping):
+        raise TypeError(
+            "A prompt takes a dict with a value for each variable "
+            f"({', '.join(needed) or 'it has none'}), not {type(input).__name__}: {input!r}"
+        )
+    missing = [name for name in needed if name not in input]
+    if missing:
+        raise MissingVariableError(missing, [*input, *partials])  # pyright: ignore[reportUnknownArgumentType]
+    if not partials:
+        return input  # pyright: ignore[reportUnknownVariableType]
+    known = {name: value() if callable(value) else value for name, value in partials.items()}
+    return {**known, **input}  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,190 @@
+"""Runnables that hand on what they get, more of it, or less."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from chatnb.runnables.base import Other, Runnable
+from chatnb.runnables.chunks import AddableDict
+from chatnb.runnables.config import RunnableConfig
+from chatnb.runnables.interleave import ainterleave, atee, interleave, tee
+from chatnb.runnables.parallel import RunnableParallel
+from chatnb.runnables.threads import close
+
+if TYPE_CHECKING:
+    from chatnb.runnables.graph import Graph
+
+
+class RunnablePassthrough(Runnable[Other, Other]):
+    """Hands on what it gets.
+
+    Example:
+        >>> RunnableParallel(text=RunnablePassthrough(), length=len).invoke("abc")
+        {'text': 'abc', 'length': 3}
+    """
+
+    in_place = True
+    chunks_replace = None
+
+    def invoke(self, input: Other, config: RunnableConfig | None = None, **kwargs: Any) -> Other:
+        return input
+
+    def transform(
+        self, input: Iterator[Other], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Other]:
+        yield from input
+
+    async def atransform(
+        self, input: AsyncIterator[Other], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Other, None]:
+        async for chunk in input:
+            yield chunk
+
+    def __repr__(self) -> str:
+        return "RunnablePassthrough()"
+
+    @staticmethod
+    def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
+        **entries: Any,
+    ) -> Runnable[dict[str, Any], dict[str, Any]]:
+        """Hands on a dict with more entries.
+
+        Args:
+            **entries: Runnables or functions that compute an entry from the dict.
+
+        Example:
+            >>> RunnablePassthrough.assign(n=lambda d: len(d["text"])).invoke({"text": "abc"})
+            {'text': 'abc', 'n': 3}
+        """
+        return RunnableAssign(entries)
+
+
+class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
+    """Hands on a dict with more entries, its own chunks first as they come.
+
+    Args:
+        entries: Runnables or functions that compute an entry from the dict, by key.
+
+    Raises:
+        TypeError: If an entry is none of these, or the input is not a dict.
+    """
+
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self.entries = RunnableParallel[dict[str, Any]](entries)
+
+    def __repr__(self) -> str:
+        return f"RunnableAssign({self.entries.branches!r})"
+
+    def invoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        return {**_dict(input, "assign"), **self.entries.invoke(input, config, **kwargs)}
+
+    async def ainvoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        return {**_dict(input, "assign"), **await self.entries.ainvoke(input, config, **kwargs)}
+
+    def transform(
+        self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[dict[str, Any]]:
+        kept, given = tee(input, 2)
+        added = partial(self.entries.transform, given, config, **kwargs)
+        chunks = interleave({"kept": lambda: map(self._kept, kept), "added": added})
+        try:
+            yield from (chunk for _, chunk in chunks if chunk)
+        finally:
+            close(chunks)
+
+    async def atransform(
+        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        kept, given = atee(input, 2)
+        added = partial(self.entries.atransform, given, config, **kwargs)
+        async with aclosing(ainterleave({"kept": lambda: self._akept(kept), "added": added})) as it:
+            async for _, chunk in it:
+                if chunk:
+                    yield chunk
+
+    def _kept(self, chunk: Any) -> AddableDict:
+        replaced = getattr(chunk, "replaced", ())
+        entries = _dict(chunk, "assign").items()
+        kept = {key: value for key, value in entries if key not in self.entries.branches}
+        return AddableDict(kept, replaced=replaced)
+
+    async def _akept(self, chunks: AsyncIterator[Any]) -> AsyncGenerator[AddableDict, None]:
+        async for chunk in chunks:
+            yield self._kept(chunk)
+
+    def add_to_graph(self, graph: Graph) -> tuple[str, str]:
+        begin, end = self.entries.add_to_graph(graph)
+        graph.add_edge(begin, end, "input")
+        return begin, end
+
+
+class RunnablePick(Runnable[Mapping[str, Any], Any]):
+    """Of a dict, one value or some entries.
+
+    Args:
+        keys: A key, for its value; or a list of keys, for a dict.
+
+    Raises:
+        KeyError: If the input lacks a key.
+        TypeError: If the input is not a dict.
+
+    Example:
+        >>> RunnablePick("a").invoke({"a": 1, "b": 2}), RunnablePick(["a"]).invoke({"a": 1, "b": 2})
+        (1, {'a': 1})
+    """
+
+    in_place = True
+
+    def __init__(self, keys: str | list[str]) -> None:
+        self.keys = keys
+
+    def __repr__(self) -> str:
+        return f"RunnablePick({self.keys!r})"
+
+    def invoke(
+        self, input: Mapping[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        for key in [self.keys] if isinstance(self.keys, str) else self.keys:
+            if key not in _dict(input, "pick"):
+                raise KeyError(f"pick found no {key!r} among {', '.join(map(repr, input))}")
+        return next(self._picked(input))
+
+    def transform(
+        self,
+        input: Iterator[Mapping[str, Any]],
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        for chunk in input:
+            yield from self._picked(chunk)
+
+    async def atransform(
+        self,
+        input: AsyncIterator[Mapping[str, Any]],
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[Any, None]:
+        async for chunk in input:
+            for picked in self._picked(chunk):
+                yield picked
+
+    def _picked(self, chunk: Mapping[str, Any]) -> Iterator[Any]:
+        _dict(chunk, "pick")
+        if isinstance(self.keys, str):
+            if self.keys in chunk:
+                yield chunk[self.keys]
+        elif kept := {key: chunk[key] for key in self.keys if key in chunk}:
+            yield AddableDict(kept, replaced=getattr(chunk, "replaced", ()))
+
+
+def _dict(value: Any, verb: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{verb} takes a dict, not {type(value).__name__}: {value!r}")
+    return value  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,54 @@
+"""How far a batch has come."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+
+class Progress:
+    """What of a batch is done, and what comes next.
+
+    Args:
+        total: How many inputs there are.
+        return_exceptions: Whether a failure is a result like any other.
+    """
+
+    def __init__(self, total: int, *, return_exceptions: bool) -> None:
+        self.results = dict[int, Any]()
+        self.failures = dict[int, Exception]()
+        self._total = total
+        self._return_exceptions = return_exceptions
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> int | None:
+        """The next input to start; None if no more are to be started."""
+        with self._lock:
+            if self._next >= self._total or self.failures:
+                return None
+            self._next += 1
+            return self._next - 1
+
+    def record(self, index: int, outcome: Any) -> bool:
+        """Note how an input ended.
+
+        Returns:
+            Whether the outcome is one to hand out.
+        """
+        with self._lock:
+            if isinstance(outcome, Exception) and not self._return_exceptions:
+                self.failures[index] = outcome
+                return False
+            self.results[index] = outcome
+            return True
+
+    def stop(self) -> None:
+        """Start no more."""
+        with self._lock:
+            self._next = self._total
+
+    def remaining(self) -> list[int]:
+        """The inputs that neither finished nor failed."""
+        done = self.results.keys() | self.failures.keys()
+        return [index for index in range(self._total) if index not in done]

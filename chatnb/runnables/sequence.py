@@ -1,0 +1,115 @@
+"""Runnables one after another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING, Any
+
+from chatnb.runnables.base import Runnable
+from chatnb.runnables.chunks import AsyncSnapshots, Snapshots
+from chatnb.runnables.coercion import to_runnable
+from chatnb.runnables.config import RunnableConfig, child_config, effective_config
+from chatnb.runnables.threads import close
+from chatnb.runnables.verbs import In, Out
+
+if TYPE_CHECKING:
+    from chatnb.runnables.graph import Graph
+
+
+class RunnableSequence(Runnable[In, Out]):
+    """Runnables of which each takes the output of the one before.
+
+    Sequences within it are flattened. Chunks flow through: a step waits for the whole of its
+    input only if it cannot do otherwise. Arguments for one call go to the first step.
+
+    Args:
+        *steps: Runnables, functions, and dicts of these.
+        name: What it is called.
+
+    Raises:
+        TypeError: If a step is none of these.
+        ValueError: If there is no step.
+
+    Example:
+        >>> RunnableSequence(str.strip, str.upper).invoke(" a ")
+        'A'
+    """
+
+    def __init__(self, *steps: Any, name: str | None = None) -> None:
+        if not steps:
+            raise ValueError("A sequence needs at least one step")
+        self.steps = tuple(_flat(steps))
+        self.name = name
+        self.chunks_replace = _chunks_replace(self.steps)
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.steps))
+
+    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        config = child_config(effective_config(config))
+        value = self.steps[0].invoke(input, config, **kwargs)
+        for step in self.steps[1:]:
+            value = step.invoke(value, config)
+        return value
+
+    async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        config = child_config(effective_config(config))
+        value = await self.steps[0].ainvoke(input, config, **kwargs)
+        for step in self.steps[1:]:
+            value = await step.ainvoke(value, config)
+        return value
+
+    def transform(
+        self, input: Iterator[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Out]:
+        config = child_config(effective_config(config))
+        chunks: Iterator[Any] = input
+        replaced: bool = isinstance(input, Snapshots)
+        with ExitStack() as stack:
+            for step in self.steps:
+                chunks = step.transform(chunks, config, **kwargs)
+                stack.callback(close, chunks)
+                replaced = replaced if step.chunks_replace is None else step.chunks_replace
+                chunks = Snapshots(chunks) if replaced else chunks
+                kwargs = {}
+            yield from chunks
+
+    async def atransform(
+        self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Out, None]:
+        config = child_config(effective_config(config))
+        chunks: AsyncIterator[Any] = input
+        replaced: bool = isinstance(input, AsyncSnapshots)
+        async with AsyncExitStack() as stack:
+            for step in self.steps:
+                output = step.atransform(chunks, config, **kwargs)
+                stack.push_async_callback(output.aclose)
+                replaced = replaced if step.chunks_replace is None else step.chunks_replace
+                chunks = AsyncSnapshots(output) if replaced else output
+                kwargs = {}
+            async for chunk in chunks:
+                yield chunk
+
+    def add_to_graph(self, graph: Graph) -> tuple[str, str]:
+        first, last = self.steps[0].add_to_graph(graph)
+        for step in self.steps[1:]:
+            begin, end = step.add_to_graph(graph)
+            graph.add_edge(last, begin)
+            last = end
+        return first, last
+
+
+def _flat(steps: tuple[Any, ...]) -> Iterator[Runnable[Any, Any]]:
+    for step in steps:
+        if isinstance(step, RunnableSequence) and step.name is None:  # pyright: ignore[reportUnknownMemberType]
+            yield from step.steps
+        else:
+            yield to_runnable(step)
+
+
+def _chunks_replace(steps: tuple[Runnable[Any, Any], ...]) -> bool | None:
+    replace = None
+    for step in steps:
+        replace = replace if step.chunks_replace is None else step.chunks_replace
+    return replace

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models import BaseChatModel, ScriptedChatModel
+from chatnb.chat_models.cache import InMemoryCache, ReplyCache, SQLiteCache, set_llm_cache
+from chatnb.errors import ConfigurationError, ServerError
+from chatnb.schema import AIMessage, BaseMessage
+
+
+class Counts(BaseChatModel):
+    """Replies with the number of times that it was asked."""
+
+    def __init__(self, style: str = "plain") -> None:
+        self.model_name = "counts"
+        self.style = style
+        self._asked = 0
+
+    def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+        self._asked += 1
+        usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+        return AIMessage(f"reply {self._asked}", usage_metadata=usage)
+
+
+def astream(chat: BaseChatModel, asked: str, **params: Any) -> str:
+    async def collect() -> str:
+        return "".join([chunk.text async for chunk in chat.astream(asked, **params)])
+
+    return asyncio.run(collect())
+
+
+VERBS: dict[str, Callable[..., str]] = {
+    "invoke": lambda chat, asked, **params: chat.invoke(asked, **params).text,
+    "ainvoke": lambda chat, asked, **params: asyncio.run(chat.ainvoke(asked, **params)).text,
+    "stream": lambda chat, asked, **params: "".join(c.text for c in chat.stream(asked, **params)),
+    "astream": astream,
+    "generate": lambda chat, asked, **params: (
+        chat.generate([[asked]], **params).generations[0][0].text
+    ),
+}
+every_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+
+
+@pytest.fixture(params=["memory", "file"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> ReplyCache:
+    return InMemoryCache() if request.param == "memory" else SQLiteCache(tmp_path / "replies.db")
+
+
+@pytest.fixture
+def shared(cache: ReplyCache) -> Iterator[ReplyCache]:
+    set_llm_cache(cache)
+    yield cache
+    set_llm_cache(None)
+
+
+@every_verb
+@pytest.mark.usefixtures("shared")
+def test_the_same_question_is_asked_once(verb: Callable[..., str]) -> None:
+    """Whatever verb asked first and whatever asks again, the second reply is the first one."""
+    for first in VERBS.values():
+        chat = Counts(style=str(first))
+        assert first(chat, "Hi") == verb(chat, "Hi") == "reply 1"
+
+
+@pytest.mark.usefixtures("shared")
+def test_another_question_another_parameter_another_model_is_asked_anew() -> None:
+    """Everything a reply depends on is part of the key."""
+    chat = Counts()
+    said = [chat.invoke("Hi").text, chat.invoke("Ho").text, chat.invoke("Hi", stop=["x"]).text]
+    assert said == ["reply 1", "reply 2", "reply 3"]
+    assert chat.invoke("Hi", temperature=0.5).text == "reply 4"
+    chat.style = "other"
+    assert chat.invoke("Hi").text == "reply 5"
+
+
+def test_a_hit_costs_nothing_and_says_so(shared: ReplyCache) -> None:
+    """A reply from the cache carries no usage, so that sums stay true, and is marked."""
+    chat = Counts()
+    assert chat.invoke("Hi").usage_metadata is not None
+    hit = chat.invoke("Hi")
+    assert hit.usage_metadata is None
+    assert hit.response_metadata["from_cache"] is True
+    assert chat.generate([["Hi"], ["Hi"]]).llm_output["token_usage"] == {}
+    shared.clear()
+    assert chat.invoke("Hi").text == "reply 2"
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_model_may_have_its_own_cache_or_none() -> None:
+    """`cache=` of a model wins over the shared one; False turns caching off."""
+    chat = Counts()
+    chat.cache = False
+    assert [chat.invoke("Hi").text for _ in range(2)] == ["reply 1", "reply 2"]
+    chat.cache = InMemoryCache()
+    assert [chat.invoke("Hi").text for _ in range(2)] == ["reply 3", "reply 3"]
+
+
+def test_what_is_changed_by_a_caller_does_not_change_the_cache(cache: ReplyCache) -> None:
+    """Each hit is a message of its own."""
+    chat = Counts()
+    chat.cache = cache
+    for _ in range(2):
+        message = chat.invoke("Hi")
+        assert message.content == "reply 1"
+        message.content = "changed"
+
+
+def test_a_reply_that_broke_off_is_not_kept(cache: ReplyCache) -> None:
+    """Neither an error nor a stream that was left early is taken for a reply."""
+    chat = ScriptedChatModel([["Half", ServerError("Broken.")], ["Left ", "early"], "Whole."])
+    chat.cache = cache
+    with pytest.raises(ServerError):
+        list(chat.stream("Hi"))
+    next(chat.stream("Hi"))
+    assert chat.invoke("Hi").content == "Whole."
+    assert "".join(chunk.text for chunk in chat.stream("Hi")) == "Whole."
+
+
+def test_a_file_serves_other_processes(tmp_path: Path) -> None:
+    """The key of a request is the same in every process, and so is the reply."""
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = {sys.path!r}\n"
+        "from tests.chat_models.test_cache import Counts, SQLiteCache\n"
+        f"chat = Counts(); chat.cache = SQLiteCache({str(tmp_path / 'replies.db')!r})\n"
+        "chat._asked = int(sys.argv[1])\n"
+        "print(chat.invoke('Hi').text)"
+    )
+    for asked in ("0", "10"):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, asked], capture_output=True, text=True, check=True
+        )
+        assert ran.stdout == "reply 1\n"
+
+
+def test_threads_may_share_a_cache(cache: ReplyCache) -> None:
+    """Many threads read and write at once and lose nothing."""
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: cache.store(str(n % 20), str(n % 20)), range(200)))
+    assert [cache.lookup(str(n)) for n in range(20)] == [str(n) for n in range(20)]
+
+
+def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:
+    """The error names the file and what to do, and the file is left as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("My notes, which are longer than a header of SQLite is. " * 10)
+    with pytest.raises(ConfigurationError, match=r"notes\.txt cannot be used as a cache"):
+        SQLiteCache(path)
+    assert path.read_text().startswith("My notes")
+
+
+def test_a_size_that_keeps_nothing_is_refused() -> None:
+    """max_size=0 is a mistake."""
+    with pytest.raises(ValueError, match="from 1 on"):
+        InMemoryCache(max_size=0)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models import BaseChatModel, ScriptedChatModel
+from chatnb.chat_models.tokens import count_tokens
+from chatnb.errors import RateLimitError
+from chatnb.schema import AIMessage, BaseMessage, HumanMessage
+from chatnb.schema.outputs import LLMResult
+
+Generate = Callable[..., LLMResult]
+
+
+class Echo(BaseChatModel):
+    """Repeats the last message; a number of calls may be held together at a barrier."""
+
+    model_name = "echo"
+
+    def __init__(self, together: int = 0) -> None:
+        self._barrier = threading.Barrier(together, timeout=10) if together else None
+
+    def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+        if self._barrier:
+            self._barrier.wait()
+        text = messages[-1].text
+        if text == "fail":
+            raise RateLimitError("Slow down.", retry_after=3.0)
+        size = len(text)
+        usage = {"input_tokens": size, "output_tokens": 1, "total_tokens": size + 1}
+        return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "stop"})
+
+
+def sync_generate(chat: BaseChatModel, *args: Any, **params: Any) -> LLMResult:
+    return chat.generate(*args, **params)
+
+
+def async_generate(chat: BaseChatModel, *args: Any, **params: Any) -> LLMResult:
+    return asyncio.run(chat.agenerate(*args, **params))
+
+
+both = pytest.mark.parametrize("generate", [sync_generate, async_generate])
+
+
+@both
+def test_generate_keeps_the_order_and_sums_the_usage(generate: Generate) -> None:
+    """Each prompt has its candidates in its place, and the usage is that of all calls."""
+    result = generate(Echo(), [[HumanMessage("one")], ["seven"]])
+    assert [some[0].text for some in result.generations] == ["one", "seven"]
+    assert result.generations[0][0].generation_info == {"finish_reason": "stop"}
+    assert result.llm_output == {
+        "token_usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
+        "model_name": "echo",
+    }
+    assert result.run is not None
+    assert len({info.run_id for info in result.run}) == 2
+
+
+@both
+def test_generate_of_nothing_is_empty(generate: Generate) -> None:
+    """No prompts, no calls, no error."""
+    assert generate(Echo(), []).generations == []
+
+
+@both
+def test_calls_run_at_the_same_time(generate: Generate) -> None:
+    """Four calls that wait for each other all come through."""
+    result = generate(Echo(together=4), [["a"], ["b"], ["c"], ["d"]])
+    assert [some[0].text for some in result.generations] == ["a", "b", "c", "d"]
+
+
+@both
+def test_a_failure_keeps_what_was_paid_for(generate: Generate) -> None:
+    """The error is the first failure's own kind, and carries the replies that came."""
+    with pytest.raises(RateLimitError) as raised:
+        generate(Echo(), [["a"], ["fail"]], max_concurrency=1)
+    assert raised.value.retry_after == 3.0
+    assert raised.value.results[0][0].text == "a"  # type: ignore[attr-defined]
+
+
+@both
+@pytest.mark.parametrize("messages", [[HumanMessage("Hi")], "Hi", ["Hi"], None])
+def test_a_flat_list_is_refused_with_what_to_write(generate: Generate, messages: Any) -> None:
+    """The commonest mistake, one list too few, says what to write instead."""
+    with pytest.raises(TypeError, match="list of lists of messages"):
+        generate(Echo(), messages)
+
+
+def test_unknown_usage_does_not_break_the_sum() -> None:
+    """A provider that does not count leaves the sum to those that do."""
+    chat = ScriptedChatModel(
+        [
+            "a",
+            AIMessage(
+                "b", usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+            ),
+        ]
+    )
+    result = chat.generate([["x"], ["y"]], max_concurrency=1)
+    assert result.llm_output is not None
+    assert result.llm_output["token_usage"] == {
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "total_tokens": 3,
+    }
+
+
+def test_the_call_and_predict_answer_in_messages_and_in_text() -> None:
+    """`chat(messages)`, `predict` and `predict_messages` are the page's, and have async twins."""
+    chat = Echo()
+    assert chat([HumanMessage("Hi")]).content == "Hi"
+    assert chat.predict("Hi") == asyncio.run(chat.apredict("Hi")) == "Hi"
+    asked = [HumanMessage("Hi")]
+    assert chat.predict_messages(asked) == asyncio.run(chat.apredict_messages(asked))
+
+
+def test_tokens_are_counted_about() -> None:
+    """Without tiktoken the count is a quarter of the bytes; messages add their frames."""
+    assert count_tokens("", "some-model") == 0
+    assert count_tokens("x" * 41, "some-model") == 11
+    assert Echo().get_num_tokens_from_messages([HumanMessage("abcd"), HumanMessage("abcd")]) == 10

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatnb.errors import ChatnbError, RateLimitError
+from chatnb.runnables import (
+    BatchError,
+    BatchInterrupted,
+    Runnable,
+    RunnableConfig,
+    RunnableLambda,
+    ensure_config,
+)
+
+Batch = Callable[..., list[Any]]
+
+
+def sync_batch(runnable: Runnable[Any, Any], *args: Any, **kwargs: Any) -> list[Any]:
+    return runnable.batch(*args, **kwargs)
+
+
+def async_batch(runnable: Runnable[Any, Any], *args: Any, **kwargs: Any) -> list[Any]:
+    return asyncio.run(runnable.abatch(*args, **kwargs))
+
+
+both = pytest.mark.parametrize("batch", [sync_batch, async_batch])
+
+
+def fail_at(*bad: int) -> Callable[[int], int]:
+    def double(n: int) -> int:
+        if n in bad:
+            raise ValueError(f"not {n}")
+        return n * 2
+
+    return double
+
+
+@both
+def test_order_is_kept(batch: Batch) -> None:
+    """Outputs stand where their inputs stood, whichever came first."""
+    last = threading.Event()
+
+    def wait_for_the_last(n: int) -> int:
+        assert n == 3 or last.wait(10)
+        last.set()
+        return n * 2
+
+    assert batch(RunnableLambda(wait_for_the_last), [0, 1, 2, 3]) == [0, 2, 4, 6]
+
+
+@both
+def test_many_run_at_a_time(batch: Batch) -> None:
+    """Calls that only wait do not wait for one another: forty meet at one barrier."""
+    barrier = threading.Barrier(40)
+    outputs = batch(RunnableLambda(lambda _: barrier.wait(20)), list(range(40)))
+    assert sorted(outputs) == list(range(40))
+
+
+@both
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_run_at_a_time_than_allowed(batch: Batch, limit: int) -> None:
+    """`max_concurrency` is the most that ever run together."""
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def count(_: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        with lock:
+            running[0] -= 1
+
+    batch(RunnableLambda(count), list(range(20)), {"max_concurrency": limit})
+    assert 1 <= most[0] <= limit
+
+
+@both
+def test_one_error_keeps_what_finished(batch: Batch) -> None:
+    """The error is of the failure's class too, and says what finished, failed and remained."""
+    with pytest.raises(ValueError, match="input 1: ValueError: not 1") as caught:
+        batch(RunnableLambda(fail_at(1)), [0, 1, 2, 3], {"max_concurrency": 1})
+    error = caught.value
+    assert isinstance(error, BatchError)
+    assert isinstance(error, ChatnbError)
+    assert error.results == {0: 0}
+    assert [str(failure) for failure in error.failures.values()] == ["not 1"]
+    assert error.remaining == [2, 3]
+    assert error.__cause__ is error.failures[1]
+
+
+@both
+def test_what_is_running_at_a_failure_is_kept(batch: Batch) -> None:
+    """A call that was paid for is not thrown away because another failed."""
+    all_started, failed = threading.Barrier(3), threading.Event()
+
+    def work(n: int) -> int:
+        all_started.wait(10)
+        if n == 0:
+            failed.set()
+            raise ValueError("no")
+        assert failed.wait(10)
+        return n
+
+    with pytest.raises(BatchError) as caught:
+        batch(RunnableLambda(work), [0, 1, 2])
+    assert caught.value.results == {1: 1, 2: 2}
+
+
+@both
+def test_errors_may_be_results(batch: Batch) -> None:
+    """With `return_exceptions` each failure stands in its place."""
+    outputs = batch(RunnableLambda(fail_at(1)), [0, 1, 2], return_exceptions=True)
+    assert (outputs[0], str(outputs[1]), outputs[2]) == (0, "not 1", 4)
+
+
+def test_the_error_has_what_the_failure_has() -> None:
+    """Attributes of the first failure can be read on the error of the batch, also unpickled."""
+
+    def limited(_: int) -> None:
+        raise RateLimitError("Slow down.", retry_after=2.5)
+
+    with pytest.raises(RateLimitError) as caught:
+        RunnableLambda(limited).batch([1])
+    assert caught.value.retry_after == 2.5
+    again = BatchError.of({0: "a"}, {1: ValueError("no")}, [2])
+    copied = pickle.loads(pickle.dumps(again))
+    assert isinstance(copied, ValueError)
+    assert (str(copied), copied.results) == (str(again), {0: "a"})
+
+
+def test_outputs_are_handed_out_as_they_come() -> None:
+    """The first to finish is the first out; failures are raised after all that finished."""
+    second_seen = threading.Event()
+
+    def work(n: int) -> int:
+        assert n == 1 or second_seen.wait(10)
+        if n == 2:
+            raise ValueError("no")
+        return n
+
+    pairs = RunnableLambda(work).batch_as_completed([0, 1, 2])
+    assert next(pairs) == (1, 1)
+    second_seen.set()
+    assert next(pairs) == (0, 0)
+    with pytest.raises(BatchError):
+        next(pairs)
+
+
+def test_leaving_early_starts_no_more() -> None:
+    """Closing the iterator leaves the rest undone."""
+    started = list[int]()
+    pairs = RunnableLambda(started.append).batch_as_completed([0, 1, 2], {"max_concurrency": 1})
+    next(pairs)
+    pairs.close()  # type: ignore[attr-defined]
+    assert started == [0]
+
+
+def test_leaving_early_cancels_tasks() -> None:
+    """In a loop what runs is cancelled, and its end is waited for."""
+    ended = list[int]()
+
+    async def work(n: int) -> int:
+        try:
+            await asyncio.sleep(0 if n == 0 else 60)
+        finally:
+            ended.append(n)
+        return n
+
+    async def run() -> None:
+        pairs = RunnableLambda(work).abatch_as_completed([0, 1])
+        assert await anext(pairs) == (0, 0)
+        await pairs.aclose()
+        assert ended == [0, 1]
+
+    asyncio.run(run())
+
+
+def test_an_interrupt_keeps_what_finished() -> None:
+    """Interrupting a batch is a KeyboardInterrupt with the results so far."""
+    two_started, let_go = threading.Event(), threading.Event()
+    main = threading.main_thread().ident or 0
+
+    def work(n: int) -> int:
+        if n == 0:
+            return n
+        if n == 1:
+            assert two_started.wait(10)
+            signal.pthread_kill(main, signal.SIGINT)
+        else:
+            two_started.set()
+        let_go.wait(10)
+        return n
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        RunnableLambda(work).batch([0, 1, 2, 3], {"max_concurrency": 2})
+    let_go.set()
+    assert isinstance(caught.value, BatchInterrupted)
+    assert (caught.value.results, caught.value.remaining) == ({0: 0}, [1, 2, 3])
+
+
+def test_an_interrupt_inside_a_call_keeps_what_finished() -> None:
+    """Likewise when inputs run one by one, on the caller's own thread."""
+
+    def work(n: int) -> int:
+        if n == 1:
+            signal.raise_signal(signal.SIGINT)
+        return n
+
+    with pytest.raises(BatchInterrupted, match="1 inputs finished, 2 did not") as caught:
+        RunnableLambda(work).batch([0, 1, 2], {"max_concurrency": 1})
+    assert (caught.value.results, caught.value.remaining) == ({0: 0}, [1, 2])
+
+
+@both
+def test_a_failing_exit_is_not_collected(batch: Batch) -> None:
+    """SystemExit and the like are no failure of an input."""
+
+    def leave(_: int) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        batch(RunnableLambda(leave), [1, 2], return_exceptions=True)
+
+
+@both
+def test_nothing_gives_nothing(batch: Batch) -> None:
+    """An empty list of inputs has an empty list of outputs."""
+    assert batch(RunnableLambda(len), []) == []
+
+
+@both
+def test_each_input_may_have_its_config(batch: Batch) -> None:
+    """A list of configs is one for each input."""
+    configs: list[RunnableConfig] = [{"tags": ["a"]}, {"tags": ["b"]}]
+    assert batch(RunnableLambda(lambda _: ensure_config()), [1, 2], configs) == configs
+
+
+@both
+@pytest.mark.parametrize("inputs", ["text", {"a": 1}, 3, iter([1])])
+def test_inputs_are_a_list(batch: Batch, inputs: Any) -> None:
+    """One input, or an iterator, is no list of inputs."""
+    with pytest.raises(TypeError, match="A batch takes a list of inputs, not"):
+        batch(RunnableLambda(len), inputs)
+
+
+@both
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([{}], "2 inputs were given and 1 configs"),
+        ({"run_id": "1"}, "run_id is the id of one run"),
+        ({"max_concurrency": -1}, "max_concurrency must be 1 or more"),
+    ],
+)
+def test_configs_fit_the_inputs(batch: Batch, config: Any, message: str) -> None:
+    """Configs that cannot be those of the runs are refused before any is started."""
+    with pytest.raises(ValueError, match=message):
+        batch(RunnableLambda(len), ["a", "b"], config)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chatnb.runnables import (
+    RunnableBranch,
+    RunnableLambda,
+    RunnableParallel,
+    RunnablePassthrough,
+)
+
+
+def size() -> RunnableBranch[int, str]:
+    return RunnableBranch(
+        (lambda n: n < 0, lambda _: "less"), (lambda n: n == 0, lambda _: "none"), lambda _: "more"
+    )
+
+
+@pytest.mark.parametrize(("number", "word"), [(-1, "less"), (0, "none"), (1, "more")])
+def test_the_first_condition_that_holds_decides(number: int, word: str) -> None:
+    """Or the default; in every verb."""
+    assert size().invoke(number) == word
+    assert list(size().stream(number)) == [word]
+    assert asyncio.run(size().ainvoke(number)) == word
+
+
+@pytest.mark.parametrize(
+    ("branches", "error"),
+    [
+        ((len,), ValueError),
+        ((len, len), TypeError),
+        (((len, len, len), len), TypeError),
+        (((len, len), (len, len)), TypeError),
+        (((3, len), len), TypeError),
+    ],
+)
+def test_branches_are_pairs_and_a_default(branches: Any, error: type[Exception]) -> None:
+    """Anything else is refused when it is made."""
+    with pytest.raises(error):
+        RunnableBranch(*branches)
+
+
+def test_a_graph_shows_every_step() -> None:
+    """Steps follow one another, and branches part and join."""
+    chain = RunnablePassthrough.assign(n=RunnableLambda(len, name="count")) | RunnableParallel(
+        a=RunnableLambda(str, name="text").with_retry(), b=size().map()
+    )
+    drawn = chain.get_graph().draw_mermaid().splitlines()
+    assert drawn[0] == "graph TD"
+    assert '    n2["Join"]' in drawn
+    assert '    n1 -- "n" --> n3' in drawn
+    names = list(chain.get_graph().nodes.values())
+    assert [name for name in names if name not in ("Input", "Join", "Output")] == [
+        "Parallel<n>",
+        "count",
+        "Parallel<a,b>",
+        "text",
+        "Each<RunnableBranch>",
+    ]
+
+
+def test_fallbacks_and_branches_are_drawn() -> None:
+    """Each alternative has an arrow that says when it is taken."""
+    chain = size().with_fallbacks([RunnableLambda(len, name="length")])
+    drawn = chain.get_graph().draw_mermaid()
+    assert '-- "fallback 1" -->' in drawn
+    assert '-- "otherwise" -->' in drawn
+
+
+def test_names_cannot_break_out_of_a_drawing() -> None:
+    """What a name says is text for Mermaid, whatever characters are in it."""
+    drawn = RunnableLambda(len, name='a"]; <b>#\nc').get_graph().draw_mermaid()
+    assert 'n1["a#quot;]; #lt;b#gt;#35; c"]' in drawn

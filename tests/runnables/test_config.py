@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from chatnb.runnables import (
+    ConfigurableField,
+    Runnable,
+    RunnableConfig,
+    RunnableLambda,
+    ensure_config,
+)
+from chatnb.runnables.config import child_config, merge_configs
+
+
+def seen(_: Any) -> RunnableConfig:
+    return ensure_config()
+
+
+async def aseen(_: Any) -> RunnableConfig:
+    return ensure_config()
+
+
+FULL: RunnableConfig = {
+    "tags": ["a"],
+    "metadata": {"k": {"deep": 1}},
+    "callbacks": ["someone"],
+    "configurable": {"x": 1},
+    "max_concurrency": 2,
+}
+
+
+@pytest.mark.parametrize("func", [seen, aseen])
+def test_a_chain_called_inside_a_function_inherits_the_config(func: Any) -> None:
+    """Tags, metadata, callbacks and the like reach runs that nobody passed them to."""
+    inner = RunnableLambda(func)
+    outer = RunnableLambda(lambda _: inner.invoke("")) | RunnableLambda(lambda x: x)
+    assert outer.invoke("", FULL) == FULL
+    assert outer.invoke("") == {}
+    assert asyncio.run(outer.ainvoke("", FULL)) == FULL
+    assert outer.batch(["", ""], FULL) == [FULL, FULL]
+    assert list(outer.stream("", FULL)) == [FULL]
+
+
+def test_what_is_passed_inside_adds_to_what_is_inherited() -> None:
+    """Tags of both count, and the inner value of a key wins."""
+    inner = RunnableLambda(seen)
+    given: RunnableConfig = {"tags": ["b", "a"], "metadata": {"k": 2}}
+    outer = RunnableLambda(lambda _: inner.invoke("", given))
+    assert outer.invoke("", FULL) == FULL | {"tags": ["a", "b"], "metadata": {"k": 2}}
+
+
+def test_name_and_id_are_not_inherited() -> None:
+    """They are those of one run."""
+    config: RunnableConfig = {"run_name": "outer", "run_id": "1", "tags": ["a"]}
+    assert child_config(config) == {"tags": ["a"]}
+    assert RunnableLambda(seen).invoke("", config) == {"tags": ["a"]}
+
+
+def test_the_config_does_not_outlive_the_run() -> None:
+    """After a run, and between the chunks of one, the caller's surroundings are as before."""
+
+    def chunks(_: str) -> Any:
+        yield str(ensure_config())
+        yield str(ensure_config())
+
+    stream = RunnableLambda(chunks).stream("", {"tags": ["a"]})
+    assert next(stream) == "{'tags': ['a']}"
+    assert ensure_config() == {}
+    assert next(stream) == "{'tags': ['a']}"
+    with pytest.raises(ZeroDivisionError):
+        RunnableLambda(lambda _: 1 / 0).invoke("", {"tags": ["a"]})
+    assert ensure_config() == {}
+
+
+def test_configs_are_never_changed() -> None:
+    """Neither a run nor a merge touches the dict that it was given, however deep."""
+    config = deepcopy(FULL)
+    chain = RunnableLambda(seen).with_config(tags=["z"], metadata={"m": 1}) | RunnableLambda(len)
+    chain.with_retry().with_config(config).invoke("", config)
+    chain.batch(["", ""], config)
+    merged = merge_configs(config, {"tags": ["b"], "metadata": {"n": 1}})
+    merged["tags"].append("c")
+    assert config == FULL
+
+
+def test_with_config_stays_beneath_the_config_of_the_call() -> None:
+    """The call's values win over those given in advance."""
+    bound = RunnableLambda(seen).with_config({"tags": ["a"]}, metadata={"k": 1, "l": 1})
+    assert bound.invoke("", {"tags": ["b"], "metadata": {"k": 2}}) == {
+        "tags": ["a", "b"],
+        "metadata": {"k": 2, "l": 1},
+    }
+
+
+@pytest.mark.parametrize("config", ["tags", 3, ["a"], 0, []])
+def test_a_config_is_a_dict(config: Any) -> None:
+    """Anything else is refused."""
+    with pytest.raises(TypeError, match="A config is a dict"):
+        RunnableLambda(len).invoke("", config)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"max_concurency": 1}, "Unknown config keys: max_concurency. Known keys: tags, "),
+        ({"max_concurrency": 0}, "must be 1 or more, not 0"),
+    ],
+)
+def test_a_mistake_in_a_config_is_noticed(config: Any, message: str) -> None:
+    """In the call, in a batch, and in what is given in advance."""
+    with pytest.raises(ValueError, match=message):
+        RunnableLambda(len).invoke("", config)
+    with pytest.raises(ValueError, match=message):
+        RunnableLambda(len).batch([""], config)
+    with pytest.raises(ValueError, match=message):
+        RunnableLambda(len).with_config(config)
+
+
+class Repeat(Runnable[str, str]):
+    times = 1
+
+    def invoke(self, input: str, config: Any = None, **kwargs: Any) -> str:
+        return input * self.times
+
+
+def test_a_config_sets_the_fields_that_are_open() -> None:
+    """For one run, from outside or inherited; the runnable itself stays as it is."""
+    repeat = Repeat()
+    open_one = repeat.configurable_fields(times=ConfigurableField(id="n"))
+    config: RunnableConfig = {"configurable": {"n": 2}}
+    assert open_one.invoke("a", config) == "aa"
+    assert open_one.with_config(config).invoke("a") == "aa"
+    assert (open_one | str.upper).invoke("a", config) == "AA"
+    assert RunnableLambda(lambda x: open_one.invoke(x)).invoke("a", config) == "aa"
+    assert asyncio.run(open_one.ainvoke("a", config)) == "aa"
+    assert (open_one.invoke("a"), repeat.times) == ("a", 1)
+
+
+def test_only_fields_that_exist_can_be_opened() -> None:
+    """A mistyped attribute is noticed at once."""
+    with pytest.raises(ValueError, match="Repeat has no attribute 'tims' to configure"):
+        Repeat().configurable_fields(tims=ConfigurableField(id="n"))

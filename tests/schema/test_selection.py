@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from chatnb.schema import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    filter_messages,
+    merge_message_runs,
+)
+
+CALLS: Any = [{"name": "f", "args": {}, "id": id} for id in ("c1", "c2")]
+TALK: list[BaseMessage] = [
+    SystemMessage("s", id="1"),
+    HumanMessage("h", name="ada", id="2"),
+    AIMessage("", tool_calls=CALLS, id="3"),
+    ToolMessage("t1", tool_call_id="c1", id="4"),
+    ToolMessage("t2", tool_call_id="c2", id="5"),
+    AIMessage("a", name="bot", id="6"),
+]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "ids"),
+    [
+        ({}, "123456"),
+        ({"include_types": "human"}, "2"),
+        ({"include_types": ["human", AIMessage]}, "236"),
+        ({"include_types": BaseMessage, "exclude_types": [ToolMessage]}, "1236"),
+        ({"include_names": ["ada"], "include_ids": ["1"]}, "12"),
+        ({"exclude_names": ["ada", "bot"]}, "1345"),
+        ({"exclude_ids": ["1", "6"]}, "2345"),
+        ({"include_types": "ai", "exclude_ids": ["3"]}, "6"),
+        ({"include_ids": []}, ""),
+        ({"exclude_tool_calls": True}, "126"),
+        ({"exclude_tool_calls": ["c1"]}, "12356"),
+        ({"exclude_tool_calls": ["c1", "c2"]}, "126"),
+    ],
+)
+def test_messages_are_filtered(criteria: dict[str, Any], ids: str) -> None:
+    """What nothing excludes and something includes stays, in order."""
+    assert "".join(str(m.id) for m in filter_messages(TALK, **criteria)) == ids
+
+
+def test_a_message_loses_only_the_calls_that_are_excluded() -> None:
+    """The message with the other calls is a copy; the one given keeps them all."""
+    before = copy.deepcopy(TALK)
+    kept = filter_messages(TALK, exclude_tool_calls=["c1"], include_types=AIMessage)[0]
+    assert isinstance(kept, AIMessage)
+    assert [call["id"] for call in kept.tool_calls] == ["c2"]
+    assert before == TALK
+
+
+def test_chunks_count_as_their_kind_and_lose_calls_too() -> None:
+    """A sum of chunks is filtered like the message that it is."""
+    chunk = AIMessageChunk("x", tool_calls=CALLS)
+    [kept] = filter_messages([chunk], include_types="ai", exclude_tool_calls=["c1"])
+    assert [call["id"] for call in kept.tool_calls] == ["c2"]  # type: ignore[attr-defined]
+
+
+def test_a_kind_must_be_a_type_or_a_class() -> None:
+    """Anything else is refused with what was given."""
+    with pytest.raises(TypeError, match="'human' or a class, not 3"):
+        filter_messages(TALK, include_types=[3])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="or a class, not <class 'int'>"):
+        filter_messages(TALK, exclude_types=int)  # type: ignore[arg-type]
+
+
+IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "u"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "merged"),
+    [
+        ([], []),
+        ([HumanMessage("a"), HumanMessage("b")], [HumanMessage("a\nb")]),
+        ([HumanMessage(""), HumanMessage("b")], [HumanMessage("b")]),
+        ([HumanMessage(["a"]), HumanMessage("b")], [HumanMessage(["a\nb"])]),
+        ([HumanMessage([IMAGE]), HumanMessage("b")], [HumanMessage([IMAGE, "b"])]),
+        (
+            [SystemMessage("s"), HumanMessage("a"), AIMessage("b"), AIMessage("c")],
+            [SystemMessage("s"), HumanMessage("a"), AIMessage("b\nc")],
+        ),
+        (
+            [ChatMessage("a", role="x"), ChatMessage("b", role="x"), ChatMessage("c", role="y")],
+            [ChatMessage("a\nb", role="x"), ChatMessage("c", role="y")],
+        ),
+    ],
+)
+def test_runs_of_one_speaker_merge(given: list[BaseMessage], merged: list[BaseMessage]) -> None:
+    """Text that follows text is separated by a line; other speakers stay apart."""
+    before = copy.deepcopy(given)
+    assert merge_message_runs(given) == merged
+    assert given == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [HumanMessage("a", name="ada"), HumanMessage("b", name="bob")],
+        [ToolMessage("a", tool_call_id="1"), ToolMessage("b", tool_call_id="1")],
+        [FunctionMessage("a", name="f"), FunctionMessage("b", name="f")],
+        [AIMessage("a"), AIMessageChunk("b")],
+    ],
+)
+def test_what_is_not_one_speech_stays_apart(given: list[BaseMessage]) -> None:
+    """Two names, answers to calls, and a message beside a chunk are not merged."""
+    assert merge_message_runs(given) == given
+
+
+def test_merged_replies_keep_calls_and_costs() -> None:
+    """Tool calls follow one another, costs add up, and the first id stays."""
+    usage: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    given = [AIMessage("a", tool_calls=[c], usage_metadata=usage, id=c["id"]) for c in CALLS]
+    [merged] = merge_message_runs(given, chunk_separator=" ")
+    assert merged == AIMessage(
+        "a a",
+        tool_calls=CALLS,
+        id="c1",
+        usage_metadata={"input_tokens": 2, "output_tokens": 4, "total_tokens": 6},
+    )

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chatnb.schema import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+    message_from_dict,
+    message_to_dict,
+    messages_from_dict,
+    messages_from_json,
+    messages_to_dict,
+    messages_to_json,
+)
+from chatnb.schema.messages import as_chunk
+from tests.schema.generated import message
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_any_message_survives_dicts_and_json(seed: int) -> None:
+    """Messages and chunks of every kind are read back equal, through dicts and through JSON."""
+    given: list[BaseMessage] = [message(seed), as_chunk(message(seed + 1))]
+    assert messages_from_dict(messages_to_dict(given)) == given
+    assert messages_from_json(messages_to_json(given)) == given
+
+
+def test_everything_about_a_reply_survives() -> None:
+    """Usage, metadata, ids, artifacts and halves of emoji are part of the round trip."""
+    given = [
+        AIMessage(
+            "Hi \ud83d",
+            id="r1",
+            name="bot",
+            usage_metadata={"input_tokens": 1, "output_tokens": 1, "total_tokens": 2},
+            response_metadata={"finish_reason": "stop"},
+            additional_kwargs={"reasoning_content": "Hm."},
+        ),
+        ToolMessage("4", tool_call_id="c1", status="error", artifact={"n": 4}),
+        AIMessageChunk("a") + AIMessageChunk("b"),
+    ]
+    assert messages_from_json(messages_to_json(given, indent=2)) == given
+
+
+def test_the_form_is_langchains() -> None:
+    """A type, and the fields under data: what langchain writes can be read."""
+    assert message_to_dict(HumanMessage("Hi"))["data"]["content"] == "Hi"
+    theirs = {"type": "human", "data": {"content": "Hi", "type": "human", "example": False}}
+    assert message_from_dict(theirs) == HumanMessage("Hi")
+
+
+def test_dicts_share_nothing_with_messages() -> None:
+    """Changing one leaves the other as it was."""
+    given = HumanMessage([{"type": "text", "text": "Hi"}])
+    written = message_to_dict(given)
+    written["data"]["content"][0]["text"] = "Bye"
+    assert given.text == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("written", "error", "said"),
+    [
+        ({"type": "robot", "data": {}}, ValueError, "'robot'.*ai.*human"),
+        ({"type": "human"}, ValueError, "A message is written"),
+        ({"content": "Hi"}, ValueError, "A message is written"),
+        ("Hi", ValueError, "A message is written"),
+        ({"type": "human", "data": {}}, TypeError, "content"),
+        ({"type": "human", "data": {"content": "Hi", "mood": "x"}}, TypeError, "mood"),
+        ({"type": "tool", "data": {"content": "4"}}, TypeError, "tool_call_id"),
+    ],
+)
+def test_what_is_no_messages_dict_is_refused(
+    written: Any, error: type[Exception], said: str
+) -> None:
+    """A dict that is not of the form, or lacks or adds a field, says so."""
+    with pytest.raises(error, match=said):
+        message_from_dict(written)
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), ('{"a": 1}', "is a list")])
+def test_what_is_no_messages_json_is_refused(text: str, said: str) -> None:
+    """Broken JSON, and JSON of something else, are errors."""
+    with pytest.raises(ValueError, match=said):
+        messages_from_json(text)
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    """A live object in a message is named."""
+    with pytest.raises(TypeError, match=r"cannot be written as JSON: .*object"):
+        messages_to_json([ToolMessage("4", tool_call_id="c1", artifact=object())])
+
+
+def test_a_kind_of_its_own_cannot_be_read_back() -> None:
+    """A subclass is refused when it is written, rather than lost when it is read."""
+
+    class Mine(HumanMessage):
+        pass
+
+    with pytest.raises(ValueError, match="A Mine cannot be read back"):
+        message_to_dict(Mine("Hi"))
+    assert json.loads(messages_to_json([])) == []

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chatnb.schema import AIMessage, AIMessageChunk
+from chatnb.schema.messages import as_chunk, join_chunks
+from chatnb.schema.tool_calls import parse_tool_call, tool_call, tool_call_chunk
+
+ARGS = '{"city": "Genève", "days": [1, 2], "more": {"a": null}}'
+
+
+def streamed(*pieces: dict[str, Any], finish: str | None = None) -> AIMessageChunk:
+    """A reply of tool-call pieces, and its end."""
+    chunks = [AIMessageChunk("", tool_call_chunks=[tool_call_chunk(**piece)]) for piece in pieces]
+    return join_chunks([*chunks, AIMessageChunk("", response_metadata={"finish_reason": finish})])
+
+
+def test_pieces_of_one_index_are_one_call() -> None:
+    """Name, id and arguments come together by index, even when calls are interleaved."""
+    reply = streamed(
+        {"name": "one", "args": "", "id": "c1", "index": 0},
+        {"name": "two", "args": "", "id": "c2", "index": 1},
+        {"args": '{"a":', "index": 0},
+        {"args": '{"b":', "index": 1},
+        {"args": " 1}", "index": 0},
+        {"args": " 2}", "index": 1},
+    )
+    assert reply.tool_calls == [
+        {"name": "one", "args": {"a": 1}, "id": "c1", "type": "tool_call"},
+        {"name": "two", "args": {"b": 2}, "id": "c2", "type": "tool_call"},
+    ]
+    assert reply.to_message().tool_calls == reply.tool_calls
+
+
+def test_a_new_id_starts_a_new_call() -> None:
+    """Servers that number every call 0 do not have their calls glued together."""
+    reply = streamed(
+        {"name": "one", "args": "{}", "id": "c1", "index": 0},
+        {"name": "two", "args": '{"a"', "id": "c2", "index": 0},
+        {"args": ": 1}", "index": 0},
+    )
+    assert [(call["id"], call["args"]) for call in reply.tool_calls] == [
+        ("c1", {}),
+        ("c2", {"a": 1}),
+    ]
+
+
+def test_names_and_ids_that_are_repeated_are_not_doubled() -> None:
+    """A server that says the name with every piece says it once."""
+    repeated = {"name": "add", "id": "c1", "index": 0}
+    reply = streamed(*({**repeated, "args": piece} for piece in ("{", '"a"', ": 1", "}")))
+    assert [(call["name"], call["id"]) for call in reply.tool_calls] == [("add", "c1")]
+
+
+def test_pieces_without_an_index_stay_alone() -> None:
+    """Nothing says that they belong together."""
+    reply = streamed({"name": "a", "args": "{}"}, {"name": "b", "args": "{}"})
+    assert [call["name"] for call in reply.tool_calls] == ["a", "b"]
+
+
+@pytest.mark.parametrize("finish", ["length", "stop", "tool_calls", None])
+@pytest.mark.parametrize("end", range(1, len(ARGS)))
+def test_truncated_arguments_never_look_valid(end: int, finish: str | None) -> None:
+    """Cut anywhere, arguments are an invalid call that keeps what came and says why."""
+    reply = streamed({"name": "f", "args": ARGS[:end], "id": "c1", "index": 0}, finish=finish)
+    assert reply.tool_calls == reply.to_message().tool_calls == []
+    [invalid] = reply.to_message().invalid_tool_calls
+    assert (invalid["args"], invalid["id"]) == (ARGS[:end], "c1")
+    assert "not whole JSON" in str(invalid["error"])
+
+
+@pytest.mark.parametrize(("finish", "valid"), [("tool_calls", 1), ("length", 0), (None, 0)])
+def test_no_arguments_are_valid_only_at_the_end(finish: str | None, valid: int) -> None:
+    """Before the model has finished, arguments that are missing may be on their way."""
+    reply = streamed({"name": "now", "args": "", "id": "c1", "index": 0}, finish=finish)
+    assert (len(reply.tool_calls), len(reply.invalid_tool_calls)) == (valid, 1 - valid)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "error"),
+    [(None, "{}", "names no tool"), ("f", "[1]", "JSON object"), ("f", "3", "JSON object")],
+)
+def test_what_is_no_call_says_why(name: str | None, args: str, error: str) -> None:
+    """A call without a tool, or with arguments of another kind, is invalid for that reason."""
+    assert error in str(parse_tool_call(name, args, "c1", finished=True).get("error"))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        ({"name": "f"}, ValueError, "a dict with a name and args"),
+        ("f()", ValueError, "a dict with a name and args"),
+        ({"name": "f", "args": '{"a": 1}'}, TypeError, "belongs into invalid_tool_calls"),
+        ({"name": None, "args": {}}, TypeError, "names its tool with a string"),
+    ],
+)
+@pytest.mark.parametrize("message_class", [AIMessage, AIMessageChunk])
+def test_a_call_that_is_none_is_refused(
+    message_class: type[AIMessage], call: Any, error: type[Exception], said: str
+) -> None:
+    """A tool call that could not be made is noticed when the message is made."""
+    with pytest.raises(error, match=said):
+        message_class("", tool_calls=[call])
+
+
+def test_an_invalid_call_must_be_a_dict() -> None:
+    """What is not even a dict is refused."""
+    with pytest.raises(ValueError, match="An invalid tool call is a dict"):
+        AIMessage("", invalid_tool_calls=["f("])  # type: ignore[list-item]
+
+
+def test_calls_given_whole_survive_as_chunks() -> None:
+    """A message with calls, valid and not, is the same after being streamed as one chunk."""
+    given = AIMessage(
+        "",
+        tool_calls=[tool_call(name="f", args={"a": [1, "é"]}, id="c1")],
+        invalid_tool_calls=[{"name": "g", "args": "{}", "id": "c2", "error": "No such tool"}],
+    )
+    assert (as_chunk(given) + AIMessageChunk("")).to_message() == given
+    assert json.loads(as_chunk(given).tool_call_chunks[0]["args"] or "") == {"a": [1, "é"]}

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@cache
+def errors_in(name: str) -> dict[int, str]:
+    """What the checker says of a file: line to message."""
+    command = [sys.executable, "-m", "pyright", "--outputjson", str(HERE / name)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    report: list[dict[str, Any]] = json.loads(done.stdout)["generalDiagnostics"]
+    return {
+        each["range"]["start"]["line"] + 1: each["message"]
+        for each in report
+        if each["severity"] == "error"
+    }
+
+
+def test_the_types_of_chains_are_inferred() -> None:
+    """A checker knows what goes into a chain and what comes out, without annotations."""
+    assert errors_in("chains.py") == {}
+
+
+def test_mistakes_in_chains_are_noticed() -> None:
+    """A checker refuses every marked line, and no other."""
+    lines = (HERE / "mistakes.py").read_text().splitlines()
+    marked = {number for number, line in enumerate(lines, 1) if "# mistake:" in line}
+    assert len(marked) > 5
+    assert errors_in("mistakes.py").keys() == marked
