@@ -5,8 +5,9 @@ Importing it loads nothing else; each name is loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from chatnb.lazy_names import lazy_names
+
+TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -49,24 +50,6 @@ __all__ = [
     "set_llm_cache",
 ]
 
-_MODULES = {
-    "AIMessage": "schema",
-    "AIMessageChunk": "schema",
-    "BaseChatModel": "chat_models",
-    "ChatLocal": "chat_models",
-    "ChatOpenAI": "chat_models",
-    "ChatnbError": "errors",
-    "HumanMessage": "schema",
-    "InMemoryCache": "chat_models.cache",
-    "RateLimiter": "chat_models.rate_limiter",
-    "SQLiteCache": "chat_models.cache",
-    "ScriptedChatModel": "chat_models",
-    "SystemMessage": "schema",
-    "get_llm_cache": "chat_models.cache",
-    "init_chat_model": "chat_models",
-    "set_llm_cache": "chat_models.cache",
-}
-
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Make `%%chat` known to a notebook: what `%load_ext chatnb` calls."""
@@ -75,11 +58,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     register(shell)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.chat_models": (
+            "BaseChatModel ChatLocal ChatOpenAI ScriptedChatModel init_chat_model"
+        ),
+        "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
+        "chatnb.chat_models.rate_limiter": "RateLimiter",
+        "chatnb.errors": "ChatnbError",
+        "chatnb.schema": "AIMessage AIMessageChunk HumanMessage SystemMessage",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.chat_models.base import BaseChatModel
@@ -14,20 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseChatModel", "ChatLocal", "ChatOpenAI", "ScriptedChatModel", "init_chat_model"]
 
-_MODULES = {
-    "BaseChatModel": "base",
-    "ChatLocal": "local",
-    "ChatOpenAI": "openai",
-    "ScriptedChatModel": "scripted",
-    "init_chat_model": "catalog",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.chat_models.base": "BaseChatModel",
+        "chatnb.chat_models.catalog": "init_chat_model",
+        "chatnb.chat_models.local": "ChatLocal",
+        "chatnb.chat_models.openai": "ChatOpenAI",
+        "chatnb.chat_models.scripted": "ScriptedChatModel",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.errors import OutputParserError
@@ -20,20 +21,13 @@ __all__ = [
     "StrOutputParser",
 ]
 
-_MODULES = {
-    "BaseOutputParser": "chatnb.output_parsers.base",
-    "JsonOutputParser": "chatnb.output_parsers.json",
-    "OutputParserError": "chatnb.errors",
-    "PydanticOutputParser": "chatnb.output_parsers.pydantic",
-    "StrOutputParser": "chatnb.output_parsers.text",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.errors": "OutputParserError",
+        "chatnb.output_parsers.base": "BaseOutputParser",
+        "chatnb.output_parsers.json": "JsonOutputParser",
+        "chatnb.output_parsers.pydantic": "PydanticOutputParser",
+        "chatnb.output_parsers.text": "StrOutputParser",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.runnables.base import Runnable
@@ -47,36 +48,24 @@ __all__ = [
     "ensure_config",
 ]
 
-_MODULES = {
-    "AddableDict": "chunks",
-    "BatchError": "batch",
-    "BatchInterrupted": "batch",
-    "ConfigurableField": "configurable",
-    "Graph": "graph",
-    "Runnable": "base",
-    "RunnableAssign": "passthrough",
-    "RunnableBinding": "binding",
-    "RunnableBranch": "branch",
-    "RunnableConfig": "config",
-    "RunnableConfigurableFields": "configurable",
-    "RunnableEach": "each",
-    "RunnableGenerator": "generator",
-    "RunnableLambda": "function",
-    "RunnableParallel": "parallel",
-    "RunnablePassthrough": "passthrough",
-    "RunnablePick": "passthrough",
-    "RunnableRetry": "retry",
-    "RunnableSequence": "sequence",
-    "RunnableWithFallbacks": "fallbacks",
-    "ensure_config": "config",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.runnables.base": "Runnable",
+        "chatnb.runnables.batch": "BatchError BatchInterrupted",
+        "chatnb.runnables.binding": "RunnableBinding",
+        "chatnb.runnables.branch": "RunnableBranch",
+        "chatnb.runnables.chunks": "AddableDict",
+        "chatnb.runnables.config": "RunnableConfig ensure_config",
+        "chatnb.runnables.configurable": "ConfigurableField RunnableConfigurableFields",
+        "chatnb.runnables.each": "RunnableEach",
+        "chatnb.runnables.fallbacks": "RunnableWithFallbacks",
+        "chatnb.runnables.function": "RunnableLambda",
+        "chatnb.runnables.generator": "RunnableGenerator",
+        "chatnb.runnables.graph": "Graph",
+        "chatnb.runnables.parallel": "RunnableParallel",
+        "chatnb.runnables.passthrough": "RunnableAssign RunnablePassthrough RunnablePick",
+        "chatnb.runnables.retry": "RunnableRetry",
+        "chatnb.runnables.sequence": "RunnableSequence",
+    },
+)

@@ -5,8 +5,9 @@ Importing it loads nothing else; each name is loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
@@ -95,31 +96,27 @@ __all__ = [
     "trim_messages",
 ]
 
-_MODULES = {
-    "coercion": "ChatInput MessageLike to_messages",
-    "content": "audio_part file_part image_part text_part",
-    "openai_dicts": "convert_to_openai_messages messages_from_openai_dicts",
-    "outputs": "ChatGeneration ChatResult Generation LLMResult RunInfo",
-    "prompts": "ChatPromptValue PromptValue StringPromptValue",
-    "selection": "filter_messages merge_message_runs",
-    "serialization": (
-        "message_from_dict message_to_dict messages_from_dict messages_from_json "
-        "messages_to_dict messages_to_json"
-    ),
-    "transcript": "get_buffer_string",
-    "trimming": "count_tokens_approximately trim_messages",
-    "usage": "UsageMetadata",
-}
-_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'messages')}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.schema.coercion": "ChatInput MessageLike to_messages",
+        "chatnb.schema.content": "audio_part file_part image_part text_part",
+        "chatnb.schema.messages": (
+            "AIMessage AIMessageChunk BaseMessage BaseMessageChunk ChatMessage "
+            "ChatMessageChunk FunctionMessage FunctionMessageChunk HumanMessage "
+            "HumanMessageChunk InvalidToolCall SystemMessage SystemMessageChunk ToolCall "
+            "ToolCallChunk ToolMessage ToolMessageChunk"
+        ),
+        "chatnb.schema.openai_dicts": "convert_to_openai_messages messages_from_openai_dicts",
+        "chatnb.schema.outputs": "ChatGeneration ChatResult Generation LLMResult RunInfo",
+        "chatnb.schema.prompts": "ChatPromptValue PromptValue StringPromptValue",
+        "chatnb.schema.selection": "filter_messages merge_message_runs",
+        "chatnb.schema.serialization": (
+            "message_from_dict message_to_dict messages_from_dict messages_from_json "
+            "messages_to_dict messages_to_json"
+        ),
+        "chatnb.schema.transcript": "get_buffer_string",
+        "chatnb.schema.trimming": "count_tokens_approximately trim_messages",
+        "chatnb.schema.usage": "UsageMetadata",
+    },
+)
