@@ -85,9 +85,7 @@ class ChatLocal(ChatOpenAI):
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._sync_client = None
-        self._async_clients.clear()
+        self._connect_anew()
 
     def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
         self._forget_parent()

@@ -137,11 +137,23 @@ class ChatOpenAI(BaseChatModel):
         self.stream_usage = stream_usage
         self.cache = cache
         self.rate_limiter = rate_limiter
+        self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        """Have no connections yet; they belong to one process and one event loop each."""
         self._lock = Lock()
         self._sync_client: OpenAI | None = None
         self._async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = (
             WeakKeyDictionary()
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_lock", "_sync_client", "_async_clients"}
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._connect_anew()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.model_name!r})"

@@ -58,6 +58,13 @@ class ScriptedChatModel(BaseChatModel):
         self._turns = 0
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+
     def __repr__(self) -> str:
         return f"ScriptedChatModel({len(self.responses)} responses)"
 

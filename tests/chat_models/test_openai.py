@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import pickle
 import threading
 import traceback
 from collections.abc import Callable
@@ -404,3 +406,17 @@ def test_an_error_names_the_request_and_keeps_the_sdk_s(loopback: LoopbackServer
     assert raised.value.retry_after == 7.0
     assert raised.value.status == 429
     assert type(raised.value.__cause__).__module__.startswith("openai")
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+def test_a_model_can_be_copied_and_pickled(
+    loopback: LoopbackServer, again: Callable[[ChatOpenAI], ChatOpenAI]
+) -> None:
+    """A copy, also one that comes from another process, has connections of its own."""
+    loopback.plays(whole("Hi."))
+    chat = chat_at(loopback, temperature=0.5)
+    assert chat.invoke("Hi").content == "Hi."
+    assert again(chat).invoke("Hi").content == "Hi."
+    assert loopback.exchanges[-1].body["temperature"] == 0.5

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 
 import pytest
 
@@ -77,3 +79,11 @@ def test_an_unknown_model_is_answered_with_what_exists(name: str, suggestion: st
     """A mistyped name gets a suggestion."""
     with pytest.raises(UnknownModelError, match=suggestion):
         init_chat_model(name)
+
+
+def test_a_copy_goes_on_where_the_model_was() -> None:
+    """Copied or pickled, it has the next reply to give."""
+    chat = ScriptedChatModel(["one", "two"])
+    chat.invoke("Hi")
+    assert copy.deepcopy(chat).invoke("Hi").content == "two"
+    assert pickle.loads(pickle.dumps(chat)).invoke("Hi").content == "two"
