@@ -226,7 +226,10 @@ class BatchError(ChatnbError):
             The error, with the first failure as its cause.
         """
         first = next(iter(failures.values()))
-        error = _class_for(type(first))(results, failures, remaining)
+        try:
+            error = _class_for(type(first))(results, failures, remaining)
+        except (TypeError, AttributeError):  # A class that is made in a way of its own.
+            error = BatchError(results, failures, remaining)
         for name, value in vars(first).items():
             error.__dict__.setdefault(name, value)
         error.__cause__ = first
@@ -234,7 +237,7 @@ class BatchError(ChatnbError):
 
 
 def _class_for(failure: type[Exception]) -> type[BatchError]:
-    if issubclass(BatchError, failure):
+    if issubclass(BatchError, failure) or issubclass(failure, StopIteration | StopAsyncIteration):
         return BatchError
     try:
         bases = (BatchError, failure)
@@ -253,3 +256,6 @@ class BatchInterrupted(KeyboardInterrupt):
         self.results = results
         self.failures = failures
         self.remaining = list(remaining)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BatchInterrupted, (self.results, self.failures, self.remaining)

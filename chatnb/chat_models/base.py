@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any, ClassVar, Literal
 
-from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, get_llm_cache, key_of
+from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, checked, get_llm_cache, key_of
 from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.config import RunnableConfig
+from chatnb.runnables.config import RunnableConfig, effective_config
 from chatnb.schema.coercion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
 from chatnb.schema.serialization import messages_to_dict
@@ -68,6 +68,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         Raises:
             ModelError: If the call goes wrong.
         """
+        effective_config(config)
         return self._replies(to_messages(input), stop, params)[0]
 
     async def ainvoke(
@@ -79,6 +80,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         **params: Any,
     ) -> AIMessage:
         """Ask for one whole reply without blocking the event loop; like `invoke`."""
+        effective_config(config)
         return (await self._areplies(to_messages(input), stop, params))[0]
 
     def stream(
@@ -103,6 +105,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         Raises:
             ModelError: If the call goes wrong; `partial` holds what had arrived.
         """
+        effective_config(config)
         messages = to_messages(input)
         place = self._place(messages, stop, params)
         replies = place.replies()
@@ -122,6 +125,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         **params: Any,
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Ask for a reply chunk by chunk without blocking the event loop; like `stream`."""
+        effective_config(config)
         messages = to_messages(input)
         place = self._place(messages, stop, params)
         replies = place.replies()
@@ -167,6 +171,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         cache = get_llm_cache() if self.cache is None else self.cache
         if not cache:
             return NOWHERE
+        checked(cache)
         public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         request = {
             "model": f"{type(self).__module__}.{type(self).__qualname__}",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
@@ -130,7 +131,21 @@ def set_llm_cache(cache: ReplyCache | None) -> None:
         >>> set_llm_cache(None)
     """
     global _shared
-    _shared = cache
+    _shared = checked(cache)
+
+
+def checked(cache: ReplyCache | None) -> ReplyCache | None:
+    """The cache, if it is one.
+
+    Raises:
+        TypeError: If it is not.
+
+    Example:
+        >>> checked(None)
+    """
+    if cache is None or hasattr(cache, "lookup"):
+        return cache
+    raise TypeError(f"A cache is an InMemoryCache or a SQLiteCache, not {cache!r}")
 
 
 def get_llm_cache() -> ReplyCache | None:
@@ -175,16 +190,25 @@ class Place:
         text = self._cache.lookup(self._key) if self._cache else None
         if text is None:
             return None
-        replies = [reply for reply in messages_from_json(text) if isinstance(reply, AIMessage)]
+        try:
+            replies = [reply for reply in messages_from_json(text) if isinstance(reply, AIMessage)]
+        except (ValueError, TypeError, LookupError) as error:
+            warnings.warn(f"A cached reply cannot be read, it is asked anew: {error}", stacklevel=3)
+            return None
         for reply in replies:
             reply.usage_metadata = None
             reply.response_metadata = {**reply.response_metadata, "from_cache": True}
-        return replies
+        return replies or None
 
     def keep(self, replies: list[AIMessage]) -> None:
-        """Keep the replies."""
-        if self._cache:
+        """Keep the replies. A cache that fails must not lose what was paid for: it is told of."""
+        if not self._cache:
+            return
+        try:
             self._cache.store(self._key, messages_to_json(replies))
+        except Exception as error:
+            told = f"A reply could not be cached: {type(error).__name__}: {error}"
+            warnings.warn(told, stacklevel=3)
 
     def keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
         """Pass chunks on, and keep what they add up to once all have come.

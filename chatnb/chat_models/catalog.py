@@ -49,7 +49,12 @@ _PROVIDERS: dict[str, Callable[..., BaseChatModel]] = {
 def _plugged_in(provider: str) -> Callable[..., BaseChatModel] | None:
     """A provider of another package, which names it in the entry points of this group."""
     for entry_point in entry_points(group=ENTRY_POINTS, name=provider):
-        return entry_point.load()
+        try:
+            return entry_point.load()
+        except (ImportError, AttributeError) as error:
+            raise UnknownModelError(
+                f"The provider {provider!r} cannot be loaded from {entry_point.value}: {error}"
+            ) from error
     return None
 
 
@@ -66,17 +71,26 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
         The chat model.
 
     Raises:
-        UnknownModelError: If there is no such provider or model.
+        UnknownModelError: If there is no such provider or model, or it cannot be loaded.
+        TypeError: If the name is no string.
 
     Example:
         >>> init_chat_model("scripted:Good morning.").invoke("Hello")
         AIMessage(content='Good morning.')
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {name!r}")
     provider, _, model = name.partition(":")
     make = _PROVIDERS.get(provider) or (_plugged_in(provider) if provider else None)
     if make is not None:
-        return make(model, **params)
+        return _checked(make(model, **params), provider)
     raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
+
+
+def _checked(model: BaseChatModel, provider: str) -> BaseChatModel:
+    if isinstance(model, BaseChatModel):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return model
+    raise UnknownModelError(f"The provider {provider!r} made no chat model, but {model!r:.80}")
 
 
 def _suggestion(name: str) -> str:
@@ -84,7 +98,7 @@ def _suggestion(name: str) -> str:
         return f"Did you mean openai:{name}?"
     if name in ("smollm2", "llama.cpp"):
         return "Did you mean local:smollm2?"
-    known = [*_PROVIDERS, *entry_points(group=ENTRY_POINTS).names]
+    known = sorted({*_PROVIDERS, *entry_points(group=ENTRY_POINTS).names})
     close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
     meant = f"Did you mean {close[0]}:…? " if close else ""
     return f"{meant}Write PROVIDER:MODEL with one of {', '.join(known)}."

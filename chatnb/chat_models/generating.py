@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.runnables.batch import aas_completed, as_completed
+from chatnb.runnables.config import RunnableConfig
 from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, BaseMessage
 from chatnb.schema.outputs import (
@@ -19,6 +20,8 @@ from chatnb.schema.outputs import (
     token_usage,
 )
 from chatnb.schema.prompts import PromptValue
+
+_OF_THE_RUN = frozenset(RunnableConfig.__annotations__) - {"max_concurrency"}
 
 
 class Generating:
@@ -49,7 +52,7 @@ class Generating:
         Returns:
             The reply.
         """
-        return self._replies(to_messages(messages), stop, params)[0]
+        return self._replies(to_messages(messages), stop, _of_the_model(params))[0]
 
     def generate(
         self,
@@ -65,7 +68,8 @@ class Generating:
             messages: A list of lists of messages, one list a prompt.
             stop: Texts at which the model stops.
             max_concurrency: The most calls at a time; 64 unless told otherwise.
-            **params: The provider's parameters for these calls only.
+            **params: The provider's parameters for these calls only, and `callbacks`, `tags` and
+                the like of the run.
 
         Returns:
             The candidates of each prompt, in the order of the prompts, and the usage in sum.
@@ -75,7 +79,7 @@ class Generating:
             BatchError: If a call failed; it is of the first failure's class as well, and keeps the
                 replies that came.
         """
-        prompts = _prompts(messages)
+        prompts, params = _prompts(messages), _of_the_model(params)
         calls = [partial(self._replies, prompt, stop, params) for prompt in prompts]
         replies = dict(as_completed(calls, max_concurrency, return_exceptions=False))
         return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
@@ -89,7 +93,7 @@ class Generating:
         **params: Any,
     ) -> LLMResult:
         """Ask for replies to several lists of messages without blocking; like `generate`."""
-        prompts = _prompts(messages)
+        prompts, params = _prompts(messages), _of_the_model(params)
         calls = [partial(self._areplies, prompt, stop, params) for prompt in prompts]
         pairs = aas_completed(calls, max_concurrency, return_exceptions=False)
         replies = {index: reply async for index, reply in pairs}
@@ -155,6 +159,11 @@ def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMRe
     output = {**combine_llm_outputs(outputs), "model_name": names[-1] if names else model_name}
     runs = [RunInfo(uuid4()) for _ in replies]
     return LLMResult(generations, output, runs or None)
+
+
+def _of_the_model(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the model, without those that describe the run."""
+    return {name: value for name, value in params.items() if name not in _OF_THE_RUN}
 
 
 def _generation(reply: AIMessage) -> ChatGeneration:

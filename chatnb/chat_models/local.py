@@ -8,11 +8,13 @@ import secrets
 import threading
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import SecretStr
 
+from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.openai import ChatOpenAI, Request
+from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.weights import MODEL_ALIAS, find_weights
 from chatnb.errors import MissingRuntimeError
 from chatnb.schema.messages import BaseMessage
@@ -44,6 +46,8 @@ class ChatLocal(ChatOpenAI):
         max_tokens: The most tokens to answer with, 256 unless told otherwise.
         timeout: Seconds to wait for the model at each step.
         model_kwargs: Further parameters of every request, in llama.cpp's names.
+        cache: Where replies are kept; False for nowhere.
+        rate_limiter: What spaces the calls out.
 
     Raises:
         MissingRuntimeError: At the first call, if llama.cpp is not installed.
@@ -63,6 +67,8 @@ class ChatLocal(ChatOpenAI):
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         timeout: float | None = None,
         model_kwargs: dict[str, Any] | None = None,
+        cache: ReplyCache | Literal[False] | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         self.model_path = find_weights(model_path)
         super().__init__(
@@ -73,6 +79,8 @@ class ChatLocal(ChatOpenAI):
             max_tokens=max_tokens,
             timeout=timeout,
             model_kwargs={**_AGAINST_LOOPS, **(model_kwargs or {})},
+            cache=cache,
+            rate_limiter=rate_limiter,
         )
         self._pid = os.getpid()
 

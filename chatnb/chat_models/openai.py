@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
-from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
@@ -42,6 +41,16 @@ _NO_KEY = (
     "or use ChatLocal(), a small model on this machine that needs no key."
 )
 _DEFAULT_MODEL = "gpt-4o-mini"
+_PARAMETERS = (
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "n",
+    "stop",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+)
 _SHORTEST_SECRET = 8
 """Servers that ask for no key are given words such as "none", which errors may well contain."""
 
@@ -121,17 +130,15 @@ class ChatOpenAI(BaseChatModel):
         self.openai_api_key = _secret(openai_api_key or api_key)
         self.base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         self.organization = organization
-        named = {
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "top_p": top_p,
-            "n": n,
-            "stop": stop,
-            "seed": seed,
-            "logprobs": logprobs,
-            "top_logprobs": top_logprobs,
-        }
-        self.parameters = {**_given(named), **(model_kwargs or {}), **(extra_body or {})}
+        self.temperature = temperature
+        self.max_tokens = max_tokens
+        self.top_p = top_p
+        self.n = n
+        self.stop = stop
+        self.seed = seed
+        self.logprobs = logprobs
+        self.top_logprobs = top_logprobs
+        self.model_kwargs = {**(model_kwargs or {}), **(extra_body or {})}
         self.timeout = timeout
         self.max_retries = max_retries
         self.stream_usage = stream_usage
@@ -143,9 +150,7 @@ class ChatOpenAI(BaseChatModel):
         """Have no connections yet; they belong to one process and one event loop each."""
         self._lock = Lock()
         self._sync_client: OpenAI | None = None
-        self._async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = (
-            WeakKeyDictionary()
-        )
+        self._async_clients: dict[asyncio.AbstractEventLoop, AsyncOpenAI] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"_lock", "_sync_client", "_async_clients"}
@@ -223,7 +228,8 @@ class ChatOpenAI(BaseChatModel):
                 yield chunk
 
     def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
-        body = request_body(messages, {**self.parameters, **_given(params)})
+        own = {name: getattr(self, name) for name in _PARAMETERS}
+        body = request_body(messages, {**own, **self.model_kwargs, **_given(params)})
         if self.base_url is None and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         return Request(body.pop("model", self.model_name), body.pop("messages"), body)
@@ -263,6 +269,8 @@ class ChatOpenAI(BaseChatModel):
         loop = asyncio.get_running_loop()
         client = self._async_clients.get(loop)
         if client is None:
+            for ended in [other for other in self._async_clients if other.is_closed()]:
+                del self._async_clients[ended]
             connection = await asyncio.to_thread(self._connection)
             client = self._async_clients.setdefault(loop, AsyncOpenAI(**connection))
         return client

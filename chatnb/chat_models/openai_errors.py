@@ -6,24 +6,30 @@ Source: https://platform.openai.com/docs/guides/error-codes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from chatnb.errors import (
     AuthenticationError,
     BadRequestError,
+    ContentFilterError,
     ContextOverflowError,
     ModelError,
+    ModelTimeoutError,
     NotFoundError,
     RateLimitError,
     ServerError,
 )
 
+_LIMITS = ("429", "rate_limit", "insufficient_quota")
 _OVERFLOW = ("context_length_exceeded", "exceed_context_size", "maximum context length")
 _KINDS: dict[int, tuple[type[ModelError], str]] = {
     400: (BadRequestError, "Check the model's name and the parameters."),
     401: (AuthenticationError, "Check the API key (OPENAI_API_KEY)."),
     403: (AuthenticationError, "This key may not use this model; check the key's permissions."),
     404: (NotFoundError, "Check the model's name and base_url."),
+    408: (ModelTimeoutError, "Try again."),
     422: (BadRequestError, "Check the parameters."),
     429: (RateLimitError, "Wait and try again, or check the plan and its limits."),
 }
@@ -52,7 +58,7 @@ def refusal(
     message, code = details(body)
     headers = headers or {}
     kind, hint = _kind(status, f"{code} {message}")
-    waiting = _seconds(headers.get("retry-after"))
+    waiting = _seconds(headers)
     if waiting is not None:
         hint = f"The provider says to wait {waiting:g} s and try again."
     return kind(
@@ -83,6 +89,10 @@ def details(body: object) -> tuple[str, str]:
 def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:
     if any(known in said for known in _OVERFLOW):
         return ContextOverflowError, "Start a new conversation (-c NAME) or shorten the prompt."
+    if "content_filter" in said:
+        return ContentFilterError, "Rephrase the prompt."
+    if status is None and any(known in said for known in _LIMITS):
+        return _KINDS[429]
     if status in _KINDS:
         return _KINDS[status]
     if status is not None and status < 500:
@@ -90,8 +100,16 @@ def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:
     return ServerError, "Try again in a moment."
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """The time to wait, however the provider writes it: milliseconds, seconds, or a date."""
     try:
-        return float(retry_after) if retry_after else None
-    except ValueError:
+        if "retry-after-ms" in headers:
+            return float(headers["retry-after-ms"]) / 1000
+        return float(headers["retry-after"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        date = parsedate_to_datetime(headers["retry-after"])
+        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    except (KeyError, ValueError, TypeError):
         return None

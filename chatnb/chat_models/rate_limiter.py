@@ -59,4 +59,13 @@ class RateLimiter:
 
     async def aacquire(self) -> None:
         """Wait for a place in the row without blocking the event loop."""
-        await asyncio.sleep(self.reserve())
+        try:
+            await asyncio.sleep(self.reserve())
+        except asyncio.CancelledError:
+            self._give_back()
+            raise
+
+    def _give_back(self) -> None:
+        """A call that was cancelled while it waited leaves its place to the others."""
+        with self._lock:
+            self._next -= self._interval

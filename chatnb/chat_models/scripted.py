@@ -7,10 +7,13 @@ import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
 
 from chatnb.chat_models.base import BaseChatModel
-from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.chat_models.cache import ReplyCache
+from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
 from chatnb.schema.usage import UsageMetadata
 
 Response: TypeAlias = str | AIMessage | BaseException | Sequence[str | BaseException]
@@ -29,6 +32,8 @@ class ScriptedChatModel(BaseChatModel):
         ids: The id of each reply in turn, likewise.
         delay: Seconds before each chunk.
         model_name: The name it goes by.
+        cache: Where replies are kept; False for nowhere.
+        rate_limiter: What spaces the calls out.
 
     Raises:
         ValueError: If there are no responses.
@@ -47,6 +52,8 @@ class ScriptedChatModel(BaseChatModel):
         ids: Sequence[str] = (),
         delay: float = 0.0,
         model_name: str = "scripted",
+        cache: ReplyCache | Literal[False] | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         if not responses or isinstance(responses, str):
             raise ValueError('Give at least one response, in a list: responses=["Hello."]')
@@ -55,6 +62,8 @@ class ScriptedChatModel(BaseChatModel):
         self.ids = ids
         self.delay = delay
         self.model_name = model_name
+        self.cache = cache
+        self.rate_limiter = rate_limiter
         self._turns = 0
         self._lock = threading.Lock()
 
@@ -110,13 +119,12 @@ def _pieces(response: Response) -> list[AIMessageChunk | BaseException]:
 
 
 def _words(message: AIMessage) -> list[AIMessageChunk]:
-    words = _WORD.findall(message.text) or [""]
-    chunks = [AIMessageChunk(word) for word in words]
-    last = chunks[-1]
-    last.id, last.usage_metadata = message.id, message.usage_metadata
-    last.response_metadata = dict(message.response_metadata)
-    last.additional_kwargs = dict(message.additional_kwargs)
-    return chunks
+    """A message word by word; the last chunk has all that is not text."""
+    last = as_chunk(message)
+    if not isinstance(message.content, str):
+        return [last]
+    words = _WORD.findall(message.content) or [""]
+    return [*(AIMessageChunk(word) for word in words[:-1]), replace(last, content=words[-1])]
 
 
 def _until(

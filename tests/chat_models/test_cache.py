@@ -161,3 +161,45 @@ def test_a_size_that_keeps_nothing_is_refused() -> None:
     """max_size=0 is a mistake."""
     with pytest.raises(ValueError, match="from 1 on"):
         InMemoryCache(max_size=0)
+
+
+class Full(InMemoryCache):
+    """A cache that cannot keep anything."""
+
+    def store(self, key: str, text: str) -> None:
+        raise OSError("No space left on device")
+
+
+@every_verb
+def test_a_cache_that_fails_does_not_lose_the_reply(verb: Callable[..., str]) -> None:
+    """A reply that was paid for comes through, with a warning that it could not be kept."""
+    chat = Counts()
+    chat.cache = Full()
+    with pytest.warns(UserWarning, match="could not be cached: OSError: No space left"):
+        assert verb(chat, "Hi") == "reply 1"
+
+
+@pytest.mark.parametrize("text", ["not json", "{}", '[{"type": "nobody", "data": {}}]'])
+def test_an_unreadable_entry_is_asked_for_anew(cache: ReplyCache, text: str) -> None:
+    """What another version wrote is told of and replaced, not fallen over."""
+    chat = Counts()
+    chat.cache = cache
+    kept = list[str]()
+    store = cache.store
+    cache.store = lambda key, _: (kept.append(key), store(key, text))  # type: ignore[method-assign, assignment, misc]
+    chat.invoke("Hi")
+    del cache.store
+    with pytest.warns(UserWarning, match="cannot be read"):
+        assert chat.invoke("Hi").text == "reply 2"
+    assert chat.invoke("Hi").text == "reply 2"
+
+
+@pytest.mark.parametrize("value", [True, "replies.db"])
+def test_what_is_no_cache_is_refused(value: Any) -> None:
+    """A path or a bool in the place of a cache says what to write."""
+    with pytest.raises(TypeError, match="InMemoryCache or a SQLiteCache"):
+        set_llm_cache(value)
+    chat = Counts()
+    chat.cache = value
+    with pytest.raises(TypeError, match="InMemoryCache or a SQLiteCache"):
+        chat.invoke("Hi")

@@ -123,3 +123,24 @@ def test_tokens_are_counted_about() -> None:
     assert count_tokens("", "some-model") == 0
     assert count_tokens("x" * 41, "some-model") == 11
     assert Echo().get_num_tokens_from_messages([HumanMessage("abcd"), HumanMessage("abcd")]) == 10
+
+
+@both
+def test_what_describes_the_run_is_not_sent_to_the_model(generate: Generate) -> None:
+    """`callbacks`, `tags` and `metadata` beside the prompts belong to the run."""
+    seen = list[dict[str, Any]]()
+
+    class Notes(Echo):
+        def _generate(self, messages: list[BaseMessage], **params: Any) -> AIMessage:
+            seen.append({k: v for k, v in params.items() if v is not None})
+            return super()._generate(messages)
+
+    generate(Notes(), [["Hi"]], callbacks=[object()], tags=["a"], metadata={"b": 1}, seed=3)
+    assert seen == [{"seed": 3}]
+
+
+@pytest.mark.parametrize("config", ["abc", {"tag": []}])
+def test_a_config_that_is_none_is_refused(config: Any) -> None:
+    """A misspelt key of a config is noticed by a model as by a chain."""
+    with pytest.raises((TypeError, ValueError)):
+        Echo().invoke("Hi", config)

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import json
 import pickle
 import threading
 import traceback
 from collections.abc import Callable
 
+import openai
 import pytest
 
 from chatnb import errors
-from chatnb.chat_models import BaseChatModel, ChatOpenAI
+from chatnb.chat_models import BaseChatModel, ChatOpenAI, openai_errors
+from chatnb.runnables import ConfigurableField
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from chatnb.schema.messages import join_chunks
 from tests.loopback import (
@@ -420,3 +423,48 @@ def test_a_model_can_be_copied_and_pickled(
     assert chat.invoke("Hi").content == "Hi."
     assert again(chat).invoke("Hi").content == "Hi."
     assert loopback.exchanges[-1].body["temperature"] == 0.5
+
+
+def test_event_loops_that_have_ended_leave_no_clients(loopback: LoopbackServer) -> None:
+    """Ten `asyncio.run` in turn do not gather ten clients with their sockets."""
+    loopback.plays(whole("Hi."))
+    chat = chat_at(loopback)
+    for _ in range(10):
+        asyncio.run(chat.ainvoke("Hi"))
+    gc.collect()
+    assert sum(isinstance(thing, openai.AsyncOpenAI) for thing in gc.get_objects()) <= 1
+
+
+def test_a_parameter_can_be_made_configurable(loopback: LoopbackServer) -> None:
+    """`configurable_fields(temperature=...)` lets the config of a call set it."""
+    loopback.plays(whole("Hi."))
+    field = ConfigurableField(id="heat", name="Heat", description="How unlikely")
+    chat = chat_at(loopback, temperature=0.1).configurable_fields(temperature=field)
+    chat.invoke("Hi")
+    chat.invoke("Hi", {"configurable": {"heat": 0.9}})
+    assert [exchange.body["temperature"] for exchange in loopback.exchanges] == [0.1, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "error", "wait"),
+    [
+        (None, {"error": {"code": 429, "message": "Slow."}}, {}, errors.RateLimitError, None),
+        (None, {"error": {"code": "rate_limit_exceeded"}}, {}, errors.RateLimitError, None),
+        (408, {"error": {"message": "Late."}}, {}, errors.ModelTimeoutError, None),
+        (400, {"error": {"code": "content_filter"}}, {}, errors.ContentFilterError, None),
+        (429, {}, {"retry-after-ms": "1500"}, errors.RateLimitError, 1.5),
+        (429, {}, {"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}, errors.RateLimitError, 0.0),
+        (429, {}, {"retry-after": "soon"}, errors.RateLimitError, None),
+    ],
+)
+def test_refusals_are_read_however_they_are_written(
+    status: int | None,
+    body: dict[str, object],
+    headers: dict[str, str],
+    error: type[errors.ModelError],
+    wait: float | None,
+) -> None:
+    """Codes inside streams, rarer statuses and every form of retry-after are understood."""
+    read = openai_errors.refusal(status, body, headers=headers)
+    assert type(read) is error
+    assert read.retry_after == wait

@@ -62,3 +62,29 @@ def test_another_package_adds_a_provider_by_an_entry_point() -> None:
         chat.invoke(" ")
     with pytest.raises(UnknownModelError, match="Did you mean shout:"):
         init_chat_model("shot:loud")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("nowhere:Chat", "cannot be loaded from nowhere:Chat"),
+        ("builtins:str", "made no chat model"),
+    ],
+)
+def test_a_broken_provider_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    """A package whose entry point leads nowhere, or to something else, is named."""
+    metadata = tmp_path / "broken-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[chatnb.chat_models]\nbroken = {value}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UnknownModelError, match=said):
+        init_chat_model("broken:x")
+
+
+def test_a_name_must_be_text() -> None:
+    """None, from an unset variable, is told apart from an unknown name."""
+    with pytest.raises(TypeError, match="takes a name such as"):
+        init_chat_model(None)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from chatnb.chat_models.rate_limiter import RateLimiter
@@ -35,3 +37,19 @@ def test_a_limit_that_lets_nothing_through_is_refused(numbers: dict[str, float])
     """Numbers that make no sense are a ValueError that says which do."""
     with pytest.raises(ValueError, match="above 0 and burst from 1"):
         RateLimiter(**numbers)  # type: ignore[arg-type]
+
+
+def test_a_call_that_was_cancelled_gives_its_place_back() -> None:
+    """Those who wait behind it do not wait for nothing."""
+    limiter = RateLimiter(0.01, clock=Clock())
+
+    async def cancel_while_waiting() -> None:
+        waiting = [asyncio.create_task(limiter.aacquire()) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    limiter.reserve()
+    asyncio.run(cancel_while_waiting())
+    assert limiter.reserve() == 100

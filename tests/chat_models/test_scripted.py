@@ -8,7 +8,7 @@ import pytest
 
 from chatnb.chat_models import ScriptedChatModel, init_chat_model
 from chatnb.errors import RateLimitError, UnknownModelError
-from chatnb.schema import AIMessage
+from chatnb.schema import AIMessage, ToolCall
 from chatnb.schema.messages import join_chunks
 
 
@@ -87,3 +87,12 @@ def test_a_copy_goes_on_where_the_model_was() -> None:
     chat.invoke("Hi")
     assert copy.deepcopy(chat).invoke("Hi").content == "two"
     assert pickle.loads(pickle.dumps(chat)).invoke("Hi").content == "two"
+
+
+def test_tool_calls_and_parts_are_not_lost() -> None:
+    """A scripted message comes out with everything that it was given."""
+    call = ToolCall(name="add", args={"a": 1}, id="c1", type="tool_call")
+    asked = ScriptedChatModel([AIMessage("Let me see.", tool_calls=[call])]).invoke("Hi")
+    assert (asked.content, asked.tool_calls) == ("Let me see.", [call])
+    parts = [{"type": "text", "text": "See:"}, {"type": "image_url", "image_url": {"url": "u"}}]
+    assert ScriptedChatModel([AIMessage(parts)]).invoke("Hi").content == parts
