@@ -10,6 +10,7 @@ from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, checked, get_ll
 from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.stopping import auntil, ended_at, until
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig, effective_config
 from chatnb.schema.coercion import ChatInput, to_messages
@@ -43,6 +44,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
     rate_limiter: RateLimiter | None = None
     """What spaces the calls out."""
 
+    _stops_itself: ClassVar[bool] = False
+    """Whether the provider heeds `stop`; otherwise its replies are ended here."""
     _not_in_key: ClassVar[frozenset[str]] = frozenset({"cache", "rate_limiter", "name"})
     """The public attributes that a reply does not depend on."""
 
@@ -114,7 +117,10 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             return
         if self.rate_limiter is not None:
             self.rate_limiter.acquire()
-        yield from place.keeping(self._stream(messages, stop=stop, **params))
+        chunks = self._stream(messages, stop=stop, **params)
+        if stop and not self._stops_itself:
+            chunks = until(stop, chunks)
+        yield from place.keeping(chunks)
 
     async def astream(
         self,
@@ -135,7 +141,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         if self.rate_limiter is not None:
             await self.rate_limiter.aacquire()
         source = self._astream(messages, stop=stop, **params)
-        async with aclosing(source), aclosing(place.akeeping(source)) as chunks:
+        told = auntil(stop, source) if stop and not self._stops_itself else source
+        async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -149,6 +156,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             replies = self._candidates(messages, stop=stop, **params)
+            if stop and not self._stops_itself:
+                replies = [ended_at(stop, reply) for reply in replies]
             place.keep(replies)
         return replies
 
@@ -161,6 +170,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             if self.rate_limiter is not None:
                 await self.rate_limiter.aacquire()
             replies = await self._acandidates(messages, stop=stop, **params)
+            if stop and not self._stops_itself:
+                replies = [ended_at(stop, reply) for reply in replies]
             place.keep(replies)
         return replies
 

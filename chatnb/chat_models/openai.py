@@ -99,6 +99,7 @@ class ChatOpenAI(BaseChatModel):
         ChatOpenAI(model='gpt-4o-mini')
     """
 
+    _stops_itself = True
     _not_in_key = BaseChatModel._not_in_key | {"timeout", "max_retries", "stream_usage"}
 
     def __init__(

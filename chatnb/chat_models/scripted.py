@@ -80,21 +80,21 @@ class ScriptedChatModel(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        for piece in self._script(stop):
+        for piece in self._script():
             time.sleep(self.delay)
             yield _spoken(piece)
 
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        for piece in self._script(stop):
+        for piece in self._script():
             await asyncio.sleep(self.delay)
             yield _spoken(piece)
 
-    def _script(self, stop: list[str] | None) -> list[AIMessageChunk | BaseException]:
+    def _script(self) -> list[AIMessageChunk | BaseException]:
         with self._lock:
             turn, self._turns = self._turns, self._turns + 1
-        pieces = _until(stop or [], _pieces(self.responses[turn % len(self.responses)]))
+        pieces = _pieces(self.responses[turn % len(self.responses)])
         last = next((p for p in reversed(pieces) if isinstance(p, AIMessageChunk)), None)
         if last is None:
             return pieces
@@ -125,26 +125,6 @@ def _words(message: AIMessage) -> list[AIMessageChunk]:
         return [last]
     words = _WORD.findall(message.content) or [""]
     return [*(AIMessageChunk(word) for word in words[:-1]), replace(last, content=words[-1])]
-
-
-def _until(
-    stop: list[str], pieces: list[AIMessageChunk | BaseException]
-) -> list[AIMessageChunk | BaseException]:
-    """The pieces up to the first of the texts to stop at."""
-    said = "".join(piece.text for piece in pieces if isinstance(piece, AIMessageChunk))
-    ends = [said.index(text) for text in stop if text in said]
-    if not ends:
-        return pieces
-    kept, left = list[AIMessageChunk | BaseException](), min(ends)
-    for piece in pieces:
-        if isinstance(piece, AIMessageChunk):
-            text = piece.text[:left]
-            left -= len(text)
-            piece.content = text
-        kept.append(piece)
-        if not left:
-            break
-    return kept
 
 
 def _spoken(piece: AIMessageChunk | BaseException) -> AIMessageChunk:
