@@ -103,13 +103,13 @@ class Generating:
         self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
     ) -> LLMResult:
         """Like `generate`, of prompt values."""
-        return self.generate([prompt.to_messages() for prompt in prompts], stop, **params)
+        return self.generate(_messages_of(prompts), stop, **params)
 
     async def agenerate_prompt(
         self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
     ) -> LLMResult:
         """Like `agenerate`, of prompt values."""
-        return await self.agenerate([prompt.to_messages() for prompt in prompts], stop, **params)
+        return await self.agenerate(_messages_of(prompts), stop, **params)
 
     def predict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
         """Text in, text out."""
@@ -170,6 +170,16 @@ def _generation(reply: AIMessage) -> ChatGeneration:
     metadata = reply.response_metadata
     info = {name: metadata[name] for name in ("finish_reason", "logprobs") if metadata.get(name)}
     return ChatGeneration(reply.text, info or None, message=reply)
+
+
+def _messages_of(prompts: Sequence[PromptValue]) -> list[list[BaseMessage]]:
+    for prompt in prompts:
+        if not isinstance(prompt, PromptValue):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                "generate_prompt takes prompt values, such as prompt.invoke(...) gives, "
+                f"not {prompt!r}. For text write generate([[text]])."
+            )
+    return [prompt.to_messages() for prompt in prompts]
 
 
 def _prompts(messages: Sequence[Sequence[MessageLike]]) -> list[list[BaseMessage]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.verbs import Out
 
 _NOTHING: Any = object()
+_LANGUAGE = re.compile(r"[\w+-]*")
 
 
 class GrowingJsonParser(BaseOutputParser[Out]):
@@ -119,8 +121,8 @@ def _read(text: str) -> Any:
 def json_body(text: str) -> str:
     """The JSON of a reply, without the fence and what is said before and after it."""
     before, fence, fenced = text.partition("```")
-    if not fence or "{" in before or "[" in before:
+    if not fence or before.lstrip().startswith(("{", "[")):
         return text.strip()
-    _, _, body = fenced.partition("\n")
+    body = fenced[_LANGUAGE.match(fenced).end() :]  # pyright: ignore[reportOptionalMemberAccess]
     end = body.rfind("```")
     return (body if end < 0 else body[:end]).strip()

@@ -138,8 +138,12 @@ def file_part(
     return {"type": "file", "file": {"filename": name, "file_data": _data_url(kind, data)}}
 
 
+_URLS = ("https://", "http://", "data:image/")
+_PNG_MODES = frozenset({"1", "I", "I;16", "L", "LA", "P", "RGB", "RGBA"})
+
+
 def _image_url(source: ImageSource, max_bytes: int) -> str:
-    if isinstance(source, str) and source.startswith(("https://", "http://", "data:image/")):
+    if isinstance(source, str) and source.lower().startswith(_URLS):
         return source
     if isinstance(source, str) and "://" in source:
         raise ValueError(f"An image's URL begins with https:, http: or data:image/, not {source!r}")
@@ -153,7 +157,9 @@ def _drawn(source: Any) -> bytes | None:
     modules = {base.__module__.partition(".")[0] for base in type(source).__mro__}
     buffer = io.BytesIO()
     if "PIL" in modules and hasattr(source, "save"):
-        source.save(buffer, format="PNG")
+        known = getattr(source, "mode", "RGB") in _PNG_MODES
+        drawable = source if known else source.convert("RGB")
+        drawable.save(buffer, format="PNG")
     elif "matplotlib" in modules and hasattr(source, "savefig"):
         source.savefig(buffer, format="png", bbox_inches="tight")
     else:

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from chatnb.schema.base_message import BaseMessage
+from chatnb.schema.coercion import MessageLike, to_messages
 from chatnb.schema.merging import Content, join_content, join_dicts
 from chatnb.schema.roles import AIMessage, ChatMessage, FunctionMessage, ToolMessage
 from chatnb.schema.usage import add_usage
@@ -14,6 +15,12 @@ from chatnb.schema.usage import add_usage
 MessageKind: TypeAlias = str | type[BaseMessage]
 """A message's `type`, such as `human`, or its class."""
 MessageKinds: TypeAlias = MessageKind | Sequence[MessageKind]
+
+_KNOWN_KINDS = frozenset(
+    f"{name}{ending}" if ending else name.lower()
+    for name in ("Human", "AI", "System", "Function", "Tool", "Chat")
+    for ending in ("", "MessageChunk")
+)
 
 
 def is_kind(message: BaseMessage, kinds: MessageKinds) -> bool:
@@ -28,6 +35,7 @@ def is_kind(message: BaseMessage, kinds: MessageKinds) -> bool:
 
     Raises:
         TypeError: If a kind is neither a type's name nor a class of messages.
+        ValueError: If there is no type of that name.
 
     Example:
         >>> is_kind(AIMessage("Hello."), ["human", AIMessage])
@@ -39,6 +47,9 @@ def is_kind(message: BaseMessage, kinds: MessageKinds) -> bool:
 
 def _is_one_kind(message: BaseMessage, kind: MessageKind) -> bool:
     if isinstance(kind, str):
+        if kind not in _KNOWN_KINDS:
+            known = ", ".join(sorted(_KNOWN_KINDS))
+            raise ValueError(f"There is no kind of message called {kind!r}. Known kinds: {known}")
         return any(getattr(base, "type", None) == kind for base in type(message).__mro__)
     if isinstance(kind, type) and issubclass(kind, BaseMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
         return isinstance(message, kind)
@@ -46,7 +57,7 @@ def _is_one_kind(message: BaseMessage, kind: MessageKind) -> bool:
 
 
 def filter_messages(
-    messages: Iterable[BaseMessage],
+    messages: Iterable[MessageLike],
     *,
     include_names: Sequence[str] | None = None,
     exclude_names: Sequence[str] | None = None,
@@ -74,6 +85,7 @@ def filter_messages(
 
     Raises:
         TypeError: If a kind is neither a type's name nor a class of messages.
+        ValueError: If there is no type of that name.
 
     Example:
         >>> from chatnb.schema import HumanMessage
@@ -83,7 +95,7 @@ def filter_messages(
     includes = (include_names, include_types, include_ids)
     excludes = (exclude_names, exclude_types, exclude_ids)
     kept = list[BaseMessage]()
-    for message in messages:
+    for message in to_messages(list(messages)):
         if _matches(message, *excludes):
             continue
         if any(include is not None for include in includes) and not _matches(message, *includes):
@@ -129,7 +141,7 @@ def _with_calls(message: AIMessage, calls: list[Any]) -> AIMessage:
 
 
 def merge_message_runs(
-    messages: Iterable[BaseMessage], *, chunk_separator: str = "\n"
+    messages: Iterable[MessageLike], *, chunk_separator: str = "\n"
 ) -> list[BaseMessage]:
     """Merge messages that follow one another from the same speaker.
 
@@ -148,7 +160,7 @@ def merge_message_runs(
         [HumanMessage(content='Hi.\\nHello?')]
     """
     runs = list[list[BaseMessage]]()
-    for message in messages:
+    for message in to_messages(list(messages)):
         if runs and _same_speaker(runs[-1][-1], message):
             runs[-1].append(message)
         else:

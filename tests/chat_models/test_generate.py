@@ -12,6 +12,7 @@ from chatnb.chat_models.tokens import count_tokens
 from chatnb.errors import RateLimitError
 from chatnb.schema import AIMessage, BaseMessage, HumanMessage
 from chatnb.schema.outputs import LLMResult
+from chatnb.schema.prompts import StringPromptValue
 
 Generate = Callable[..., LLMResult]
 
@@ -144,3 +145,10 @@ def test_a_config_that_is_none_is_refused(config: Any) -> None:
     """A misspelt key of a config is noticed by a model as by a chain."""
     with pytest.raises((TypeError, ValueError)):
         Echo().invoke("Hi", config)
+
+
+def test_text_in_the_place_of_a_prompt_value_is_refused() -> None:
+    """`generate_prompt` says what it takes, and what to write for text."""
+    with pytest.raises(TypeError, match="takes prompt values"):
+        Echo().generate_prompt(["Hi"])  # type: ignore[list-item]
+    assert Echo().generate_prompt([StringPromptValue("Hi")]).generations[0][0].text == "Hi"

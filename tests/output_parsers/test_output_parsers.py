@@ -184,3 +184,12 @@ def test_only_pydantic_models_are_models(thing: Any) -> None:
     """Anything else is refused when the parser is made."""
     with pytest.raises(TypeError, match="takes a Pydantic model, not"):
         PydanticOutputParser(thing)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ['```json {"a": 1} ```', 'See [1]:\n```json\n{"a": 1}\n```', '```\n{"a": 1}```', ' {"a": 1} '],
+)
+def test_json_is_found_in_any_fence(reply: str) -> None:
+    """On one line, after words with brackets, with or without a language."""
+    assert JsonOutputParser().invoke(reply) == {"a": 1}

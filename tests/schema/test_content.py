@@ -135,3 +135,16 @@ def test_other_bad_parts_are_refused() -> None:
         text_part(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"begins with https:.* not 'ftp://a/b.png'"):
         image_part("ftp://a/b.png")
+
+
+def test_a_picture_for_print_is_turned_into_one_for_screens() -> None:
+    """PNG knows no CMYK; a picture of any mode goes in."""
+    image = pytest.importorskip("PIL.Image")
+    for mode in ("CMYK", "F", "RGBA", "1"):
+        url = image_part(image.new(mode, (2, 2)))["image_url"]["url"]
+        assert url.startswith("data:image/png;base64,")
+
+
+def test_a_url_may_be_written_in_capitals() -> None:
+    """A scheme is the same in any case."""
+    assert image_part("HTTPS://x.test/a.png")["image_url"]["url"] == "HTTPS://x.test/a.png"

@@ -128,3 +128,17 @@ def test_merged_replies_keep_calls_and_costs() -> None:
         id="c1",
         usage_metadata={"input_tokens": 2, "output_tokens": 4, "total_tokens": 6},
     )
+
+
+def test_a_kind_that_does_not_exist_is_refused() -> None:
+    """A misspelt type does not silently keep nothing."""
+    with pytest.raises(ValueError, match=r"'humann'.*human"):
+        filter_messages([HumanMessage("Hi")], include_types=["humann"])
+
+
+def test_short_forms_of_messages_are_taken_too() -> None:
+    """Pairs and dicts are messages here as everywhere."""
+    assert filter_messages([("human", "Hi"), ("ai", "Ho")], include_types="ai") == [AIMessage("Ho")]
+    assert merge_message_runs([("human", "a"), {"role": "user", "content": "b"}]) == [
+        HumanMessage("a\nb")
+    ]
