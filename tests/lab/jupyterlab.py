@@ -183,11 +183,13 @@ class NotebookPage:
         before = self._path.stat().st_mtime_ns
         self.page.keyboard.press("Control+s")
         deadline = time.monotonic() + 20
-        while self._path.stat().st_mtime_ns == before:
-            if time.monotonic() > deadline:
-                raise TimeoutError("JupyterLab did not save the notebook")
+        while time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
-        return json.loads(self._path.read_text(encoding="utf-8"))
+            written = self._path.read_text(encoding="utf-8")
+            # JupyterLab empties the file before it writes it anew.
+            if self._path.stat().st_mtime_ns != before and written.rstrip().endswith("}"):
+                return json.loads(written)
+        raise TimeoutError("JupyterLab did not save the notebook")
 
 
 def _free_port() -> int:
