@@ -127,7 +127,7 @@ class Runnable(Verbs[In, Out]):
         wait_exponential_jitter: bool = True,
         **waiting: Any,
     ) -> Runnable[In, Out]:
-        """This runnable, tried again when it fails; a stream only before its first chunk.
+        """This runnable, tried again when it fails; a stream only until it says something.
 
         Args:
             retry_if_exception_type: The failures after which to try again.
@@ -152,7 +152,7 @@ class Runnable(Verbs[In, Out]):
         exceptions_to_handle: tuple[type[BaseException], ...] = (Exception,),
         exception_key: str | None = None,
     ) -> Runnable[In, Out]:
-        """This runnable, and others in its place when it fails; a stream before its first chunk.
+        """This runnable, and others in its place when it fails; a stream until it says something.
 
         Args:
             fallbacks: What to run instead, in turn.

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.progress import Progress
-from chatnb.runnables.threads import start_thread
+from chatnb.runnables.threads import next_of, start_thread
 
 DEFAULT_CONCURRENCY = 64
 """How many items run at a time when the config does not say: the calls mostly wait."""
 
 Item: TypeAlias = tuple[int, Any]
-
-_HEEDS_INTERRUPTS = 0.5
-"""Seconds: a signal that comes just before a wait begins is only seen when the wait is over."""
 
 
 def as_completed(
@@ -99,12 +95,11 @@ def _on_threads(
     for _ in range(workers):
         start_thread(work)
     while workers:
-        with suppress(Empty):
-            item = ended.get(timeout=_HEEDS_INTERRUPTS)
-            if item is None:
-                workers -= 1
-            else:
-                yield item
+        item = next_of(ended)
+        if item is None:
+            workers -= 1
+        else:
+            yield item
 
 
 async def aas_completed(

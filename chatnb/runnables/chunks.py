@@ -94,6 +94,33 @@ def add_up(chunks: list[T], *, replace: bool = False) -> T:
     return _sum(chunks)
 
 
+def opening(chunks: Iterator[T]) -> list[T]:
+    """The chunks up to the first that says anything; all of them if none does."""
+    held = list[T]()
+    for chunk in chunks:
+        held.append(chunk)
+        if _says_anything(chunk):
+            break
+    return held
+
+
+async def aopening(chunks: AsyncIterator[T]) -> list[T]:
+    """The chunks up to the first that says anything; like `opening`."""
+    held = list[T]()
+    async for chunk in chunks:
+        held.append(chunk)
+        if _says_anything(chunk):
+            break
+    return held
+
+
+def _says_anything(chunk: Any) -> bool:
+    """Models open a reply with an empty chunk that only tells who speaks."""
+    if isinstance(chunk, AIMessageChunk):
+        return bool(chunk.content or chunk.tool_call_chunks or chunk.additional_kwargs)
+    return chunk != "" if isinstance(chunk, str) else True
+
+
 def _sum(chunks: list[Any]) -> Any:
     if all(isinstance(chunk, str) for chunk in chunks):
         return "".join(chunks)

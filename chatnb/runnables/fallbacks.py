@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from chatnb.runnables.base import Runnable
+from chatnb.runnables.chunks import aopening, opening
 from chatnb.runnables.coercion import to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
 from chatnb.runnables.threads import close
@@ -15,13 +16,11 @@ from chatnb.runnables.verbs import In, Out
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
-_END: Any = object()
-
 
 class RunnableWithFallbacks(Runnable[In, Out]):
     """A runnable with others that take its place when it fails.
 
-    A stream goes on to the next only before its first chunk; after it the failure is raised. If
+    A stream goes on to the next only until it says something; then the failure is raised. If
     all fail, the first failure is raised, with a note of each other.
 
     Args:
@@ -86,14 +85,13 @@ class RunnableWithFallbacks(Runnable[In, Out]):
         for candidate in self._candidates():
             chunks = candidate.stream(self._input(input, failures), inner, **kwargs)
             try:
-                first = next(chunks, _END)
+                held = opening(chunks)
             except self.handled as error:
                 failures.append(error)
                 continue
             try:
-                if first is not _END:
-                    yield first
-                    yield from chunks
+                yield from held
+                yield from chunks
             finally:
                 close(chunks)
             return
@@ -107,12 +105,12 @@ class RunnableWithFallbacks(Runnable[In, Out]):
             given = self._input(input, failures)
             async with aclosing(candidate.astream(given, inner, **kwargs)) as chunks:
                 try:
-                    first = await anext(chunks, _END)
+                    held = await aopening(chunks)
                 except self.handled as error:
                     failures.append(error)
                     continue
-                if first is not _END:
-                    yield first
+                for chunk in held:
+                    yield chunk
                 async for chunk in chunks:
                     yield chunk
                 return

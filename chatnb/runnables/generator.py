@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -10,11 +9,10 @@ from functools import partial
 from typing import Any
 
 from chatnb.runnables.base import Runnable
+from chatnb.runnables.handover import stepping_in_thread
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.runnables.threads import (
     close,
-    iterate_in_thread,
-    pulled_from_loop,
     pulled_in_threads,
 )
 from chatnb.runnables.verbs import In, Out
@@ -72,8 +70,7 @@ class RunnableGenerator(Runnable[In, Out]):
         self, input: AsyncIterator[In], config: Any = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
         if self._async is None:
-            blocking = pulled_from_loop(input, asyncio.get_running_loop())
-            chunks = iterate_in_thread(partial(self._sync, blocking, **kwargs))
+            chunks = stepping_in_thread(partial(self._sync, **kwargs), input)
         else:
             chunks = self._async(input, **kwargs)
         async with aclosing(chunks):

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots
-from chatnb.runnables.threads import Ended, Pump
+from chatnb.runnables.threads import Ended, Pump, next_of
 
 Named: TypeAlias = tuple[str, Any]
 
@@ -84,7 +84,7 @@ def interleave(streams: Mapping[str, Callable[[], Iterator[Any]]]) -> Iterator[N
     running = len(pumps)
     try:
         while running:
-            name, item = arrived.get()
+            name, item = next_of(arrived)
             if not isinstance(item, Ended):
                 yield name, item
                 pumps[name].more()

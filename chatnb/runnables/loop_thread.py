@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from chatnb.runnables.threads import next_of
+
 T = TypeVar("T")
 
 _beneath: ContextVar[bool] = ContextVar("chatnb_beneath_loop_thread", default=False)
@@ -138,7 +140,7 @@ class _Pull:
         self._loop.call_soon_threadsafe(self._start)
         item = ()
         try:
-            while (item := self._arrived.get()) is not None:
+            while (item := next_of(self._arrived)) is not None:
                 yield item[0]
                 self._loop.call_soon_threadsafe(self._wanted.release)
         finally:

@@ -114,8 +114,9 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
 
 
 def _all_of(calls: list[Callable[[], Any]], limit: int | None) -> list[Any]:
-    outcomes = dict(as_completed(calls, limit, return_exceptions=True))
-    for index in range(len(calls)):
-        if isinstance(error := outcomes[index], Exception):
-            raise error
+    outcomes = dict[int, Any]()
+    for index, outcome in as_completed(calls, limit, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+        outcomes[index] = outcome
     return [outcomes[index] for index in range(len(calls))]

@@ -151,10 +151,13 @@ class RunnablePick(Runnable[Mapping[str, Any], Any]):
     def invoke(
         self, input: Mapping[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
-        for key in [self.keys] if isinstance(self.keys, str) else self.keys:
-            if key not in _dict(input, "pick"):
-                raise KeyError(f"pick found no {key!r} among {', '.join(map(repr, input))}")
+        self._check(_dict(input, "pick"))
         return next(self._picked(input))
+
+    async def ainvoke(
+        self, input: Mapping[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        return self.invoke(input, config)
 
     def transform(
         self,
@@ -162,8 +165,11 @@ class RunnablePick(Runnable[Mapping[str, Any], Any]):
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
+        seen = dict[str, None]()
         for chunk in input:
             yield from self._picked(chunk)
+            seen |= dict.fromkeys(chunk)
+        self._check(seen)
 
     async def atransform(
         self,
@@ -171,9 +177,18 @@ class RunnablePick(Runnable[Mapping[str, Any], Any]):
         config: RunnableConfig | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
+        seen = dict[str, None]()
         async for chunk in input:
             for picked in self._picked(chunk):
                 yield picked
+            seen |= dict.fromkeys(chunk)
+        self._check(seen)
+
+    def _check(self, found: Mapping[str, Any]) -> None:
+        for key in [self.keys] if isinstance(self.keys, str) else self.keys:
+            if key not in found:
+                among = ", ".join(map(repr, found)) or "no keys at all"
+                raise KeyError(f"pick found no {key!r} among {among}")
 
     def _picked(self, chunk: Mapping[str, Any]) -> Iterator[Any]:
         _dict(chunk, "pick")

@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from chatnb.runnables.base import Runnable
+from chatnb.runnables.chunks import aopening, opening
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.threads import close
 from chatnb.runnables.verbs import In, Out
@@ -18,13 +19,11 @@ from chatnb.runnables.verbs import In, Out
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
-_END: Any = object()
-
 
 class RunnableRetry(Runnable[In, Out]):
     """A runnable that is tried again when it fails.
 
-    A stream is tried again only before its first chunk; after it the failure is raised. In a
+    A stream is tried again only until it says something; then the failure is raised. In a
     batch each input has its own attempts. Attempts are 1, 2, 4, ... times `initial` seconds apart,
     at most `maximum`, and up to a second more by chance; or as long as the failure says in
     `retry_after`, if that is longer.
@@ -102,11 +101,11 @@ class RunnableRetry(Runnable[In, Out]):
         for attempt in count(1):
             chunks = self.bound.stream(input, config, **kwargs)
             try:
-                first = next(chunks, _END)
+                held = opening(chunks)
             except self.retry_on as error:
                 pause = self._pause(attempt, error)
             else:
-                yield from _resumed(first, chunks)
+                yield from _resumed(held, chunks)
                 return
             self._sleep(pause)
 
@@ -116,12 +115,12 @@ class RunnableRetry(Runnable[In, Out]):
         for attempt in count(1):
             async with aclosing(self.bound.astream(input, config, **kwargs)) as chunks:
                 try:
-                    first = await anext(chunks, _END)
+                    held = await aopening(chunks)
                 except self.retry_on as error:
                     pause = self._pause(attempt, error)
                 else:
-                    if first is not _END:
-                        yield first
+                    for chunk in held:
+                        yield chunk
                     async for chunk in chunks:
                         yield chunk
                     return
@@ -141,11 +140,10 @@ class RunnableRetry(Runnable[In, Out]):
         return self.bound.add_to_graph(graph)
 
 
-def _resumed(first: Any, chunks: Iterator[Any]) -> Iterator[Any]:
-    """A stream whose first chunk was taken already, if there was one."""
+def _resumed(held: list[Any], chunks: Iterator[Any]) -> Iterator[Any]:
+    """A stream whose first chunks were taken already."""
     try:
-        if first is not _END:
-            yield first
-            yield from chunks
+        yield from held
+        yield from chunks
     finally:
         close(chunks)

@@ -10,7 +10,7 @@ from chatnb.runnables.base import Runnable
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots
 from chatnb.runnables.coercion import to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
-from chatnb.runnables.threads import close
+from chatnb.runnables.handover import Handover
 from chatnb.runnables.verbs import In, Out
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class RunnableSequence(Runnable[In, Out]):
         replaced: bool = isinstance(input, Snapshots)
         with ExitStack() as stack:
             for step in self.steps:
-                chunks = step.transform(chunks, config, **kwargs)
-                stack.callback(close, chunks)
+                output = Handover[Any](step.transform(chunks, config, **kwargs))
+                stack.callback(output.close)
                 replaced = replaced if step.chunks_replace is None else step.chunks_replace
-                chunks = Snapshots(chunks) if replaced else chunks
+                chunks = Snapshots(output) if replaced else output
                 kwargs = {}
             yield from chunks
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,17 @@ class Ended:
 
 
 Delivery: TypeAlias = Any | Ended
+
+
+_HEEDS_INTERRUPTS = 0.5
+"""Seconds: a signal that comes just before a wait begins is only seen when the wait is over."""
+
+
+def next_of(queue: SimpleQueue[T]) -> T:
+    """Wait for an item, and heed Ctrl-C meanwhile."""
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=_HEEDS_INTERRUPTS)
 
 
 def start_thread(work: Callable[[], None]) -> None:
@@ -138,17 +150,6 @@ async def pulled_in_threads(items: Iterator[T]) -> AsyncGenerator[T, None]:
     end = object()
     while (item := await in_thread(lambda: next(items, end))) is not end:
         yield item  # pyright: ignore[reportReturnType]
-
-
-def pulled_from_loop(items: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> Iterator[T]:
-    """An asynchronous iterator of a running loop, for a thread that may block."""
-    end: Any = object()
-
-    async def step() -> Any:
-        return await anext(items, end)
-
-    while (item := asyncio.run_coroutine_threadsafe(step(), loop).result()) is not end:
-        yield item
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: Any) -> None:

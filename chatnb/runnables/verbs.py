@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -11,11 +10,11 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots, add_up
 from chatnb.runnables.config import RunnableConfig, effective_config
+from chatnb.runnables.handover import stepping_in_thread
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.runnables.threads import (
     in_thread,
     iterate_in_thread,
-    pulled_from_loop,
     pulled_in_threads,
 )
 
@@ -134,8 +133,7 @@ class Verbs(Generic[In, Out]):
     ) -> AsyncGenerator[Out, None]:
         """Run once over an input that comes chunk by chunk; like `transform`."""
         if "transform" in self._own:
-            blocking = pulled_from_loop(input, asyncio.get_running_loop())
-            source = iterate_in_thread(partial(self.transform, blocking, config, **kwargs))
+            source = stepping_in_thread(partial(self.transform, config=config, **kwargs), input)
         else:
             chunks = [chunk async for chunk in input]
             gathered = add_up(chunks, replace=isinstance(input, AsyncSnapshots))

@@ -172,6 +172,24 @@ def test_pick_names_the_key_that_is_missing() -> None:
         RunnablePick(["a", "c"]).invoke({"a": 1, "b": 2})
 
 
+@pytest.mark.parametrize("keys", ["c", ["a", "c"]])
+def test_every_verb_names_the_key_that_is_missing(keys: str | list[str]) -> None:
+    """A stream without the key fails when it is over, like the verbs that see all at once."""
+    chain = RunnableLambda[str, Any](lambda _: {"a": 1, "b": 2}).pick(keys)
+
+    async def collect() -> list[Any]:
+        return [chunk async for chunk in chain.astream("")]
+
+    for run in (
+        lambda: chain.invoke(""),
+        lambda: asyncio.run(chain.ainvoke("")),
+        lambda: list(chain.stream("")),
+        lambda: asyncio.run(collect()),
+    ):
+        with pytest.raises(KeyError, match="no 'c' among 'a', 'b'"):
+            run()
+
+
 def test_dicts_of_chunks_add_up_key_by_key() -> None:
     """Text adds up, snapshots replace, and keys that only one side has stay."""
     left = AddableDict({"a": "x", "b": [1], "c": 1}, replaced=["b"])

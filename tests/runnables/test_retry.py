@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from chatnb.chat_models import ChatOpenAI
 from chatnb.errors import RateLimitError
+from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda
+from chatnb.schema.messages import AIMessageChunk
+from tests.loopback import LoopbackServer, delta, event, head, reset, saying
 
 
 class Flaky:
@@ -209,3 +213,52 @@ def test_fallbacks_are_runnables(fallbacks: Any, error: type[Exception]) -> None
     """None, or something that cannot run, is refused."""
     with pytest.raises(error):
         RunnableLambda(len).with_fallbacks(fallbacks)
+
+
+def starting(*chunks: Any) -> Callable[[str], Iterator[Any]]:
+    """Gives these chunks and breaks off at the first call; answers at the next."""
+    calls = list[str]()
+
+    def stream(text: str) -> Iterator[Any]:
+        calls.append(text)
+        yield from chunks
+        if len(calls) == 1:
+            raise ValueError("broken off")
+
+    return stream
+
+
+SILENT = [AIMessageChunk(""), AIMessageChunk("", response_metadata={"model": "m"})]
+
+
+@pytest.mark.parametrize("verb", ["stream", "transform", "astream", "atransform"])
+@pytest.mark.parametrize("silence", ["", *SILENT], ids=["text", "message", "metadata"])
+def test_a_stream_that_said_nothing_is_tried_again(verb: str, silence: Any) -> None:
+    """Chunks without content are held back, and no failure among them is seen."""
+    retried = RunnableLambda(starting(silence, silence)).with_retry(wait_exponential_jitter=False)
+    other = RunnableLambda(starting(silence)).with_fallbacks([RunnableLambda(Flaky())])
+    text = RunnableLambda(lambda chunk: getattr(chunk, "content", chunk))
+    assert VERBS[verb](retried | text) == ""
+    assert VERBS[verb](other | text) == "a!"
+
+
+@pytest.mark.parametrize("verb", ["stream", "astream"])
+def test_a_tool_call_says_something(verb: str) -> None:
+    """A message chunk without text counts as said if it carries part of a tool call."""
+    call = {"name": "t", "args": "", "id": "1", "index": 0}
+    chunk = AIMessageChunk("", tool_call_chunks=[call])
+    chain = RunnableLambda(starting(chunk)).with_retry(wait_exponential_jitter=False)
+    with pytest.raises(ValueError, match="broken off"):
+        VERBS[verb](chain)
+
+
+def test_a_reply_that_breaks_off_before_its_first_word(loopback: LoopbackServer) -> None:
+    """The empty chunk with which OpenAI opens a reply does not count as said."""
+    model = ChatOpenAI("m", api_key="sk-12345678", base_url=loopback.base_url, max_retries=0)
+    answer = saying(head(), delta(""), delta("hi"), delta(None, "stop"), event("[DONE]"))
+    for chain in (
+        model.with_retry(wait_exponential_jitter=False),
+        model.with_fallbacks([model]),
+    ):
+        loopback.plays(reset(head(), delta("")), answer)
+        assert "".join((chain | StrOutputParser()).stream("x")) == "hi"
