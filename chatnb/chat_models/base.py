@@ -12,7 +12,7 @@ from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.stopping import auntil, ended_at, until
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.config import RunnableConfig, effective_config
+from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.schema.coercion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
 from chatnb.schema.serialization import messages_to_dict
@@ -71,8 +71,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         Raises:
             ModelError: If the call goes wrong.
         """
-        effective_config(config)
-        return self._replies(to_messages(input), stop, params)[0]
+        return self._replies(_messages(input, config), stop, params)[0]
 
     async def ainvoke(
         self,
@@ -83,8 +82,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         **params: Any,
     ) -> AIMessage:
         """Ask for one whole reply without blocking the event loop; like `invoke`."""
-        effective_config(config)
-        return (await self._areplies(to_messages(input), stop, params))[0]
+        return (await self._areplies(_messages(input, config), stop, params))[0]
 
     def stream(
         self,
@@ -108,8 +106,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         Raises:
             ModelError: If the call goes wrong; `partial` holds what had arrived.
         """
-        effective_config(config)
-        messages = to_messages(input)
+        messages = _messages(input, config)
         place = self._place(messages, stop, params)
         replies = place.replies()
         if replies is not None:
@@ -118,9 +115,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         if self.rate_limiter is not None:
             self.rate_limiter.acquire()
         chunks = self._stream(messages, stop=stop, **params)
-        if stop and not self._stops_itself:
-            chunks = until(stop, chunks)
-        yield from place.keeping(chunks)
+        ends = self._left_to_us(stop)
+        yield from place.keeping(until(ends, chunks) if ends else chunks)
 
     async def astream(
         self,
@@ -131,8 +127,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         **params: Any,
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Ask for a reply chunk by chunk without blocking the event loop; like `stream`."""
-        effective_config(config)
-        messages = to_messages(input)
+        messages = _messages(input, config)
         place = self._place(messages, stop, params)
         replies = place.replies()
         if replies is not None:
@@ -141,7 +136,8 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
         if self.rate_limiter is not None:
             await self.rate_limiter.aacquire()
         source = self._astream(messages, stop=stop, **params)
-        told = auntil(stop, source) if stop and not self._stops_itself else source
+        ends = self._left_to_us(stop)
+        told = auntil(ends, source) if ends else source
         async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -156,8 +152,7 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             replies = self._candidates(messages, stop=stop, **params)
-            if stop and not self._stops_itself:
-                replies = [ended_at(stop, reply) for reply in replies]
+            replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
             place.keep(replies)
         return replies
 
@@ -170,10 +165,13 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             if self.rate_limiter is not None:
                 await self.rate_limiter.aacquire()
             replies = await self._acandidates(messages, stop=stop, **params)
-            if stop and not self._stops_itself:
-                replies = [ended_at(stop, reply) for reply in replies]
+            replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
             place.keep(replies)
         return replies
+
+    def _left_to_us(self, stop: list[str] | None) -> list[str]:
+        """The texts to stop at that the provider does not heed itself."""
+        return [] if self._stops_itself else stop or []
 
     def _place(
         self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
@@ -192,3 +190,10 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             "params": params,
         }
         return Place(cache, key_of(request))
+
+
+def _messages(input: ChatInput, config: RunnableConfig | None) -> list[BaseMessage]:
+    """The messages to send; what is no config is refused before they are."""
+    if config is not None:
+        check_config(config)
+    return to_messages(input)

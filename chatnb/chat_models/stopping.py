@@ -59,7 +59,7 @@ def ended_at(stop: Sequence[str], message: AIMessage) -> AIMessage:
         >>> ended_at(["."], AIMessage("One. Two."))
         AIMessage(content='One')
     """
-    if not isinstance(message.content, str):
+    if not stop or not isinstance(message.content, str):
         return message
     gate = StopFilter(stop)
     text = gate.push(message.content) + gate.flush()
