@@ -11,6 +11,7 @@ from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.stopping import auntil, ended_at, until
+from chatnb.errors import MalformedReplyError
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.schema.coercion import ChatInput, to_messages
@@ -114,9 +115,12 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             return
         if self.rate_limiter is not None:
             self.rate_limiter.acquire()
-        chunks = self._stream(messages, stop=stop, **params)
+        chunks, empty = self._stream(messages, stop=stop, **params), True
         ends = self._left_to_us(stop)
-        yield from place.keeping(until(ends, chunks) if ends else chunks)
+        for chunk in place.keeping(until(ends, chunks) if ends else chunks):
+            empty = False
+            yield chunk
+        _refuse_silence(empty=empty)
 
     async def astream(
         self,
@@ -135,12 +139,14 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             return
         if self.rate_limiter is not None:
             await self.rate_limiter.aacquire()
-        source = self._astream(messages, stop=stop, **params)
+        source, empty = self._astream(messages, stop=stop, **params), True
         ends = self._left_to_us(stop)
         told = auntil(ends, source) if ends else source
         async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
             async for chunk in chunks:
+                empty = False
                 yield chunk
+        _refuse_silence(empty=empty)
 
     def _replies(
         self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
@@ -190,6 +196,11 @@ class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
             "params": params,
         }
         return Place(cache, key_of(request))
+
+
+def _refuse_silence(*, empty: bool) -> None:
+    if empty:
+        raise MalformedReplyError("The model sent an empty stream.", hint="Run it again.")
 
 
 def _messages(input: ChatInput, config: RunnableConfig | None) -> list[BaseMessage]:

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from chatnb.errors import ConfigurationError, MalformedReplyError
+from chatnb.errors import ConfigurationError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
 from chatnb.schema.serialization import messages_from_json, messages_to_json
 
@@ -211,33 +211,33 @@ class Place:
             warnings.warn(told, stacklevel=3)
 
     def keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-        """Pass chunks on, and keep what they add up to once all have come.
+        """Pass chunks on, and keep what they add up to once all have come."""
+        return self._keeping(chunks) if self._cache else chunks
 
-        Raises:
-            MalformedReplyError: If there are none.
-        """
+    def akeeping(
+        self, chunks: AsyncGenerator[AIMessageChunk, None]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """Pass chunks on, and keep what they add up to; like `keeping`."""
+        return self._akeeping(chunks) if self._cache else chunks
+
+    def _keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
         whole = list[AIMessageChunk]()
         for chunk in chunks:
-            if self._cache or not whole:
-                whole.append(chunk)
+            whole.append(chunk)
             yield chunk
         self._keep_whole(whole)
 
-    async def akeeping(
+    async def _akeeping(
         self, chunks: AsyncIterator[AIMessageChunk]
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """Pass chunks on, and keep what they add up to; like `keeping`."""
         whole = list[AIMessageChunk]()
         async for chunk in chunks:
-            if self._cache or not whole:
-                whole.append(chunk)
+            whole.append(chunk)
             yield chunk
         self._keep_whole(whole)
 
     def _keep_whole(self, chunks: list[AIMessageChunk]) -> None:
-        if not chunks:
-            raise MalformedReplyError("The model sent an empty stream.", hint="Run it again.")
-        if self._cache:
+        if chunks:
             self.keep([join_chunks(chunks).to_message()])
 
 

@@ -10,10 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import SecretStr
-
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.openai import ChatOpenAI, Request
+from chatnb.chat_models.openai import ChatOpenAI
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.weights import MODEL_ALIAS, find_weights
 from chatnb.errors import MissingRuntimeError
@@ -73,7 +71,7 @@ class ChatLocal(ChatOpenAI):
         self.model_path = find_weights(model_path)
         super().__init__(
             _name_of(self.model_path),
-            openai_api_key=SecretStr(_key()),
+            openai_api_key=_key(),
             base_url="http://127.0.0.1",
             temperature=temperature,
             max_tokens=max_tokens,
@@ -95,7 +93,7 @@ class ChatLocal(ChatOpenAI):
         self._pid = os.getpid()
         self._connect_anew()
 
-    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> dict[str, Any]:
         self._forget_parent()
         return super()._request(messages, params)
 

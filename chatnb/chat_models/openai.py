@@ -1,7 +1,7 @@
 """OpenAI's chat models, and every server that speaks their protocol, through the openai SDK.
 
-The SDK keeps authentication, retries, timeouts and connections and hands over bytes; reading them
-is `openai_wire`'s work.
+The SDK keeps authentication, retries, timeouts and connections and hands over bytes; writing what
+is sent and reading what comes back is the work of the other `openai_*` files.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from chatnb.chat_models import openai_errors
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.openai_replies import replies_in
+from chatnb.chat_models.openai_requests import request_body
 from chatnb.chat_models.openai_stream import ReplyDecoder
-from chatnb.chat_models.openai_wire import request_body
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.errors import (
     MissingKeyError,
@@ -32,8 +30,9 @@ from chatnb.errors import (
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
+    from httpx2 import Response
     from openai import AsyncOpenAI, OpenAI
-    from openai.types.chat import ChatCompletionMessageParam
+    from pydantic import SecretStr
 
 _NO_KEY = (
     "ChatOpenAI has no API key. Three ways out: set the environment variable OPENAI_API_KEY; "
@@ -41,6 +40,7 @@ _NO_KEY = (
     "or use ChatLocal(), a small model on this machine that needs no key."
 )
 _DEFAULT_MODEL = "gpt-4o-mini"
+_PATH = "/chat/completions"
 _PARAMETERS = (
     "temperature",
     "max_tokens",
@@ -53,14 +53,6 @@ _PARAMETERS = (
 )
 _SHORTEST_SECRET = 8
 """Servers that ask for no key are given words such as "none", which errors may well contain."""
-
-
-class Request(NamedTuple):
-    """A request as the SDK takes it; the body goes to the wire as it is."""
-
-    model: str
-    messages: list[ChatCompletionMessageParam]
-    body: dict[str, Any]
 
 
 class ChatOpenAI(BaseChatModel):
@@ -177,35 +169,23 @@ class ChatOpenAI(BaseChatModel):
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        request = self._request(messages, {"stop": stop, **params})
-        with self._mapped_errors(None):
-            completions = self._client().chat.completions
-            response = completions.with_raw_response.create(
-                model=request.model, messages=request.messages, extra_body=request.body
-            )
-            return replies_in(response.text)
+        body = self._request(messages, {"stop": stop, **params})
+        with self._mapped_errors():
+            return replies_in(self._post(body).read())
 
     async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        request = self._request(messages, {"stop": stop, **params})
-        with self._mapped_errors(None):
-            completions = (await self._async_client()).chat.completions
-            response = await completions.with_raw_response.create(
-                model=request.model, messages=request.messages, extra_body=request.body
-            )
-            return replies_in(response.text)
+        body = self._request(messages, {"stop": stop, **params})
+        with self._mapped_errors():
+            return replies_in(await (await self._apost(body)).aread())
 
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        request = self._stream_request(messages, {"stop": stop, **params})
-        decoder = ReplyDecoder()
-        with self._mapped_errors(decoder):
-            completions = self._client().chat.completions
-            with completions.with_streaming_response.create(
-                model=request.model, messages=request.messages, extra_body=request.body
-            ) as response:
+        body = self._stream_request(messages, {"stop": stop, **params})
+        with closing(ReplyDecoder()) as decoder, self._mapped_errors(decoder):
+            with closing(self._post(body, streamed=True)) as response:
                 decoder.begin(response.headers.get("content-type", ""))
                 for received in response.iter_bytes():
                     yield from decoder.decode(received)
@@ -214,32 +194,42 @@ class ChatOpenAI(BaseChatModel):
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        request = self._stream_request(messages, {"stop": stop, **params})
-        decoder = ReplyDecoder()
-        with self._mapped_errors(decoder):
-            completions = (await self._async_client()).chat.completions
-            async with completions.with_streaming_response.create(
-                model=request.model, messages=request.messages, extra_body=request.body
-            ) as response:
+        body = self._stream_request(messages, {"stop": stop, **params})
+        with closing(ReplyDecoder()) as decoder, self._mapped_errors(decoder):
+            async with aclosing(await self._apost(body, streamed=True)) as response:
                 decoder.begin(response.headers.get("content-type", ""))
-                async for received in response.iter_bytes():
+                async for received in response.aiter_bytes():
                     for chunk in decoder.decode(received):
                         yield chunk
             for chunk in decoder.end():
                 yield chunk
 
-    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in _PARAMETERS}
-        body = request_body(messages, {**own, **self.model_kwargs, **_given(params)})
+        chosen = {"model": self.model_name, **own, **self.model_kwargs, **_given(params)}
+        body = request_body(messages, chosen)
         if self.base_url is None and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
-        return Request(body.pop("model", self.model_name), body.pop("messages"), body)
+        return body
 
-    def _stream_request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+    def _stream_request(
+        self, messages: list[BaseMessage], params: dict[str, Any]
+    ) -> dict[str, Any]:
         streaming: dict[str, Any] = {"stream": True}
         if self.stream_usage:
             streaming["stream_options"] = {"include_usage": True}
         return self._request(messages, {**streaming, **params})
+
+    def _post(self, body: dict[str, Any], *, streamed: bool = False) -> Response:
+        from httpx2 import Response
+
+        return self._client().post(_PATH, cast_to=Response, body=body, stream=streamed)
+
+    async def _apost(self, body: dict[str, Any], *, streamed: bool = False) -> Response:
+        from httpx2 import Response
+
+        client = await self._async_client()
+        return await client.post(_PATH, cast_to=Response, body=body, stream=streamed)
 
     def _connection(self) -> dict[str, Any]:
         """What the SDK's clients are made with."""
@@ -277,7 +267,7 @@ class ChatOpenAI(BaseChatModel):
         return client
 
     @contextmanager
-    def _mapped_errors(self, decoder: ReplyDecoder | None) -> Generator[None]:
+    def _mapped_errors(self, decoder: ReplyDecoder | None = None) -> Generator[None]:
         """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
         import httpx2
         from openai import OpenAIError
@@ -310,6 +300,8 @@ def _given(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _secret(key: str | SecretStr | None) -> SecretStr:
+    from pydantic import SecretStr
+
     key = key or os.environ.get("OPENAI_API_KEY")
     if not key:
         raise MissingKeyError(_NO_KEY)

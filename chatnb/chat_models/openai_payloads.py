@@ -14,35 +14,39 @@ from chatnb.errors import MalformedReplyError
 Payload: TypeAlias = Mapping[str, Any]
 
 
-def parse_json(text: str) -> Payload:
-    """Parse the JSON object of an event.
+def parse_json(data: bytes) -> Payload:
+    """Parse the JSON object of an event or of a whole response.
 
     jiter refuses half a surrogate pair, which a server may send when it cuts an emoji in two;
     the standard library takes it.
 
     Args:
-        text: The event's data.
+        data: The JSON as it came, in UTF-8.
 
     Returns:
         The object.
 
     Raises:
-        MalformedReplyError: If the text is not a JSON object.
+        MalformedReplyError: If it is not a JSON object.
 
     Example:
-        >>> parse_json('{"choices": []}')
+        >>> parse_json(b'{"choices": []}')
         {'choices': []}
     """
     try:
-        parsed: object = jiter.from_json(text.encode("utf-8", "surrogatepass"))
+        parsed: object = jiter.from_json(data)
     except ValueError:
-        try:
-            parsed = json.loads(text)
-        except ValueError as error:
-            raise malformed(text) from error
+        parsed = _parse_leniently(data.decode("utf-8", "replace"))
     if isinstance(parsed, dict):
         return cast("dict[str, Any]", parsed)
-    raise malformed(text)
+    raise malformed(data.decode("utf-8", "replace"))
+
+
+def _parse_leniently(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise malformed(text) from error
 
 
 def malformed(text: str) -> MalformedReplyError:

@@ -94,48 +94,25 @@ def messages_from_openai(payload: Payload) -> list[AIMessage]:
     return messages
 
 
-def message_from_openai(payload: Payload) -> AIMessage:
-    """Read the first candidate of a whole reply.
+def replies_in(body: bytes) -> list[AIMessage]:
+    """Read the candidates of a whole reply.
 
     Args:
-        payload: The reply's JSON.
-
-    Returns:
-        The message.
-
-    Raises:
-        MalformedReplyError: If the payload holds no reply.
-        ContentFilterError: If the model or the provider refused to answer.
-        ModelError: If it holds an error.
-
-    Example:
-        >>> message_from_openai({"choices": [{"message": {"content": "Hello."}}]})
-        AIMessage(content='Hello.')
-    """
-    message = messages_from_openai(payload)[0]
-    raise_if_refused(message)
-    return message
-
-
-def replies_in(text: str) -> list[AIMessage]:
-    """Read the candidates of a whole reply from its text.
-
-    Args:
-        text: The body of the response.
+        body: The body of the response.
 
     Returns:
         A message a candidate.
 
     Raises:
-        MalformedReplyError: If the text holds no reply.
+        MalformedReplyError: If the body holds no reply.
         ContentFilterError: If the model or the provider refused to answer.
         ModelError: If it holds an error.
 
     Example:
-        >>> replies_in('{"choices": [{"message": {"content": "Hello."}}]}')
+        >>> replies_in(b'{"choices": [{"message": {"content": "Hello."}}]}')
         [AIMessage(content='Hello.')]
     """
-    messages = messages_from_openai(parse_json(text))
+    messages = messages_from_openai(parse_json(body))
     raise_if_refused(messages[0])
     return messages
 
@@ -172,24 +149,34 @@ def chunks_from_openai(payload: Payload) -> list[tuple[int, AIMessageChunk]]:
     return chunks
 
 
-def chunk_from_openai(payload: Payload) -> AIMessageChunk:
-    """Read the first candidate's part of one event of a streamed reply.
+def plain_text(payload: Payload) -> str | None:
+    """The text of an event in which the first candidate goes on and nothing else is said.
+
+    Nearly all events of a stream are of this kind.
 
     Args:
         payload: The event's JSON.
 
     Returns:
-        The chunk.
-
-    Raises:
-        MalformedReplyError: If the payload is no chunk.
-        ModelError: If the provider sends an error in mid-stream.
+        The text; None for any other event, and for what is none.
 
     Example:
-        >>> chunk_from_openai({"choices": [{"delta": {"content": "Hi"}}]})
-        AIMessageChunk(content='Hi')
+        >>> plain_text({"choices": [{"index": 0, "delta": {"content": "Hi"}}]})
+        'Hi'
     """
-    return chunks_from_openai(payload)[0][1]
+    try:
+        (choice,) = payload["choices"]
+        delta = choice["delta"]
+        text = delta["content"]
+        if len(delta) > 1 and (len(delta) > 2 or "role" not in delta):
+            return None
+        if choice.get("index") or choice.get("finish_reason") or choice.get("logprobs"):
+            return None
+        if payload.get("usage") or payload.get("error"):
+            return None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    return text if text and isinstance(text, str) else None
 
 
 def raise_if_refused(message: AIMessage) -> None:

@@ -14,10 +14,18 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(NamedTuple):
-    """One event: its data, and its type where the server names one."""
+    """One event: its data, and its type where the server names one.
 
-    data: str
+    The data is UTF-8 as it came, because most is JSON, whose parser takes bytes.
+    """
+
+    data: bytes
     event: str = "message"
+
+    @property
+    def text(self) -> str:
+        """The data as text; U+FFFD stands for what is not UTF-8."""
+        return self.data.decode("utf-8", "replace")
 
 
 class SSEDecoder:
@@ -27,15 +35,15 @@ class SSEDecoder:
         >>> decoder = SSEDecoder()
         >>> decoder.decode(b"data: one\\n")
         []
-        >>> decoder.decode(b"\\ndata: two\\n\\n")
-        [ServerSentEvent(data='one', event='message'), ServerSentEvent(data='two', event='message')]
+        >>> [event.data for event in decoder.decode(b"\\ndata: two\\n\\n")]
+        [b'one', b'two']
     """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._after_cr = False
         self._at_start = True
-        self._data: list[str] = []
+        self._data: list[bytes] = []
         self._event = ""
 
     def decode(self, received: bytes) -> list[ServerSentEvent]:
@@ -50,29 +58,40 @@ class SSEDecoder:
         if self._after_cr and received:
             self._after_cr = False
             received = received.removeprefix(b"\n")
-        if b"\n" not in received and b"\r" not in received:
+        has_cr = b"\r" in received
+        if not has_cr and b"\n" not in received:
             self._pieces.append(received)
             return []
         self._after_cr = received.endswith(b"\r")
-        *lines, rest = _LINE_END.split(b"".join([*self._pieces, received]))
-        self._pieces = [rest]
-        return [event for line in lines if (event := self._line(line)) is not None]
+        if self._pieces:
+            received = b"".join([*self._pieces, received])
+        lines = _LINE_END.split(received) if has_cr else received.split(b"\n")
+        rest = lines.pop()
+        self._pieces = [rest] if rest else []
+        return self._events_in(lines)
 
-    def _line(self, line: bytes) -> ServerSentEvent | None:
+    def _events_in(self, lines: list[bytes]) -> list[ServerSentEvent]:
         if self._at_start:
             self._at_start = False
-            line = line.removeprefix(_BOM)
-        if not line:
-            return self._dispatch()
-        name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if name == b"data":
-            self._data.append(value.decode("utf-8", "replace"))
-        elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
-        return None
+            lines[0] = lines[0].removeprefix(_BOM)
+        events, data = list[ServerSentEvent](), self._data
+        for line in lines:
+            if line[:6] == b"data: ":
+                data.append(line[6:])
+            elif line:
+                self._take_field(line)
+            elif data:
+                whole = data[0] if len(data) == 1 else b"\n".join(data)
+                events.append(ServerSentEvent(whole, self._event or "message"))
+                data.clear()
+                self._event = ""
+            else:
+                self._event = ""
+        return events
 
-    def _dispatch(self) -> ServerSentEvent | None:
-        data, event = self._data, self._event or "message"
-        self._data, self._event = [], ""
-        return ServerSentEvent("\n".join(data), event) if data else None
+    def _take_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            self._event = value.removeprefix(b" ").decode("utf-8", "replace")

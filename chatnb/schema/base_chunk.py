@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from chatnb.schema.base_message import BaseMessage, at_default
 from chatnb.schema.merging import (
+    Content,
     join_content,
     join_dicts,
     join_metadata,
@@ -16,10 +17,8 @@ from chatnb.schema.merging import (
 )
 from chatnb.schema.usage import latest_usage
 
-Said: TypeAlias = dict[str, Any]
-"""What one chunk said, of the fields that are joined when they are read."""
-Growth: TypeAlias = "tuple[Growth | None, Said]"
-"""What was said before, shared with the chunks that were summed, and what was said last."""
+Said: TypeAlias = dict[str, Any] | str
+"""What one chunk said, of the fields that are joined when they are read; text alone as it is."""
 
 _JOINED: dict[str, Callable[[list[Any]], Any]] = {
     "content": join_content,
@@ -29,11 +28,45 @@ _JOINED: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
+_EMPTY: dict[str, Callable[[], Any]] = {
+    "additional_kwargs": dict[str, Any],
+    "response_metadata": dict[str, Any],
+    "tool_call_chunks": list[Any],
+}
+_new = object.__new__
+_ID_AND_CONTENT = 2
+_ID_PIECES_AND_COUNT = 3
+
+
+class ReadLate:
+    """A field that is not there until it is read, and then stays.
+
+    Args:
+        name: The field.
+        read: What puts the field into a chunk.
+    """
+
+    def __init__(self, name: str, read: Callable[[Any], None]) -> None:
+        self._name = name
+        self._read = read
+
+    def __get__(self, chunk: object, owner: type | None = None) -> Any:
+        if chunk is None:
+            return self
+        self._read(chunk)
+        try:
+            return vars(chunk)[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(chunk).__name__} has no {self._name}") from None
+
+
 class BaseMessageChunk(BaseMessage):
     """A piece of a message; pieces add up to the whole.
 
     A sum takes the class of its left side. It costs no more than a chunk does: what has to be
-    joined is kept as it came, and joined when it is first read.
+    joined is kept as it came, and joined when it is first read. Sums of one beginning share a list
+    of what came; a sum that finds somebody else's piece in its place takes a list of its own, so
+    that threads need no lock.
 
     Raises:
         TypeError: If anything but a chunk is added.
@@ -44,15 +77,25 @@ class BaseMessageChunk(BaseMessage):
     type: ClassVar[str] = "BaseMessageChunk"
 
     def __add__(self, other: BaseMessageChunk) -> Self:
-        if not isinstance(other, BaseMessageChunk):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return NotImplemented
-        if type(self) is not type(other):
-            _refuse_loss(type(self), other)
-        total = object.__new__(type(self))
-        said = vars(total)
-        for name, combine in _combiners(type(self)):
-            said[name] = combine(getattr(self, name), getattr(other, name, None))
-        said["_growth"] = (self._growth_so_far(), other._said())
+        own_class = type(self)
+        if type(other) is not own_class:
+            return self._sum(other)
+        mine, theirs = self.__dict__, other.__dict__
+        if len(theirs) != _ID_AND_CONTENT or len(mine) != _ID_PIECES_AND_COUNT:
+            return self._sum(other)
+        text = theirs["content"]
+        if type(text) is not str or "_pieces" not in mine:
+            return self._sum(other)
+        pieces, count = mine["_pieces"], mine["_count"]
+        pieces.append(text)
+        if pieces[count] is not text:
+            pieces = [*pieces[:count], text]
+        total = _new(own_class)
+        total.__dict__ = said = mine.copy()
+        said["_pieces"] = pieces
+        said["_count"] = count + 1
+        if said["id"] is None:
+            said["id"] = theirs["id"]
         return total
 
     def __radd__(self, other: int) -> Self:
@@ -61,54 +104,71 @@ class BaseMessageChunk(BaseMessage):
             return NotImplemented
         return self
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Join what has grown; only called for what has not been read before."""
-            if name in _JOINED:
-                self._join()
-                if name in vars(self):
-                    return vars(self)[name]
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
     def __getstate__(self) -> dict[str, Any]:
         self._join()
         return dict(vars(self))
 
-    def _join(self) -> None:
-        growth = cast("Growth | None", vars(self).get("_growth"))
-        if growth is None:
-            return
-        said = _unwound(growth)
-        for name in _joined_fields(type(self)):
-            values = [piece[name] for piece in said if name in piece]
-            vars(self).setdefault(name, _JOINED[name](values))
-        vars(self).pop("_growth", None)
+    def _sum(self, other: BaseMessageChunk) -> Self:
+        if not isinstance(other, BaseMessageChunk):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
+        if type(self) is not type(other):
+            _refuse_loss(type(self), other)
+        total = object.__new__(type(self))
+        said = vars(total)
+        for name, combine in _combiners(type(self)):
+            value = combine(getattr(self, name), getattr(other, name, None))
+            if value is not None or name == "id":
+                said[name] = value
+        said["_pieces"], said["_count"] = self._pieces_with(other._said())
+        return total
 
-    def _growth_so_far(self) -> Growth:
-        growth = cast("Growth | None", vars(self).get("_growth"))
-        if growth is not None and _JOINED.keys().isdisjoint(vars(self)):
-            return growth
-        return (None, self._said())
+    def _pieces_with(self, said: Said) -> tuple[list[Said], int]:
+        """What this sum and one more chunk said: a list that sums share, and how much of it."""
+        pieces: list[Said] | None = vars(self).get("_pieces")
+        if pieces is None or not _JOINED.keys().isdisjoint(vars(self)):
+            return [self._said(), said], 2
+        count = cast("int", vars(self)["_count"])
+        pieces.append(said)
+        if pieces[count] is not said:
+            pieces = [*pieces[:count], said]
+        return pieces, count + 1
 
     def _said(self) -> Said:
-        said: Said = {"content": self.content}
+        self._join()
+        said: dict[str, Any] = {}
         for name in _joined_fields(type(self)):
-            value = getattr(self, name)
-            if value and name != "content":
-                said[name] = value.copy()
-        if not isinstance(self.content, str):
-            said["content"] = self.content.copy()
-        return said
+            value: Any = vars(self).get(name)
+            if value or name == "content":
+                said[name] = value if isinstance(value, str) else value.copy()
+        content = said["content"]
+        return content if len(said) == 1 and isinstance(content, str) else said
+
+    def _join(self) -> None:
+        """Put the joined fields in their places, unless they are there."""
+        own, fields = vars(self), _joined_fields(type(self))
+        pieces: list[Said] | None = own.get("_pieces")
+        if pieces is not None:
+            said = pieces[: own["_count"]]
+            own.setdefault("content", _content_of(said))
+            more = [piece for piece in said if not isinstance(piece, str)]
+            for name in fields[1:]:
+                values = [piece[name] for piece in more if name in piece]
+                own.setdefault(name, _JOINED[name](values))
+            own.pop("_pieces", None)
+        for name in fields[1:]:
+            if name not in own:
+                own[name] = _EMPTY[name]()
 
 
-def _unwound(growth: Growth) -> list[Said]:
-    said, before = list[Said](), cast("Growth | None", growth)
-    while before is not None:
-        before, last = before
-        said.append(last)
-    said.reverse()
-    return said
+for _name in _JOINED:
+    setattr(BaseMessageChunk, _name, ReadLate(_name, BaseMessageChunk._join))  # pyright: ignore[reportPrivateUsage]
+
+
+def _content_of(pieces: list[Said]) -> Content:
+    try:
+        return "".join(cast("list[str]", pieces))
+    except TypeError:
+        return join_content([p if isinstance(p, str) else p["content"] for p in pieces])
 
 
 @cache

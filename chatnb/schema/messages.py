@@ -13,6 +13,7 @@ from chatnb.schema.chunks import (
     ToolMessageChunk,
     as_chunk,
     join_chunks,
+    text_chunk,
 )
 from chatnb.schema.merging import Content, ContentPart, merge_content, merge_kwargs
 from chatnb.schema.roles import (
@@ -49,4 +50,5 @@ __all__ = [
     "join_chunks",
     "merge_content",
     "merge_kwargs",
+    "text_chunk",
 ]

@@ -29,7 +29,7 @@ class SurrogateJoiner:
         Returns:
             The text that is complete by now, without unpaired halves (those become U+FFFD).
         """
-        if not self._held and text.isascii():
+        if not self._held and (text.isascii() or not _SURROGATE.search(text)):
             return text
         text = self._held + text
         self._held = text[-1] if _LONE_HIGH_AT_END.search(text) else ""

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from chatnb.chat_models.openai_wire import (
-    ReplyDecoder,
-    chunk_from_openai,
+from chatnb.chat_models.openai_replies import (
     chunks_from_openai,
-    message_from_openai,
     messages_from_openai,
-    request_body,
+    replies_in,
     usage_from_openai,
 )
+from chatnb.chat_models.openai_requests import request_body
+from chatnb.chat_models.openai_stream import ReplyDecoder
 from chatnb.errors import (
     ContentFilterError,
     MalformedReplyError,
@@ -44,11 +45,27 @@ def calling(arguments: str | None, index: int | None = 0, **more: Any) -> dict[s
     return {**place, **more, "function": {"arguments": arguments, "name": more.get("name")}}
 
 
+def read_whole(payload: dict[str, Any]) -> AIMessage:
+    """The first candidate of a whole reply."""
+    return replies_in(json.dumps(payload).encode())[0]
+
+
+def read_piece(payload: dict[str, Any]) -> AIMessageChunk:
+    """The first candidate's part of an event."""
+    return chunks_from_openai(payload)[0][1]
+
+
 def decoded(*events: dict[str, Any] | str) -> AIMessage:
     """The message that a stream adds up to."""
-    decoder = ReplyDecoder()
-    chunks = [chunk for each in events for chunk in decoder.decode(event(each))]
-    return join_chunks([*chunks, *decoder.end()]).to_message()
+    with closing(ReplyDecoder()) as decoder:
+        chunks = [chunk for each in events for chunk in decoder.decode(event(each))]
+        return join_chunks([*chunks, *decoder.end()]).to_message()
+
+
+@pytest.fixture
+def decoder() -> Iterator[ReplyDecoder]:
+    with closing(ReplyDecoder()) as decoder:
+        yield decoder
 
 
 def test_a_request_holds_every_kind_of_message() -> None:
@@ -116,20 +133,16 @@ def test_streams_of_several_candidates_are_told_apart() -> None:
     """Interleaved candidates each add up; who asks for one gets only the first."""
     events = [said(index=n, content=f"{text}{n}") for text in ("a", "b") for n in (0, 1)]
     events += [said("stop", index=0), said("length", index=1)]
-    decoder, other = ReplyDecoder(), ReplyDecoder()
-    chunks = [pair for each in events for pair in decoder.decode_choices(event(each))]
-    chunks += decoder.end_choices()
+    chunks = [pair for each in events for pair in chunks_from_openai(each)]
     texts = [join_chunks(c for n, c in chunks if n == number).content for number in (0, 1)]
     assert texts == ["a0b0", "a1b1"]
-    one = [chunk for each in events for chunk in other.decode(event(each))]
-    assert join_chunks(one).content == "a0b0"
+    assert decoded(*events).content == "a0b0"
     two_in_one = {"choices": [said(index=n, content="x")["choices"][0] for n in (0, 1)]}
     assert [number for number, _ in chunks_from_openai(two_in_one)] == [0, 1]
 
 
-def test_a_stream_is_whole_only_when_every_candidate_is() -> None:
+def test_a_stream_is_whole_only_when_every_candidate_is(decoder: ReplyDecoder) -> None:
     """A candidate that was cut off is noticed, though another one had ended."""
-    decoder = ReplyDecoder()
     for each in (said("stop", index=0, content="a"), said(index=1, content="b")):
         list(decoder.decode(event(each)))
     with pytest.raises(StreamInterruptedError):
@@ -147,7 +160,7 @@ def test_tool_calls_of_a_whole_reply_are_read() -> None:
         {"id": "c1", "function": {"name": "f", "arguments": '{"a": 1}'}},
         {"id": "c2", "function": {"name": "g", "arguments": '{"a": '}},
     ]
-    message = message_from_openai(answered("length", content=None, tool_calls=calls))
+    message = read_whole(answered("length", content=None, tool_calls=calls))
     assert message.tool_calls == [{"name": "f", "args": {"a": 1}, "id": "c1", "type": "tool_call"}]
     assert [(call["id"], call["args"]) for call in message.invalid_tool_calls] == [("c2", '{"a": ')]
 
@@ -182,7 +195,7 @@ def test_reasoning_is_kept(field: str) -> None:
         said(**{field: "Let me"}), said(**{field: " think."}), said("stop", content="4")
     )
     assert (message.content, message.reasoning) == ("4", "Let me think.")
-    whole = message_from_openai(answered(content="4", **{field: "Hm."}))
+    whole = read_whole(answered(content="4", **{field: "Hm."}))
     assert whole.reasoning == "Hm."
 
 
@@ -208,14 +221,14 @@ def test_probabilities_are_metadata() -> None:
     assert streamed.response_metadata["logprobs"] == {"content": tokens}
     whole = answered(content="ab")
     whole["choices"][0]["logprobs"] = {"content": tokens}
-    assert message_from_openai(whole).response_metadata["logprobs"] == {"content": tokens}
+    assert read_whole(whole).response_metadata["logprobs"] == {"content": tokens}
 
 
 def test_metadata_comes_once_at_the_end() -> None:
     """The model's name and fingerprint come with the finish reason."""
     about = {"id": "r1", "model": "m", "system_fingerprint": "fp"}
-    first = chunk_from_openai({**said(content="a"), **about})
-    last = chunk_from_openai({**said("stop"), **about})
+    first = read_piece({**said(content="a"), **about})
+    last = read_piece({**said("stop"), **about})
     assert (first.response_metadata, first.id) == ({}, "r1")
     assert last.response_metadata == {
         "finish_reason": "stop",
@@ -250,12 +263,11 @@ def test_a_refusal_is_an_error_with_what_there_is(
     finish = events[-1]["choices"][0]["finish_reason"]
     declined = "I cannot." if "refused" in message else None
     with pytest.raises(ContentFilterError, match=message):
-        message_from_openai(answered(finish, content=partial, refusal=declined))
+        read_whole(answered(finish, content=partial, refusal=declined))
 
 
-def test_the_partial_is_all_that_arrived() -> None:
+def test_the_partial_is_all_that_arrived(decoder: ReplyDecoder) -> None:
     """Text, reasoning and calls that were on their way are kept; half a call is invalid."""
-    decoder = ReplyDecoder()
     assert decoder.partial is None
     for each in (
         said(role="assistant", content=""),
@@ -270,14 +282,13 @@ def test_the_partial_is_all_that_arrived() -> None:
     assert partial.invalid_tool_calls[0]["args"] == '{"a"'
 
 
-def test_a_whole_reply_instead_of_a_stream_has_all_candidates() -> None:
-    """A server that does not stream gives each candidate as one chunk."""
-    decoder = ReplyDecoder()
+def test_a_whole_reply_instead_of_a_stream_is_one_chunk(decoder: ReplyDecoder) -> None:
+    """A server that does not stream is understood all the same."""
     decoder.begin("application/json")
-    choices = [{"index": n, "message": {"content": str(n)}} for n in (0, 1)]
-    body = json.dumps({"choices": choices}).encode()
+    body = json.dumps(answered(content="Hello.")).encode()
     assert list(decoder.decode(body[:9])) + list(decoder.decode(body[9:])) == []
-    assert list(decoder.end_choices()) == [(0, AIMessageChunk("0")), (1, AIMessageChunk("1"))]
+    (chunk,) = decoder.end()
+    assert (chunk.content, chunk.response_metadata) == ("Hello.", {"finish_reason": "stop"})
 
 
 @pytest.mark.parametrize(
@@ -315,7 +326,7 @@ def test_a_chunk_that_is_none_is_malformed(payload: dict[str, Any]) -> None:
 def test_a_reply_that_is_none_is_malformed(payload: dict[str, Any]) -> None:
     """The same for whole replies."""
     with pytest.raises(MalformedReplyError, match="not a chat completion"):
-        message_from_openai(payload)
+        read_whole(payload)
 
 
 @pytest.mark.parametrize("read", [chunks_from_openai, messages_from_openai])

@@ -1,36 +1,12 @@
-"""OpenAI's chat completions on the wire, by one path: requests written, replies read."""
+"""Requests to OpenAI's chat completions: pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chatnb.chat_models.openai_payloads import Payload, parse_json
-from chatnb.chat_models.openai_replies import (
-    chunk_from_openai,
-    chunks_from_openai,
-    message_from_openai,
-    messages_from_openai,
-    raise_if_refused,
-    usage_from_openai,
-)
-from chatnb.chat_models.openai_stream import ReplyDecoder
 from chatnb.schema.base_message import BaseMessage
 from chatnb.schema.openai_dicts import message_to_openai
-
-__all__ = [
-    "Payload",
-    "ReplyDecoder",
-    "chunk_from_openai",
-    "chunks_from_openai",
-    "message_from_openai",
-    "message_to_openai",
-    "messages_from_openai",
-    "parse_json",
-    "raise_if_refused",
-    "request_body",
-    "usage_from_openai",
-]
 
 
 def request_body(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> dict[str, Any]:

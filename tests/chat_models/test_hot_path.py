@@ -1,0 +1,98 @@
+"""What must never regress in kind on the way of a reply: counts, not times."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from contextlib import closing
+
+import pytest
+
+from chatnb.chat_models.arrived import Arrived
+from chatnb.chat_models.openai_stream import ReplyDecoder
+from chatnb.schema import AIMessage, AIMessageChunk
+from chatnb.schema.messages import text_chunk
+from tests.counting import calls_during
+
+
+def event(**delta: object) -> bytes:
+    payload = {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    return f"data: {json.dumps(payload)}\n\n".encode()
+
+
+def highest_memory(chunks: int, read: bytes) -> int:
+    """The most bytes that are held while a stream is read and nobody keeps it."""
+    with closing(ReplyDecoder()) as decoder:
+        tracemalloc.start()
+        for _ in range(chunks // 100):
+            for _ in decoder.decode(read):
+                pass
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return highest
+
+
+def test_a_stream_that_nobody_keeps_takes_constant_memory() -> None:
+    """Three times the chunks take no more memory, once the text is longer than is kept there."""
+    read = event(content="a word of text ") * 100
+    shorter = highest_memory(150_000, read)
+    assert highest_memory(450_000, read) < 1.05 * shorter
+    assert shorter < 6 * 2**20
+
+
+def test_all_that_arrived_is_there_however_long_it_was() -> None:
+    """Text that waits on disk comes back as it was, line ends and all alphabets included."""
+    with closing(Arrived()) as arrived:
+        for _ in range(300_000):
+            arrived.take_text("a\r\n😀é ")
+        arrived.take(AIMessageChunk("end", additional_kwargs={"reasoning_content": "Hm."}))
+        said = AIMessage("a\r\n😀é " * 300_000 + "end")
+        said.additional_kwargs["reasoning_content"] = "Hm."
+        assert arrived.message() == said
+
+
+def test_a_chunk_of_text_costs_a_handful_of_calls() -> None:
+    """From its bytes to the caller's loop, a chunk takes at most twelve calls of functions."""
+
+    def read(chunks: int) -> int:
+        with closing(ReplyDecoder()) as decoder:
+            received = event(content="word") * chunks
+            return sum(calls_during(lambda: list(decoder.decode(received))).values())
+
+    assert (read(2_000) - read(1_000)) / 1_000 <= 12
+
+
+def test_a_chunk_of_text_holds_only_what_was_said() -> None:
+    """No empty lists and dicts are made for a chunk until somebody asks for them."""
+    for chunk in (text_chunk("word", "c"), AIMessageChunk("word", id="c")):
+        assert vars(chunk) == {"content": "word", "id": "c"}
+        assert (chunk.response_metadata, chunk.tool_calls, chunk.name) == ({}, [], None)
+        chunk.response_metadata["seen"] = True
+        assert chunk.response_metadata == {"seen": True}
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        ("import chatnb", "typing re json asyncio pydantic openai IPython chatnb.schema"),
+        ("from chatnb.schema import HumanMessage", "pydantic openai asyncio httpx2 jiter"),
+        ("from chatnb.chat_models import ChatOpenAI", "openai httpx2 IPython langchain_core"),
+        (
+            "from chatnb import ChatOpenAI; ChatOpenAI(openai_api_key='none')",
+            "openai httpx2 IPython langchain_core",
+        ),
+    ],
+)
+def test_an_import_brings_only_what_it_needs(statement: str, unwanted: str) -> None:
+    """The SDK loads with the first call, and nothing loads that the name does not need."""
+    asked = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", f"import site; site.main(); {asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert set(unwanted.split()).isdisjoint(found.stdout.split())
