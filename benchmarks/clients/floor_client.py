@@ -6,12 +6,16 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx2
 import jiter
 
-BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 POOL = httpx2.Limits(max_connections=1000)
+
+
+def body(model: str) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
 
 
 def events_in(blocks: list[bytes], received: bytes) -> Iterator[object]:
@@ -24,29 +28,36 @@ def events_in(blocks: list[bytes], received: bytes) -> Iterator[object]:
 
 class Client:
     def __init__(self, server: str) -> None:
-        self._server = server
+        self._url = f"{server}/v1/chat/completions"
         self._runner = asyncio.Runner()
         self._client = httpx2.Client(limits=POOL)
 
-    def _url(self, path: str) -> str:
-        return f"{self._server}/{path}/v1/chat/completions"
-
     def stream(self, chunks: int) -> float:
+        return self._stream("stream", chunks)
+
+    def stream_each(self, chunks: int) -> float:
+        return self._stream("each", chunks)
+
+    def _stream(self, kind: str, chunks: int) -> float:
         started, blocks = time.perf_counter(), [b""]
-        with self._client.stream("POST", self._url(f"stream-{chunks}"), json=BODY) as response:
+        asked = body(f"{kind}-{chunks}")
+        with self._client.stream("POST", self._url, json=asked) as response:
             for received in response.iter_raw():
                 for _ in events_in(blocks, received):
                     pass
         return (time.perf_counter() - started) / chunks
 
     def astream(self, chunks: int) -> float:
-        return self._runner.run(self._astream(chunks))
+        return self._runner.run(self._astream("stream", chunks))
 
-    async def _astream(self, chunks: int) -> float:
+    def astream_each(self, chunks: int) -> float:
+        return self._runner.run(self._astream("each", chunks))
+
+    async def _astream(self, kind: str, chunks: int) -> float:
         async with httpx2.AsyncClient() as client:
             started, blocks = time.perf_counter(), [b""]
-            url = self._url(f"stream-{chunks}")
-            async with client.stream("POST", url, json=BODY) as response:
+            asked = body(f"{kind}-{chunks}")
+            async with client.stream("POST", self._url, json=asked) as response:
                 async for received in response.aiter_raw():
                     for _ in events_in(blocks, received):
                         pass
@@ -59,7 +70,7 @@ class Client:
         return (time.perf_counter() - started) / calls
 
     def _ask(self) -> object:
-        return jiter.from_json(self._client.post(self._url("reply-20"), json=BODY).content)
+        return jiter.from_json(self._client.post(self._url, json=body("reply-20")).content)
 
     def abatch(self, calls: int) -> float:
         return self._runner.run(self._abatch(calls))
@@ -70,7 +81,7 @@ class Client:
 
             async def ask() -> object:
                 async with turn:
-                    response = await client.post(self._url("reply-20"), json=BODY)
+                    response = await client.post(self._url, json=body("reply-20"))
                     return jiter.from_json(response.content)
 
             started = time.perf_counter()

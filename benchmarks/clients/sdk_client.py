@@ -9,46 +9,55 @@ from typing import Any
 
 from openai import AsyncOpenAI, OpenAI
 
-ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
-STREAMED: dict[str, Any] = {**ASKED, "stream": True, "stream_options": {"include_usage": True}}
+USAGE = {"include_usage": True}
+
+
+def asked(model: str) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def streamed(model: str) -> dict[str, Any]:
+    return {**asked(model), "stream": True, "stream_options": USAGE}
 
 
 class Client:
     def __init__(self, server: str) -> None:
-        self._server = server
         self._runner = asyncio.Runner()
-
-    def _client(self, path: str) -> OpenAI:
-        return OpenAI(api_key="none", base_url=f"{self._server}/{path}/v1")
-
-    def _async_client(self, path: str) -> AsyncOpenAI:
-        return AsyncOpenAI(api_key="none", base_url=f"{self._server}/{path}/v1")
+        self._create = OpenAI(api_key="none", base_url=f"{server}/v1").chat.completions.create
+        self._acreate = AsyncOpenAI(api_key="none", base_url=f"{server}/v1").chat.completions.create
 
     def stream(self, chunks: int) -> float:
-        client = self._client(f"stream-{chunks}")
+        return self._stream("stream", chunks)
+
+    def stream_each(self, chunks: int) -> float:
+        return self._stream("each", chunks)
+
+    def _stream(self, kind: str, chunks: int) -> float:
         started = time.perf_counter()
-        for chunk in client.chat.completions.create(**STREAMED):
+        for chunk in self._create(**streamed(f"{kind}-{chunks}")):
             chunk.choices[0].delta.content  # noqa: B018
         return (time.perf_counter() - started) / chunks
 
     def astream(self, chunks: int) -> float:
-        return self._runner.run(self._astream(chunks))
+        return self._runner.run(self._astream("stream", chunks))
 
-    async def _astream(self, chunks: int) -> float:
-        async with self._async_client(f"stream-{chunks}") as client:
-            started = time.perf_counter()
-            async for chunk in await client.chat.completions.create(**STREAMED):
-                chunk.choices[0].delta.content  # noqa: B018
-            return (time.perf_counter() - started) / chunks
+    def astream_each(self, chunks: int) -> float:
+        return self._runner.run(self._astream("each", chunks))
+
+    async def _astream(self, kind: str, chunks: int) -> float:
+        started = time.perf_counter()
+        async for chunk in await self._acreate(**streamed(f"{kind}-{chunks}")):
+            chunk.choices[0].delta.content  # noqa: B018
+        return (time.perf_counter() - started) / chunks
 
     def first_chunk(self, calls: int) -> float:
-        client, spent = self._client("stream-10"), 0.0
-        for number in range(calls + 1):
+        spent = 0.0
+        for _ in range(calls):
             started = time.perf_counter()
-            with client.chat.completions.create(**STREAMED) as chunks:
-                next(iter(chunks))
-                spent += (time.perf_counter() - started) if number else 0
-                list(chunks)
+            chunks = iter(self._create(**streamed("stream-10")))
+            next(chunks)
+            spent += time.perf_counter() - started
+            list(chunks)
         return spent / calls
 
     def afirst_chunk(self, calls: int) -> float:
@@ -56,39 +65,33 @@ class Client:
 
     async def _afirst_chunk(self, calls: int) -> float:
         spent = 0.0
-        async with self._async_client("stream-10") as client:
-            for number in range(calls + 1):
-                started = time.perf_counter()
-                async with await client.chat.completions.create(**STREAMED) as chunks:
-                    await anext(aiter(chunks))
-                    spent += (time.perf_counter() - started) if number else 0
-                    [chunk async for chunk in chunks]
+        for _ in range(calls):
+            started = time.perf_counter()
+            chunks = aiter(await self._acreate(**streamed("stream-10")))
+            await anext(chunks)
+            spent += time.perf_counter() - started
+            [chunk async for chunk in chunks]
         return spent / calls
 
     def invoke(self, calls: int) -> float:
-        client = self._client("reply-0")
-        client.chat.completions.create(**ASKED)
         started = time.perf_counter()
         for _ in range(calls):
-            client.chat.completions.create(**ASKED)
+            self._create(**asked("reply-0"))
         return (time.perf_counter() - started) / calls
 
     def ainvoke(self, calls: int) -> float:
         return self._runner.run(self._ainvoke(calls))
 
     async def _ainvoke(self, calls: int) -> float:
-        async with self._async_client("reply-0") as client:
-            await client.chat.completions.create(**ASKED)
-            started = time.perf_counter()
-            for _ in range(calls):
-                await client.chat.completions.create(**ASKED)
-            return (time.perf_counter() - started) / calls
+        started = time.perf_counter()
+        for _ in range(calls):
+            await self._acreate(**asked("reply-0"))
+        return (time.perf_counter() - started) / calls
 
     def batch(self, calls: int) -> float:
-        client = self._client("reply-20")
         started = time.perf_counter()
         with ThreadPoolExecutor(64) as pool:
-            list(pool.map(lambda _: client.chat.completions.create(**ASKED), range(calls)))
+            list(pool.map(lambda _: self._create(**asked("reply-20")), range(calls)))
         return (time.perf_counter() - started) / calls
 
     def abatch(self, calls: int) -> float:
@@ -96,26 +99,23 @@ class Client:
 
     async def _abatch(self, calls: int) -> float:
         turn = asyncio.Semaphore(64)
-        async with self._async_client("reply-20") as client:
 
-            async def ask() -> object:
-                async with turn:
-                    return await client.chat.completions.create(**ASKED)
+        async def ask() -> object:
+            async with turn:
+                return await self._acreate(**asked("reply-20"))
 
-            started = time.perf_counter()
-            await asyncio.gather(*(ask() for _ in range(calls)))
-            return (time.perf_counter() - started) / calls
+        started = time.perf_counter()
+        await asyncio.gather(*(ask() for _ in range(calls)))
+        return (time.perf_counter() - started) / calls
 
     def streams(self, chunks: int) -> float:
         return self._runner.run(self._streams(chunks))
 
     async def _streams(self, chunks: int) -> float:
-        async with self._async_client(f"stream-{chunks}") as client:
+        async def read() -> None:
+            async for chunk in await self._acreate(**streamed(f"stream-{chunks}")):
+                chunk.choices[0].delta.content  # noqa: B018
 
-            async def read() -> None:
-                async for chunk in await client.chat.completions.create(**STREAMED):
-                    chunk.choices[0].delta.content  # noqa: B018
-
-            started = time.perf_counter()
-            await asyncio.gather(*(read() for _ in range(200)))
-            return time.perf_counter() - started
+        started = time.perf_counter()
+        await asyncio.gather(*(read() for _ in range(200)))
+        return time.perf_counter() - started

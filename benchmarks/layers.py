@@ -1,0 +1,98 @@
+"""What each layer of the way of a chunk costs: `python benchmarks/layers.py`.
+
+A profiler slows short functions down more than long ones, so the layers are timed one on top of
+the other, on the same bytes, with no network below them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from statistics import median
+
+import jiter
+from server import event, text_delta
+
+from chatnb.chat_models.openai_payloads import parse_json
+from chatnb.chat_models.openai_replies import plain_text
+from chatnb.chat_models.openai_stream import ReplyDecoder
+from chatnb.chat_models.sse import SSEDecoder
+from chatnb.schema.messages import text_chunk
+
+CHUNKS = 20_000
+ROUNDS = 15
+RECEIVED = event(text_delta(0)) * CHUNKS
+
+
+def split() -> None:
+    for each in RECEIVED.split(b"\n\n"):
+        each[6:]
+
+
+def events() -> None:
+    for each in SSEDecoder().decode(RECEIVED):
+        each.data  # noqa: B018
+
+
+def floor() -> None:
+    for each in RECEIVED.split(b"\n\n")[:-1]:
+        jiter.from_json(each[6:])
+
+
+def parsed() -> None:
+    for each in SSEDecoder().decode(RECEIVED):
+        parse_json(each.data)
+
+
+def read() -> None:
+    for each in SSEDecoder().decode(RECEIVED):
+        plain_text(parse_json(each.data))
+
+
+def built() -> None:
+    for each in SSEDecoder().decode(RECEIVED):
+        payload = parse_json(each.data)
+        text_chunk(plain_text(payload) or "", payload["id"])
+
+
+def decoded() -> None:
+    with closing(ReplyDecoder()) as decoder:
+        exhaust(decoder.decode(RECEIVED))
+
+
+def handed_on() -> None:
+    with closing(ReplyDecoder()) as decoder:
+        exhaust(chunk for chunk in decoder.decode(RECEIVED))
+
+
+def exhaust(chunks: Iterable[object]) -> None:
+    for _ in chunks:
+        pass
+
+
+LAYERS: tuple[tuple[str, Callable[[], None]], ...] = (
+    ("split at blank lines", split),
+    ("split, jiter: the floor", floor),
+    ("events by the standard", events),
+    ("+ parse_json (jiter)", parsed),
+    ("+ plain_text", read),
+    ("+ text_chunk", built),
+    ("ReplyDecoder: + surrogates, what arrived, a generator", decoded),
+    ("+ one more generator, as each verb is", handed_on),
+)
+
+
+def main() -> None:
+    print("| layer | µs a chunk |\n|---|--:|")
+    for title, layer in LAYERS:
+        took = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            layer()
+            took.append(time.perf_counter() - started)
+        print(f"| {title} | {median(took) / CHUNKS * 1e6:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

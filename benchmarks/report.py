@@ -1,0 +1,154 @@
+"""The results as a table, as JSON and as a plot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot
+from works import SECONDS, Bound, Work
+
+TITLES = {
+    "chatnb": "chatnb",
+    "floor": "floor",
+    "sdk": "openai SDK",
+    "langchain": "LangChain",
+    "python": "bare Python",
+    "kernel": "empty kernel",
+}
+THEMES = {"light": ("#24292f", "#d0d7de"), "dark": ("#e6edf3", "#30363d")}
+COLOURS = {"chatnb": "#2979ff", "floor": "#9e9e9e", "sdk": "#f57c00", "langchain": "#8e5bd0"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each client took for a work, in seconds a unit (or bytes)."""
+
+    work: Work
+    took: dict[str, float]
+
+    def __str__(self) -> str:
+        told = "  ".join(f"{TITLES[name]} {self.shown(name)}" for name in self.took)
+        return f"{self.work.title}: {told} {self.work.unit}  {self.bounds()}"
+
+    def shown(self, name: str) -> str:
+        if name not in self.took:
+            return ""
+        value = self.took[name] / SECONDS[self.work.unit]
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+    def bounds(self) -> str:
+        return "; ".join(
+            self._bound(bound) for bound in self.work.bounds if bound.peer in self.took
+        )
+
+    def _bound(self, bound: Bound) -> str:
+        reached = bound.reached(self.took["chatnb"], self.took[bound.peer])
+        sign = "≤" if reached <= bound.most else "**above**"
+        how = f"{reached:+.2f} s on" if bound.more else f"{reached:.3g} of"
+        return f"{how} {TITLES[bound.peer]} ({sign} {bound.most:g})"
+
+
+@dataclass
+class Report:
+    """One run."""
+
+    date: str
+    machine: str
+    rounds: int
+    versions: dict[str, str]
+    rows: list[Row]
+
+    def markdown(self) -> str:
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        lines = [
+            "# Results",
+            "",
+            f"Written by `make bench` on {self.date}; {self.machine}; medians of {self.rounds} "
+            "rounds in one run. Only the ratios mean anything.",
+            "",
+            f"{versions}.",
+            "",
+            "| work | unit | chatnb | floor | openai SDK | LangChain | reached (promised) |",
+            "|---|---|--:|--:|--:|--:|---|",
+        ]
+        for row in self.rows:
+            cells = [row.shown(name) for name in ("chatnb", "floor", "sdk", "langchain")]
+            told = " | ".join([row.work.title, row.work.unit, *cells, row.bounds()])
+            lines.append(f"| {told} |")
+        return "\n".join(lines) + "\n"
+
+    def data(self) -> dict[str, object]:
+        return {
+            "date": self.date,
+            "machine": self.machine,
+            "rounds": self.rounds,
+            "versions": self.versions,
+            "works": [
+                {
+                    "name": row.work.name,
+                    "unit": "bytes" if row.work.unit == "MB" else "seconds",
+                    "took": row.took,
+                    "ratios": {
+                        name: row.took["chatnb"] / took
+                        for name, took in row.took.items()
+                        if name != "chatnb"
+                    },
+                    "bounds": {
+                        bound.peer: {
+                            "most": bound.most,
+                            "reached": bound.reached(row.took["chatnb"], row.took[bound.peer]),
+                        }
+                        for bound in row.work.bounds
+                    },
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write the table, the JSON, and a plot for each theme of the README."""
+    (folder / "RESULTS.md").write_text(report.markdown(), encoding="utf-8")
+    (folder / "results.json").write_text(json.dumps(report.data(), indent=2) + "\n")
+    for theme in THEMES:
+        plot(report, theme, folder / f"results-{theme}.svg")
+
+
+def plot(report: Report, theme: str, file: Path) -> None:
+    """How many times as long as chatnb each peer takes, on a logarithmic axis."""
+    text, line = THEMES[theme]
+    rows = [row for row in report.rows if {"sdk", "langchain"} & row.took.keys()][::-1]
+    pyplot.rcParams.update({"svg.hashsalt": "chatnb", "font.size": 9, "text.color": text})
+    figure, axes = pyplot.subplots(figsize=(8, 0.36 * len(rows) + 0.9), layout="constrained")
+    for place, row in enumerate(rows):
+        for shift, name in ((0.2, "sdk"), (-0.2, "langchain")):
+            if name in row.took:
+                times = row.took[name] / row.took["chatnb"]
+                axes.barh(place + shift, times, 0.36, color=COLOURS[name])
+                axes.text(times * 1.05, place + shift, f"{times:.3g}", va="center", fontsize=8)
+    axes.axvline(1, color=COLOURS["chatnb"], linewidth=2)
+    axes.set_yticks(range(len(rows)), [row.work.title.replace("`", "") for row in rows])
+    axes.set_xscale("log")
+    axes.set_xlim(0.8, None)
+    axes.margins(x=0.12)
+    axes.set_xlabel("times as long as chatnb", color=text)
+    axes.tick_params(colors=text, length=0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(line)
+    handles = [
+        pyplot.Line2D([], [], color=COLOURS["chatnb"], linewidth=2, label="chatnb"),
+        *(
+            pyplot.Rectangle((0, 0), 1, 1, color=COLOURS[n], label=TITLES[n])
+            for n in ("sdk", "langchain")
+        ),
+    ]
+    axes.legend(handles=handles, frameon=False, labelcolor=text, loc="lower right")
+    figure.savefig(file, transparent=True, metadata={"Date": None})
+    pyplot.close(figure)
