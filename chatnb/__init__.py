@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from chatnb.chat_models import (
         BaseChatModel,
+        ChatAnthropic,
         ChatLocal,
         ChatOpenAI,
         ScriptedChatModel,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.errors import ChatnbError
     from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+    from chatnb.tools import run_tools, tool
 
 __version__ = "0.1.0"
 
@@ -35,6 +37,7 @@ __all__ = [
     "AIMessage",
     "AIMessageChunk",
     "BaseChatModel",
+    "ChatAnthropic",
     "ChatLocal",
     "ChatOpenAI",
     "ChatnbError",
@@ -47,7 +50,9 @@ __all__ = [
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
+    "run_tools",
     "set_llm_cache",
+    "tool",
 ]
 
 
@@ -62,11 +67,12 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.chat_models": (
-            "BaseChatModel ChatLocal ChatOpenAI ScriptedChatModel init_chat_model"
+            "BaseChatModel ChatAnthropic ChatLocal ChatOpenAI ScriptedChatModel init_chat_model"
         ),
         "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.errors": "ChatnbError",
         "chatnb.schema": "AIMessage AIMessageChunk HumanMessage SystemMessage",
+        "chatnb.tools": "run_tools tool",
     },
 )

@@ -10,6 +10,9 @@
     │   └── UnknownModelError       no provider of that name
     ├── MissingVariableError        a prompt was not given all its variables
     ├── OutputParserError           a reply is not what a parser reads
+    │   └── StructuredOutputError   an answer is not of the type that was asked for
+    ├── ToolArgumentsError          arguments do not fit a tool
+    ├── ToolRoundsError             a model called tools without coming to an answer
     ├── BatchError                  some inputs failed; what finished is kept
     └── ModelError                  a call to a model went wrong
         ├── AuthenticationError     the key was refused (401, 403)
@@ -33,7 +36,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from chatnb.schema.messages import AIMessage
+    from chatnb.schema.messages import AIMessage, BaseMessage
 
 
 class ChatnbError(Exception):
@@ -71,6 +74,8 @@ class ModelError(ChatnbError):
         retry_after: Seconds after which the provider accepts another try, if it said so.
         partial: What had arrived of the reply.
 
+    In a loop of tool calls, `messages` has the replies and results that came before.
+
     Example:
         >>> str(ModelError("The model is overloaded.", hint="Try again in a minute."))
         'The model is overloaded. Try again in a minute.'
@@ -93,6 +98,7 @@ class ModelError(ChatnbError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.partial = partial
+        self.messages: list[BaseMessage] = []
 
     def __str__(self) -> str:
         request = f"(request {self.request_id})" if self.request_id else ""
@@ -171,6 +177,74 @@ class OutputParserError(ChatnbError, ValueError):
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)
         self.text = text
+
+
+class StructuredOutputError(OutputParserError):
+    """An answer is not of the type that was asked for.
+
+    Args:
+        message: What is wrong with it.
+        text: Its JSON, as it came.
+        hint: What to do about it, in one sentence.
+        raw: The message that it came in.
+        attempts: Every answer, when the model was asked again; the last is `raw`.
+
+    Example:
+        >>> error = StructuredOutputError("The reply lacks name.", text="{}", hint="Ask again.")
+        >>> str(error), error.text
+        ('The reply lacks name. Ask again.', '{}')
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str = "",
+        hint: str = "",
+        raw: AIMessage | None = None,
+        attempts: Sequence[AIMessage] = (),
+    ) -> None:
+        super().__init__(message, text=text)
+        self.message = message
+        self.hint = hint
+        self.raw = raw
+        self.attempts = list(attempts)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.message, self.hint) if part)
+
+
+class ToolArgumentsError(ChatnbError, ValueError):
+    """Arguments do not fit a tool.
+
+    Args:
+        tool: The tool's name.
+        problems: What is wrong, argument by argument.
+
+    Example:
+        >>> str(ToolArgumentsError("add", ["b: Field required"]))
+        'The arguments do not fit add: b: Field required'
+    """
+
+    def __init__(self, tool: str, problems: Sequence[str]) -> None:
+        super().__init__(tool, problems)
+        self.tool = tool
+        self.problems = list(problems)
+
+    def __str__(self) -> str:
+        return f"The arguments do not fit {self.tool}: {'; '.join(self.problems)}"
+
+
+class ToolRoundsError(ChatnbError):
+    """A model called tools without coming to an answer; `messages` has all that came so far."""
+
+    def __init__(self, message: str, messages: Sequence[BaseMessage]) -> None:
+        super().__init__(message, messages)
+        self.message = message
+        self.messages = list(messages)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class BatchError(ChatnbError):

@@ -48,7 +48,8 @@ def bare_shell() -> Iterator[InteractiveShell]:
 @pytest.fixture(autouse=True)
 def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may depend on, or spend, a key that happens to be set."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CHATNB_MODEL_PATH"):
+    keys = [name for name in os.environ if name.endswith("_API_KEY")]
+    for name in (*keys, "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "CHATNB_MODEL_PATH"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -18,6 +18,7 @@ class Exchange:
 
     headers: dict[str, str]
     body: dict[str, Any]
+    path: str = ""
     torn: bool = False
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -153,11 +154,11 @@ class LoopbackServer:
         return self.scripts[min(len(self.exchanges), len(self.scripts)) - 1]
 
     async def _read(self, reader: asyncio.StreamReader) -> Exchange:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
         headers = {
             name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        exchange = Exchange(headers, json.loads(body or "{}"))
+        exchange = Exchange(headers, json.loads(body or "{}"), path=first.split(" ")[1])
         self.exchanges.append(exchange)
         return exchange

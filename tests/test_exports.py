@@ -6,10 +6,19 @@ import pytest
 
 import chatnb
 
-ROOMS = ["chatnb", "chatnb.chat_models", "chatnb.schema", "chatnb.runnables", "chatnb.prompts"]
+ROOMS = [
+    "chatnb",
+    "chatnb.chat_models",
+    "chatnb.output_parsers",
+    "chatnb.prompts",
+    "chatnb.runnables",
+    "chatnb.schema",
+    "chatnb.structured_output",
+    "chatnb.tools",
+]
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "chatnb.output_parsers"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_name_that_is_announced_is_there(room: str) -> None:
     """What `__all__` names can be had, and is what `dir` shows."""
     module = importlib.import_module(room)

@@ -11,6 +11,8 @@ from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.stopping import auntil, ended_at, until
+from chatnb.chat_models.structured import Structured
+from chatnb.chat_models.tool_binding import ToolBinding
 from chatnb.errors import MalformedReplyError
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig, check_config
@@ -19,7 +21,7 @@ from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_ch
 from chatnb.schema.serialization import messages_to_dict
 
 
-class BaseChatModel(Generating, Hooks, Runnable[ChatInput, AIMessage]):
+class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInput, AIMessage]):
     """A chat model: messages in, a message out.
 
     A provider implements `_generate` (one whole reply) or `_stream` (its chunks), or both, and

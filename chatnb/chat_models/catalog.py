@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -18,6 +19,18 @@ def _openai(model: str, **params: Any) -> BaseChatModel:
     from chatnb.chat_models.openai import ChatOpenAI
 
     return ChatOpenAI(model, **params) if model else ChatOpenAI(**params)
+
+
+def _anthropic(model: str, **params: Any) -> BaseChatModel:
+    from chatnb.chat_models.anthropic import ChatAnthropic
+
+    return ChatAnthropic(model or None, **params)
+
+
+def _azure(model: str, **params: Any) -> BaseChatModel:
+    from chatnb.chat_models.azure import AzureChatOpenAI
+
+    return AzureChatOpenAI(model or None, **params)
 
 
 def _local(model: str, **params: Any) -> BaseChatModel:
@@ -41,9 +54,22 @@ def _scripted(model: str, **params: Any) -> BaseChatModel:
 
 _PROVIDERS: dict[str, Callable[..., BaseChatModel]] = {
     "openai": _openai,
+    "anthropic": _anthropic,
+    "azure": _azure,
     "local": _local,
     "scripted": _scripted,
 }
+
+
+def _compatible(provider: str) -> Callable[..., BaseChatModel] | None:
+    """A server of the table in providers.toml."""
+    from chatnb.chat_models.providers import known_providers
+
+    if provider not in known_providers():
+        return None
+    from chatnb.chat_models.compatible import ChatCompatible
+
+    return partial(ChatCompatible, provider)
 
 
 def _plugged_in(provider: str) -> Callable[..., BaseChatModel] | None:
@@ -62,8 +88,10 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
     """Make a chat model from its name.
 
     Args:
-        name: `provider:model`: `openai:gpt-4o-mini`, `local:smollm2`, `local:PATH.gguf`, or
-            `scripted:TEXT`, which replies with the text. The provider alone gives its default.
+        name: `provider:model`: `openai:gpt-4o-mini`, `azure:DEPLOYMENT`, `local:smollm2`,
+            `local:PATH.gguf`, or `scripted:TEXT`, which replies with the text; or a server of
+            the table in providers.toml, such as `ollama:llama3.2` or `groq:MODEL`, with
+            `base_url=` for another address. The provider alone gives its default.
             Other packages add providers by an entry point of the group `chatnb.chat_models`.
         **params: Arguments of the model's class, such as `temperature`.
 
@@ -81,7 +109,8 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {name!r}")
     provider, _, model = name.partition(":")
-    make = _PROVIDERS.get(provider) or (_plugged_in(provider) if provider else None)
+    make = _PROVIDERS.get(provider) or _compatible(provider)
+    make = make or (_plugged_in(provider) if provider else None)
     if make is not None:
         return _checked(make(model, **params), provider)
     raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
@@ -96,9 +125,13 @@ def _checked(model: BaseChatModel, provider: str) -> BaseChatModel:
 def _suggestion(name: str) -> str:
     if name.startswith(("gpt-", "o1", "o3", "o4", "chatgpt")):
         return f"Did you mean openai:{name}?"
+    if name.startswith("claude-"):
+        return f"Did you mean anthropic:{name}?"
     if name in ("smollm2", "llama.cpp"):
         return "Did you mean local:smollm2?"
-    known = sorted({*_PROVIDERS, *entry_points(group=ENTRY_POINTS).names})
+    from chatnb.chat_models.providers import known_providers
+
+    known = sorted({*_PROVIDERS, *known_providers(), *entry_points(group=ENTRY_POINTS).names})
     close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
     meant = f"Did you mean {close[0]}:…? " if close else ""
     return f"{meant}Write PROVIDER:MODEL with one of {', '.join(known)}."

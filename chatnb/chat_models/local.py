@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.openai import ChatOpenAI
+from chatnb.chat_models.openai import ChatOpenAI, Request
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.weights import MODEL_ALIAS, find_weights
 from chatnb.errors import MissingRuntimeError
@@ -93,7 +93,7 @@ class ChatLocal(ChatOpenAI):
         self._pid = os.getpid()
         self._connect_anew()
 
-    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
         self._forget_parent()
         return super()._request(messages, params)
 

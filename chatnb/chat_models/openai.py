@@ -6,19 +6,17 @@ is sent and reading what comes back is the work of the other `openai_*` files.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chatnb.chat_models import openai_errors
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.openai_replies import replies_in
-from chatnb.chat_models.openai_requests import request_body
-from chatnb.chat_models.openai_stream import ReplyDecoder
+from chatnb.chat_models.key_redaction import redact
+from chatnb.chat_models.loop_clients import LoopClients
+from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Decoder, Endpoint
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.errors import (
     MissingKeyError,
@@ -40,7 +38,6 @@ _NO_KEY = (
     "or use ChatLocal(), a small model on this machine that needs no key."
 )
 _DEFAULT_MODEL = "gpt-4o-mini"
-_PATH = "/chat/completions"
 _PARAMETERS = (
     "temperature",
     "max_tokens",
@@ -50,13 +47,22 @@ _PARAMETERS = (
     "seed",
     "logprobs",
     "top_logprobs",
+    "reasoning",
+    "reasoning_effort",
+    "include",
+    "store",
 )
-_SHORTEST_SECRET = 8
-"""Servers that ask for no key are given words such as "none", which errors may well contain."""
+
+
+class Request(NamedTuple):
+    """Where to post below the base address, and what; the body goes to the wire as it is."""
+
+    path: str
+    body: dict[str, Any]
 
 
 class ChatOpenAI(BaseChatModel):
-    """A chat model behind OpenAI's chat completions API.
+    """A chat model behind OpenAI's chat completions API, or its Responses API.
 
     What is given for one call, such as `chat.invoke(messages, temperature=0)`, wins over what is
     given here.
@@ -79,6 +85,12 @@ class ChatOpenAI(BaseChatModel):
         timeout: Seconds to wait for the server at each step.
         max_retries: How often the SDK tries again when the server is busy or out of reach.
         stream_usage: Ask for token counts in streams; some compatible servers refuse to.
+        use_responses_api: Ask the Responses API. Its replies have the response's id, so that the
+            next call can name it as `previous_response_id`.
+        reasoning: How to reason, in the Responses API's form: `{"effort": ..., "summary": ...}`.
+        reasoning_effort: How hard to reason, such as `low`.
+        include: What the Responses API sends besides, such as `reasoning.encrypted_content`.
+        store: Whether OpenAI keeps the reply.
         model_kwargs: Further parameters of every request; `extra_body` is the same.
         cache: Where replies are kept; False for nowhere.
         rate_limiter: What spaces the calls out.
@@ -92,6 +104,7 @@ class ChatOpenAI(BaseChatModel):
     """
 
     _stops_itself = True
+    _key_variable = "OPENAI_API_KEY"
     _not_in_key = BaseChatModel._not_in_key | {"timeout", "max_retries", "stream_usage"}
 
     def __init__(
@@ -114,6 +127,11 @@ class ChatOpenAI(BaseChatModel):
         timeout: float | None = None,
         max_retries: int = 2,
         stream_usage: bool = True,
+        use_responses_api: bool = False,
+        reasoning: dict[str, Any] | None = None,
+        reasoning_effort: str | None = None,
+        include: list[str] | None = None,
+        store: bool | None = None,
         model_kwargs: dict[str, Any] | None = None,
         extra_body: dict[str, Any] | None = None,
         cache: ReplyCache | Literal[False] | None = None,
@@ -135,19 +153,21 @@ class ChatOpenAI(BaseChatModel):
         self.timeout = timeout
         self.max_retries = max_retries
         self.stream_usage = stream_usage
+        self.use_responses_api = use_responses_api
+        self.reasoning = reasoning
+        self.reasoning_effort = reasoning_effort
+        self.include = include
+        self.store = store
         self.cache = cache
         self.rate_limiter = rate_limiter
         self._connect_anew()
 
     def _connect_anew(self) -> None:
         """Have no connections yet; they belong to one process and one event loop each."""
-        self._lock = Lock()
-        self._sync_client: OpenAI | None = None
-        self._async_clients: dict[asyncio.AbstractEventLoop, AsyncOpenAI] = {}
+        self._clients: LoopClients[OpenAI, AsyncOpenAI] = LoopClients()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_lock", "_sync_client", "_async_clients"}
-        return {name: value for name, value in vars(self).items() if name not in own}
+        return {name: value for name, value in vars(self).items() if name != "_clients"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -169,23 +189,23 @@ class ChatOpenAI(BaseChatModel):
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        body = self._request(messages, {"stop": stop, **params})
+        request = self._request(messages, {"stop": stop, **params})
         with self._mapped_errors():
-            return replies_in(self._post(body).read())
+            return self._endpoint.replies(self._post(request).read())
 
     async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        body = self._request(messages, {"stop": stop, **params})
+        request = self._request(messages, {"stop": stop, **params})
         with self._mapped_errors():
-            return replies_in(await (await self._apost(body)).aread())
+            return self._endpoint.replies(await (await self._apost(request)).aread())
 
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        body = self._stream_request(messages, {"stop": stop, **params})
-        with closing(ReplyDecoder()) as decoder, self._mapped_errors(decoder):
-            with closing(self._post(body, streamed=True)) as response:
+        request = self._stream_request(messages, {"stop": stop, **params})
+        with closing(self._endpoint.decoder()) as decoder, self._mapped_errors(decoder):
+            with closing(self._post(request, streamed=True)) as response:
                 decoder.begin(response.headers.get("content-type", ""))
                 for received in response.iter_bytes():
                     yield from decoder.decode(received)
@@ -194,9 +214,9 @@ class ChatOpenAI(BaseChatModel):
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        body = self._stream_request(messages, {"stop": stop, **params})
-        with closing(ReplyDecoder()) as decoder, self._mapped_errors(decoder):
-            async with aclosing(await self._apost(body, streamed=True)) as response:
+        request = self._stream_request(messages, {"stop": stop, **params})
+        with closing(self._endpoint.decoder()) as decoder, self._mapped_errors(decoder):
+            async with aclosing(await self._apost(request, streamed=True)) as response:
                 decoder.begin(response.headers.get("content-type", ""))
                 async for received in response.aiter_bytes():
                     for chunk in decoder.decode(received):
@@ -204,32 +224,38 @@ class ChatOpenAI(BaseChatModel):
             for chunk in decoder.end():
                 yield chunk
 
-    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in _PARAMETERS}
-        chosen = {"model": self.model_name, **own, **self.model_kwargs, **_given(params)}
-        body = request_body(messages, chosen)
+    @property
+    def _endpoint(self) -> Endpoint:
+        return RESPONSES if self.use_responses_api else CHAT_COMPLETIONS
+
+    def _left_to_us(self, stop: list[str] | None) -> list[str]:
+        """The Responses API has no `stop`."""
+        return (stop or self.stop or []) if self.use_responses_api else []
+
+    def _request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
+        own = {"model": self.model_name, **{name: getattr(self, name) for name in _PARAMETERS}}
+        body = self._endpoint.body(messages, {**own, **self.model_kwargs, **_given(params)})
         if self.base_url is None and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
-        return body
+        return Request(self._endpoint.path, body)
 
-    def _stream_request(
-        self, messages: list[BaseMessage], params: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _stream_request(self, messages: list[BaseMessage], params: dict[str, Any]) -> Request:
         streaming: dict[str, Any] = {"stream": True}
         if self.stream_usage:
             streaming["stream_options"] = {"include_usage": True}
         return self._request(messages, {**streaming, **params})
 
-    def _post(self, body: dict[str, Any], *, streamed: bool = False) -> Response:
+    def _post(self, request: Request, *, streamed: bool = False) -> Response:
         from httpx2 import Response
 
-        return self._client().post(_PATH, cast_to=Response, body=body, stream=streamed)
+        post = self._clients.shared(self._new_client).post
+        return post(request.path, cast_to=Response, body=request.body, stream=streamed)
 
-    async def _apost(self, body: dict[str, Any], *, streamed: bool = False) -> Response:
+    async def _apost(self, request: Request, *, streamed: bool = False) -> Response:
         from httpx2 import Response
 
-        client = await self._async_client()
-        return await client.post(_PATH, cast_to=Response, body=body, stream=streamed)
+        post = (await self._clients.of_this_loop(self._new_async_client)).post
+        return await post(request.path, cast_to=Response, body=request.body, stream=streamed)
 
     def _connection(self) -> dict[str, Any]:
         """What the SDK's clients are made with."""
@@ -245,29 +271,18 @@ class ChatOpenAI(BaseChatModel):
             connection["timeout"] = Timeout(self.timeout)
         return connection
 
-    def _client(self) -> OpenAI:
+    def _new_client(self) -> OpenAI:
         from openai import OpenAI
 
-        with self._lock:
-            if self._sync_client is None:
-                self._sync_client = OpenAI(**self._connection())
-            return self._sync_client
+        return OpenAI(**self._connection())
 
-    async def _async_client(self) -> AsyncOpenAI:
-        """The client of the running event loop: connections cannot move to another loop."""
+    def _new_async_client(self) -> AsyncOpenAI:
         from openai import AsyncOpenAI
 
-        loop = asyncio.get_running_loop()
-        client = self._async_clients.get(loop)
-        if client is None:
-            for ended in [other for other in self._async_clients if other.is_closed()]:
-                del self._async_clients[ended]
-            connection = await asyncio.to_thread(self._connection)
-            client = self._async_clients.setdefault(loop, AsyncOpenAI(**connection))
-        return client
+        return AsyncOpenAI(**self._connection())
 
     @contextmanager
-    def _mapped_errors(self, decoder: ReplyDecoder | None = None) -> Generator[None]:
+    def _mapped_errors(self, decoder: Decoder | None = None) -> Generator[None]:
         """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
         import httpx2
         from openai import OpenAIError
@@ -276,23 +291,15 @@ class ChatOpenAI(BaseChatModel):
             yield
         except ModelError as error:
             error.partial = error.partial or (decoder.partial if decoder else None)
+            redact(self.openai_api_key.get_secret_value(), error)
             raise
         except (OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
             partial = decoder.partial if decoder else None
             mapped = _model_error(error, started=partial is not None)
             mapped.partial = partial
-            self._redact(error, mapped)
+            mapped.hint = mapped.hint.replace("OPENAI_API_KEY", self._key_variable)
+            redact(self.openai_api_key.get_secret_value(), error, mapped)
             raise mapped from error
-
-    def _redact(self, *errors: Exception) -> None:
-        key = self.openai_api_key.get_secret_value()
-        if len(key) < _SHORTEST_SECRET:
-            return
-        for error in errors:
-            error.args = tuple(_without(key, argument) for argument in error.args)
-            for attribute in ("message", "body"):
-                if hasattr(error, attribute):
-                    setattr(error, attribute, _without(key, getattr(error, attribute)))
 
 
 def _given(params: dict[str, Any]) -> dict[str, Any]:
@@ -306,15 +313,6 @@ def _secret(key: str | SecretStr | None) -> SecretStr:
     if not key:
         raise MissingKeyError(_NO_KEY)
     return key if isinstance(key, SecretStr) else SecretStr(key)
-
-
-def _without(key: str, said: Any) -> Any:
-    """What was said with the key blotted out; some servers repeat it in their errors."""
-    if isinstance(said, str):
-        return said.replace(key, "***")
-    if isinstance(said, dict):
-        return {name: _without(key, value) for name, value in cast("dict[Any, Any]", said).items()}
-    return said
 
 
 def _model_error(error: Exception, *, started: bool) -> ModelError:

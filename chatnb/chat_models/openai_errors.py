@@ -71,19 +71,23 @@ def refusal(
 
 
 def details(body: object) -> tuple[str, str]:
-    """Read the message and the code of an error's body, each empty where there is none.
+    """Read the message of an error's body, and its code and type, empty where there is none.
 
     Example:
         >>> details({"error": {"message": "No.", "code": "nope"}})
         ('No.', 'nope')
     """
     error: object = body
+    if isinstance(body, list):  # Google sends a list with one error.
+        body = next(iter(cast("list[object]", body)), None)
     if isinstance(body, Mapping):
         error = cast("Mapping[str, Any]", body).get("error", cast("Any", body))
     if not isinstance(error, Mapping):
         return (str(error)[:300] if error else "", "")
     said = cast("Mapping[str, Any]", error)
-    return str(said.get("message") or ""), str(said.get("code") or said.get("type") or "")
+    message = said.get("message") or said.get("detail") or ""
+    kinds = (said.get(name) for name in ("code", "type"))
+    return str(message), " ".join(str(kind) for kind in kinds if kind)
 
 
 def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chatnb.chat_models.openai_payloads import Payload, malformed, parse_json, raise_error_in
@@ -20,6 +20,7 @@ _WHOLE = ("stop", "tool_calls", "function_call")
 _KEPT = {
     "annotations": "annotations",
     "audio": "audio",
+    "extra_content": "extra_content",
     "function_call": "function_call",
     "reasoning": "reasoning_content",
     "reasoning_content": "reasoning_content",
@@ -94,11 +95,12 @@ def messages_from_openai(payload: Payload) -> list[AIMessage]:
     return messages
 
 
-def replies_in(body: bytes) -> list[AIMessage]:
+def replies_in(body: bytes, parse: Callable[[bytes], Payload] = parse_json) -> list[AIMessage]:
     """Read the candidates of a whole reply.
 
     Args:
         body: The body of the response.
+        parse: Reads it as OpenAI's JSON.
 
     Returns:
         A message a candidate.
@@ -112,7 +114,7 @@ def replies_in(body: bytes) -> list[AIMessage]:
         >>> replies_in(b'{"choices": [{"message": {"content": "Hello."}}]}')
         [AIMessage(content='Hello.')]
     """
-    messages = messages_from_openai(parse_json(body))
+    messages = messages_from_openai(parse(body))
     raise_if_refused(messages[0])
     return messages
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chatnb.chat_models.arrived import Arrived
 from chatnb.chat_models.openai_payloads import Payload, parse_json
@@ -22,6 +22,9 @@ class ReplyDecoder:
     """Turns the bytes of a streamed reply into the chunks of its first candidate, and knows
     whether the reply is whole.
 
+    Args:
+        parse: Reads an event's data as OpenAI's JSON.
+
     Example:
         >>> decoder = ReplyDecoder()
         >>> delta = b'data: {"choices": [{"delta": {"content": "Hi"}}]}\\n\\n'
@@ -30,7 +33,8 @@ class ReplyDecoder:
         >>> decoder.close()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Callable[[bytes], Payload] = parse_json) -> None:
+        self._parse = parse
         self._events = SSEDecoder()
         self._arrived = Arrived()
         self._text = SurrogateJoiner()
@@ -76,7 +80,7 @@ class ReplyDecoder:
             if event.data == b"[DONE]":
                 self._done = True
             elif event.data:
-                payload = parse_json(event.data)
+                payload = self._parse(event.data)
                 text = plain_text(payload)
                 if text is None:
                     yield from self._decode(payload)
@@ -96,7 +100,7 @@ class ReplyDecoder:
             ContentFilterError: If the model or the provider refused to answer.
         """
         if self._whole is not None:
-            message = messages_from_openai(parse_json(b"".join(self._whole)))[0]
+            message = messages_from_openai(self._parse(b"".join(self._whole)))[0]
             yield as_chunk(message)
             raise_if_refused(message)
             return

@@ -13,12 +13,15 @@ from typing import Any, Literal, TypeAlias
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
+from chatnb.schema.merging import Content
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk, as_chunk
+from chatnb.schema.tool_calls import tool_call_chunk
 from chatnb.schema.usage import UsageMetadata
 
 Response: TypeAlias = str | AIMessage | BaseException | Sequence[str | BaseException]
 
 _WORD = re.compile(r"\s*\S+|\s+\Z")
+_ARGUMENT_BIT = re.compile(r"\W*\w+|\W+")
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -26,8 +29,8 @@ class ScriptedChatModel(BaseChatModel):
 
     Args:
         responses: The replies in turn, from the start again after the last. A string is streamed
-            in words, a list of strings in just these chunks, a message in words with its usage,
-            id and metadata; an error is raised where it stands.
+            in words, a list of strings in just these chunks, a message in words, its tool calls in
+            pieces, with its usage, id and metadata; an error is raised where it stands.
         usage: The usage of each reply in turn, where the responses carry none.
         ids: The id of each reply in turn, likewise.
         delay: Seconds before each chunk.
@@ -100,7 +103,8 @@ class ScriptedChatModel(BaseChatModel):
             return pieces
         last.response_metadata.setdefault("model_name", self.model_name)
         if last is pieces[-1]:
-            last.response_metadata.setdefault("finish_reason", "stop")
+            reason = "tool_calls" if last.tool_call_chunks else "stop"
+            last.response_metadata.setdefault("finish_reason", reason)
         if self.usage and last.usage_metadata is None:
             last.usage_metadata = self.usage[turn % len(self.usage)]
         if self.ids and last.id is None:
@@ -119,12 +123,23 @@ def _pieces(response: Response) -> list[AIMessageChunk | BaseException]:
 
 
 def _words(message: AIMessage) -> list[AIMessageChunk]:
-    """A message word by word; the last chunk has all that is not text."""
-    last = as_chunk(message)
-    if not isinstance(message.content, str):
-        return [last]
-    words = _WORD.findall(message.content) or [""]
-    return [*(AIMessageChunk(word) for word in words[:-1]), replace(last, content=words[-1])]
+    """A message word by word and call by call; the last chunk has all that is neither."""
+    whole = as_chunk(message)
+    calls = [piece for call in whole.tool_call_chunks for piece in _call_pieces(call)]
+    texts: list[Content] = [message.content]
+    if isinstance(message.content, str):
+        texts = [*_WORD.findall(message.content)]
+    said = [AIMessageChunk(text) for text in texts]
+    said += [AIMessageChunk("", tool_call_chunks=[piece]) for piece in calls]
+    last = said.pop() if said else AIMessageChunk("")
+    rest = replace(whole, content=last.content, tool_call_chunks=last.tool_call_chunks)
+    return [*said, rest]
+
+
+def _call_pieces(call: ToolCallChunk) -> list[ToolCallChunk]:
+    """A call as models stream it: its name and id first, then its arguments bit by bit."""
+    index, bits = call["index"], _ARGUMENT_BIT.findall(call["args"] or "")
+    return [{**call, "args": ""}, *(tool_call_chunk(args=bit, index=index) for bit in bits)]
 
 
 def _spoken(piece: AIMessageChunk | BaseException) -> AIMessageChunk:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from chatnb.notebook.magics import ChatMagics
+from chatnb.notebook.views.answer import show_answers
 
 _MAGIC_CALL = "get_ipython().run_cell_magic('chat', "
 _AWAITED_CALL = "await get_ipython().magics_manager.registry['ChatMagics'].chat_awaited("
@@ -16,6 +17,7 @@ def register(shell: Any) -> None:
     if "ChatMagics" in shell.magics_manager.registry:
         return
     shell.register_magics(ChatMagics)
+    show_answers(shell)
     if _hears_while_awaiting(shell):
         shell.input_transformers_post.append(await_chat)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import jiter
@@ -15,6 +16,12 @@ from chatnb.runnables.verbs import Out
 
 _NOTHING: Any = object()
 _LANGUAGE = re.compile(r"[\w+-]*")
+_INSTRUCTIONS = """\
+Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
+
+```json
+{schema}
+```"""
 
 
 class GrowingJsonParser(BaseOutputParser[Out]):
@@ -48,7 +55,7 @@ class GrowingJsonParser(BaseOutputParser[Out]):
     def transform(
         self, input: Iterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Out]:
-        growing, last = _Growing(), _NOTHING
+        growing, last = GrowingJson(), _NOTHING
         for chunk in input:
             if growing.add(text_of(chunk)):
                 yield (last := self.partial_value(growing.data))
@@ -59,7 +66,7 @@ class GrowingJsonParser(BaseOutputParser[Out]):
     async def atransform(
         self, input: AsyncIterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
-        growing, last = _Growing(), _NOTHING
+        growing, last = GrowingJson(), _NOTHING
         async for chunk in input:
             if growing.add(text_of(chunk)):
                 yield (last := self.partial_value(growing.data))
@@ -92,8 +99,14 @@ class JsonOutputParser(GrowingJsonParser[Any]):
         return data
 
 
-class _Growing:
-    """JSON of which more and more is there; `data` is its value."""
+class GrowingJson:
+    """JSON of which more and more is there; `data` is its value.
+
+    Example:
+        >>> growing = GrowingJson()
+        >>> growing.add('{"a": "x'), growing.add('y"'), growing.add(" "), growing.data
+        (True, True, False, {'a': 'xy'})
+    """
 
     def __init__(self) -> None:
         self.text = ""
@@ -126,3 +139,20 @@ def json_body(text: str) -> str:
     body = fenced[_LANGUAGE.match(fenced).end() :]  # pyright: ignore[reportOptionalMemberAccess]
     end = body.rfind("```")
     return (body if end < 0 else body[:end]).strip()
+
+
+def json_instructions(schema: Mapping[str, Any]) -> str:
+    """What to tell a model, so that it replies with such JSON.
+
+    Args:
+        schema: The JSON schema.
+
+    Example:
+        >>> print(json_instructions({"type": "object"}))
+        Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
+        <BLANKLINE>
+        ```json
+        {"type": "object"}
+        ```
+    """
+    return _INSTRUCTIONS.format(schema=json.dumps(schema, ensure_ascii=False))

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatnb.errors import OutputParserError
-from chatnb.output_parsers.json import GrowingJsonParser, json_body
+from chatnb.output_parsers.json import GrowingJsonParser, json_body, json_instructions
+from chatnb.output_parsers.partial_objects import partial_object
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, TypeAdapter
+    from pydantic import BaseModel
 
 Model = TypeVar("Model", bound="BaseModel", covariant=True)
-
-_INSTRUCTIONS = """\
-Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
-
-```json
-{schema}
-```"""
 
 
 class PydanticOutputParser(GrowingJsonParser[Model]):
@@ -56,8 +48,7 @@ class PydanticOutputParser(GrowingJsonParser[Model]):
 
     def get_format_instructions(self) -> str:
         """What to tell the model, so that it replies with such an object."""
-        schema = json.dumps(self.pydantic_object.model_json_schema(), ensure_ascii=False)
-        return _INSTRUCTIONS.format(schema=schema)
+        return json_instructions(self.pydantic_object.model_json_schema())
 
     def value(self, data: Any, text: str) -> Model:
         from pydantic import ValidationError
@@ -69,44 +60,4 @@ class PydanticOutputParser(GrowingJsonParser[Model]):
             raise OutputParserError(f"The reply is no {name}: {error}", text=text) from error
 
     def partial_value(self, data: Any) -> Model:
-        return _partial_object(self.pydantic_object, data if isinstance(data, dict) else {})  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _partial_object(model: type[Any], data: dict[str, Any]) -> Any:
-    values, given = dict[str, Any](), set[str]()
-    for name, field in model.model_fields.items():
-        key = field.alias if field.alias in data else name
-        if key in data:
-            values[name] = _partial_value(field.annotation, data[key])
-            given.add(name)
-        elif field.is_required():
-            values[name] = None
-        else:
-            values[name] = field.get_default(call_default_factory=True)
-    partial: Any = model.model_construct(given)
-    partial.__dict__.update(values)
-    return partial
-
-
-def _partial_value(annotation: Any, value: Any) -> Any:
-    """The value as what it is going to be; None if that cannot be said yet."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(annotation).validate_python(value)
-    except ValidationError:
-        pass
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(value, dict) and hasattr(candidate, "model_fields"):
-            return _partial_object(candidate, value)  # pyright: ignore[reportUnknownArgumentType]
-        if isinstance(value, list) and get_origin(candidate) is list:
-            [item] = get_args(candidate)
-            return [_partial_value(item, each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    return None
-
-
-@lru_cache(maxsize=256)
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(annotation)
+        return partial_object(self.pydantic_object, data if isinstance(data, dict) else {})  # pyright: ignore[reportUnknownArgumentType]

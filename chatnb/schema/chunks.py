@@ -29,14 +29,14 @@ from chatnb.schema.tool_calls import (
 _WHOLE = ("stop", "tool_calls", "function_call")
 """The finish reasons of a reply that is complete."""
 _PARSED = ("tool_calls", "invalid_tool_calls")
-_UNSAID = (
-    "additional_kwargs",
-    "name",
-    "response_metadata",
-    "tool_call_chunks",
-    "usage_metadata",
-)
-"""What a chunk does not keep while there is nothing in it; nearly all chunks are text alone."""
+_OFTEN_UNSAID: dict[str, Any] = {
+    "additional_kwargs": {},
+    "name": None,
+    "response_metadata": {},
+    "tool_call_chunks": [],
+    "usage_metadata": None,
+}
+"""What a chunk does not keep while nothing was said of it; nearly all chunks are text alone."""
 _Message = TypeVar("_Message", bound=BaseMessage)
 
 
@@ -75,8 +75,8 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
     def __post_init__(self) -> None:
         said = self.__dict__
         calls, invalid = said.pop("tool_calls"), said.pop("invalid_tool_calls")
-        for name in _UNSAID:
-            if not said[name]:
+        for name, unsaid in _OFTEN_UNSAID.items():
+            if said[name] == unsaid:
                 del said[name]
         if calls or invalid:
             whole = AIMessage("", tool_calls=calls, invalid_tool_calls=invalid)

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chatnb.chat_models import ChatLocal, init_chat_model
+from chatnb.errors import ContextOverflowError
 from chatnb.schema.messages import join_chunks
 
 
@@ -49,6 +53,27 @@ def test_several_threads_share_one_server() -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(ask, range(4)))
+
+
+def test_a_prompt_that_is_too_long_is_told_as_such(chat: ChatLocal) -> None:
+    """The server's own words for it are understood, so that a program can shorten the prompt."""
+    with pytest.raises(ContextOverflowError, match="context"):
+        chat.invoke("word " * 10_000)
+
+
+def test_connections_end_with_their_event_loop(chat: ChatLocal) -> None:
+    """Each `asyncio.run` gets a client of its own and leaves no open connection behind."""
+
+    async def ask() -> str:
+        reply = await chat.ainvoke("Hi", max_tokens=1)
+        gc.collect()
+        return reply.text
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert all(asyncio.run(ask()) for _ in range(3))
+        gc.collect()
+    assert [str(one.message) for one in warned if one.category is ResourceWarning] == []
 
 
 def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:

@@ -96,3 +96,30 @@ def test_tool_calls_and_parts_are_not_lost() -> None:
     assert (asked.content, asked.tool_calls) == ("Let me see.", [call])
     parts = [{"type": "text", "text": "See:"}, {"type": "image_url", "image_url": {"url": "u"}}]
     assert ScriptedChatModel([AIMessage(parts)]).invoke("Hi").content == parts
+
+
+def test_tool_calls_are_streamed_in_pieces() -> None:
+    """Calls come as models stream them: never valid before they are whole, and nothing is lost."""
+    calls = [
+        ToolCall(name="find", args={"city": "São Paulo", "days": [1, 2]}, id="c1"),
+        ToolCall(name="now", args={}, id="c2"),
+    ]
+    chunks = list(ScriptedChatModel([AIMessage("One moment.", tool_calls=calls)]).stream("Hi"))
+    assert "".join(chunk.text for chunk in chunks) == "One moment."
+    partial = [join_chunks(chunks[:n]).tool_calls for n in range(1, len(chunks) + 1)]
+    assert next([call["id"] for call in some] for some in partial if some) == ["c1"]
+    assert all(call["args"] in (calls[0]["args"], {}) for some in partial for call in some)
+    said = join_chunks(chunks)
+    assert [(c["name"], c["args"], c["id"]) for c in said.tool_calls] == [
+        (c["name"], c["args"], c["id"]) for c in calls
+    ]
+    assert said.response_metadata["finish_reason"] == "tool_calls"
+    assert len([chunk for chunk in chunks if chunk.tool_call_chunks]) > 5
+
+
+def test_invalid_calls_stay_invalid() -> None:
+    """A call that was scripted as invalid is streamed with its reason."""
+    invalid = {"name": "f", "args": '{"a":', "id": "c1", "error": "Broken off."}
+    said = ScriptedChatModel([AIMessage("", invalid_tool_calls=[invalid])]).invoke("Hi")  # type: ignore[list-item]
+    assert said.tool_calls == []
+    assert [(c["args"], c["error"]) for c in said.invalid_tool_calls] == [('{"a":', "Broken off.")]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, assert_type
+from typing import Any, TypedDict, assert_type
 
 from pydantic import BaseModel
 
+from chatnb.chat_models import BaseChatModel
 from chatnb.output_parsers import JsonOutputParser, PydanticOutputParser, StrOutputParser
 from chatnb.prompts import ChatPromptTemplate, PromptTemplate
 from chatnb.runnables import (
@@ -22,6 +23,10 @@ from chatnb.schema.prompts import StringPromptValue
 
 
 class City(BaseModel):
+    name: str
+
+
+class Town(TypedDict):
     name: str
 
 
@@ -77,3 +82,12 @@ def decorated(text: Runnable[int, str]) -> None:
     assert_type(text.with_fallbacks([text]), Runnable[int, str])
     assert_type(text.configurable_fields(t=ConfigurableField(id="t")), Runnable[int, str])
     assert_type(RunnableParallel[str](a=len).invoke("a"), dict[str, Any])
+
+
+def answered(chat: BaseChatModel) -> None:
+    assert_type(chat.with_structured_output(City), Runnable[ChatInput, City])
+    assert_type(chat.with_structured_output(Town).invoke("Hi"), Town)
+    assert_type(chat.with_structured_output({"type": "object"}).invoke("Hi"), dict[str, Any])
+    reply = chat.with_structured_output(City, include_raw=True).invoke("Hi")
+    assert_type(reply["raw"], AIMessage)
+    assert_type(reply["parsed"], City | None)
