@@ -9,6 +9,7 @@ import chatnb
 ROOMS = [
     "chatnb",
     "chatnb.chat_models",
+    "chatnb.langchain",
     "chatnb.output_parsers",
     "chatnb.prompts",
     "chatnb.runnables",

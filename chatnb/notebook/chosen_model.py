@@ -33,15 +33,20 @@ class ChosenModels:
 
         Args:
             name: What `-m` says: a name for `init_chat_model`, or a variable that holds a chat
-                model. None for the default: OpenAI where a key is set, else the embedded model.
+                model, also one of LangChain's. None for the default: OpenAI where a key is set,
+                else the embedded model.
             namespace: The notebook's variables.
 
         Raises:
             ConfigurationError: If there is no such model, or it lacks a key or its weights.
         """
-        held = namespace.get(name) if name else None
+        held: Any = namespace.get(name) if name else None
         if isinstance(held, BaseChatModel):
             return held
+        if _is_of_langchain(held):
+            from chatnb.langchain import from_langchain
+
+            return from_langchain(held)
         if held is not None:
             raise UnknownModelError(f"The variable {name} holds no chat model but {held!r:.80}.")
         key = os.environ.get("OPENAI_API_KEY")
@@ -49,3 +54,9 @@ class ChosenModels:
         if (chosen, key) not in self._made:
             self._made[chosen, key] = init_chat_model(chosen)
         return self._made[chosen, key]
+
+
+def _is_of_langchain(held: object) -> bool:
+    """Whether LangChain can run it; told by names, so as not to load LangChain."""
+    bases = ((base.__module__, base.__name__) for base in type(held).__mro__)
+    return ("langchain_core.runnables.base", "Runnable") in bases

@@ -1,0 +1,43 @@
+"""Fixtures of the tests with LangChain; and no standard test is skipped without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests.langchain.standard_skips import SUITES, is_explained
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """What LangChain's asynchronous tests run on."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may send traces, or depend on how somebody has set LangChain up."""
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    for name in ("LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING_V2", "LC_OUTPUT_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A standard test fails that is skipped or xfailed and not in the table, or is and runs."""
+    report = yield
+    suite = getattr(getattr(item, "cls", None), "__name__", "")
+    if suite not in SUITES:
+        return report
+    explained = is_explained(suite, getattr(item, "originalname", item.name))
+    if report.skipped and not explained:
+        report.outcome = "failed"
+        report.longrepr = f"{item.name} is skipped, and not in standard_skips.py: {report.longrepr}"
+    if report.when == "call" and report.passed and explained:
+        report.outcome = "failed"
+        report.longrepr = f"{item.name} runs, and is in standard_skips.py"
+    return report
