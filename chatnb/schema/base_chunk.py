@@ -83,17 +83,18 @@ class BaseMessageChunk(BaseMessage):
         mine, theirs = self.__dict__, other.__dict__
         if len(theirs) != _ID_AND_CONTENT or len(mine) != _ID_PIECES_AND_COUNT:
             return self._sum(other)
-        text = theirs["content"]
-        if type(text) is not str or "_pieces" not in mine:
+        try:
+            pieces, count, text = mine["_pieces"], mine["_count"], theirs["content"]
+        except KeyError:
             return self._sum(other)
-        pieces, count = mine["_pieces"], mine["_count"]
+        if type(text) is not str:
+            return self._sum(other)
         pieces.append(text)
-        if pieces[count] is not text:
-            pieces = [*pieces[:count], text]
         total = _new(own_class)
         total.__dict__ = said = mine.copy()
-        said["_pieces"] = pieces
         said["_count"] = count + 1
+        if pieces[count] is not text:
+            said["_pieces"] = [*pieces[:count], text]
         if said["id"] is None:
             said["id"] = theirs["id"]
         return total
@@ -149,8 +150,8 @@ class BaseMessageChunk(BaseMessage):
         pieces: list[Said] | None = own.get("_pieces")
         if pieces is not None:
             said = pieces[: own["_count"]]
-            own.setdefault("content", _content_of(said))
-            more = [piece for piece in said if not isinstance(piece, str)]
+            content, more = _content_of(said)
+            own.setdefault("content", content)
             for name in fields[1:]:
                 values = [piece[name] for piece in more if name in piece]
                 own.setdefault(name, _JOINED[name](values))
@@ -164,11 +165,14 @@ for _name in _JOINED:
     setattr(BaseMessageChunk, _name, ReadLate(_name, BaseMessageChunk._join))  # pyright: ignore[reportPrivateUsage]
 
 
-def _content_of(pieces: list[Said]) -> Content:
+def _content_of(pieces: list[Said]) -> tuple[Content, list[dict[str, Any]]]:
+    """The content of pieces, and those that said more than text."""
     try:
-        return "".join(cast("list[str]", pieces))
+        return "".join(cast("list[str]", pieces)), []
     except TypeError:
-        return join_content([p if isinstance(p, str) else p["content"] for p in pieces])
+        contents = [piece if isinstance(piece, str) else piece["content"] for piece in pieces]
+        more = [piece for piece in pieces if not isinstance(piece, str)]
+        return join_content(contents), more
 
 
 @cache

@@ -5,6 +5,7 @@ import json
 import pickle
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -264,3 +265,27 @@ def test_any_message_cut_anywhere_adds_up_in_any_order_of_brackets(seed: int) ->
         chunks[place : place + 2] = [chunks[place] + chunks[place + 1]]
     total = replace(chunks[0], response_metadata={"finish_reason": "tool_calls"}).to_message()
     assert replace(total, response_metadata={}) == given
+
+
+def test_sums_of_one_beginning_do_not_mix() -> None:
+    """Whoever adds to the same sum, in turn or on threads at once, gets only what was added."""
+    start = sum([AIMessageChunk("a", id="c"), AIMessageChunk("b", id="c")])
+    kept = [start + AIMessageChunk(text, id="c") for text in "xy"]
+    assert [chunk.content for chunk in kept] == ["abx", "aby"]
+
+    def grow(text: str) -> str:
+        full = start
+        for _ in range(2_000):
+            full = full + AIMessageChunk(text, id="c")
+        return full.text
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(grow, "12345678")) == ["ab" + n * 2_000 for n in "12345678"]
+    assert start.content == "ab"
+
+
+def test_what_is_set_on_a_sum_counts() -> None:
+    """Content that somebody replaces before it was read is what the next chunk is added to."""
+    total = sum([AIMessageChunk("a", id="c"), AIMessageChunk("b", id="c")])
+    total.content = "z"
+    assert (total + AIMessageChunk("c", id="c")).content == "zc"
