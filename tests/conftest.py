@@ -7,12 +7,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import Browser, Error, sync_playwright
 from traitlets.config import Config
 
 from tests.chromium import launch
 from tests.loopback import LoopbackServer
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         [AIMessageChunk(content='Hello')]
     """
 
+    run_type = "llm"
+
     model_name: str
     """The name of the model that answers."""
     cache: ReplyCache | Literal[False] | None = None

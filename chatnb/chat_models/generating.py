@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.runnables.batch import aas_completed, as_completed
-from chatnb.runnables.config import RunnableConfig
+from chatnb.runnables.config import RunnableConfig, check_config
+from chatnb.runnables.traced import arun_traced, run_traced
 from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
-from chatnb.schema.messages import AIMessage, BaseMessage
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.outputs import (
     ChatGeneration,
     LLMResult,
@@ -20,6 +22,7 @@ from chatnb.schema.outputs import (
     token_usage,
 )
 from chatnb.schema.prompts import PromptValue
+from chatnb.schema.usage import UsageMetadata
 
 _OF_THE_RUN = frozenset(RunnableConfig.__annotations__) - {"max_concurrency"}
 
@@ -52,7 +55,8 @@ class Generating:
         Returns:
             The reply.
         """
-        return self._replies(to_messages(messages), stop, _of_the_model(params))[0]
+        params, config = _apart(params)
+        return self._logged_replies(to_messages(messages), stop, params, config)[0]
 
     def generate(
         self,
@@ -79,8 +83,8 @@ class Generating:
             BatchError: If a call failed; it is of the first failure's class as well, and keeps the
                 replies that came.
         """
-        prompts, params = _prompts(messages), _of_the_model(params)
-        calls = [partial(self._replies, prompt, stop, params) for prompt in prompts]
+        prompts, (params, config) = _prompts(messages), _apart(params)
+        calls = [partial(self._logged_replies, each, stop, params, config) for each in prompts]
         replies = dict(as_completed(calls, max_concurrency, return_exceptions=False))
         return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
 
@@ -93,8 +97,8 @@ class Generating:
         **params: Any,
     ) -> LLMResult:
         """Ask for replies to several lists of messages without blocking; like `generate`."""
-        prompts, params = _prompts(messages), _of_the_model(params)
-        calls = [partial(self._areplies, prompt, stop, params) for prompt in prompts]
+        prompts, (params, config) = _prompts(messages), _apart(params)
+        calls = [partial(self._alogged_replies, each, stop, params, config) for each in prompts]
         pairs = aas_completed(calls, max_concurrency, return_exceptions=False)
         replies = {index: reply async for index, reply in pairs}
         return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
@@ -117,7 +121,7 @@ class Generating:
 
     async def apredict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
         """Text in, text out, without blocking."""
-        return (await self._areplies(to_messages(text), stop, params))[0].text
+        return (await self.apredict_messages([text], stop=stop, **params)).text
 
     def predict_messages(
         self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
@@ -129,7 +133,39 @@ class Generating:
         self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
         """Messages in, message out, without blocking."""
-        return (await self._areplies(to_messages(messages), stop, params))[0]
+        params, config = _apart(params)
+        return (await self._alogged_replies(to_messages(messages), stop, params, config))[0]
+
+    def output_of_run(self, output: AIMessage | list[AIMessage]) -> dict[str, Any]:
+        """How handlers and logs see replies: an `LLMResult`, as a dict down to the messages."""
+        if isinstance(output, AIMessageChunk):
+            return LLMResult([[_generation(output)]]).as_dict()
+        result = llm_result([output if isinstance(output, list) else [output]], self.model_name)
+        return replace(result, run=None).as_dict()
+
+    def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
+        """The tokens of the call, which the first candidate tells of."""
+        return (output[0] if isinstance(output, list) else output).usage_metadata
+
+    def _logged_replies(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        params: dict[str, Any],
+        config: RunnableConfig | None,
+    ) -> list[AIMessage]:
+        return run_traced(self, messages, config, lambda _: self._replies(messages, stop, params))
+
+    async def _alogged_replies(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        params: dict[str, Any],
+        config: RunnableConfig | None,
+    ) -> list[AIMessage]:
+        return await arun_traced(
+            self, messages, config, lambda _: self._areplies(messages, stop, params)
+        )
 
     def get_num_tokens(self, text: str) -> int:
         """How many tokens a text has for this model; see `chatnb.chat_models.tokens`."""
@@ -161,9 +197,11 @@ def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMRe
     return LLMResult(generations, output, runs or None)
 
 
-def _of_the_model(params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of the model, without those that describe the run."""
-    return {name: value for name, value in params.items() if name not in _OF_THE_RUN}
+def _apart(params: dict[str, Any]) -> tuple[dict[str, Any], RunnableConfig | None]:
+    """The parameters of the model, and those that describe the run."""
+    config = {name: value for name, value in params.items() if name in _OF_THE_RUN}
+    of_the_model = {name: value for name, value in params.items() if name not in config}
+    return of_the_model, check_config(cast("RunnableConfig", config)) if config else None
 
 
 def _generation(reply: AIMessage) -> ChatGeneration:

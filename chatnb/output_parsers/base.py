@@ -24,6 +24,7 @@ class BaseOutputParser(Runnable[Reply, Out]):
     """
 
     in_place = True
+    run_type = "parser"
 
     def parse(self, text: str) -> Out:
         """What a whole reply means.

@@ -44,6 +44,7 @@ class ChatPromptTemplate(Runnable[dict[str, Any], ChatPromptValue]):
     """
 
     in_place = True
+    run_type = "prompt"
 
     def __init__(
         self, messages: Sequence[Any], *, partials: Mapping[str, Any] | None = None

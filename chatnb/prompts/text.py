@@ -28,6 +28,7 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
     """
 
     in_place = True
+    run_type = "prompt"
 
     def __init__(self, template: str, *, partials: Mapping[str, Any] | None = None) -> None:
         self.template = template

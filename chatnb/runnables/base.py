@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.verbs import In, Out, Verbs
@@ -11,6 +21,7 @@ from chatnb.runnables.verbs import In, Out, Verbs
 if TYPE_CHECKING:
     from chatnb.runnables.configurable import ConfigurableField
     from chatnb.runnables.graph import Graph
+    from chatnb.schema.run_log import RunLog, RunLogPatch
 
 Other = TypeVar("Other")
 
@@ -164,6 +175,107 @@ class Runnable(Verbs[In, Out]):
         return RunnableWithFallbacks(
             self, fallbacks, exceptions_to_handle=exceptions_to_handle, exception_key=exception_key
         )
+
+    @overload
+    def astream_log(
+        self,
+        input: In,
+        config: RunnableConfig | None = None,
+        *,
+        diff: Literal[True] = True,
+        **selected: Any,
+    ) -> AsyncGenerator[RunLogPatch, None]: ...
+    @overload
+    def astream_log(
+        self,
+        input: In,
+        config: RunnableConfig | None = None,
+        *,
+        diff: Literal[False],
+        **selected: Any,
+    ) -> AsyncGenerator[RunLog, None]: ...
+    async def astream_log(
+        self,
+        input: In,
+        config: RunnableConfig | None = None,
+        *,
+        diff: bool = True,
+        include_names: Collection[str] | None = None,
+        include_types: Collection[str] | None = None,
+        include_tags: Collection[str] | None = None,
+        exclude_names: Collection[str] | None = None,
+        exclude_types: Collection[str] | None = None,
+        exclude_tags: Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[Any, None]:
+        """Run once and tell the whole life of the run, and of the runs within it, as it goes.
+
+        Args:
+            input: The input.
+            config: Tags, callbacks and the like of this run.
+            diff: Whether to yield each step as a patch; otherwise all that is known so far.
+            include_names: Only runs of these names get an entry.
+            include_types: Only runs of these kinds: `llm`, `chain`, `prompt`, `parser`, `tool`.
+            include_tags: Only runs with one of these tags.
+            exclude_names: No runs of these names.
+            exclude_types: No runs of these kinds.
+            exclude_tags: No runs with one of these tags.
+            **kwargs: What `astream` takes.
+
+        Yields:
+            `RunLogPatch`es, which add up to a `RunLog`; or `RunLog`s. A reader that is slow slows
+            the run; one that stops ends it.
+
+        Raises:
+            Exception: What the run raised, after the patch that tells of it.
+
+        Example:
+            >>> import asyncio
+            >>> from chatnb.runnables import RunnableLambda
+            >>> async def log():
+            ...     patches = RunnableLambda(len).astream_log("abc")
+            ...     return sum([patch async for patch in patches]).state["final_output"]
+            >>> asyncio.run(log())
+            {'output': 3}
+        """
+        from chatnb.runnables.run_logs import logged
+        from chatnb.schema.run_log import RunLog
+        from chatnb.tracing.log_writer import Selection
+
+        selection = Selection(
+            include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
+        )
+        log = RunLog()
+        patches = logged(lambda own: self.astream(input, own, **kwargs), config, selection)
+        async with aclosing(patches):
+            async for patch in patches:
+                log = log if diff else log + patch
+                yield patch if diff else log
+
+    def stream_log(
+        self, input: In, config: RunnableConfig | None = None, **selected: Any
+    ) -> Iterator[Any]:
+        """Run once and tell the whole life of the run, for synchronous code.
+
+        Args:
+            input: The input.
+            config: Tags, callbacks and the like of this run.
+            **selected: `diff` and the rest, as for `astream_log`.
+
+        Yields:
+            What `astream_log` does; closing the iterator ends the run.
+
+        Example:
+            >>> from chatnb.runnables import RunnableLambda
+            >>> [patch.ops[0]["path"] for patch in RunnableLambda(len).stream_log("abc")]
+            ['', '/streamed_output/-', '/final_output']
+        """
+        from chatnb.runnables.loop_thread import package_loop
+
+        def patches() -> AsyncGenerator[Any, None]:
+            return self.astream_log(input, config, **selected)
+
+        return package_loop.iterate(patches)
 
     def map(self) -> Runnable[Sequence[In], list[Out]]:
         """This runnable over a list: each item is run, many at a time."""

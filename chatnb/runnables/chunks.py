@@ -99,7 +99,7 @@ def opening(chunks: Iterator[T]) -> list[T]:
     held = list[T]()
     for chunk in chunks:
         held.append(chunk)
-        if _says_anything(chunk):
+        if says_anything(chunk):
             break
     return held
 
@@ -109,13 +109,14 @@ async def aopening(chunks: AsyncIterator[T]) -> list[T]:
     held = list[T]()
     async for chunk in chunks:
         held.append(chunk)
-        if _says_anything(chunk):
+        if says_anything(chunk):
             break
     return held
 
 
-def _says_anything(chunk: Any) -> bool:
-    """Models open a reply with an empty chunk that only tells who speaks."""
+def says_anything(chunk: Any) -> bool:
+    """Whether a chunk is more than an opening; models open a reply with an empty chunk that only
+    tells who speaks."""
     if isinstance(chunk, AIMessageChunk):
         return bool(chunk.content or chunk.tool_call_chunks or chunk.additional_kwargs)
     return chunk != "" if isinstance(chunk, str) else True

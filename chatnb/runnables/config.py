@@ -3,8 +3,8 @@
 Configs are values: nothing here, and nothing that runs, changes the dict it was given. A run asks
 `effective_config` what holds for it and hands `child_config` of that to the runs it starts; code
 that people wrote runs inside `inherited`, so that a chain called there takes over the config
-though nobody passed it. Without a config all three do nothing. Callbacks only travel here: whoever
-calls them wraps a run between `effective_config` and `child_config`.
+though nobody passed it. Without a config all three do nothing. Callbacks only travel here;
+`chatnb.runnables.traced` calls them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypedDict, cast
 from uuid import UUID
+
+from chatnb.tracing.run import Run
 
 
 class RunnableConfig(TypedDict, total=False):
@@ -35,6 +37,8 @@ class RunnableConfig(TypedDict, total=False):
     """How many runnables may return one another before it is an error."""
     configurable: dict[str, Any]
     """Values of the fields that `configurable_fields` opened, by id."""
+    parent_run: Run
+    """The run that started this one."""
 
 
 DEFAULT_RECURSION_LIMIT = 25
@@ -67,6 +71,11 @@ def effective_config(config: RunnableConfig | None) -> RunnableConfig | None:
         return outer if config is None or config == {} else check_config(config)
     check_config(config)
     return config if outer is None else merge_configs(outer, config)
+
+
+def surrounding() -> RunnableConfig | None:
+    """The config that a run inherits when none is passed to it."""
+    return _surrounding.get()
 
 
 def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:

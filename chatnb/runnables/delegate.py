@@ -23,6 +23,8 @@ class RunnableDelegate(Runnable[In, Out]):
         bound: The other runnable.
     """
 
+    run_type = None
+
     def __init__(self, bound: Runnable[In, Out]) -> None:
         self.bound = bound
         self.chunks_replace = bound.chunks_replace

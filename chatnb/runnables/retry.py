@@ -14,6 +14,7 @@ from chatnb.runnables.base import Runnable
 from chatnb.runnables.chunks import aopening, opening
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.threads import close
+from chatnb.runnables.traced import atell, tell
 from chatnb.runnables.verbs import In, Out
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class RunnableRetry(Runnable[In, Out]):
             try:
                 return self.bound.invoke(input, config, **kwargs)
             except self.retry_on as error:
-                pause = self._pause(attempt, error)
+                failure, pause = error, self._pause(attempt, error)
+            tell(config, "on_retry", attempt, failure, pause)
             self._sleep(pause)
         raise AssertionError
 
@@ -91,7 +93,8 @@ class RunnableRetry(Runnable[In, Out]):
             try:
                 return await self.bound.ainvoke(input, config, **kwargs)
             except self.retry_on as error:
-                pause = self._pause(attempt, error)
+                failure, pause = error, self._pause(attempt, error)
+            await atell(config, "on_retry", attempt, failure, pause)
             await self._asleep(pause)
         raise AssertionError
 
@@ -103,10 +106,11 @@ class RunnableRetry(Runnable[In, Out]):
             try:
                 held = opening(chunks)
             except self.retry_on as error:
-                pause = self._pause(attempt, error)
+                failure, pause = error, self._pause(attempt, error)
             else:
                 yield from _resumed(held, chunks)
                 return
+            tell(config, "on_retry", attempt, failure, pause)
             self._sleep(pause)
 
     async def astream(
@@ -117,13 +121,14 @@ class RunnableRetry(Runnable[In, Out]):
                 try:
                     held = await aopening(chunks)
                 except self.retry_on as error:
-                    pause = self._pause(attempt, error)
+                    failure, pause = error, self._pause(attempt, error)
                 else:
                     for chunk in held:
                         yield chunk
                     async for chunk in chunks:
                         yield chunk
                     return
+            await atell(config, "on_retry", attempt, failure, pause)
             await self._asleep(pause)
 
     def _pause(self, attempt: int, error: BaseException) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots, add_up
@@ -17,6 +17,10 @@ from chatnb.runnables.threads import (
     iterate_in_thread,
     pulled_in_threads,
 )
+from chatnb.runnables.traced import AsyncWhole, Whole, trace_verbs
+
+if TYPE_CHECKING:
+    from chatnb.schema.usage import UsageMetadata
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
@@ -40,10 +44,15 @@ class Verbs(Generic[In, Out]):
     chunks_replace: bool | None = False
     """Whether each chunk replaces the one before; None if they are as those that came in."""
 
+    run_type: ClassVar[str | None] = "chain"
+    """Of what kind its runs are, for handlers and logs; None if a call of it is no run."""
+
     _own: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.run_type is not None:
+            trace_verbs(cls)
         cls._own = frozenset(verb for verb in _VERBS if getattr(cls, verb) is not _DERIVED[verb])
 
     def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
@@ -85,7 +94,7 @@ class Verbs(Generic[In, Out]):
             The chunks, which add up to the output; one if this runnable does not stream.
         """
         if "transform" in self._own:
-            yield from self.transform(iter([input]), config, **kwargs)
+            yield from self.transform(Whole(input), config, **kwargs)
         elif self._own & _ASTREAMS:
             yield from package_loop.iterate(partial(self.astream, input, config, **kwargs))
         else:
@@ -96,7 +105,7 @@ class Verbs(Generic[In, Out]):
     ) -> AsyncGenerator[Out, None]:
         """Run once, chunk by chunk, without blocking the event loop; like `stream`."""
         if "atransform" in self._own:
-            source = self.atransform(_only(input), config, **kwargs)
+            source = self.atransform(AsyncWhole(input), config, **kwargs)
         elif self._own & _STREAMS:
             source = iterate_in_thread(partial(self.stream, input, config, **kwargs))
         else:
@@ -245,6 +254,14 @@ class Verbs(Generic[In, Out]):
         calls, limit = self._calls(self.ainvoke, inputs, config, kwargs)
         return aas_completed(calls, limit, return_exceptions=return_exceptions)
 
+    def output_of_run(self, output: Any) -> dict[str, Any]:
+        """How handlers and logs see what a run gave."""
+        return {"output": output}
+
+    def usage_of_run(self, output: Any) -> UsageMetadata | None:
+        """The tokens that a run took by itself, without those beneath it."""
+        return None
+
     def _calls(
         self, verb: Callable[..., Any], inputs: Sequence[Any], config: Any, kwargs: dict[str, Any]
     ) -> tuple[list[Callable[[], Any]], int | None]:
@@ -264,7 +281,3 @@ async def _awaited(
     verb: Callable[..., Any], input: Any, config: RunnableConfig | None, kwargs: dict[str, Any]
 ) -> Any:
     return await verb(input, config, **kwargs)
-
-
-async def _only(item: In) -> AsyncGenerator[In, None]:
-    yield item

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from chatnb.schema.openai_dicts import convert_to_openai_messages, messages_from_openai_dicts
     from chatnb.schema.outputs import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
     from chatnb.schema.prompts import ChatPromptValue, PromptValue, StringPromptValue
+    from chatnb.schema.run_log import RunLog, RunLogPatch
+    from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
+    from chatnb.schema.run_tree import RunRow, leaf_usage, run_rows
     from chatnb.schema.selection import filter_messages, merge_message_runs
     from chatnb.schema.serialization import (
         message_from_dict,
@@ -65,9 +68,16 @@ __all__ = [
     "HumanMessageChunk",
     "InvalidToolCall",
     "LLMResult",
+    "LogEntry",
     "MessageLike",
     "PromptValue",
+    "RunFailure",
     "RunInfo",
+    "RunLog",
+    "RunLogPatch",
+    "RunRoot",
+    "RunRow",
+    "RunState",
     "StringPromptValue",
     "SystemMessage",
     "SystemMessageChunk",
@@ -83,6 +93,7 @@ __all__ = [
     "filter_messages",
     "get_buffer_string",
     "image_part",
+    "leaf_usage",
     "merge_message_runs",
     "message_from_dict",
     "message_to_dict",
@@ -91,6 +102,7 @@ __all__ = [
     "messages_from_openai_dicts",
     "messages_to_dict",
     "messages_to_json",
+    "run_rows",
     "text_part",
     "to_messages",
     "trim_messages",
@@ -110,6 +122,9 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.schema.openai_dicts": "convert_to_openai_messages messages_from_openai_dicts",
         "chatnb.schema.outputs": "ChatGeneration ChatResult Generation LLMResult RunInfo",
         "chatnb.schema.prompts": "ChatPromptValue PromptValue StringPromptValue",
+        "chatnb.schema.run_log": "RunLog RunLogPatch",
+        "chatnb.schema.run_state": "LogEntry RunFailure RunRoot RunState",
+        "chatnb.schema.run_tree": "RunRow leaf_usage run_rows",
         "chatnb.schema.selection": "filter_messages merge_message_runs",
         "chatnb.schema.serialization": (
             "message_from_dict message_to_dict messages_from_dict messages_from_json "

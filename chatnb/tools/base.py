@@ -59,6 +59,8 @@ class Tool(Runnable[ToolInput, Any]):
         ToolMessage(content='3', name='add', tool_call_id='c1')
     """
 
+    run_type = "tool"
+
     def __init__(
         self,
         func: Callable[..., Any],

@@ -33,6 +33,7 @@ class CallCheck(Runnable[AIMessage, AIMessage]):
     """
 
     in_place = True
+    run_type = None
 
     def __init__(self, tools: Sequence[ToolLike]) -> None:
         self._known = dict[str, Declaration | None]()

@@ -17,11 +17,17 @@ from chatnb.runnables.config import child_config, merge_configs
 
 
 def seen(_: Any) -> RunnableConfig:
-    return ensure_config()
+    return without_run(ensure_config())
 
 
 async def aseen(_: Any) -> RunnableConfig:
-    return ensure_config()
+    return without_run(ensure_config())
+
+
+def without_run(config: RunnableConfig) -> RunnableConfig:
+    """A config but for the run that has it, which is there once somebody listens."""
+    config.pop("parent_run", None)
+    return config
 
 
 FULL: RunnableConfig = {

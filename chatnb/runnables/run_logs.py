@@ -1,0 +1,186 @@
+"""The log of a run as it is written, for whoever reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs
+from chatnb.runnables.traced import origin
+from chatnb.schema.messages import AIMessageChunk
+from chatnb.schema.run_log import RunLogPatch
+from chatnb.tracing.log_writer import LogWriter, Selection
+from chatnb.tracing.run import Run
+
+MOST_UNREAD = 256
+"""How many patches may wait for their reader before the run waits, too."""
+
+
+class PatchQueue:
+    """Patches on their way from a run, on whatever threads, to a reader on an event loop.
+
+    A run that is too far ahead waits, on its thread or on its loop. Only synchronous code that
+    stands on the reader's own loop goes on, since the reader could not come to read.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reader_thread = threading.get_ident()
+        self._patches: deque[RunLogPatch] = deque()
+        self._arrived = asyncio.Event()
+        self._has_room = threading.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+
+    def put(self, patch: RunLogPatch) -> None:
+        """Add a patch from a thread, which waits for room."""
+        if threading.get_ident() != self._reader_thread:
+            with self._has_room:
+                self._has_room.wait_for(lambda: self._closed or len(self._patches) < MOST_UNREAD)
+        self._append(patch)
+
+    async def aput(self, patch: RunLogPatch) -> None:
+        """Add a patch from an event loop, which goes on with other work until there is room."""
+        if asyncio.get_running_loop() is not self._loop:
+            await asyncio.to_thread(self.put, patch)
+            return
+        while len(self._patches) >= MOST_UNREAD and not self._closed:
+            room = self._loop.create_future()
+            self._waiting.append(room)
+            await room
+        self._append(patch)
+
+    def close(self) -> None:
+        """There will be no more patches, or no more reader."""
+        self._closed = True
+        self._arrived.set()
+        self._make_room()
+
+    async def patches(self) -> AsyncIterator[RunLogPatch]:
+        """The patches, until the queue is closed and read to its end."""
+        while True:
+            while self._patches:
+                patch = self._patches.popleft()
+                self._make_room()
+                yield patch
+            if self._closed:
+                return
+            self._arrived.clear()
+            if not self._patches:
+                await self._arrived.wait()
+
+    def _append(self, patch: RunLogPatch) -> None:
+        self._patches.append(patch)
+        if threading.get_ident() == self._reader_thread:
+            self._arrived.set()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def _make_room(self) -> None:
+        while self._waiting and (self._closed or len(self._patches) < MOST_UNREAD):
+            room = self._waiting.popleft()
+            if not room.done():
+                room.set_result(None)
+        with self._has_room:
+            self._has_room.notify_all()
+
+
+class LogHandler:
+    """A handler that writes the patches of one logged run into a queue.
+
+    Args:
+        writer: Writes them.
+        queue: Takes them.
+    """
+
+    def __init__(self, writer: LogWriter, queue: PatchQueue) -> None:
+        self._writer = writer
+        self._queue = queue
+
+    def on_start(self, run: Run) -> None:
+        self._put(self._writer.start(run))
+
+    async def aon_start(self, run: Run) -> None:
+        await self._aput(self._writer.start(run))
+
+    def on_token(self, run: Run, chunk: Any) -> None:
+        self._put(self._token(run, chunk))
+
+    async def aon_token(self, run: Run, chunk: Any) -> None:
+        await self._aput(self._token(run, chunk))
+
+    def on_end(self, run: Run) -> None:
+        self._put(self._writer.end(run))
+
+    async def aon_end(self, run: Run) -> None:
+        await self._aput(self._writer.end(run))
+
+    def on_error(self, run: Run) -> None:
+        self._put(self._writer.end(run))
+
+    async def aon_error(self, run: Run) -> None:
+        await self._aput(self._writer.end(run))
+
+    def _token(self, run: Run, chunk: AIMessageChunk) -> RunLogPatch | None:
+        return self._writer.token(run, chunk.text, origin.get().now())
+
+    def _put(self, patch: RunLogPatch | None) -> None:
+        if patch is not None:
+            self._queue.put(patch)
+
+    async def _aput(self, patch: RunLogPatch | None) -> None:
+        if patch is not None:
+            await self._queue.aput(patch)
+
+
+async def logged(
+    source: Callable[[RunnableConfig], AsyncGenerator[Any, None]],
+    config: RunnableConfig | None,
+    selection: Selection,
+) -> AsyncGenerator[RunLogPatch, None]:
+    """The patches of a run, as it goes.
+
+    Args:
+        source: Starts the run with a config.
+        config: The config of the call.
+        selection: Which runs within it get an entry.
+
+    Yields:
+        The patches; closing this generator ends the run.
+
+    Raises:
+        Exception: What the run raised, after the patch that says so.
+    """
+    given = effective_config(config)
+    run_id = str((given or {}).get("run_id") or origin.get().new_id())
+    queue = PatchQueue()
+    handler = LogHandler(LogWriter(run_id, selection), queue)
+    own = merge_configs(given, {"run_id": run_id, "callbacks": [handler]})
+    task = asyncio.create_task(_write(source, own, queue))
+    try:
+        async for patch in queue.patches():
+            yield patch
+        await task
+    finally:
+        queue.close()
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _write(
+    source: Callable[[RunnableConfig], AsyncGenerator[Any, None]],
+    config: RunnableConfig,
+    queue: PatchQueue,
+) -> None:
+    try:
+        async with aclosing(source(config)) as chunks:
+            async for chunk in chunks:
+                op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
+                time = origin.get().now().isoformat(timespec="microseconds")
+                await queue.aput(RunLogPatch(op, time=time))
+    finally:
+        queue.close()

@@ -1,0 +1,441 @@
+"""The verbs of runnables with handlers told of each run; where nobody listens, the bare verbs.
+
+A verb that a class implements is wrapped when the class is made. Only then is there a run of the
+config: it stands in what the verb hands on to the runnables beneath it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from functools import partial, wraps
+from itertools import chain
+from typing import Any, TypeVar
+
+from chatnb.runnables.chunks import AsyncSnapshots, Snapshots, add_up, says_anything
+from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs, surrounding
+from chatnb.runnables.loop_thread import package_loop
+from chatnb.runnables.threads import close
+from chatnb.tracing.handlers import handlers_everywhere, report
+from chatnb.tracing.run import Origin, Run
+
+T = TypeVar("T")
+
+origin: ContextVar[Origin] = ContextVar("chatnb_origin", default=Origin())  # noqa: B039 (it is frozen)
+"""Where the runs of this context get their times and ids from."""
+_OF_ONE_RUN = ("run_name", "run_id")
+_END: Any = object()
+
+
+class Whole:
+    """An iterator over one item: an input that came at once."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._left = [value]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left:
+            return self._left.pop()
+        raise StopIteration
+
+
+class AsyncWhole(Whole):
+    """An asynchronous iterator over one item."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._left:
+            return self._left.pop()
+        raise StopAsyncIteration
+
+
+class InnerConfig(dict[str, Any]):
+    """The config that a run hands on, and whose it is: a verb that a runnable calls on itself with
+    it is part of the same run."""
+
+    def __init__(self, config: RunnableConfig, runnable: object) -> None:
+        super().__init__(config)
+        self.runnable = runnable
+
+
+class Traced:
+    """A run that is under way, and who is told of it.
+
+    Args:
+        runnable: What runs.
+        run: The run.
+        config: The config that holds for it.
+    """
+
+    def __init__(self, runnable: Any, run: Run, config: RunnableConfig | None) -> None:
+        self.runnable = runnable
+        self.run = run
+        inner = merge_configs(config, {"parent_run": run}, without=_OF_ONE_RUN)
+        self.inner: Any = InnerConfig(inner, runnable)
+        self._chunks: list[Any] = []
+        self._seen: list[Any] = []
+
+    def take(self, chunk: Any) -> bool:
+        """Take a chunk of the output; whether it is a token that handlers are told of."""
+        self._chunks.append(chunk)
+        if self.run.type != "llm":
+            return False
+        if self.run.first_token_time is None and says_anything(chunk):
+            self.run.first_token_time = origin.get().now()
+        return True
+
+    def see(self, chunk: T) -> T:
+        """Take a chunk of the input."""
+        self._seen.append(chunk)
+        return chunk
+
+    def finish(self, *output: Any) -> None:
+        """The run has given its output; without one, what its chunks add up to."""
+        self._end(output or self._sum())
+
+    def fail(self, exception: BaseException) -> None:
+        """The run broke off."""
+        self._end(self._sum())
+        self.run.fail(exception, origin.get().now())
+
+    def _sum(self) -> tuple[Any, ...]:
+        if not self._chunks:
+            return ()
+        return (add_up(self._chunks, replace=bool(self.runnable.chunks_replace)),)
+
+    def _end(self, output: tuple[Any, ...]) -> None:
+        self.run.end_time = origin.get().now()
+        if self._seen:
+            self.run.inputs = add_up(self._seen)
+            self.run.inputs_came_late = True
+        if output:
+            self.run.output = self.runnable.output_of_run(*output)
+            self.run.usage_metadata = self.runnable.usage_of_run(*output)
+
+
+def is_listened_to(config: RunnableConfig | None) -> bool:
+    """Whether anybody is told of the run that has this config."""
+    if handlers_everywhere() or (isinstance(config, dict) and config.get("callbacks")):
+        return True
+    outer = surrounding()
+    return outer is not None and bool(outer.get("callbacks"))
+
+
+def traced(runnable: Any, input: Any, config: RunnableConfig | None) -> Traced | None:
+    """Make the run of a call; None where nobody listens, and where it is part of a run already.
+
+    Args:
+        runnable: What is called.
+        input: With what; None while that streams in.
+        config: The config of the call.
+    """
+    if getattr(config, "runnable", None) is runnable or not is_listened_to(config):
+        return None
+    config = effective_config(config)
+    given, source = config or RunnableConfig(), origin.get()
+    run = Run(
+        id=str(given.get("run_id") or source.new_id()),
+        name=given.get("run_name") or runnable.get_name(),
+        type=runnable.run_type,
+        start_time=source.now(),
+        parent=given.get("parent_run"),
+        tags=given.get("tags", []),
+        metadata=given.get("metadata", {}),
+        inputs=input,
+    )
+    return Traced(runnable, run, config)
+
+
+def tell(config: RunnableConfig | None, event: str, *said: Any) -> None:
+    """Tell the handlers of the run that a config belongs to; asynchronous ones run meanwhile.
+
+    Args:
+        config: What a run hands on.
+        event: The handlers' method.
+        *said: What it takes beside the run.
+    """
+    for handler, method in _methods(config, event):
+        try:
+            outcome = method(*said)
+            if inspect.isawaitable(outcome):
+                package_loop.run(_awaited(outcome))
+        except Exception:
+            report(handler, event)
+
+
+async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
+    """Tell the handlers of a run, without blocking; like `tell`."""
+    for handler, method in _methods(config, f"a{event}", event):
+        try:
+            outcome = method(*said)
+            if inspect.isawaitable(outcome):
+                await outcome
+        except Exception:
+            report(handler, event)
+
+
+def _methods(
+    config: RunnableConfig | None, *events: str
+) -> Iterator[tuple[Any, Callable[..., Any]]]:
+    if config is None or "parent_run" not in config:
+        return
+    for handler in (*config.get("callbacks", ()), *handlers_everywhere()):
+        methods = (getattr(handler, event, None) for event in events)
+        method = next((method for method in methods if method is not None), None)
+        if method is not None:
+            yield handler, partial(method, config["parent_run"])
+
+
+async def _awaited(outcome: Awaitable[T]) -> T:
+    return await outcome
+
+
+@contextmanager
+def running(active: Traced) -> Generator[None]:
+    """A run from its start to its end, for synchronous verbs."""
+    tell(active.inner, "on_start")
+    try:
+        yield
+    except BaseException as error:
+        active.fail(error)
+        tell(active.inner, "on_error")
+        raise
+    tell(active.inner, "on_end")
+
+
+@asynccontextmanager
+async def arunning(active: Traced) -> AsyncGenerator[None]:
+    """A run from its start to its end, for asynchronous verbs."""
+    await atell(active.inner, "on_start")
+    try:
+        yield
+    except BaseException as error:
+        active.fail(error)
+        await atell(active.inner, "on_error")
+        raise
+    await atell(active.inner, "on_end")
+
+
+def run_traced(
+    runnable: Any, input: Any, config: RunnableConfig | None, work: Callable[[Any], T]
+) -> T:
+    """Do the work of one run, with handlers told of it.
+
+    Args:
+        runnable: What runs.
+        input: With what.
+        config: The config of the call.
+        work: Takes the config to hand on, and gives the output.
+    """
+    active = traced(runnable, input, config)
+    if active is None:
+        return work(config)
+    with running(active):
+        output = work(active.inner)
+        active.finish(output)
+    return output
+
+
+async def arun_traced(
+    runnable: Any, input: Any, config: RunnableConfig | None, work: Callable[[Any], Awaitable[T]]
+) -> T:
+    """Do the work of one run, with handlers told of it; like `run_traced`."""
+    active = traced(runnable, input, config)
+    if active is None:
+        return await work(config)
+    async with arunning(active):
+        output = await work(active.inner)
+        active.finish(output)
+    return output
+
+
+def _invoke(method: Any) -> Any:
+    @wraps(method)
+    def invoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return run_traced(self, input, config, lambda inner: method(self, input, inner, **kwargs))
+
+    return invoke
+
+
+def _ainvoke(method: Any) -> Any:
+    @wraps(method)
+    async def ainvoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return await method(self, input, config, **kwargs)
+        return await arun_traced(
+            self, input, config, lambda inner: method(self, input, inner, **kwargs)
+        )
+
+    return ainvoke
+
+
+def _stream(method: Any) -> Any:
+    @wraps(method)
+    def stream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return _chunks_of(self, method, input, input, config, kwargs)
+
+    return stream
+
+
+def _astream(method: Any) -> Any:
+    @wraps(method)
+    def astream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return _achunks_of(self, method, input, input, config, kwargs)
+
+    return astream
+
+
+def _transform(method: Any) -> Any:
+    @wraps(method)
+    def transform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return _transformed(self, method, input, config, kwargs)
+
+    return transform
+
+
+def _atransform(method: Any) -> Any:
+    @wraps(method)
+    def atransform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return _atransformed(self, method, input, config, kwargs)
+
+    return atransform
+
+
+def _chunks_of(
+    self: Any, method: Any, input: Any, known: Any, config: Any, kwargs: dict[str, Any]
+) -> Iterator[Any]:
+    active = traced(self, known, config)
+    if active is None:
+        yield from method(self, input, config, **kwargs)
+        return
+    with running(active):
+        chunks = method(self, _seen_by(active, input), active.inner, **kwargs)
+        try:
+            for chunk in chunks:
+                if active.take(chunk):
+                    tell(active.inner, "on_token", chunk)
+                yield chunk
+        finally:
+            close(chunks)
+        active.finish()
+
+
+async def _achunks_of(
+    self: Any, method: Any, input: Any, known: Any, config: Any, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    active = traced(self, known, config)
+    inner = config if active is None else active.inner
+    given = input if active is None else _aseen_by(active, input)
+    async with aclosing(method(self, given, inner, **kwargs)) as chunks:
+        if active is None:
+            async for chunk in chunks:
+                yield chunk
+            return
+        async with arunning(active):
+            async for chunk in chunks:
+                if active.take(chunk):
+                    await atell(inner, "on_token", chunk)
+                yield chunk
+            active.finish()
+
+
+def _transformed(
+    self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
+) -> Iterator[Any]:
+    """A run over chunks starts with the first of them, after the run that they come from."""
+    known = input.value if isinstance(input, Whole) else None
+    started = input if isinstance(input, Whole) else Started(input)
+    yield from _chunks_of(self, method, started, known, config, kwargs)
+
+
+async def _atransformed(
+    self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    known = input.value if isinstance(input, Whole) else None
+    started = input if isinstance(input, Whole) else await AsyncStarted.of(input)
+    async with aclosing(_achunks_of(self, method, started, known, config, kwargs)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+class Started:
+    """An iterator whose first chunk has come."""
+
+    def __init__(self, chunks: Iterator[Any]) -> None:
+        self.snapshots = isinstance(chunks, Snapshots)
+        self.chunks = chain([first for first in [next(chunks, _END)] if first is not _END], chunks)
+
+
+class AsyncStarted:
+    """An asynchronous iterator whose first chunk has come."""
+
+    def __init__(self, first: Any, chunks: AsyncIterator[Any]) -> None:
+        self.snapshots = isinstance(chunks, AsyncSnapshots)
+        self.first = first
+        self.rest = chunks
+
+    @classmethod
+    async def of(cls, chunks: AsyncIterator[Any]) -> AsyncStarted:
+        """Wait for the first chunk."""
+        return cls(await anext(chunks, _END), chunks)
+
+    async def chunks(self, see: Callable[[Any], Any]) -> AsyncGenerator[Any, None]:
+        """All of them, each shown to somebody."""
+        if self.first is not _END:
+            yield see(self.first)
+            async for chunk in self.rest:
+                yield see(chunk)
+
+
+def _seen_by(active: Traced, input: Any) -> Any:
+    if not isinstance(input, Started):
+        return input
+    watched = map(active.see, input.chunks)
+    return Snapshots(watched) if input.snapshots else watched
+
+
+def _aseen_by(active: Traced, input: Any) -> Any:
+    if not isinstance(input, AsyncStarted):
+        return input
+    watched = input.chunks(active.see)
+    return AsyncSnapshots(watched) if input.snapshots else watched
+
+
+_WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "invoke": _invoke,
+    "ainvoke": _ainvoke,
+    "stream": _stream,
+    "astream": _astream,
+    "transform": _transform,
+    "atransform": _atransform,
+}
+
+
+def trace_verbs(runnable_class: type) -> None:
+    """Have the verbs that a class implements tell of their runs.
+
+    Args:
+        runnable_class: A class of runnables, as it is made.
+    """
+    for name, wrapped in _WRAPPERS.items():
+        method = vars(runnable_class).get(name)
+        if inspect.isfunction(method):
+            setattr(runnable_class, name, wrapped(method))

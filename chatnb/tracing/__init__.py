@@ -1,0 +1,27 @@
+"""The life of runs: who started whom, what they streamed, how they ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from chatnb.tracing.handlers import RunHandler, add_handler, handling, remove_handler
+    from chatnb.tracing.run import Run
+
+__all__ = [
+    "Run",
+    "RunHandler",
+    "add_handler",
+    "handling",
+    "remove_handler",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.tracing.handlers": "RunHandler add_handler handling remove_handler",
+        "chatnb.tracing.run": "Run",
+    },
+)

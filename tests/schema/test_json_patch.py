@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnb.schema.json_patch import PatchedDocument, copy_document, escape_key, split_path
+from tests.schema.run_logs import LEAVES, NAMES
+
+KEYS = NAMES | st.sampled_from(["1", "2", "01", "a"])
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> dict[str, Any]:
+    """Any operation; its path may be there or not."""
+    parts = draw(st.lists(KEYS, min_size=1, max_size=3))
+    op = {"op": draw(st.sampled_from(["add", "replace", "remove"]))}
+    op["path"] = "".join(f"/{escape_key(part)}" for part in parts)
+    return op if op["op"] == "remove" else {**op, "value": draw(DOCUMENTS)}
+
+
+@given(DOCUMENTS, st.lists(operations(), max_size=6))
+def test_any_operations_do_what_the_reference_does(
+    value: Any, operations: list[dict[str, Any]]
+) -> None:
+    """Each operation changes a document as jsonpatch does, and is refused where it refuses.
+
+    What was seen before and what is in the operations stays as it was.
+    """
+    theirs, given = copy.deepcopy(value), copy.deepcopy((value, operations))
+    document = PatchedDocument(value)
+    for op in operations:
+        seen = document.share()
+        before = copy.deepcopy(seen)
+        try:
+            theirs = jsonpatch.apply_patch(theirs, [op])
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
+            with pytest.raises(ValueError, match="Cannot"):
+                document.apply(op)
+        else:
+            document.apply(op)
+        assert seen == before
+        assert document.share() == theirs
+    assert (value, operations) == given
+
+
+@given(st.lists(st.text(max_size=4), max_size=4))
+def test_any_keys_survive_a_path(keys: list[str]) -> None:
+    """What is escaped is split into what it was, as the reference does."""
+    path = "".join(f"/{escape_key(key)}" for key in keys)
+    assert list(split_path(path)) == keys == jsonpointer.JsonPointer(path).parts
+
+
+@pytest.mark.parametrize(
+    ("op", "said"),
+    [
+        ({"op": "add", "path": "/b/c", "value": 1}, "Cannot reach '/b/c': there is nothing"),
+        ({"op": "replace", "path": "/b", "value": 1}, "Cannot replace '/b'"),
+        ({"op": "remove", "path": "/a/2"}, "Cannot remove '/a/2'"),
+        ({"op": "remove", "path": "/a/-"}, "Cannot remove '/a/-'"),
+        ({"op": "add", "path": "/a/02", "value": 1}, "Cannot add '/a/02'"),
+        ({"op": "add", "path": "/a/" + "9" * 5000, "value": 1}, "Cannot add '/a/9"),
+        ({"op": "remove", "path": ""}, "whole document"),
+        ({"op": "add", "path": "a", "value": 1}, "A path begins with /"),
+        ({"op": "add", "path": "/~2", "value": 1}, "A path begins with /"),
+        ({"op": "move", "path": "/a", "from": "/b"}, "An operation is an add"),
+        ({"op": "add", "path": "/a"}, "An operation is an add"),
+        ({"op": "add", "value": 1}, "An operation is an add"),
+    ],
+)
+def test_what_cannot_be_done_says_why(op: dict[str, Any], said: str) -> None:
+    """The error names the path, or what an operation is; the document is as it was."""
+    document = PatchedDocument({"a": [0, 1]})
+    with pytest.raises(ValueError, match=said):
+        document.apply(op)
+    assert document.share() == {"a": [0, 1]}
+
+
+def test_a_copy_holds_itself_as_the_document_does() -> None:
+    """Copying ends for a document that is in itself, and shares no list with it."""
+    given: list[Any] = [1]
+    given.append(given)
+    copied = copy_document(given)
+    assert copied is not given
+    assert copied[1] is copied
