@@ -20,6 +20,7 @@ TITLES = {
     "langchain": "LangChain",
     "python": "bare Python",
     "kernel": "empty kernel",
+    "astream_each": "`astream`",
 }
 THEMES = {"light": ("#24292f", "#d0d7de"), "dark": ("#e6edf3", "#30363d")}
 COLOURS = {"chatnb": "#2979ff", "floor": "#9e9e9e", "sdk": "#f57c00", "langchain": "#8e5bd0"}
@@ -79,7 +80,8 @@ class Report:
         ]
         for row in self.rows:
             cells = [row.shown(name) for name in ("chatnb", "floor", "sdk", "langchain")]
-            told = " | ".join([row.work.title, row.work.unit, *cells, row.bounds()])
+            title = row.work.title.replace("|", "\\|")
+            told = " | ".join([title, row.work.unit, *cells, row.bounds()])
             lines.append(f"| {told} |")
         return "\n".join(lines) + "\n"
 
@@ -127,16 +129,17 @@ def plot(report: Report, theme: str, file: Path) -> None:
     pyplot.rcParams.update({"svg.hashsalt": "chatnb", "font.size": 9, "text.color": text})
     figure, axes = pyplot.subplots(figsize=(8, 0.36 * len(rows) + 0.9), layout="constrained")
     for place, row in enumerate(rows):
-        for shift, name in ((0.2, "sdk"), (-0.2, "langchain")):
-            if name in row.took:
-                times = row.took[name] / row.took["chatnb"]
-                axes.barh(place + shift, times, 0.36, color=COLOURS[name])
-                axes.text(times * 1.05, place + shift, f"{times:.3g}", va="center", fontsize=8)
+        peers = [name for name in ("sdk", "langchain") if name in row.took]
+        for shift, name in zip((0.2, -0.2) if len(peers) > 1 else (0,), peers, strict=True):
+            times = row.took[name] / row.took["chatnb"]
+            axes.barh(place + shift, times - 1, 0.36, left=1, color=COLOURS[name])
+            axes.text(times * 1.06, place + shift, f"{times:.3g}", va="center", fontsize=8)
     axes.axvline(1, color=COLOURS["chatnb"], linewidth=2)
     axes.set_yticks(range(len(rows)), [row.work.title.replace("`", "") for row in rows])
     axes.set_xscale("log")
-    axes.set_xlim(0.8, None)
-    axes.margins(x=0.12)
+    axes.set_xlim(1, None)
+    axes.margins(x=0.12, y=0.01)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("times as long as chatnb", color=text)
     axes.tick_params(colors=text, length=0)
     for side, spine in axes.spines.items():
@@ -149,6 +152,6 @@ def plot(report: Report, theme: str, file: Path) -> None:
             for n in ("sdk", "langchain")
         ),
     ]
-    axes.legend(handles=handles, frameon=False, labelcolor=text, loc="lower right")
+    axes.legend(handles=handles, frameon=False, labelcolor=text, loc="upper right")
     figure.savefig(file, transparent=True, metadata={"Date": None})
     pyplot.close(figure)

@@ -81,6 +81,10 @@ def measure(work: Work, clients: dict[str, Process], rounds: int, number: int) -
             took = client.ask(work.name, number)
             if took is not None:
                 seconds.setdefault(name, []).append(took)
+        if work.beside:
+            took = clients["chatnb"].ask(work.beside, number)
+            assert took is not None
+            seconds.setdefault(work.beside, []).append(took)
     return Row(work, {name: median(each) for name, each in seconds.items()})
 
 
@@ -146,11 +150,10 @@ def main() -> None:
             if asked.only and work.name not in asked.only:
                 continue
             number = work.quick if asked.quick else work.number
-            few = 1 if work.name == "memory" else rounds
             row = (
                 measure_processes(work, asked.peers, rounds)
                 if work.statements
-                else measure(work, clients, few, number)
+                else measure(work, clients, work.rounds or rounds, number)
             )
             report.rows.append(row)
             print(row, flush=True)

@@ -27,6 +27,9 @@ class Work:
     bounds: tuple[Bound, ...]
     number: int = 1
     quick: int = 1
+    rounds: int | None = None
+    beside: str = ""
+    """Another work of chatnb's own that this one is measured beside."""
     statements: tuple[tuple[str, str], ...] = ()
 
 
@@ -77,7 +80,18 @@ WORKS = (
         2_000,
         500,
     ),
-    Work("memory", "memory that 1,000,000 chunks add", "MB", (), 1_000_000, 200_000),
+    Work(
+        "astream_log",
+        "`astream_log`",
+        CHUNK,
+        (Bound("langchain", 0.1), Bound("astream_each", 2.5)),
+        2_000,
+        500,
+        beside="astream_each",
+    ),
+    Work("fold", "1,000 patches added up", "ms", (Bound("langchain", 0.005),), 1_000, 200, 1),
+    Work("fold_each", "1,000 logs, each read", "ms", (Bound("langchain", 0.002),), 1_000, 200, 1),
+    Work("memory", "memory that 1,000,000 chunks add", "MB", (), 1_000_000, 200_000, 1),
     Work(
         "import_chatnb",
         "`import chatnb`",

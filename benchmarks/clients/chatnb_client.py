@@ -12,7 +12,7 @@ from clients.page_client import PageClient
 from chatnb.chat_models import BaseChatModel, ChatOpenAI
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
-from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, RunLogPatch
 
 
 class FixedChatModel(BaseChatModel):
@@ -34,6 +34,9 @@ class Client(PageClient):
 
     def chunk(self, **said: Any) -> Any:
         return AIMessageChunk(**said)
+
+    def patch(self, op: dict[str, Any]) -> Any:
+        return RunLogPatch(op)
 
     def streams(self, chunks: int) -> float:
         return self._runner.run(self._streams(chunks))

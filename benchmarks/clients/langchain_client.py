@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tracers.log_stream import RunLogPatch
 from langchain_openai import ChatOpenAI
 
 
@@ -30,6 +31,9 @@ class Client(PageClient):
     def chain(self) -> Any:
         prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{input}")])
         return prompt | FixedChatModel() | StrOutputParser()
+
+    def patch(self, op: dict[str, Any]) -> Any:
+        return RunLogPatch(op)
 
     def chunk(self, **said: Any) -> Any:
         return AIMessageChunk(**said)

@@ -140,6 +140,47 @@ class PageClient:
         assert len(full.tool_calls[0]["args"]["a"]) == 5 * (count - 2)
         return (time.perf_counter() - started) / count
 
+    def astream_log(self, chunks: int) -> float:
+        return self._runner.run(self._astream_log(chunks))
+
+    async def _astream_log(self, chunks: int) -> float:
+        chat = self.chat(f"each-{chunks}")
+        await chat.ainvoke("Hi", model="reply-0")
+        started = time.perf_counter()
+        async for patch in chat.astream_log("Hi"):
+            patch.ops  # noqa: B018
+        return (time.perf_counter() - started) / chunks
+
+    def patches(self, count: int) -> list[Any]:
+        """The patches of a run that streamed so many chunks."""
+        state = {"id": "r", "streamed_output": [], "final_output": None, "logs": {}}
+        patches = [self.patch({"op": "replace", "path": "", "value": state})]
+        for _ in range(count):
+            value = self.chunk(content=" word", id="c")
+            patches.append(self.patch({"op": "add", "path": "/streamed_output/-", "value": value}))
+        return patches
+
+    def patch(self, op: dict[str, Any]) -> Any:
+        """A patch of a log."""
+        raise NotImplementedError
+
+    def fold(self, count: int) -> float:
+        first, *rest = self.patches(count)
+        started, log = time.perf_counter(), first
+        for patch in rest:
+            log = log + patch
+        assert len(log.state["streamed_output"]) == count
+        return time.perf_counter() - started
+
+    def fold_each(self, count: int) -> float:
+        first, *rest = self.patches(count)
+        started, log, read = time.perf_counter(), first, 0
+        for patch in rest:
+            log = log + patch
+            read += len(log.state["streamed_output"])
+        assert read == count * (count + 1) / 2
+        return time.perf_counter() - started
+
     def chains(self, calls: int) -> float:
         chain, asked = self.chain(), {"input": "Hi"}
         chain.invoke(asked)
