@@ -53,8 +53,10 @@ bench: $(VENV)/.test $(VENV)/.peers ## measure chatnb beside its peers, and writ
 bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python --quick $(ARGS)
 
-bench-view: $(VENV)/.test js ## measure what the reply view sends to the browser
-	$(BIN)/python benchmarks/reply_view.py $(ARGS)
+bench-view: $(VENV)/.test js ## measure what the views send to the browser, and how long it works
+	$(BIN)/python tests/install_browser.py
+	$(BIN)/python benchmarks/reply_view.py
+	$(BIN)/python benchmarks/run_tree.py
 
 screenshots: $(VENV)/.test js ## take the README's screenshots again
 	$(BIN)/python tests/install_browser.py

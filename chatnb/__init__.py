@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     )
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.errors import ChatnbError
-    from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+    from chatnb.notebook.views.run_tree import RunLogTree
+    from chatnb.schema import (
+        AIMessage,
+        AIMessageChunk,
+        HumanMessage,
+        RunLog,
+        RunLogPatch,
+        SystemMessage,
+    )
     from chatnb.tools import run_tools, tool
 
 __version__ = "0.1.0"
@@ -44,6 +52,9 @@ __all__ = [
     "HumanMessage",
     "InMemoryCache",
     "RateLimiter",
+    "RunLog",
+    "RunLogPatch",
+    "RunLogTree",
     "SQLiteCache",
     "ScriptedChatModel",
     "SystemMessage",
@@ -72,7 +83,8 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.errors": "ChatnbError",
-        "chatnb.schema": "AIMessage AIMessageChunk HumanMessage SystemMessage",
+        "chatnb.notebook.views.run_tree": "RunLogTree",
+        "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),
         "chatnb.tools": "run_tools tool",
     },
 )

@@ -26,12 +26,37 @@ from chatnb.errors import ServerError
 half = "The model had come this far"
 overloaded = ServerError("The model is overloaded.", hint="Try again in a moment.")
 unlucky = ScriptedChatModel([[half, overloaded]], model_name="unlucky")"""
-LOAD, FINISHED, STREAMING, FAILED = range(4)
+CHAIN = """\
+from chatnb import ChatLocal, tool
+from chatnb.output_parsers import StrOutputParser
+from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables import RunnableParallel
+
+attempts = []
+
+@tool
+def look_up(topic: str) -> str:
+    'Look a topic up.'
+    attempts.append(topic)
+    if len(attempts) == 1:
+        raise ConnectionError("The library did not answer.")
+    return topic
+
+story = (
+    ChatPromptTemplate.from_messages([("human", "Tell a story about {topic}.")])
+    | ChatLocal(max_tokens=120)
+    | StrOutputParser()
+)
+branches = RunnableParallel(story=story, facts=look_up.with_retry(initial=0.2))
+chain = branches | (lambda found: found["story"] + found["facts"])"""
+LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED = range(6)
 CELLS = (
     SETUP,
     "%%chat\nWhat is a notebook good for? Give a list of three uses.",
     "%%chat -c story --max-tokens 400\nTell me a story about a lighthouse keeper.",
     "%%chat -m unlucky\nHow far did you get?",
+    CHAIN,
+    'chain.watch({"topic": "lighthouses"})',
 )
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -65,10 +90,19 @@ def take(notebook: NotebookPage, theme: str) -> None:
     notebook.wait_until_done(story)
     save(story, f"stopped-{theme}")
     save(notebook.run(FAILED), f"failed-{theme}")
+    notebook.run(CHAINED)
+    watched = notebook.start(WATCHED)
+    rows = watched.get_by_role("treeitem")
+    expect(rows.filter(has_text="ChatLocal")).to_be_visible(timeout=60_000)
+    expect(rows.filter(has_text="look_up")).to_have_count(3, timeout=60_000)
+    save(watched, f"tree-running-{theme}")
+    expect(watched.get_by_text("Done")).to_be_visible(timeout=120_000)
+    rows.filter(has_text="look_up").nth(1).click()
+    save(watched, f"tree-{theme}")
 
 
 def save(cell: Locator, name: str) -> None:
-    if not name.startswith("streaming"):
+    if "streaming" not in name and "tree" not in name:
         cell.page.mouse.move(0, 0)
         cell.page.keyboard.press("Escape")
         expect(cell.locator(OUTPUT).last).to_be_visible()

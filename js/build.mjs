@@ -8,6 +8,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 await build({
   entryPoints: {
     reply: here("src/reply/index.ts"),
+    run_tree: here("src/run_tree/index.ts"),
     highlighter: here("src/highlighter/index.ts"),
   },
   outdir: here("../chatnb/static"),
@@ -21,10 +22,11 @@ await build({
   banner: { js: "/*! Third-party parts: see LICENSES.txt */" },
   logLevel: "warning",
 });
-// The style sheet is an entry of its own: the view's module is read as text and must not import it.
+// The style sheets are entries of their own: a view's module is read as text and must not import one.
 await build({
-  entryPoints: [here("src/reply/reply.css")],
-  outfile: here("../chatnb/static/reply.css"),
+  entryPoints: [here("src/reply/reply.css"), here("src/run_tree/run_tree.css")],
+  entryNames: "[name]",
+  outdir: here("../chatnb/static"),
   absWorkingDir: here("."),
   minify: true,
   target: "es2022",

@@ -16,6 +16,7 @@ ROOMS = [
     "chatnb.schema",
     "chatnb.structured_output",
     "chatnb.tools",
+    "chatnb.tracing",
 ]
 
 

@@ -87,6 +87,8 @@ class ChatAnthropic(BaseChatModel):
         ChatAnthropic(model='claude-opus-5-5')
     """
 
+    provider = "anthropic"
+
     _stops_itself = True
     _not_in_key = BaseChatModel._not_in_key | {"timeout", "max_retries"}
 

@@ -61,6 +61,8 @@ class AzureChatOpenAI(ChatOpenAI):
     Source: https://learn.microsoft.com/azure/ai-foundry/openai/reference
     """
 
+    provider = "azure"
+
     _key_variable = "AZURE_OPENAI_API_KEY"
 
     def __init__(

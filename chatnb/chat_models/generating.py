@@ -31,6 +31,8 @@ class Generating:
     """Whole replies to many prompts, over what answers one."""
 
     model_name: str
+    provider: str = "chatnb"
+    """Whose model it is, for handlers and logs."""
 
     def _replies(
         self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
@@ -142,6 +144,14 @@ class Generating:
             return LLMResult([[_generation(output)]]).as_dict()
         result = llm_result([output if isinstance(output, list) else [output]], self.model_name)
         return replace(result, run=None).as_dict()
+
+    def metadata_of_run(self) -> dict[str, Any]:
+        """Who answers, by the names that LangSmith gave these facts."""
+        return {
+            "ls_provider": self.provider,
+            "ls_model_name": self.model_name,
+            "ls_model_type": "chat",
+        }
 
     def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
         """The tokens of the call, which the first candidate tells of."""

@@ -57,6 +57,8 @@ class ChatLocal(ChatOpenAI):
         ('smollm2-135m-instruct', 8)
     """
 
+    provider = "llama.cpp"
+
     def __init__(
         self,
         *,

@@ -103,6 +103,8 @@ class ChatOpenAI(BaseChatModel):
         ChatOpenAI(model='gpt-4o-mini')
     """
 
+    provider = "openai"
+
     _stops_itself = True
     _key_variable = "OPENAI_API_KEY"
     _not_in_key = BaseChatModel._not_in_key | {"timeout", "max_retries", "stream_usage"}

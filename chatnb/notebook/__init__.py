@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import Any
 
 from chatnb.notebook.magics import ChatMagics
 from chatnb.notebook.views.answer import show_answers
+from chatnb.runnables.watching import show_with
+from chatnb.schema.run_log import RunLogPatch
 
 _MAGIC_CALL = "get_ipython().run_cell_magic('chat', "
 _AWAITED_CALL = "await get_ipython().magics_manager.registry['ChatMagics'].chat_awaited("
@@ -18,8 +21,15 @@ def register(shell: Any) -> None:
         return
     shell.register_magics(ChatMagics)
     show_answers(shell)
+    show_with(_tree_of)
     if _hears_while_awaiting(shell):
         shell.input_transformers_post.append(await_chat)
+
+
+def _tree_of(patches: AsyncGenerator[RunLogPatch, None]) -> Any:
+    from chatnb.notebook.views.run_tree import RunLogTree
+
+    return RunLogTree(patches)
 
 
 def await_chat(lines: list[str]) -> list[str]:

@@ -38,12 +38,12 @@ def frontend_for(
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return Terminal(model_name)
-    if not _is_watched(kernel):
+    if not is_watched(kernel):
         return Unwatched(model_name)
     return LiveNotebook(model_name, on_stop, stop_with="message" if awaited else "interrupt")
 
 
-def _is_watched(kernel: Any) -> bool:
+def is_watched(kernel: Any) -> bool:
     """Programs that run notebooks (nbclient, nbconvert, papermill, nbval) cannot be asked for
     input; with nobody to watch, a widget would only end up in the executed file."""
     return bool(getattr(kernel, "_allow_stdin", True))

@@ -6,21 +6,27 @@ import argparse
 import asyncio
 import difflib
 import shlex
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display
 
 from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError
 from chatnb.notebook.chosen_model import EMBEDDED_NOTICE, ChosenModels
 from chatnb.notebook.conversations import Conversation, Conversations
 from chatnb.notebook.failures import ReplyInterrupted, in_one_line
-from chatnb.notebook.frontends import Frontend, frontend_for
+from chatnb.notebook.frontends import Frontend, frontend_for, is_watched
+from chatnb.notebook.log_feed import LogFeed
 from chatnb.notebook.prompt import fill
 from chatnb.notebook.turn import Reply, Turn
+from chatnb.runnables.loop_thread import package_loop
+
+if TYPE_CHECKING:
+    from chatnb.notebook.views.run_tree import RunLogTree
 
 _LINE_USAGE = """\
 %chat new [NAME]   start a conversation again
@@ -36,10 +42,11 @@ _LONG_OPTIONS = (
     "--max-tokens",
     "--conversation",
     "--output",
+    "--log",
 )
 _OPTIONS = (
     "The options are -m/--model, -s/--system, -t/--temperature, --max-tokens, "
-    "-c/--conversation and -o/--output; %%chat? explains them."
+    "-c/--conversation, -o/--output and --log; %%chat? explains them."
 )
 
 
@@ -52,6 +59,7 @@ class _Asked(NamedTuple):
     prompt: str
     variable: str | None
     notice: str
+    tree: RunLogTree | None
 
 
 @magics_class
@@ -86,6 +94,7 @@ class ChatMagics(Magics):
         help="The conversation to go on with, by any name you like. Default: main.",
     )
     @argument("-o", "--output", metavar="VARIABLE", help="A variable that gets the reply.")
+    @argument("--log", action="store_true", help="Show the tree of the runs under the reply.")
     @line_cell_magic
     def chat(self, line: str, cell: str | None = None) -> None:
         """Ask a chat model: options on the %%chat line, the prompt below it.
@@ -132,11 +141,26 @@ class ChatMagics(Magics):
             raise in_one_line(error) from None
         params = {"temperature": options.temperature, "max_tokens": options.max_tokens}
         given = {name: value for name, value in params.items() if value is not None}
-        turn = Turn(model, conversation.asking(prompt), given)
+        feed = LogFeed() if options.log else None
+        turn = Turn(model, conversation.asking(prompt), given, feed)
         frontend = frontend_for(self.shell, model.model_name, turn.stop, awaited=awaited)
         turn.start(frontend)
+        tree = None if feed is None else self._tree(feed)
         notice = "" if options.model else self._embedded_notice(model)
-        return _Asked(turn, frontend, conversation, prompt, options.output, notice)
+        return _Asked(turn, frontend, conversation, prompt, options.output, notice, tree)
+
+    def _tree(self, feed: LogFeed) -> RunLogTree:
+        """The tree of a reply's runs; live under the reply where somebody watches."""
+        from chatnb.notebook.views.run_tree import RunLogTree
+
+        tree = RunLogTree(feed)
+        if self._is_watched():
+            display(tree)
+        return tree
+
+    def _is_watched(self) -> bool:
+        kernel = getattr(self.shell, "kernel", None)
+        return kernel is not None and is_watched(kernel)
 
     def _keep(self, asked: _Asked, reply: Reply, *, interrupted: bool) -> None:
         """Leave the reply in the variables, the conversation and the cell."""
@@ -145,6 +169,9 @@ class ChatMagics(Magics):
         if reply.outcome != "failed":
             asked.conversation.add(asked.prompt, reply.message)
         asked.frontend.finish(reply, asked.notice)
+        if asked.tree is not None and not self._is_watched():
+            package_loop.run(asked.tree.wait())
+            display(asked.tree)
         if interrupted:
             raise in_one_line(ReplyInterrupted()) from None
         if isinstance(reply.error, ChatnbError):

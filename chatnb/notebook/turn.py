@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.errors import ModelError
+from chatnb.notebook.log_feed import LogFeed
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, join_chunks
 
@@ -57,14 +58,20 @@ class Turn:
         chat: Who answers.
         messages: The conversation, the prompt last.
         params: The model's parameters for this call only.
+        feed: Takes the patches of the reply's log, if anybody watches it.
     """
 
     def __init__(
-        self, chat: BaseChatModel, messages: Sequence[BaseMessage], params: dict[str, Any]
+        self,
+        chat: BaseChatModel,
+        messages: Sequence[BaseMessage],
+        params: dict[str, Any],
+        feed: LogFeed | None = None,
     ) -> None:
         self._chat = chat
         self._messages = list(messages)
         self._params = params
+        self._feed = feed
         self._running: Future[Reply] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stop_asked = False
@@ -113,20 +120,23 @@ class Turn:
     async def _run(self, sink: ReplySink) -> Reply:
         self._task = asyncio.current_task()
         self._started = time.monotonic()
+        reason: BaseException | None = None
         try:
             if self._stop_asked:
                 raise asyncio.CancelledError
             await self._stream(sink)
             reply = self._reply("done")
-        except asyncio.CancelledError:
-            reply = self._reply("stopped")
+        except asyncio.CancelledError as error:
+            reply, reason = self._reply("stopped"), error
         except Exception as error:
             reply = self._reply("failed", error)
         sink.end()
+        if self._feed is not None:
+            self._feed.end(reason)
         return reply
 
     async def _stream(self, sink: ReplySink) -> None:
-        async with aclosing(self._chat.astream(self._messages, **self._params)) as chunks:
+        async with aclosing(self._asked()) as chunks:
             async for chunk in chunks:
                 self._chunks.append(chunk)
                 text = chunk.text
@@ -135,6 +145,20 @@ class Turn:
                 if self._first_seconds is None:
                     self._first_seconds = time.monotonic() - self._started
                 sink.append(text)
+
+    def _asked(self) -> AsyncGenerator[AIMessageChunk, None]:
+        if self._feed is not None:
+            return self._logged(self._feed)
+        return self._chat.astream(self._messages, **self._params)
+
+    async def _logged(self, feed: LogFeed) -> AsyncGenerator[AIMessageChunk, None]:
+        """The chunks of the reply, out of its log."""
+        async with aclosing(self._chat.astream_log(self._messages, **self._params)) as patches:
+            async for patch in patches:
+                feed.put(patch)
+                for op in patch.ops:
+                    if op["path"] == "/streamed_output/-":
+                        yield op["value"]
 
     def _reply(
         self, outcome: Literal["done", "stopped", "failed"], error: Exception | None = None

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.verbs import In, Out, Verbs
@@ -272,10 +272,28 @@ class Runnable(Verbs[In, Out]):
         """
         from chatnb.runnables.loop_thread import package_loop
 
-        def patches() -> AsyncGenerator[Any, None]:
-            return self.astream_log(input, config, **selected)
+        log = cast("Callable[..., AsyncGenerator[Any, None]]", self.astream_log)
+        return package_loop.iterate(lambda: log(input, config, **selected))
 
-        return package_loop.iterate(patches)
+    def watch(self, input: In, config: RunnableConfig | None = None, **selected: Any) -> Any:
+        """Run once and show the tree of the run in a notebook, as it grows.
+
+        Args:
+            input: The input.
+            config: Tags, callbacks and the like of this run.
+            **selected: Which runs to show, as for `astream_log`.
+
+        Returns:
+            A `RunLogTree`. The run begins at once; as the last line of a cell the tree shows
+            itself, and other cells can run meanwhile. `await tree.wait()` waits for the end.
+
+        Raises:
+            ConfigurationError: Outside of a notebook with `%load_ext chatnb`.
+        """
+        from chatnb.runnables.watching import shown
+
+        log = cast("Callable[..., AsyncGenerator[RunLogPatch, None]]", self.astream_log)
+        return shown(log(input, config, **selected))
 
     def map(self) -> Runnable[Sequence[In], list[Out]]:
         """This runnable over a list: each item is run, many at a time."""

@@ -148,7 +148,7 @@ def traced(runnable: Any, input: Any, config: RunnableConfig | None) -> Traced |
         start_time=source.now(),
         parent=given.get("parent_run"),
         tags=given.get("tags", []),
-        metadata=given.get("metadata", {}),
+        metadata={**runnable.metadata_of_run(), **given.get("metadata", {})},
         inputs=input,
     )
     return Traced(runnable, run, config)

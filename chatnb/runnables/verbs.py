@@ -258,6 +258,10 @@ class Verbs(Generic[In, Out]):
         """How handlers and logs see what a run gave."""
         return {"output": output}
 
+    def metadata_of_run(self) -> dict[str, Any]:
+        """What handlers and logs are told of every run, beside what its config says."""
+        return {}
+
     def usage_of_run(self, output: Any) -> UsageMetadata | None:
         """The tokens that a run took by itself, without those beneath it."""
         return None

@@ -8,9 +8,15 @@ from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.tracing.handlers import RunHandler, add_handler, handling, remove_handler
+    from chatnb.tracing.jsonl import JSONLHandler
+    from chatnb.tracing.logs import LoggingHandler
+    from chatnb.tracing.opentelemetry import OpenTelemetryHandler
     from chatnb.tracing.run import Run
 
 __all__ = [
+    "JSONLHandler",
+    "LoggingHandler",
+    "OpenTelemetryHandler",
     "Run",
     "RunHandler",
     "add_handler",
@@ -22,6 +28,9 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.tracing.handlers": "RunHandler add_handler handling remove_handler",
+        "chatnb.tracing.jsonl": "JSONLHandler",
+        "chatnb.tracing.logs": "LoggingHandler",
+        "chatnb.tracing.opentelemetry": "OpenTelemetryHandler",
         "chatnb.tracing.run": "Run",
     },
 )

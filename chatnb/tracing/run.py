@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 from chatnb.schema.run_state import RunFailure
 from chatnb.schema.usage import UsageMetadata
+from chatnb.tracing.failure import failure_of
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,9 @@ class Run:
         """End the run as broken off.
 
         Args:
-            exception: Why. A cancellation, an interrupt and a reader that closes the stream are no
-                failures: they count as stopped.
+            exception: Why.
             end_time: When.
         """
         self.exception = exception
         self.end_time = end_time
-        self.error = RunFailure(
-            type=type(exception).__name__,
-            message=str(exception),
-            traceback="".join(traceback.format_exception(exception)),
-            stopped=not isinstance(exception, Exception),
-        )
+        self.error = failure_of(exception)

@@ -65,7 +65,8 @@ def answer_html(data: Any) -> str:
     if isinstance(data, list) and data:
         if all(isinstance(each, dict) for each in data):
             return _html_of_objects(data)
-        return f"<ul>{''.join(f'<li>{answer_html(each)}</li>' for each in data)}</ul>"
+        items = "".join(f"<li>{answer_html(each)}</li>" for each in data)
+        return f'<ul style="text-align: left">{items}</ul>'
     if isinstance(data, dict) and data:
         rows = (f"<th>{_text(key)}</th><td>{answer_html(data[key])}</td>" for key in data)
         return _html_table("".join(f"<tr>{row}</tr>" for row in rows))

@@ -1,0 +1,26 @@
+// Whose keys they are: the tree's, or JupyterLab's.
+
+const MARK = "data-lm-suppress-shortcuts";
+
+/** Whether a key is one for the element that has the focus, and not a shortcut such as Ctrl+S. */
+export function isPlain(event: KeyboardEvent): boolean {
+  const runsCell = event.shiftKey && event.key === "Enter";
+  return !event.ctrlKey && !event.metaKey && !event.altKey && !runsCell;
+}
+
+/** Keep plain keys from JupyterLab while the focus is within `root`; call the result to stop that.
+ *
+ * Its shortcuts match the element that has the focus before they look for the mark around it, so
+ * that very element is marked, for the key at hand, before JupyterLab hears of it. */
+export function keepKeys(root: HTMLElement): () => void {
+  const mark = (event: KeyboardEvent): void => {
+    const { target } = event;
+    if (!(target instanceof Element) || !root.contains(target)) return;
+    if (isPlain(event)) target.setAttribute(MARK, "true");
+    else target.removeAttribute(MARK);
+  };
+  const stop = (): void => window.removeEventListener("keydown", mark, true);
+  root.addEventListener("focusin", () => window.addEventListener("keydown", mark, true));
+  root.addEventListener("focusout", stop);
+  return stop;
+}

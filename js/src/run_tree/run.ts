@@ -1,0 +1,177 @@
+// A run as the whole of the log tells it, and as it was at any point of the log. Each fact knows
+// from which position it holds, so that going back costs no more than going on.
+import { isRecord, readNumber, readShown, readString, type Shown } from "./messages";
+
+/** The number of patches that have been applied. */
+export type Position = number;
+
+export type Status = "running" | "done" | "failed" | "stopped";
+
+export interface Failure {
+  type: string;
+  message: string;
+  traceback: string;
+  stopped: boolean;
+}
+
+export interface Usage {
+  input: number;
+  output: number;
+  total: number;
+}
+
+/** A fact and the position from which it holds. */
+interface Fact<T> {
+  readonly since: Position;
+  readonly value: T;
+}
+
+export class Run {
+  readonly children: Run[] = [];
+  readonly level: number;
+  private readonly pieces: string[] = [];
+  private readonly piecesSince: Position[] = [];
+  private ended: Fact<true> | null = null;
+  private endTime: Fact<number> | null = null;
+  private output: Fact<Shown> | null = null;
+  private failure: Fact<Failure> | null = null;
+  private usage: Fact<Usage> | null = null;
+  private cost: Fact<number> | null = null;
+  private firstPiece: Fact<number> | null = null;
+  private firstToken: Fact<number> | null = null;
+
+  /**
+   * @param index - How many runs the log knew before this one.
+   * @param since - The position from which it exists.
+   */
+  constructor(
+    readonly index: number,
+    readonly since: Position,
+    readonly parent: Run | null,
+    readonly about: About,
+  ) {
+    this.level = parent ? parent.level + 1 : 1;
+    parent?.children.push(this);
+  }
+
+  /** Take one field of the run's entry in the log, as it is from `since` on. */
+  set(field: string, value: unknown, since: Position): void {
+    // Only the logged run itself may end without saying when.
+    const ends = field === "end_time" || (field === "final_output" && !this.parent);
+    if (ends && value !== null && value !== undefined) this.ended ??= { since, value: true };
+    if (field === "final_output") this.output = fact(readShown(value), since);
+    if (field === "end_time") this.endTime = fact(readNumber(value), since);
+    if (field === "first_token_time") this.firstToken = fact(readNumber(value), since);
+    if (field === "usage_metadata") this.usage = fact(readUsage(value), since);
+    if (field === "error") this.failure = fact(readFailure(value), since);
+    if (field === "cost") this.cost = fact(readNumber(value), since);
+  }
+
+  /** Take the next piece of what the run streams. */
+  push(piece: string, time: number, since: Position): void {
+    this.pieces.push(piece);
+    this.piecesSince.push(since);
+    if (piece) this.firstPiece ??= { since, value: time };
+  }
+
+  statusAt(at: Position): Status {
+    const failure = valueAt(this.failure, at);
+    if (failure) return failure.stopped ? "stopped" : "failed";
+    return valueAt(this.ended, at) ? "done" : "running";
+  }
+
+  endAt(at: Position): number | null {
+    return valueAt(this.endTime, at);
+  }
+
+  firstTokenAt(at: Position): number | null {
+    return valueAt(this.firstToken, at) ?? valueAt(this.firstPiece, at);
+  }
+
+  usageAt(at: Position): Usage | null {
+    return valueAt(this.usage, at);
+  }
+
+  costAt(at: Position): number | null {
+    return valueAt(this.cost, at);
+  }
+
+  failureAt(at: Position): Failure | null {
+    return valueAt(this.failure, at);
+  }
+
+  /** The output, or as much of it as has streamed. */
+  outputAt(at: Position): Shown | null {
+    const output = valueAt(this.output, at);
+    if (output) return output;
+    const pieces = this.pieces.slice(0, countUpTo(this.piecesSince, at));
+    return pieces.length ? { text: pieces.join(""), more: 0 } : null;
+  }
+
+  /** How many children there are at a position: the first ones, for they are in order of birth. */
+  childrenAt(at: Position): number {
+    const last = this.children.at(-1);
+    if (!last || last.since <= at) return this.children.length;
+    return countUpTo(this.children.map((child) => child.since), at);
+  }
+}
+
+/** What is known of a run from its first moment on. */
+export interface About {
+  id: string;
+  name: string;
+  kind: string;
+  tags: string[];
+  start: number;
+  metadata: Shown | null;
+  inputs: Shown | null;
+}
+
+export function readAbout(entry: unknown, id: string, time: number): About {
+  const fields = isRecord(entry) ? entry : {};
+  const tags = Array.isArray(fields.tags) ? fields.tags : [];
+  return {
+    id: readString(fields.id) || id,
+    name: readString(fields.name) || "Run",
+    kind: readString(fields.type),
+    tags: tags.filter((tag) => typeof tag === "string"),
+    start: readNumber(fields.start_time) ?? time,
+    metadata: readShown(fields.metadata),
+    inputs: readShown(fields.inputs),
+  };
+}
+
+/** How many of the ascending `values` are at most `limit`. */
+export function countUpTo(values: readonly number[], limit: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function fact<T>(value: T | null, since: Position): Fact<T> | null {
+  return value === null ? null : { since, value };
+}
+
+function valueAt<T>(known: Fact<T> | null, at: Position): T | null {
+  return known && known.since <= at ? known.value : null;
+}
+
+function readUsage(value: unknown): Usage | null {
+  if (!isRecord(value)) return null;
+  const [input, output] = [readNumber(value.input_tokens) ?? 0, readNumber(value.output_tokens) ?? 0];
+  return { input, output, total: readNumber(value.total_tokens) ?? input + output };
+}
+
+function readFailure(value: unknown): Failure | null {
+  if (!isRecord(value)) return null;
+  return {
+    type: readString(value.type) || "Error",
+    message: readString(value.message),
+    traceback: readString(value.traceback),
+    stopped: value.stopped === true,
+  };
+}
