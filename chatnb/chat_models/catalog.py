@@ -88,7 +88,8 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
     """Make a chat model from its name.
 
     Args:
-        name: `provider:model`: `openai:gpt-4o-mini`, `azure:DEPLOYMENT`, `local:smollm2`,
+        name: `provider:model`: `openai:gpt-4o-mini`, `azure:DEPLOYMENT`,
+            `anthropic:claude-haiku-5-5`, `local:smollm2`,
             `local:PATH.gguf`, or `scripted:TEXT`, which replies with the text; or a server of
             the table in providers.toml, such as `ollama:llama3.2` or `groq:MODEL`, with
             `base_url=` for another address. The provider alone gives its default.
