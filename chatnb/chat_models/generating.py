@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from chatnb.chat_models.tokens import count_tokens
-from chatnb.runnables.batch import aas_completed, as_completed
+from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.traced import arun_traced, run_traced
 from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
@@ -82,11 +82,13 @@ class Generating:
 
         Raises:
             TypeError: If the messages are not a list of lists.
+            ValueError: If there is one `run_id` for several prompts.
             BatchError: If a call failed; it is of the first failure's class as well, and keeps the
                 replies that came.
         """
         prompts, (params, config) = _prompts(messages), _apart(params)
-        calls = [partial(self._logged_replies, each, stop, params, config) for each in prompts]
+        pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
+        calls = [partial(self._logged_replies, each, stop, params, own) for each, own in pairs]
         replies = dict(as_completed(calls, max_concurrency, return_exceptions=False))
         return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
 
@@ -100,9 +102,10 @@ class Generating:
     ) -> LLMResult:
         """Ask for replies to several lists of messages without blocking; like `generate`."""
         prompts, (params, config) = _prompts(messages), _apart(params)
-        calls = [partial(self._alogged_replies, each, stop, params, config) for each in prompts]
-        pairs = aas_completed(calls, max_concurrency, return_exceptions=False)
-        replies = {index: reply async for index, reply in pairs}
+        pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
+        calls = [partial(self._alogged_replies, each, stop, params, own) for each, own in pairs]
+        done = aas_completed(calls, max_concurrency, return_exceptions=False)
+        replies = {index: reply async for index, reply in done}
         return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
 
     def generate_prompt(

@@ -45,7 +45,8 @@ DEFAULT_RECURSION_LIMIT = 25
 
 _KEYS = RunnableConfig.__annotations__.keys()
 _OF_ONE_RUN = ("run_name", "run_id")
-_surrounding: ContextVar[RunnableConfig | None] = ContextVar("chatnb_config", default=None)
+surrounding: ContextVar[RunnableConfig | None] = ContextVar("chatnb_config", default=None)
+"""The config that a run inherits when none is passed to it."""
 
 
 def effective_config(config: RunnableConfig | None) -> RunnableConfig | None:
@@ -66,16 +67,11 @@ def effective_config(config: RunnableConfig | None) -> RunnableConfig | None:
         ...     effective_config({"tags": ["inner"]})
         {'tags': ['outer', 'inner']}
     """
-    outer = _surrounding.get()
+    outer = surrounding.get()
     if not config:
         return outer if config is None or config == {} else check_config(config)
     check_config(config)
     return config if outer is None else merge_configs(outer, config)
-
-
-def surrounding() -> RunnableConfig | None:
-    """The config that a run inherits when none is passed to it."""
-    return _surrounding.get()
 
 
 def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
@@ -147,18 +143,18 @@ def inherited(config: RunnableConfig | None) -> Generator[None, None, None]:
     if config is None:
         yield
         return
-    token = _surrounding.set(config)
+    token = surrounding.set(config)
     try:
         yield
     finally:
-        _surrounding.reset(token)
+        surrounding.reset(token)
 
 
 def check_config(config: RunnableConfig) -> RunnableConfig:
     """The config itself, if it is one.
 
     Raises:
-        TypeError: If the config is not a dict.
+        TypeError: If the config is not a dict, or its callbacks are not a list.
         ValueError: If it has a key that no config has, or cannot allow any run.
     """
     if not isinstance(config, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -166,6 +162,11 @@ def check_config(config: RunnableConfig) -> RunnableConfig:
     if not config.keys() <= _KEYS:
         unknown = ", ".join(sorted(config.keys() - _KEYS))
         raise ValueError(f"Unknown config keys: {unknown}. Known keys: {', '.join(_KEYS)}")
+    callbacks = config.get("callbacks", [])
+    if not isinstance(callbacks, list):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"callbacks is a list of handlers, not {type(callbacks).__name__}: {callbacks!r}"
+        )
     limit = config.get("max_concurrency")
     if limit is not None and limit < 1:
         raise ValueError(f"max_concurrency must be 1 or more, not {limit}")

@@ -201,7 +201,7 @@ def _any(output: Any) -> Runnable[Any, Any]:
 
 
 def _with_config(kwargs: dict[str, Any], inner: RunnableConfig | None) -> dict[str, Any]:
-    return {"config": inner or RunnableConfig(), **kwargs}
+    return {"config": merge_configs(inner), **kwargs}
 
 
 def _each_inheriting(items: Iterator[Any], config: RunnableConfig | None) -> Iterator[Any]:
@@ -229,7 +229,8 @@ async def _aeach_inheriting(
 
 
 def _is(check: Callable[[Any], bool], func: Any) -> bool:
-    return check(func) or check(getattr(func, "__call__", None))  # noqa: B004
+    """Whether a function is of a kind, or what it calls, or the verb of a runnable that it is."""
+    return any(map(check, (func, getattr(func, "__call__", None), getattr(func, "bare", None))))  # noqa: B004
 
 
 def _is_async(func: Any) -> bool:

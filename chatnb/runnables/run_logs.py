@@ -7,9 +7,11 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs
+from chatnb.runnables.threads import in_thread
 from chatnb.runnables.traced import origin
 from chatnb.schema.messages import AIMessageChunk
 from chatnb.schema.run_log import RunLogPatch
@@ -18,13 +20,16 @@ from chatnb.tracing.run import Run
 
 MOST_UNREAD = 256
 """How many patches may wait for their reader before the run waits, too."""
+_PATIENCE = 0.5
+"""Seconds after which a thread that waits for the reader asks whether its loop still turns."""
 
 
 class PatchQueue:
     """Patches on their way from a run, on whatever threads, to a reader on an event loop.
 
-    A run that is too far ahead waits, on its thread or on its loop. Only synchronous code that
-    stands on the reader's own loop goes on, since the reader could not come to read.
+    A run that is too far ahead waits, on its thread or on its loop. Only while synchronous code
+    stands on the reader's own loop it goes on, there and on threads that this code may wait for,
+    since the reader could not come to read.
     """
 
     def __init__(self) -> None:
@@ -35,23 +40,27 @@ class PatchQueue:
         self._has_room = threading.Condition()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
+        self._asked = False
+        self._stuck = False
 
     def put(self, patch: RunLogPatch) -> None:
         """Add a patch from a thread, which waits for room."""
         if threading.get_ident() != self._reader_thread:
             with self._has_room:
-                self._has_room.wait_for(lambda: self._closed or len(self._patches) < MOST_UNREAD)
+                while not self._has_room.wait_for(self._takes_more, _PATIENCE):
+                    self._ask()
         self._append(patch)
 
     async def aput(self, patch: RunLogPatch) -> None:
         """Add a patch from an event loop, which goes on with other work until there is room."""
-        if asyncio.get_running_loop() is not self._loop:
-            await asyncio.to_thread(self.put, patch)
+        if asyncio.get_running_loop() is self._loop:
+            while len(self._patches) >= MOST_UNREAD and not self._closed:
+                room = self._loop.create_future()
+                self._waiting.append(room)
+                await room
+        elif not self._takes_more():
+            await in_thread(partial(self.put, patch))
             return
-        while len(self._patches) >= MOST_UNREAD and not self._closed:
-            room = self._loop.create_future()
-            self._waiting.append(room)
-            await room
         self._append(patch)
 
     def close(self) -> None:
@@ -72,6 +81,18 @@ class PatchQueue:
             self._arrived.clear()
             if not self._patches:
                 await self._arrived.wait()
+
+    def _takes_more(self) -> bool:
+        return self._closed or self._stuck or len(self._patches) < MOST_UNREAD
+
+    def _ask(self) -> None:
+        self._stuck = self._asked
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._answer)
+
+    def _answer(self) -> None:
+        self._asked = self._stuck = False
 
     def _append(self, patch: RunLogPatch) -> None:
         self._patches.append(patch)

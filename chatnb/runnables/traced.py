@@ -7,15 +7,15 @@ config: it stands in what the verb hands on to the runnables beneath it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial, wraps
-from itertools import chain
 from typing import Any, TypeVar
 
-from chatnb.runnables.chunks import AsyncSnapshots, Snapshots, add_up, says_anything
+from chatnb.runnables.chunks import add_up, says_anything
 from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs, surrounding
+from chatnb.runnables.inputs import AsyncStarted, Started, Whole
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.runnables.threads import close
 from chatnb.tracing.handlers import handlers_everywhere, report
@@ -26,35 +26,7 @@ T = TypeVar("T")
 origin: ContextVar[Origin] = ContextVar("chatnb_origin", default=Origin())  # noqa: B039 (it is frozen)
 """Where the runs of this context get their times and ids from."""
 _OF_ONE_RUN = ("run_name", "run_id")
-_END: Any = object()
-
-
-class Whole:
-    """An iterator over one item: an input that came at once."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self._left = [value]
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        if self._left:
-            return self._left.pop()
-        raise StopIteration
-
-
-class AsyncWhole(Whole):
-    """An asynchronous iterator over one item."""
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        if self._left:
-            return self._left.pop()
-        raise StopAsyncIteration
+_everywhere = handlers_everywhere()
 
 
 class InnerConfig(dict[str, Any]):
@@ -81,7 +53,7 @@ class Traced:
         inner = merge_configs(config, {"parent_run": run}, without=_OF_ONE_RUN)
         self.inner: Any = InnerConfig(inner, runnable)
         self._chunks: list[Any] = []
-        self._seen: list[Any] = []
+        self._came: Started | AsyncStarted | None = None
 
     def take(self, chunk: Any) -> bool:
         """Take a chunk of the output; whether it is a token that handlers are told of."""
@@ -92,10 +64,9 @@ class Traced:
             self.run.first_token_time = origin.get().now()
         return True
 
-    def see(self, chunk: T) -> T:
-        """Take a chunk of the input."""
-        self._seen.append(chunk)
-        return chunk
+    def watch(self, input: Started | AsyncStarted) -> None:
+        """Take the chunks of the input as they are read."""
+        self._came = input
 
     def finish(self, *output: Any) -> None:
         """The run has given its output; without one, what its chunks add up to."""
@@ -109,23 +80,34 @@ class Traced:
     def _sum(self) -> tuple[Any, ...]:
         if not self._chunks:
             return ()
-        return (add_up(self._chunks, replace=bool(self.runnable.chunks_replace)),)
+        replace: bool | None = self.runnable.chunks_replace
+        if replace is None:
+            replace = self._came is not None and self._came.replace
+        return (_summed(self._chunks, replace=replace),)
 
     def _end(self, output: tuple[Any, ...]) -> None:
         self.run.end_time = origin.get().now()
-        if self._seen:
-            self.run.inputs = add_up(self._seen)
+        came = self._came
+        if came is not None and came.seen:
+            self.run.inputs = _summed(came.seen, replace=came.replace)
             self.run.inputs_came_late = True
         if output:
             self.run.output = self.runnable.output_of_run(*output)
             self.run.usage_metadata = self.runnable.usage_of_run(*output)
 
 
+def _summed(chunks: list[Any], *, replace: bool) -> Any:
+    try:
+        return add_up(chunks, replace=replace)
+    except Exception:  # Who reads them one by one needs no sum, and is not to fail for want of it.
+        return chunks
+
+
 def is_listened_to(config: RunnableConfig | None) -> bool:
     """Whether anybody is told of the run that has this config."""
-    if handlers_everywhere() or (isinstance(config, dict) and config.get("callbacks")):
+    if _everywhere or (isinstance(config, dict) and config.get("callbacks")):
         return True
-    outer = surrounding()
+    outer = surrounding.get()
     return outer is not None and bool(outer.get("callbacks"))
 
 
@@ -162,6 +144,7 @@ def tell(config: RunnableConfig | None, event: str, *said: Any) -> None:
         event: The handlers' method.
         *said: What it takes beside the run.
     """
+    stopped: BaseException | None = None
     for handler, method in _methods(config, event):
         try:
             outcome = method(*said)
@@ -169,10 +152,15 @@ def tell(config: RunnableConfig | None, event: str, *said: Any) -> None:
                 package_loop.run(_awaited(outcome))
         except Exception:
             report(handler, event)
+        except BaseException as error:  # The other handlers are to know nevertheless.
+            stopped = error
+    if stopped is not None:
+        raise stopped
 
 
 async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
     """Tell the handlers of a run, without blocking; like `tell`."""
+    stopped: BaseException | None = None
     for handler, method in _methods(config, f"a{event}", event):
         try:
             outcome = method(*said)
@@ -180,6 +168,10 @@ async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
                 await outcome
         except Exception:
             report(handler, event)
+        except BaseException as error:
+            stopped = error
+    if stopped is not None:
+        raise stopped
 
 
 def _methods(
@@ -187,7 +179,7 @@ def _methods(
 ) -> Iterator[tuple[Any, Callable[..., Any]]]:
     if config is None or "parent_run" not in config:
         return
-    for handler in (*config.get("callbacks", ()), *handlers_everywhere()):
+    for handler in (*config.get("callbacks", ()), *_everywhere):
         methods = (getattr(handler, event, None) for event in events)
         method = next((method for method in methods if method is not None), None)
         if method is not None:
@@ -201,8 +193,8 @@ async def _awaited(outcome: Awaitable[T]) -> T:
 @contextmanager
 def running(active: Traced) -> Generator[None]:
     """A run from its start to its end, for synchronous verbs."""
-    tell(active.inner, "on_start")
     try:
+        tell(active.inner, "on_start")
         yield
     except BaseException as error:
         active.fail(error)
@@ -214,8 +206,8 @@ def running(active: Traced) -> Generator[None]:
 @asynccontextmanager
 async def arunning(active: Traced) -> AsyncGenerator[None]:
     """A run from its start to its end, for asynchronous verbs."""
-    await atell(active.inner, "on_start")
     try:
+        await atell(active.inner, "on_start")
         yield
     except BaseException as error:
         active.fail(error)
@@ -260,7 +252,7 @@ async def arun_traced(
 def _invoke(method: Any) -> Any:
     @wraps(method)
     def invoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return method(self, input, config, **kwargs)
         return run_traced(self, input, config, lambda inner: method(self, input, inner, **kwargs))
 
@@ -270,7 +262,7 @@ def _invoke(method: Any) -> Any:
 def _ainvoke(method: Any) -> Any:
     @wraps(method)
     async def ainvoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return await method(self, input, config, **kwargs)
         return await arun_traced(
             self, input, config, lambda inner: method(self, input, inner, **kwargs)
@@ -282,7 +274,7 @@ def _ainvoke(method: Any) -> Any:
 def _stream(method: Any) -> Any:
     @wraps(method)
     def stream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return method(self, input, config, **kwargs)
         return _chunks_of(self, method, input, input, config, kwargs)
 
@@ -292,7 +284,7 @@ def _stream(method: Any) -> Any:
 def _astream(method: Any) -> Any:
     @wraps(method)
     def astream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return method(self, input, config, **kwargs)
         return _achunks_of(self, method, input, input, config, kwargs)
 
@@ -302,7 +294,7 @@ def _astream(method: Any) -> Any:
 def _transform(method: Any) -> Any:
     @wraps(method)
     def transform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return method(self, input, config, **kwargs)
         return _transformed(self, method, input, config, kwargs)
 
@@ -312,7 +304,7 @@ def _transform(method: Any) -> Any:
 def _atransform(method: Any) -> Any:
     @wraps(method)
     def atransform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not is_listened_to(config):
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
             return method(self, input, config, **kwargs)
         return _atransformed(self, method, input, config, kwargs)
 
@@ -323,11 +315,12 @@ def _chunks_of(
     self: Any, method: Any, input: Any, known: Any, config: Any, kwargs: dict[str, Any]
 ) -> Iterator[Any]:
     active = traced(self, known, config)
+    given = _seen_by(active, input)
     if active is None:
-        yield from method(self, input, config, **kwargs)
+        yield from method(self, given, config, **kwargs)
         return
     with running(active):
-        chunks = method(self, _seen_by(active, input), active.inner, **kwargs)
+        chunks = method(self, given, active.inner, **kwargs)
         try:
             for chunk in chunks:
                 if active.take(chunk):
@@ -342,19 +335,19 @@ async def _achunks_of(
     self: Any, method: Any, input: Any, known: Any, config: Any, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     active = traced(self, known, config)
-    inner = config if active is None else active.inner
-    given = input if active is None else _aseen_by(active, input)
-    async with aclosing(method(self, given, inner, **kwargs)) as chunks:
-        if active is None:
+    given = _seen_by(active, input)
+    if active is None:
+        async with aclosing(method(self, given, config, **kwargs)) as chunks:
             async for chunk in chunks:
                 yield chunk
-            return
-        async with arunning(active):
+        return
+    async with arunning(active):
+        async with aclosing(method(self, given, active.inner, **kwargs)) as chunks:
             async for chunk in chunks:
                 if active.take(chunk):
-                    await atell(inner, "on_token", chunk)
+                    await atell(active.inner, "on_token", chunk)
                 yield chunk
-            active.finish()
+        active.finish()
 
 
 def _transformed(
@@ -370,53 +363,18 @@ async def _atransformed(
     self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     known = input.value if isinstance(input, Whole) else None
-    started = input if isinstance(input, Whole) else await AsyncStarted.of(input)
+    started = input if isinstance(input, Whole) else await AsyncStarted(input).start()
     async with aclosing(_achunks_of(self, method, started, known, config, kwargs)) as chunks:
         async for chunk in chunks:
             yield chunk
 
 
-class Started:
-    """An iterator whose first chunk has come."""
-
-    def __init__(self, chunks: Iterator[Any]) -> None:
-        self.snapshots = isinstance(chunks, Snapshots)
-        self.chunks = chain([first for first in [next(chunks, _END)] if first is not _END], chunks)
-
-
-class AsyncStarted:
-    """An asynchronous iterator whose first chunk has come."""
-
-    def __init__(self, first: Any, chunks: AsyncIterator[Any]) -> None:
-        self.snapshots = isinstance(chunks, AsyncSnapshots)
-        self.first = first
-        self.rest = chunks
-
-    @classmethod
-    async def of(cls, chunks: AsyncIterator[Any]) -> AsyncStarted:
-        """Wait for the first chunk."""
-        return cls(await anext(chunks, _END), chunks)
-
-    async def chunks(self, see: Callable[[Any], Any]) -> AsyncGenerator[Any, None]:
-        """All of them, each shown to somebody."""
-        if self.first is not _END:
-            yield see(self.first)
-            async for chunk in self.rest:
-                yield see(chunk)
-
-
-def _seen_by(active: Traced, input: Any) -> Any:
-    if not isinstance(input, Started):
+def _seen_by(active: Traced | None, input: Any) -> Any:
+    if not isinstance(input, Started | AsyncStarted):
         return input
-    watched = map(active.see, input.chunks)
-    return Snapshots(watched) if input.snapshots else watched
-
-
-def _aseen_by(active: Traced, input: Any) -> Any:
-    if not isinstance(input, AsyncStarted):
-        return input
-    watched = input.chunks(active.see)
-    return AsyncSnapshots(watched) if input.snapshots else watched
+    if active is not None:
+        active.watch(input)
+    return input.as_it_came()
 
 
 _WRAPPERS: dict[str, Callable[[Any], Any]] = {
@@ -438,4 +396,6 @@ def trace_verbs(runnable_class: type) -> None:
     for name, wrapped in _WRAPPERS.items():
         method = vars(runnable_class).get(name)
         if inspect.isfunction(method):
-            setattr(runnable_class, name, wrapped(method))
+            verb = wrapped(method)
+            verb.bare = method
+            setattr(runnable_class, name, verb)

@@ -11,13 +11,14 @@ from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots, add_up
 from chatnb.runnables.config import RunnableConfig, effective_config
 from chatnb.runnables.handover import stepping_in_thread
+from chatnb.runnables.inputs import AsyncWhole, Whole
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.runnables.threads import (
     in_thread,
     iterate_in_thread,
     pulled_in_threads,
 )
-from chatnb.runnables.traced import AsyncWhole, Whole, trace_verbs
+from chatnb.runnables.traced import trace_verbs
 
 if TYPE_CHECKING:
     from chatnb.schema.usage import UsageMetadata

@@ -58,6 +58,8 @@ class Selection:
 class LogWriter:
     """Writes the patches of one logged run; may be called from several threads.
 
+    The end of the logged run ends the log: of what outlives it on a thread nothing is written.
+
     Args:
         root_id: The id of the logged run.
         selection: Which runs within it get an entry.
@@ -69,12 +71,13 @@ class LogWriter:
         self._keys: dict[str, str] = {}
         self._names: set[str] = set()
         self._lock = Lock()
+        self._ended = False
 
     def start(self, run: Run) -> RunLogPatch | None:
         """What to write when a run starts."""
         if run.id == self._root_id:
             return self._start_of_root(run)
-        if not self._selection.includes(run.name, run.type, run.tags):
+        if self._ended or not self._selection.includes(run.name, run.type, run.tags):
             return None
         key = self._new_key(run)
         entry = {
@@ -98,7 +101,7 @@ class LogWriter:
     def token(self, run: Run, text: str, time: datetime) -> RunLogPatch | None:
         """What to write when a chat model says something."""
         key = self._keys.get(run.id)
-        if key is None or not text:
+        if key is None or self._ended or not text:
             return None
         return RunLogPatch(_add(f"/logs/{key}/streamed_output_str/-", text), time=written(time))
 
@@ -107,7 +110,7 @@ class LogWriter:
         if run.id == self._root_id:
             return self._end_of_root(run)
         key = self._keys.get(run.id)
-        if key is None:
+        if key is None or self._ended:
             return None
         said: dict[str, Any] = {"final_output": run.output, "end_time": written(run.end_time)}
         more = {
@@ -134,6 +137,7 @@ class LogWriter:
         return RunLogPatch(op, time=root.get("start_time"), root=root)
 
     def _end_of_root(self, run: Run) -> RunLogPatch:
+        self._ended = True
         ops = [{"op": "replace", "path": "/final_output", "value": run.output}]
         if run.error is not None:
             ops.append(_add("/error", run.error))

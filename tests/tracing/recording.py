@@ -1,0 +1,81 @@
+"""A handler that keeps what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chatnb.tracing import Run
+
+
+class Told(NamedTuple):
+    """One thing that a handler was told."""
+
+    event: str
+    run: Run
+    more: tuple[Any, ...] = ()
+
+
+class Recorder:
+    """Keeps all that it is told, in order."""
+
+    def __init__(self) -> None:
+        self.told = list[Told]()
+        self.all_ended = threading.Event()
+
+    def on_start(self, run: Run) -> None:
+        self.told.append(Told("start", run))
+
+    def on_token(self, run: Run, chunk: Any) -> None:
+        self.told.append(Told("token", run, (chunk.text,)))
+
+    def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> None:
+        self.told.append(Told("retry", run, (attempt, str(error), pause)))
+
+    def on_end(self, run: Run) -> None:
+        self._ended("end", run)
+
+    def on_error(self, run: Run) -> None:
+        self._ended("error", run)
+
+    def runs(self) -> list[Run]:
+        """The runs, in the order they started."""
+        return [told.run for told in self.told if told.event == "start"]
+
+    def events(self) -> list[tuple[str, str]]:
+        """What was told of which run, by name."""
+        return [(told.event, told.run.name) for told in self.told]
+
+    def tree(self) -> list[tuple[str, str, str | None]]:
+        """Each run's name, kind and parent's name."""
+        return [(run.name, run.type, run.parent and run.parent.name) for run in self.runs()]
+
+    def ends_each_run_once(self) -> bool:
+        """Whether every run that started ended exactly once, after it started, and no other did."""
+        ends = Counter(told.run.id for told in self.told if told.event in ("end", "error"))
+        return ends == Counter(run.id for run in self.runs()) and max(ends.values()) == 1
+
+    def children_end_first(self) -> bool:
+        """Whether no run ended before a run beneath it."""
+        ended = set[str]()
+        for told in self.told:
+            if told.event in ("end", "error"):
+                if told.run.parent and told.run.parent.id in ended:
+                    return False
+                ended.add(told.run.id)
+        return True
+
+    def _ended(self, event: str, run: Run) -> None:
+        self.told.append(Told(event, run))
+        if len([told for told in self.told if told.event in ("end", "error")]) == len(self.runs()):
+            self.all_ended.set()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something holds; at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 (what is waited for knows no events)
+            await asyncio.sleep(0)
