@@ -122,6 +122,10 @@ class LogHandler:
         self._writer = writer
         self._queue = queue
 
+    def ignores_tokens_of(self, run: Run) -> bool:
+        """The chunks of the logged run itself are written by who reads them."""
+        return not self._writer.has_entry(run)
+
     def on_start(self, run: Run) -> None:
         self._put(self._writer.start(run))
 

@@ -7,11 +7,11 @@ config: it stands in what the verb hands on to the runnables beneath it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from chatnb.runnables.chunks import add_up, says_anything
 from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs, surrounding
@@ -27,6 +27,10 @@ origin: ContextVar[Origin] = ContextVar("chatnb_origin", default=Origin())  # no
 """Where the runs of this context get their times and ids from."""
 _OF_ONE_RUN = ("run_name", "run_id")
 _everywhere = handlers_everywhere()
+
+
+Listener: TypeAlias = tuple[Any, Callable[..., Any]]
+"""A handler, and its method for an event, with the run already given."""
 
 
 class InnerConfig(dict[str, Any]):
@@ -55,14 +59,19 @@ class Traced:
         self._chunks: list[Any] = []
         self._came: Started | AsyncStarted | None = None
 
-    def take(self, chunk: Any) -> bool:
-        """Take a chunk of the output; whether it is a token that handlers are told of."""
+    def take(self, chunk: Any) -> None:
+        """Take a chunk of the output."""
         self._chunks.append(chunk)
+        run = self.run
+        if run.first_token_time is None and run.type == "llm" and says_anything(chunk):
+            run.first_token_time = origin.get().now()
+
+    def token_listeners(self, *events: str) -> list[Listener]:
+        """Who is told of its tokens, found once for all of them."""
         if self.run.type != "llm":
-            return False
-        if self.run.first_token_time is None and says_anything(chunk):
-            self.run.first_token_time = origin.get().now()
-        return True
+            return []
+        listeners = _methods(self.inner, *events)
+        return [each for each in listeners if not _ignores_tokens(each[0], self.run)]
 
     def watch(self, input: Started | AsyncStarted) -> None:
         """Take the chunks of the input as they are read."""
@@ -144,8 +153,17 @@ def tell(config: RunnableConfig | None, event: str, *said: Any) -> None:
         event: The handlers' method.
         *said: What it takes beside the run.
     """
+    _tell_each(_methods(config, event), event, *said)
+
+
+async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
+    """Tell the handlers of a run, without blocking; like `tell`."""
+    await _atell_each(_methods(config, f"a{event}", event), event, *said)
+
+
+def _tell_each(listeners: Iterable[Listener], event: str, *said: Any) -> None:
     stopped: BaseException | None = None
-    for handler, method in _methods(config, event):
+    for handler, method in listeners:
         try:
             outcome = method(*said)
             if inspect.isawaitable(outcome):
@@ -158,10 +176,9 @@ def tell(config: RunnableConfig | None, event: str, *said: Any) -> None:
         raise stopped
 
 
-async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
-    """Tell the handlers of a run, without blocking; like `tell`."""
+async def _atell_each(listeners: Iterable[Listener], event: str, *said: Any) -> None:
     stopped: BaseException | None = None
-    for handler, method in _methods(config, f"a{event}", event):
+    for handler, method in listeners:
         try:
             outcome = method(*said)
             if inspect.isawaitable(outcome):
@@ -174,9 +191,7 @@ async def atell(config: RunnableConfig | None, event: str, *said: Any) -> None:
         raise stopped
 
 
-def _methods(
-    config: RunnableConfig | None, *events: str
-) -> Iterator[tuple[Any, Callable[..., Any]]]:
+def _methods(config: RunnableConfig | None, *events: str) -> Iterator[Listener]:
     if config is None or "parent_run" not in config:
         return
     for handler in (*config.get("callbacks", ()), *_everywhere):
@@ -184,6 +199,11 @@ def _methods(
         method = next((method for method in methods if method is not None), None)
         if method is not None:
             yield handler, partial(method, config["parent_run"])
+
+
+def _ignores_tokens(handler: Any, run: Run) -> bool:
+    ignores = getattr(handler, "ignores_tokens_of", None)
+    return ignores is not None and bool(ignores(run))
 
 
 async def _awaited(outcome: Awaitable[T]) -> T:
@@ -320,11 +340,13 @@ def _chunks_of(
         yield from method(self, given, config, **kwargs)
         return
     with running(active):
+        listeners = active.token_listeners("on_token")
         chunks = method(self, given, active.inner, **kwargs)
         try:
             for chunk in chunks:
-                if active.take(chunk):
-                    tell(active.inner, "on_token", chunk)
+                active.take(chunk)
+                if listeners:
+                    _tell_each(listeners, "on_token", chunk)
                 yield chunk
         finally:
             close(chunks)
@@ -342,10 +364,12 @@ async def _achunks_of(
                 yield chunk
         return
     async with arunning(active):
+        listeners = active.token_listeners("aon_token", "on_token")
         async with aclosing(method(self, given, active.inner, **kwargs)) as chunks:
             async for chunk in chunks:
-                if active.take(chunk):
-                    await atell(active.inner, "on_token", chunk)
+                active.take(chunk)
+                if listeners:
+                    await _atell_each(listeners, "on_token", chunk)
                 yield chunk
         active.finish()
 

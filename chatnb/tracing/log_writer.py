@@ -98,6 +98,10 @@ class LogWriter:
         }
         return RunLogPatch(_add(f"/logs/{key}", entry), time=written(run.start_time))
 
+    def has_entry(self, run: Run) -> bool:
+        """Whether a run that has started got an entry."""
+        return run.id in self._keys
+
     def token(self, run: Run, text: str, time: datetime) -> RunLogPatch | None:
         """What to write when a chat model says something."""
         key = self._keys.get(run.id)

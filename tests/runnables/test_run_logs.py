@@ -123,7 +123,7 @@ def test_the_log_of_a_chain(log: Any) -> None:
         "final_output", "end_time",
     ]  # fmt: skip
     assert entry["parent_id"] == logged["id"]
-    assert (entry["inputs"], entry["metadata"], entry["type"]) == ("Hi", {"k": 1}, "llm")
+    assert (entry["inputs"], entry["metadata"]["k"], entry["type"]) == ("Hi", 1, "llm")
     assert "".join(entry["streamed_output_str"]) == "Hello."
     assert "".join(logged["streamed_output"]) == "Hello."
     assert logged["final_output"] == {"output": "Hello."}

@@ -154,7 +154,9 @@ def test_the_verbs_of_the_page_are_runs(call: Any) -> None:
     more = {"callbacks": [told], "tags": ["t"], "run_name": "mine", "metadata": {"k": 1}}
     call(chat, "Hi", more)
     run = one_run(told)
-    assert (run.name, run.type, run.tags, run.metadata) == ("mine", "llm", ["t"], {"k": 1})
+    assert (run.name, run.type, run.tags) == ("mine", "llm", ["t"])
+    who = {"ls_provider": "chatnb", "ls_model_name": "scripted", "ls_model_type": "chat"}
+    assert run.metadata == {**who, "k": 1}
     assert run.output["generations"][0][0]["text"] == "Hello."
     assert run.usage_metadata == USAGE
 
