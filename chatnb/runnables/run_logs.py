@@ -36,8 +36,9 @@ class PatchQueue:
         self._loop = asyncio.get_running_loop()
         self._reader_thread = threading.get_ident()
         self._patches: deque[RunLogPatch] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived: asyncio.Future[None] | None = None
         self._has_room = threading.Condition()
+        self._blocked = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
         self._asked = False
@@ -47,9 +48,19 @@ class PatchQueue:
         """Add a patch from a thread, which waits for room."""
         if threading.get_ident() != self._reader_thread:
             with self._has_room:
+                self._blocked += 1
                 while not self._has_room.wait_for(self._takes_more, _PATIENCE):
                     self._ask()
+                self._blocked -= 1
         self._append(patch)
+
+    def put_nowait(self, patch: RunLogPatch) -> bool:
+        """Add a patch on the reader's loop, if there is room."""
+        if len(self._patches) >= MOST_UNREAD:
+            return False
+        self._patches.append(patch)
+        self._wake()
+        return True
 
     async def aput(self, patch: RunLogPatch) -> None:
         """Add a patch from an event loop, which goes on with other work until there is room."""
@@ -66,7 +77,7 @@ class PatchQueue:
     def close(self) -> None:
         """There will be no more patches, or no more reader."""
         self._closed = True
-        self._arrived.set()
+        self._wake()
         self._make_room()
 
     async def patches(self) -> AsyncIterator[RunLogPatch]:
@@ -78,9 +89,9 @@ class PatchQueue:
                 yield patch
             if self._closed:
                 return
-            self._arrived.clear()
+            self._arrived = self._loop.create_future()
             if not self._patches:
-                await self._arrived.wait()
+                await self._arrived
 
     def _takes_more(self) -> bool:
         return self._closed or self._stuck or len(self._patches) < MOST_UNREAD
@@ -97,17 +108,22 @@ class PatchQueue:
     def _append(self, patch: RunLogPatch) -> None:
         self._patches.append(patch)
         if threading.get_ident() == self._reader_thread:
-            self._arrived.set()
+            self._wake()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
 
     def _make_room(self) -> None:
         while self._waiting and (self._closed or len(self._patches) < MOST_UNREAD):
             room = self._waiting.popleft()
             if not room.done():
                 room.set_result(None)
-        with self._has_room:
-            self._has_room.notify_all()
+        if self._blocked:
+            with self._has_room:
+                self._has_room.notify_all()
 
 
 class LogHandler:
@@ -201,11 +217,13 @@ async def _write(
     config: RunnableConfig,
     queue: PatchQueue,
 ) -> None:
+    now = origin.get().now
     try:
         async with aclosing(source(config)) as chunks:
             async for chunk in chunks:
                 op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
-                time = origin.get().now().isoformat(timespec="microseconds")
-                await queue.aput(RunLogPatch(op, time=time))
+                patch = RunLogPatch(op, time=now().isoformat(timespec="microseconds"))
+                if not queue.put_nowait(patch):
+                    await queue.aput(patch)
     finally:
         queue.close()
