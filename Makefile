@@ -47,16 +47,16 @@ js: $(VENV)/.lab ## build the front end into chatnb/static
 notebooks: $(VENV)/.test js ## run the notebooks and compare what they show
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
 
-bench: $(VENV)/.test $(VENV)/.peers ## measure chatnb beside its peers, and write the results
+bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and write the results
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)
+	$(BIN)/python tests/install_browser.py
+	$(BIN)/python benchmarks/run_tree.py
 
 bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python --quick $(ARGS)
 
-bench-view: $(VENV)/.test js ## measure what the views send to the browser, and how long it works
-	$(BIN)/python tests/install_browser.py
+bench-view: $(VENV)/.test js ## measure what the reply view sends to the browser
 	$(BIN)/python benchmarks/reply_view.py
-	$(BIN)/python benchmarks/run_tree.py
 
 screenshots: $(VENV)/.test js ## take the README's screenshots again
 	$(BIN)/python tests/install_browser.py

@@ -20,6 +20,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Frontend(ReplySink, Protocol):
     """Shows one reply, from the first word to what stays."""
 
+    def make_room(self) -> None:
+        """Keep a place for the facts of the reply, above what is shown next."""
+
     def finish(self, reply: Reply, notice: str) -> None:
         """Leave the reply as it stays, with what there is to say once; on the cell's thread."""
 
@@ -61,6 +64,9 @@ class Unwatched:
     def end(self) -> None:
         """Nothing was held back."""
 
+    def make_room(self) -> None:
+        """What is shown next comes after the facts anyway."""
+
     def finish(self, reply: Reply, notice: str) -> None:
         """Publish the reply and its footer."""
         if reply.message.text:
@@ -77,6 +83,7 @@ class LiveNotebook:
         self._model_name = model_name
         self._view = ReplyView(on_stop, model_name=model_name, stop_with=stop_with)
         self._display_id = uuid4().hex
+        self._footer_id: str | None = None
         self.append, self.end = self._view.append, self._view.end
         self._publish(
             {
@@ -89,14 +96,24 @@ class LiveNotebook:
             }
         )
 
+    def make_room(self) -> None:
+        """Publish a footer that says nothing yet."""
+        self._footer_id = uuid4().hex
+        empty = {"text/plain": "", "text/html": "<div></div>"}
+        publish_display_data(empty, transient={"display_id": self._footer_id})
+
     def finish(self, reply: Reply, notice: str) -> None:
         """Put what stays in the widget's place."""
         footer = footer_bundle(facts_of(reply, self._model_name), notice)
-        if reply.message.text:
-            self._publish(reply_bundle(reply.message.text), update=True)
-            publish_display_data(footer)
-        else:
+        if not reply.message.text:
             self._publish(footer, update=True)
+        else:
+            self._publish(reply_bundle(reply.message.text), update=True)
+            if self._footer_id is None:
+                publish_display_data(footer)
+            else:
+                transient = {"display_id": self._footer_id}
+                publish_display_data(footer, transient=transient, update=True)
         self._view.retire()
 
     def _publish(self, bundle: dict[str, Any], *, update: bool = False) -> None:
@@ -116,6 +133,9 @@ class Terminal:
 
     def end(self) -> None:
         """Nothing was held back."""
+
+    def make_room(self) -> None:
+        """What is shown next comes after the facts anyway."""
 
     def finish(self, reply: Reply, notice: str) -> None:
         """Print the facts under the reply."""

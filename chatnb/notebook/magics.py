@@ -145,16 +145,17 @@ class ChatMagics(Magics):
         turn = Turn(model, conversation.asking(prompt), given, feed)
         frontend = frontend_for(self.shell, model.model_name, turn.stop, awaited=awaited)
         turn.start(frontend)
-        tree = None if feed is None else self._tree(feed)
+        tree = None if feed is None else self._tree(feed, frontend)
         notice = "" if options.model else self._embedded_notice(model)
         return _Asked(turn, frontend, conversation, prompt, options.output, notice, tree)
 
-    def _tree(self, feed: LogFeed) -> RunLogTree:
+    def _tree(self, feed: LogFeed, frontend: Frontend) -> RunLogTree:
         """The tree of a reply's runs; live under the reply where somebody watches."""
         from chatnb.notebook.views.run_tree import RunLogTree
 
         tree = RunLogTree(feed)
         if self._is_watched():
+            frontend.make_room()
             display(tree)
         return tree
 

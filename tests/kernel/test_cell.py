@@ -54,6 +54,17 @@ def test_a_program_that_runs_the_notebook_gets_no_widget(kernel: Kernel) -> None
     ]
 
 
+def test_log_shows_the_tree_under_the_reply(any_kernel: Kernel) -> None:
+    """The facts stay with the reply and the tree comes last, whoever watches."""
+    for watched in (True, False):
+        ran = any_kernel.run("%%chat -m 'scripted:Some words.' --log\nHi", watched=watched)
+        reply, facts, tree = ran.outputs
+        assert reply["text/markdown"] == "Some words."
+        assert facts["text/plain"].startswith("scripted · ")
+        assert tree["text/plain"].startswith("ScriptedChatModel · llm · ")
+        assert set(tree) == {"text/plain", "text/html"}
+
+
 def stop_at_first_words(kernel: Kernel, server: LoopbackServer, stop: Any) -> tuple[Ran, float]:
     """Run an endless reply and stop it once it streams; how long the stop took, in seconds."""
     server.plays(endless())
