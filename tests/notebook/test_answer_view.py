@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -67,7 +68,7 @@ def test_an_answer_is_shown_as_a_table(shell: InteractiveShell) -> None:
     assert "<thead><tr><th>name</th><th>age</th></tr></thead>" in page
     assert "<tr><td>Ann</td><td>7</td></tr><tr><td>Bo</td><td>8</td></tr>" in page
     assert "<li>old</li><li>wet</li>" in page
-    assert "style=" not in page
+    assert re.findall('style="[^"]*"', page) == ['style="text-align: left"']
     assert bundle["text/markdown"].splitlines() == [
         "| Town | |",
         "| --- | --- |",
