@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
+from chatnb.chat_models.prices import price_of
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, check_config
@@ -147,6 +148,12 @@ class Generating:
             return LLMResult([[_generation(output)]]).as_dict()
         result = llm_result([output if isinstance(output, list) else [output]], self.model_name)
         return replace(result, run=None).as_dict()
+
+    def cost_of_run(self, output: AIMessage | list[AIMessage]) -> float | None:
+        """What the call cost, by the price list of its provider."""
+        reply = output[0] if isinstance(output, list) else output
+        name = reply.response_metadata.get("model_name") or self.model_name
+        return price_of(self.provider, name, reply.usage_metadata)
 
     def metadata_of_run(self) -> dict[str, Any]:
         """Who answers, by the names that LangSmith gave these facts."""

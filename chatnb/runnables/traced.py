@@ -103,6 +103,7 @@ class Traced:
         if output:
             self.run.output = self.runnable.output_of_run(*output)
             self.run.usage_metadata = self.runnable.usage_of_run(*output)
+            self.run.cost = self.runnable.cost_of_run(*output)
 
 
 def _summed(chunks: list[Any], *, replace: bool) -> Any:

@@ -259,6 +259,10 @@ class Verbs(Generic[In, Out]):
         """How handlers and logs see what a run gave."""
         return {"output": output}
 
+    def cost_of_run(self, output: Any) -> float | None:
+        """What a run cost by itself, in US dollars, where that is known."""
+        return None
+
     def metadata_of_run(self) -> dict[str, Any]:
         """What handlers and logs are told of every run, beside what its config says."""
         return {}

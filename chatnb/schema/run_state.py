@@ -33,6 +33,7 @@ class LogEntry(TypedDict):
     error: NotRequired[RunFailure | None]
     first_token_time: NotRequired[str | None]
     usage_metadata: NotRequired[UsageMetadata | None]
+    cost: NotRequired[float]
 
 
 class RunState(TypedDict):
@@ -57,3 +58,4 @@ class RunRoot(TypedDict, total=False):
     end_time: str | None
     first_token_time: str | None
     usage_metadata: UsageMetadata | None
+    cost: float

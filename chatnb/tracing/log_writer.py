@@ -120,6 +120,7 @@ class LogWriter:
         more = {
             "first_token_time": written(run.first_token_time),
             "usage_metadata": run.usage_metadata,
+            "cost": run.cost,
             "error": run.error,
             "inputs": run.inputs if run.inputs_came_late else None,
         }
@@ -150,6 +151,8 @@ class LogWriter:
             first_token_time=written(run.first_token_time),
             usage_metadata=run.usage_metadata,
         )
+        if run.cost is not None:
+            root["cost"] = run.cost
         return RunLogPatch(*ops, time=written(run.end_time), root=root)
 
     def _new_key(self, run: Run) -> str:

@@ -44,6 +44,7 @@ class Run:
         first_token_time: When a chat model said its first word.
         end_time: When it ended, in whatever way.
         usage_metadata: The tokens of a chat model's call.
+        cost: What the call cost, in US dollars, where the price is known.
         inputs_came_late: Whether the inputs were not known yet when it started.
         error: Why it broke off.
         exception: The same, as it was raised.
@@ -61,6 +62,7 @@ class Run:
     first_token_time: datetime | None = None
     end_time: datetime | None = None
     usage_metadata: UsageMetadata | None = None
+    cost: float | None = None
     inputs_came_late: bool = False
     error: RunFailure | None = None
     exception: BaseException | None = None

@@ -393,7 +393,7 @@ def test_a_run_on_a_thread_ends_when_the_reader_stops() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(read())
-    assert told.all_ended.wait(10)
+    assert told.wait_until_ended()
     assert told.ends_each_run_once()
     for thread in threading.enumerate():
         if thread.name == "chatnb-call":

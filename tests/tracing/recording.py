@@ -24,22 +24,27 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told = list[Told]()
-        self.all_ended = threading.Event()
+        self._changed = threading.Condition()
 
     def on_start(self, run: Run) -> None:
-        self.told.append(Told("start", run))
+        self._keep("start", run)
 
     def on_token(self, run: Run, chunk: Any) -> None:
-        self.told.append(Told("token", run, (chunk.text,)))
+        self._keep("token", run, chunk.text)
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> None:
-        self.told.append(Told("retry", run, (attempt, str(error), pause)))
+        self._keep("retry", run, attempt, str(error), pause)
 
     def on_end(self, run: Run) -> None:
-        self._ended("end", run)
+        self._keep("end", run)
 
     def on_error(self, run: Run) -> None:
-        self._ended("error", run)
+        self._keep("error", run)
+
+    def wait_until_ended(self) -> bool:
+        """Wait until every run has ended, also those on threads that start late."""
+        with self._changed:
+            return self._changed.wait_for(self.ends_each_run_once, 10)
 
     def runs(self) -> list[Run]:
         """The runs, in the order they started."""
@@ -56,7 +61,11 @@ class Recorder:
     def ends_each_run_once(self) -> bool:
         """Whether every run that started ended exactly once, after it started, and no other did."""
         ends = Counter(told.run.id for told in self.told if told.event in ("end", "error"))
-        return ends == Counter(run.id for run in self.runs()) and max(ends.values()) == 1
+        return (
+            bool(ends)
+            and ends == Counter(run.id for run in self.runs())
+            and set(ends.values()) == {1}
+        )
 
     def children_end_first(self) -> bool:
         """Whether no run ended before a run beneath it."""
@@ -68,10 +77,10 @@ class Recorder:
                 ended.add(told.run.id)
         return True
 
-    def _ended(self, event: str, run: Run) -> None:
-        self.told.append(Told(event, run))
-        if len([told for told in self.told if told.event in ("end", "error")]) == len(self.runs()):
-            self.all_ended.set()
+    def _keep(self, event: str, run: Run, *more: Any) -> None:
+        with self._changed:
+            self.told.append(Told(event, run, more))
+            self._changed.notify_all()
 
 
 async def until(condition: Callable[[], bool]) -> None:

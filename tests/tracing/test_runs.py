@@ -399,7 +399,7 @@ def test_a_stream_that_is_closed_ends_its_runs(runnable: Any) -> None:
     chunks = runnable.stream("x", {"callbacks": [told]})
     next(chunks)
     chunks.close()
-    assert told.all_ended.wait(10)
+    assert told.wait_until_ended()
     assert told.ends_each_run_once()
     root = told.runs()[0]
     assert root.error is not None
@@ -418,7 +418,7 @@ def test_an_asynchronous_stream_that_is_closed_ends_its_runs(runnable: Any) -> N
                 return
 
     asyncio.run(first())
-    assert told.all_ended.wait(10)
+    assert told.wait_until_ended()
     assert told.ends_each_run_once()
     root = told.runs()[0]
     assert root.error is not None

@@ -1,0 +1,53 @@
+"""What calls cost, by the price list of the package genai-prices, which needs no network."""
+
+from __future__ import annotations
+
+from chatnb.schema.usage import UsageMetadata
+
+_PRICED = {
+    "anthropic": "anthropic",
+    "azure": "azure",
+    "deepseek": "deepseek",
+    "gemini": "google",
+    "groq": "groq",
+    "mistral": "mistral",
+    "openai": "openai",
+    "openrouter": "openrouter",
+}
+"""The providers that charge, and their names in the list."""
+
+
+def price_of(provider: str, model: str, usage: UsageMetadata | None) -> float | None:
+    """What a call cost.
+
+    Args:
+        provider: The chat model's `provider`.
+        model: The model's name, as the provider gave it.
+        usage: The tokens of the call, or None if they are not known.
+
+    Returns:
+        US dollars; None where the tokens or the model's prices are not known.
+
+    Example:
+        >>> usage = {"input_tokens": 1_000_000, "output_tokens": 0, "total_tokens": 1_000_000}
+        >>> price_of("openai", "gpt-4o-mini", usage), price_of("openai", "no-such-model", usage)
+        (0.15, None)
+
+    Source: https://github.com/pydantic/genai-prices
+    """
+    listed = _PRICED.get(provider)
+    if listed is None or usage is None:
+        return None
+    from genai_prices import Usage, calc_price
+
+    details = usage.get("input_token_details", {})
+    tokens = Usage(
+        input_tokens=usage["input_tokens"],
+        output_tokens=usage["output_tokens"],
+        cache_read_tokens=details.get("cached"),
+        cache_write_tokens=details.get("cache_creation"),
+    )
+    try:
+        return float(calc_price(tokens, model, provider_id=listed).total_price)
+    except (LookupError, ValueError):
+        return None
