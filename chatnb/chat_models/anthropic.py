@@ -7,8 +7,8 @@ requests and reading replies is the work of the pure modules beside this one.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from chatnb.chat_models import anthropic_errors
@@ -17,17 +17,10 @@ from chatnb.chat_models.anthropic_requests import request_body, request_headers
 from chatnb.chat_models.anthropic_stream import ReplyDecoder
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.key_redaction import redact
 from chatnb.chat_models.loop_clients import LoopClients
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.errors import (
-    MissingKeyError,
-    MissingRuntimeError,
-    ModelConnectionError,
-    ModelError,
-    ModelTimeoutError,
-    StreamInterruptedError,
-)
+from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
+from chatnb.errors import MissingKeyError, MissingRuntimeError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -225,24 +218,10 @@ class ChatAnthropic(BaseChatModel):
             connection["timeout"] = self.timeout
         return connection
 
-    @contextmanager
-    def _mapped_errors(self, decoder: ReplyDecoder | None) -> Generator[None]:
-        """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
-        import httpx2
-
+    def _mapped_errors(self, decoder: ReplyDecoder | None) -> AbstractContextManager[None]:
         anthropic = _sdk()
-        try:
-            yield
-        except ModelError as error:
-            error.partial = error.partial or (decoder.partial if decoder else None)
-            redact(self.anthropic_api_key.get_secret_value(), error)
-            raise
-        except (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError) as error:
-            partial = decoder.partial if decoder else None
-            mapped = _model_error(error, started=partial is not None)
-            mapped.partial = partial
-            redact(self.anthropic_api_key.get_secret_value(), error, mapped)
-            raise mapped from error
+        sdk = Sdk(anthropic, anthropic.AnthropicError, anthropic_errors.refusal)
+        return mapped_errors(sdk, self.anthropic_api_key.get_secret_value(), decoder)
 
 
 def _sdk():  # The module itself: its type says what is in it.
@@ -265,26 +244,3 @@ def _secret(key: str | SecretStr | None) -> SecretStr:
 def _root(address: str | None) -> str | None:
     """The address as the SDK takes it; that of OpenAI's protocol on the same server ends in /v1."""
     return address and address.rstrip("/").removesuffix("/v1")
-
-
-def _model_error(error: Exception, *, started: bool) -> ModelError:
-    import httpx2
-
-    anthropic = _sdk()
-    if isinstance(error, anthropic.APIStatusError):
-        headers = error.response.headers
-        return anthropic_errors.refusal(error.status_code, error.body, headers=headers)
-    if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
-        return ModelTimeoutError(
-            "The model did not answer in time.", hint="Try again, or give timeout= more seconds."
-        )
-    if started:
-        return StreamInterruptedError(
-            "The reply broke off: the connection was lost.", hint="Run it again."
-        )
-    if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):
-        return ModelConnectionError(
-            "The model's server could not be reached.",
-            hint="Check the network and base_url, and that the server runs.",
-        )
-    return ModelError(str(error))

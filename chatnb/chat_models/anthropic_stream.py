@@ -21,8 +21,8 @@ from chatnb.chat_models.anthropic_replies import (
     usage_from_anthropic,
 )
 from chatnb.chat_models.openai_payloads import Payload
+from chatnb.chat_models.reply_bytes import ReplyBytes, broken_off
 from chatnb.chat_models.sse import SSEDecoder
-from chatnb.errors import StreamInterruptedError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk
 from chatnb.schema.surrogates import SurrogateJoiner
 from chatnb.schema.tool_calls import tool_call_chunk
@@ -33,7 +33,7 @@ _PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta
 """The deltas that continue what a block consists of, and where the next characters stand."""
 
 
-class ReplyDecoder:
+class ReplyDecoder(ReplyBytes):
     """Turns the bytes of a streamed reply into chunks and knows whether the reply is whole.
 
     What has arrived is kept as blocks that grow in place: a reply of a hundred thousand pieces
@@ -51,7 +51,6 @@ class ReplyDecoder:
         self._blocks: dict[int, _Block] = {}
         self._usage: dict[str, Any] = {}
         self._ending: dict[str, Any] = {}
-        self._whole: list[bytes] | None = None
         self._done = False
 
     @property
@@ -61,15 +60,6 @@ class ReplyDecoder:
         message = message_from_anthropic({"content": blocks, **self._ending})
         said = message.content or message.additional_kwargs
         return message if said or message.tool_calls or message.invalid_tool_calls else None
-
-    def begin(self, content_type: str) -> None:
-        """Say what comes: anything but an event stream is read to its end as one reply.
-
-        Args:
-            content_type: The header of the response; empty if there is none.
-        """
-        if content_type and not content_type.startswith("text/event-stream"):
-            self._whole = []
 
     def decode(self, received: bytes) -> Iterator[AIMessageChunk]:
         """Take the next bytes and give the chunks that they complete.
@@ -84,8 +74,7 @@ class ReplyDecoder:
             MalformedReplyError: If an event is not of the protocol.
             ModelError: If the provider sends an error in mid-stream.
         """
-        if self._whole is not None:
-            self._whole.append(received)
+        if self._keeps(received):
             return
         for event in self._events.decode(received):
             payload = parse_payload(event.data)
@@ -107,15 +96,13 @@ class ReplyDecoder:
             StreamInterruptedError: If the bytes ended before the reply did.
             ContentFilterError: If the model or the provider refused to answer.
         """
-        if self._whole is not None:
-            yield as_chunk(reply_in(b"".join(self._whole)))
+        whole = self._kept()
+        if whole is not None:
+            yield as_chunk(reply_in(whole))
         elif self._done or "stop_reason" in self._ending:
             raise_if_refused(self.partial or AIMessage("", response_metadata=self._metadata()))
         else:
-            raise StreamInterruptedError(
-                "The reply broke off: the connection ended before the model did.",
-                hint="Run it again.",
-            )
+            raise broken_off()
 
     def _read(self, event: Payload) -> AIMessageChunk | None:
         match event.get("type"):

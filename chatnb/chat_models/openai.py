@@ -7,24 +7,18 @@ is sent and reading what comes back is the work of the other `openai_*` files.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AbstractContextManager, aclosing, closing
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chatnb.chat_models import openai_errors
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.key_redaction import redact
 from chatnb.chat_models.loop_clients import LoopClients
 from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Decoder, Endpoint
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.errors import (
-    MissingKeyError,
-    ModelConnectionError,
-    ModelError,
-    ModelTimeoutError,
-    StreamInterruptedError,
-)
+from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
+from chatnb.errors import MissingKeyError, ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -283,25 +277,18 @@ class ChatOpenAI(BaseChatModel):
 
         return AsyncOpenAI(**self._connection())
 
-    @contextmanager
-    def _mapped_errors(self, decoder: Decoder | None = None) -> Generator[None]:
-        """Raise chatnb's errors for the SDK's, with what had arrived, and without the key."""
-        import httpx2
-        from openai import OpenAIError
+    def _mapped_errors(self, decoder: Decoder | None = None) -> AbstractContextManager[None]:
+        import openai
 
-        try:
-            yield
-        except ModelError as error:
-            error.partial = error.partial or (decoder.partial if decoder else None)
-            redact(self.openai_api_key.get_secret_value(), error)
-            raise
-        except (OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
-            partial = decoder.partial if decoder else None
-            mapped = _model_error(error, started=partial is not None)
-            mapped.partial = partial
-            mapped.hint = mapped.hint.replace("OPENAI_API_KEY", self._key_variable)
-            redact(self.openai_api_key.get_secret_value(), error, mapped)
-            raise mapped from error
+        sdk = Sdk(openai, openai.OpenAIError, self._refusal)
+        return mapped_errors(sdk, self.openai_api_key.get_secret_value(), decoder)
+
+    def _refusal(
+        self, status: int | None, body: object, *, headers: Mapping[str, str] | None = None
+    ) -> ModelError:
+        error = openai_errors.refusal(status, body, headers=headers)
+        error.hint = error.hint.replace("OPENAI_API_KEY", self._key_variable)
+        return error
 
 
 def _given(params: dict[str, Any]) -> dict[str, Any]:
@@ -315,25 +302,3 @@ def _secret(key: str | SecretStr | None) -> SecretStr:
     if not key:
         raise MissingKeyError(_NO_KEY)
     return key if isinstance(key, SecretStr) else SecretStr(key)
-
-
-def _model_error(error: Exception, *, started: bool) -> ModelError:
-    import httpx2
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return openai_errors.refusal(error.status_code, error.body, headers=error.response.headers)
-    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-        return ModelTimeoutError(
-            "The model did not answer in time.", hint="Try again, or give timeout= more seconds."
-        )
-    if started:
-        return StreamInterruptedError(
-            "The reply broke off: the connection was lost.", hint="Run it again."
-        )
-    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
-        return ModelConnectionError(
-            "The model's server could not be reached.",
-            hint="Check the network and base_url, and that the server runs.",
-        )
-    return ModelError(str(error))

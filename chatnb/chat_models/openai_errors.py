@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from chatnb.errors import (
@@ -112,6 +111,8 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
         return float(headers["retry-after"])
     except (KeyError, ValueError):
         pass
+    from email.utils import parsedate_to_datetime  # It loads half a mail client.
+
     try:
         date = parsedate_to_datetime(headers["retry-after"])
         return max(0.0, (date - datetime.now(UTC)).total_seconds())

@@ -22,8 +22,8 @@ from chatnb.chat_models.openai_responses_replies import (
     metadata_of,
     usage_from_response,
 )
+from chatnb.chat_models.reply_bytes import ReplyBytes, broken_off
 from chatnb.chat_models.sse import SSEDecoder
-from chatnb.errors import StreamInterruptedError
 from chatnb.schema.messages import (
     AIMessage,
     AIMessageChunk,
@@ -33,7 +33,7 @@ from chatnb.schema.messages import (
 from chatnb.schema.surrogates import SurrogateJoiner
 
 
-class ResponseDecoder:
+class ResponseDecoder(ReplyBytes):
     """Turns the bytes of a streamed reply into chunks and knows whether the reply is whole.
 
     Text, reasoning, refusals and the arguments of calls come as they are said. Annotations and
@@ -56,22 +56,12 @@ class ResponseDecoder:
         self._calls: dict[str | int | None, _Call] = {}
         self._items: list[Payload] = []
         self._id: str | None = None
-        self._whole: list[bytes] | None = None
         self._done = False
 
     @property
     def partial(self) -> AIMessage | None:
         """What has arrived, or None if nothing has."""
         return self._arrived.message()
-
-    def begin(self, content_type: str) -> None:
-        """Say what comes: anything but an event stream is read to its end as one reply.
-
-        Args:
-            content_type: The header of the response; empty if there is none.
-        """
-        if content_type and not content_type.startswith("text/event-stream"):
-            self._whole = []
 
     def decode(self, received: bytes) -> Iterator[AIMessageChunk]:
         """Take the next bytes and give the chunks that they complete.
@@ -86,8 +76,7 @@ class ResponseDecoder:
             MalformedReplyError: If an event is not what the API says.
             ModelError: If the response fails in mid-stream.
         """
-        if self._whole is not None:
-            self._whole.append(received)
+        if self._keeps(received):
             return
         for event in self._events.decode(received):
             if event.data in (b"", b"[DONE]"):
@@ -113,16 +102,14 @@ class ResponseDecoder:
             StreamInterruptedError: If the bytes ended before the reply did.
             ContentFilterError: If the model or the provider refused to answer.
         """
-        if self._whole is not None:
-            message = message_from_response(parse_json(b"".join(self._whole)))
+        whole = self._kept()
+        if whole is not None:
+            message = message_from_response(parse_json(whole))
             yield as_chunk(message)
             raise_if_refused(message)
             return
         if not self._done:
-            raise StreamInterruptedError(
-                "The reply broke off: the connection ended before the model did.",
-                hint="Run it again.",
-            )
+            raise broken_off()
         message = self.partial or AIMessage("")
         message.response_metadata = self._metadata
         raise_if_refused(message)

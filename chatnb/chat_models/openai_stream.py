@@ -12,13 +12,13 @@ from chatnb.chat_models.openai_replies import (
     plain_text,
     raise_if_refused,
 )
+from chatnb.chat_models.reply_bytes import ReplyBytes, broken_off
 from chatnb.chat_models.sse import SSEDecoder
-from chatnb.errors import StreamInterruptedError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk, text_chunk
 from chatnb.schema.surrogates import SurrogateJoiner
 
 
-class ReplyDecoder:
+class ReplyDecoder(ReplyBytes):
     """Turns the bytes of a streamed reply into the chunks of its first candidate, and knows
     whether the reply is whole.
 
@@ -41,7 +41,6 @@ class ReplyDecoder:
         self._thought = SurrogateJoiner()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
-        self._whole: list[bytes] | None = None
         self._done = False
         self._may_be_refused = False
         self._finish: str | None = None
@@ -50,15 +49,6 @@ class ReplyDecoder:
     def partial(self) -> AIMessage | None:
         """What has arrived of the first candidate, or None if nothing has."""
         return self._arrived.message()
-
-    def begin(self, content_type: str) -> None:
-        """Say what comes: anything but an event stream is read to its end as one reply.
-
-        Args:
-            content_type: The header of the response; empty if there is none.
-        """
-        if content_type and not content_type.startswith("text/event-stream"):
-            self._whole = []
 
     def decode(self, received: bytes) -> Iterator[AIMessageChunk]:
         """Take the next bytes and give the chunks that they complete.
@@ -73,8 +63,7 @@ class ReplyDecoder:
             MalformedReplyError: If an event is not JSON of a chunk.
             ModelError: If the provider sends an error in mid-stream.
         """
-        if self._whole is not None:
-            self._whole.append(received)
+        if self._keeps(received):
             return
         for event in self._events.decode(received):
             if event.data == b"[DONE]":
@@ -99,8 +88,9 @@ class ReplyDecoder:
             StreamInterruptedError: If the bytes ended before the reply did.
             ContentFilterError: If the model or the provider refused to answer.
         """
-        if self._whole is not None:
-            message = messages_from_openai(self._parse(b"".join(self._whole)))[0]
+        whole = self._kept()
+        if whole is not None:
+            message = messages_from_openai(self._parse(whole))[0]
             yield as_chunk(message)
             raise_if_refused(message)
             return
@@ -109,10 +99,7 @@ class ReplyDecoder:
             self._arrived.take_text(rest)
             yield AIMessageChunk(rest)
         if not self._done and not (self._begun and self._begun <= self._ended):
-            raise StreamInterruptedError(
-                "The reply broke off: the connection ended before the model did.",
-                hint="Run it again.",
-            )
+            raise broken_off()
         if self._may_be_refused:
             self._raise_if_refused()
 

@@ -270,66 +270,26 @@ async def arun_traced(
     return output
 
 
-def _invoke(method: Any) -> Any:
-    @wraps(method)
-    def invoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return method(self, input, config, **kwargs)
-        return run_traced(self, input, config, lambda inner: method(self, input, inner, **kwargs))
-
-    return invoke
+def _invoked(self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]) -> Any:
+    return run_traced(self, input, config, lambda inner: method(self, input, inner, **kwargs))
 
 
-def _ainvoke(method: Any) -> Any:
-    @wraps(method)
-    async def ainvoke(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return await method(self, input, config, **kwargs)
-        return await arun_traced(
-            self, input, config, lambda inner: method(self, input, inner, **kwargs)
-        )
-
-    return ainvoke
+def _ainvoked(
+    self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
+) -> Awaitable[Any]:
+    return arun_traced(self, input, config, lambda inner: method(self, input, inner, **kwargs))
 
 
-def _stream(method: Any) -> Any:
-    @wraps(method)
-    def stream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return method(self, input, config, **kwargs)
-        return _chunks_of(self, method, input, input, config, kwargs)
-
-    return stream
+def _streamed(
+    self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
+) -> Iterator[Any]:
+    return _chunks_of(self, method, input, input, config, kwargs)
 
 
-def _astream(method: Any) -> Any:
-    @wraps(method)
-    def astream(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return method(self, input, config, **kwargs)
-        return _achunks_of(self, method, input, input, config, kwargs)
-
-    return astream
-
-
-def _transform(method: Any) -> Any:
-    @wraps(method)
-    def transform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return method(self, input, config, **kwargs)
-        return _transformed(self, method, input, config, kwargs)
-
-    return transform
-
-
-def _atransform(method: Any) -> Any:
-    @wraps(method)
-    def atransform(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
-            return method(self, input, config, **kwargs)
-        return _atransformed(self, method, input, config, kwargs)
-
-    return atransform
+def _astreamed(
+    self: Any, method: Any, input: Any, config: Any, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    return _achunks_of(self, method, input, input, config, kwargs)
 
 
 def _chunks_of(
@@ -402,14 +362,15 @@ def _seen_by(active: Traced | None, input: Any) -> Any:
     return input.as_it_came()
 
 
-_WRAPPERS: dict[str, Callable[[Any], Any]] = {
-    "invoke": _invoke,
-    "ainvoke": _ainvoke,
-    "stream": _stream,
-    "astream": _astream,
-    "transform": _transform,
-    "atransform": _atransform,
+_LISTENED: dict[str, Callable[..., Any]] = {
+    "invoke": _invoked,
+    "ainvoke": _ainvoked,
+    "stream": _streamed,
+    "astream": _astreamed,
+    "transform": _transformed,
+    "atransform": _atransformed,
 }
+"""The verbs as they are where somebody listens."""
 
 
 def trace_verbs(runnable_class: type) -> None:
@@ -418,9 +379,18 @@ def trace_verbs(runnable_class: type) -> None:
     Args:
         runnable_class: A class of runnables, as it is made.
     """
-    for name, wrapped in _WRAPPERS.items():
+    for name, listened in _LISTENED.items():
         method = vars(runnable_class).get(name)
         if inspect.isfunction(method):
-            verb = wrapped(method)
-            verb.bare = method
-            setattr(runnable_class, name, verb)
+            setattr(runnable_class, name, _wrapped(method, listened))
+
+
+def _wrapped(method: Any, listened: Callable[..., Any]) -> Any:
+    @wraps(method)
+    def verb(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        if not (config or _everywhere or surrounding.get()) or not is_listened_to(config):
+            return method(self, input, config, **kwargs)
+        return listened(self, method, input, config, kwargs)
+
+    setattr(verb, "bare", method)  # noqa: B010 (a wrapper has no attribute of this name)
+    return verb
