@@ -58,6 +58,19 @@ def _told(row: dict[str, object]) -> tuple[object, ...]:
     return tuple(row[name] for name in ("name", "kind", "level", "status", "tokens"))
 
 
+def test_a_log_without_a_run_says_so(tree: RunTreePage) -> None:
+    """Neither a state nor a clock is told of a run that there is not, and the filter has words."""
+    tree.open([])
+    page = tree.page
+    expect(page.get_by_text("There is no run in this log.")).to_be_visible()
+    expect(page.locator(".chatnb-run-told")).to_be_hidden()
+    expect(page.get_by_label("Filter by kind").locator("option:checked")).to_have_text("All kinds")
+    assert "NaN" not in page.locator("body").inner_text()
+    tree.run("document.body.replaceChildren()")
+    tree.open([], live=True)
+    expect(page.get_by_text("Waiting for the first run…")).to_be_visible()
+
+
 def test_totals_count_each_model_call_once(tree: RunTreePage) -> None:
     """The line below sums what Python sums: model calls that have none below them."""
     log = LogWriter("sums", type="llm")
@@ -282,6 +295,7 @@ def test_output_streams_by_appending(tree: RunTreePage) -> None:
     known = len(log.patches)
     tree.open(log.patches, live=True)
     tree.row("model").click()
+    tree.settle()
     output = "document.querySelector('[aria-label=Output]')"
     tree.run(f"window.first = {output}.firstChild")
     log.token(call, "two")

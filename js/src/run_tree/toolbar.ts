@@ -4,7 +4,7 @@ import { button } from "./button";
 import { duration } from "./format";
 import { icon } from "./icons";
 import type { Filter } from "./outline";
-import type { Status } from "./run";
+import type { Run, Status } from "./run";
 import type { RunTree } from "./run_tree";
 
 const WORDS: Record<Status, string> = {
@@ -16,6 +16,7 @@ const WORDS: Record<Status, string> = {
 
 export class Toolbar {
   readonly root = element("div", "chatnb-run-toolbar");
+  private readonly told = element("span", "chatnb-run-told");
   private readonly state = element("span", "chatnb-run-state");
   private readonly status = element("span", "chatnb-run-status");
   private readonly clock = element("span", "chatnb-run-clock");
@@ -31,31 +32,36 @@ export class Toolbar {
     Object.assign(this.name, { type: "search", placeholder: "Filter by name", value: tree.filter.name });
     this.name.setAttribute("aria-label", "Filter by name");
     this.name.addEventListener("input", () => this.filter({ name: this.name.value }));
+    this.kind.append(option("", "All kinds"));
     this.kind.setAttribute("aria-label", "Filter by kind");
     this.kind.addEventListener("change", () => this.filter({ kind: this.kind.value }));
     this.failed.type = "button";
     this.failed.textContent = "Failed";
     this.failed.title = "Show failed runs only";
     this.failed.addEventListener("click", () => this.filter({ failed: !tree.filter.failed }));
-    const told = element("span", "chatnb-run-told");
     const asked = element("span", "chatnb-run-asked");
-    told.append(this.state, this.status, this.clock);
+    this.told.append(this.state, this.status, this.clock);
     asked.setAttribute("role", "group");
     asked.setAttribute("aria-label", "Filter");
     asked.append(this.name, this.kind, this.failed);
-    this.root.append(told, this.stop, asked);
+    this.root.append(this.told, this.stop, asked);
   }
 
   show(): void {
-    const { tape, at, now, phase, filter } = this.tree;
-    const status = tape.root?.statusAt(at) ?? "running";
-    const start = tape.root?.about.start ?? now;
-    const time = ` · ${duration((tape.root?.endAt(at) ?? now) - start)}`;
-    if (this.clock.textContent !== time) this.clock.textContent = time;
+    const { tape, phase, filter } = this.tree;
+    this.told.hidden = !tape.root;
+    if (tape.root) this.tellOf(tape.root);
     this.offerKinds();
     this.failed.setAttribute("aria-pressed", String(filter.failed));
-    this.turn(status, this.tree.isRewound && status === "running" ? "Was running" : WORDS[status]);
     this.stop.hidden = phase === "ended";
+  }
+
+  private tellOf(root: Run): void {
+    const { at, now, isRewound } = this.tree;
+    const status = root.statusAt(at);
+    const time = ` · ${duration((root.endAt(at) ?? now) - root.about.start)}`;
+    if (this.clock.textContent !== time) this.clock.textContent = time;
+    this.turn(status, isRewound && status === "running" ? "Was running" : WORDS[status]);
   }
 
   private turn(status: Status, words: string): void {

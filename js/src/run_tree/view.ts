@@ -98,11 +98,15 @@ class RunTreeView {
   };
 
   private readonly request = (): void => {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw();
-    });
+    this.frame ||= requestAnimationFrame(() => this.drawNow());
   };
+
+  /** A key that comes before the next frame is meant for the tree as the last key left it. */
+  private drawNow(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.draw();
+  }
 
   private draw(): void {
     const moment = momentOf(this.tree);
@@ -141,7 +145,11 @@ class RunTreeView {
 
   private sayWhyEmpty(): void {
     this.none.hidden = this.rows.length > 0;
-    const text = this.tree.tape.length ? "No run is like that." : "Waiting for the first run…";
+    const text = this.tree.tape.length
+      ? "No run is like that."
+      : this.tree.phase === "ended"
+        ? "There is no run in this log."
+        : "Waiting for the first run…";
     if (this.none.textContent !== text) this.none.textContent = text;
   }
 
@@ -166,6 +174,7 @@ class RunTreeView {
   private readonly press = (event: KeyboardEvent): void => {
     if (!isPlain(event)) return;
     if (event.key === "Escape" && this.tree.opened) this.close();
+    if (this.frame) this.drawNow();
     const place = this.list.placeOf(this.tree.active);
     const act = actOf(event.key, this.list.all, place);
     if (!act) return;
