@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
-from chatnb.chat_models.prices import price_of
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, check_config
@@ -22,6 +21,7 @@ from chatnb.schema.outputs import (
     combine_llm_outputs,
     token_usage,
 )
+from chatnb.schema.prices import price_of
 from chatnb.schema.prompts import PromptValue
 from chatnb.schema.usage import UsageMetadata
 

@@ -17,6 +17,7 @@ from IPython.display import display
 from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError
 from chatnb.notebook.chosen_model import EMBEDDED_NOTICE, ChosenModels
+from chatnb.notebook.commands import run_command
 from chatnb.notebook.conversations import Conversation, Conversations
 from chatnb.notebook.failures import ReplyInterrupted, in_one_line
 from chatnb.notebook.frontends import Frontend, frontend_for, is_watched
@@ -27,13 +28,6 @@ from chatnb.runnables.loop_thread import package_loop
 
 if TYPE_CHECKING:
     from chatnb.notebook.views.run_tree import RunLogTree
-
-_LINE_USAGE = """\
-%chat new [NAME]   start a conversation again
-%chat list         what was said so far, by conversation
-To ask something, write %%chat on a cell's first line and the prompt below it; \
-%%chat? lists the options."""
-
 
 _LONG_OPTIONS = (
     "--model",
@@ -110,7 +104,7 @@ class ChatMagics(Magics):
         %chat new [NAME] starts a conversation again; %chat list lists them.
         """
         if cell is None:
-            self._command(line)
+            run_command(self, line)
             return
         asked = self._ask(line, cell, awaited=False)
         try:
@@ -204,17 +198,6 @@ class ChatMagics(Magics):
             return ""
         self._said_embedded = True
         return EMBEDDED_NOTICE
-
-    def _command(self, line: str) -> None:
-        match line.split():
-            case ["new"]:
-                self.conversations.start_again("main")
-            case ["new", name]:
-                self.conversations.start_again(name)
-            case ["list"]:
-                print(self.conversations.summary())
-            case _:
-                raise UsageError(_LINE_USAGE)
 
 
 _PARSER: argparse.ArgumentParser = vars(ChatMagics)["chat"].parser

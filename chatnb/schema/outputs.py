@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chatnb.schema.base_message import BaseMessage, at_default
+from chatnb.schema.model_call import ModelCall
 from chatnb.schema.usage import UsageMetadata, sum_counts
 
 
@@ -100,6 +101,7 @@ class LLMResult:
         generations: The candidates of each prompt.
         llm_output: What the provider said of the calls, such as `token_usage`, summed.
         run: The run of each prompt.
+        calls: The call of each prompt with what it took, for a table; not shown in the repr.
 
     Example:
         >>> LLMResult([])
@@ -109,6 +111,7 @@ class LLMResult:
     generations: list[list[ChatGeneration]]
     llm_output: dict[str, Any] | None = None
     run: list[RunInfo] | None = field(default=None, compare=False)
+    calls: list[ModelCall] | None = field(default=None, compare=False, repr=False)
 
     def flatten(self) -> list[LLMResult]:
         """Split the result by prompt.
@@ -122,12 +125,13 @@ class LLMResult:
             >>> [part.llm_output["token_usage"] for part in whole.flatten()]
             [{'total_tokens': 3}, {}]
         """
-        runs = self.run or []
+        runs, calls = self.run or [], self.calls or []
         return [
             LLMResult(
                 [candidates],
                 self._output_of(place),
                 runs[place : place + 1] or None,
+                calls[place : place + 1] or None,
             )
             for place, candidates in enumerate(self.generations)
         ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+
 from chatnb.schema.usage import UsageMetadata
 
 _PRICED = {
@@ -51,3 +55,28 @@ def price_of(provider: str, model: str, usage: UsageMetadata | None) -> float | 
         return float(calc_price(tokens, model, provider_id=listed).total_price)
     except (LookupError, ValueError):
         return None
+
+
+@cache
+def price_list() -> str:
+    """Which price list costs come from, and of what day it is.
+
+    The list has no date of its own: it is the day from which its newest price is in force.
+
+    Example:
+        >>> price_list().startswith("genai-prices ")
+        True
+    """
+    from genai_prices.data import providers
+    from genai_prices.types import StartDateConstraint
+
+    days = (
+        price.constraint.start_date
+        for provider in providers
+        for model in provider.models
+        for price in (model.prices if isinstance(model.prices, list) else ())
+        if isinstance(price.constraint, StartDateConstraint)
+    )
+    newest = max((day for day in days if day <= datetime.now(UTC).date()), default=None)
+    name = f"genai-prices {version('genai-prices')}"
+    return name if newest is None else f"{name}, prices of {newest:%Y-%m-%d}"

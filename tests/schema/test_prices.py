@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import ScriptedChatModel
-from chatnb.chat_models.prices import price_of
 from chatnb.schema import RunLog
+from chatnb.schema.prices import price_of
 from chatnb.schema.usage import UsageMetadata
 
 USAGE = UsageMetadata(input_tokens=1_000, output_tokens=100, total_tokens=1_100)
