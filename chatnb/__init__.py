@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         SystemMessage,
     )
     from chatnb.tools import run_tools, tool
+    from chatnb.tracing.budgets import budget
+    from chatnb.tracing.usage_tracker import track_usage
 
 __version__ = "0.1.0"
 
@@ -58,12 +60,14 @@ __all__ = [
     "SQLiteCache",
     "ScriptedChatModel",
     "SystemMessage",
+    "budget",
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
     "run_tools",
     "set_llm_cache",
     "tool",
+    "track_usage",
 ]
 
 
@@ -86,5 +90,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.notebook.views.run_tree": "RunLogTree",
         "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),
         "chatnb.tools": "run_tools tool",
+        "chatnb.tracing.budgets": "budget",
+        "chatnb.tracing.usage_tracker": "track_usage",
     },
 )

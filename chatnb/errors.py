@@ -13,10 +13,12 @@
     │   └── StructuredOutputError   an answer is not of the type that was asked for
     ├── ToolArgumentsError          arguments do not fit a tool
     ├── ToolRoundsError             a model called tools without coming to an answer
+    ├── BudgetSpentError            no more calls may be made in this block
     ├── BatchError                  some inputs failed; what finished is kept
     └── ModelError                  a call to a model went wrong
         ├── AuthenticationError     the key was refused (401, 403)
-        ├── RateLimitError          too many requests, or no quota left (429)
+        ├── RateLimitError          too many requests (429)
+        │   └── QuotaSpentError     no quota left, so that waiting does not help
         ├── NotFoundError           no such model or address (404)
         ├── BadRequestError         the provider did not accept the request (400, 422)
         │   └── ContextOverflowError   the conversation is longer than the model's context
@@ -110,7 +112,11 @@ class AuthenticationError(ModelError):
 
 
 class RateLimitError(ModelError):
-    """Too many requests, or no quota left; `retry_after` says how long to wait."""
+    """Too many requests; `retry_after` says how long to wait."""
+
+
+class QuotaSpentError(RateLimitError):
+    """The account has no quota left, so that waiting does not help."""
 
 
 class NotFoundError(ModelError):
@@ -245,6 +251,10 @@ class ToolRoundsError(ChatnbError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class BudgetSpentError(ChatnbError):
+    """The budget of a block is spent; what it was spent on is said."""
 
 
 class BatchError(ChatnbError):

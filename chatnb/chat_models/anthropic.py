@@ -19,6 +19,7 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.loop_clients import LoopClients
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
 from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
 from chatnb.errors import MissingKeyError, MissingRuntimeError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -126,10 +127,12 @@ class ChatAnthropic(BaseChatModel):
         self._clients: LoopClients[Anthropic, AsyncAnthropic] = LoopClients()
 
     def _new_client(self) -> Anthropic:
-        return _sdk().Anthropic(**self._connection())
+        sdk = _sdk()
+        return sdk_client(sdk, sdk.Anthropic, **self._connection())
 
     def _new_async_client(self) -> AsyncAnthropic:
-        return _sdk().AsyncAnthropic(**self._connection())
+        sdk = _sdk()
+        return async_sdk_client(sdk, sdk.AsyncAnthropic, **self._connection())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_clients"}

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from chatnb.chat_models.openai import ChatOpenAI, Request
+from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
 from chatnb.errors import ConfigurationError, MissingKeyError
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.schema.messages import BaseMessage
@@ -115,18 +116,20 @@ class AzureChatOpenAI(ChatOpenAI):
         }
 
     def _new_client(self) -> AzureOpenAI:
-        from openai import AzureOpenAI
+        import openai
 
         provider = self._token_provider
         fetch = None if provider is None else lambda: _fetched(provider)
-        return AzureOpenAI(**self._connection(), azure_ad_token_provider=fetch)
+        connection = {**self._connection(), "azure_ad_token_provider": fetch}
+        return sdk_client(openai, openai.AzureOpenAI, **connection)
 
     def _new_async_client(self) -> AsyncAzureOpenAI:
-        from openai import AsyncAzureOpenAI
+        import openai
 
         provider = self._token_provider
         fetch = None if provider is None else lambda: _afetched(provider)
-        return AsyncAzureOpenAI(**self._connection(), azure_ad_token_provider=fetch)
+        connection = {**self._connection(), "azure_ad_token_provider": fetch}
+        return async_sdk_client(openai, openai.AsyncAzureOpenAI, **connection)
 
 
 def _fetched(provider: TokenProvider) -> str:

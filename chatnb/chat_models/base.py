@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Literal
 
 from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, checked, get_llm_cache, key_of
+from chatnb.chat_models.counted import counted
 from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
@@ -15,6 +16,7 @@ from chatnb.chat_models.structured import Structured
 from chatnb.chat_models.tool_binding import ToolBinding
 from chatnb.errors import MalformedReplyError
 from chatnb.runnables.base import Runnable
+from chatnb.runnables.checkpoint import checkpoint_here
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.schema.coercion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
@@ -113,18 +115,22 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         """
         messages = _messages(input, config)
         place = self._place(messages, stop, params)
-        replies = place.replies()
-        if replies is not None:
-            yield as_chunk(replies[0])
-            return
-        if self.rate_limiter is not None:
-            self.rate_limiter.acquire()
-        chunks, empty = self._stream(messages, stop=stop, **params), True
-        ends = self._left_to_us(stop)
-        for chunk in place.keeping(until(ends, chunks) if ends else chunks):
-            empty = False
-            yield chunk
-        _refuse_silence(empty=empty)
+        with counted(self, messages) as call:
+            replies = place.replies()
+            if replies is not None:
+                call.take_whole(replies[0])
+                yield as_chunk(replies[0])
+                return
+            call.admit()
+            if self.rate_limiter is not None:
+                self.rate_limiter.acquire()
+            chunks, empty = self._stream(messages, stop=stop, **params), True
+            ends = self._left_to_us(stop)
+            for chunk in place.keeping(until(ends, chunks) if ends else chunks):
+                empty = False
+                call.take(chunk)
+                yield chunk
+            _refuse_silence(empty=empty)
 
     async def astream(
         self,
@@ -137,46 +143,56 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         """Ask for a reply chunk by chunk without blocking the event loop; like `stream`."""
         messages = _messages(input, config)
         place = self._place(messages, stop, params)
-        replies = place.replies()
-        if replies is not None:
-            yield as_chunk(replies[0])
-            return
-        if self.rate_limiter is not None:
-            await self.rate_limiter.aacquire()
-        source, empty = self._astream(messages, stop=stop, **params), True
-        ends = self._left_to_us(stop)
-        told = auntil(ends, source) if ends else source
-        async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
-            async for chunk in chunks:
-                empty = False
-                yield chunk
-        _refuse_silence(empty=empty)
+        with counted(self, messages) as call:
+            replies = place.replies()
+            if replies is not None:
+                call.take_whole(replies[0])
+                yield as_chunk(replies[0])
+                return
+            call.admit()
+            if self.rate_limiter is not None:
+                await self.rate_limiter.aacquire()
+            source, empty = self._astream(messages, stop=stop, **params), True
+            ends = self._left_to_us(stop)
+            told = auntil(ends, source) if ends else source
+            async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
+                async for chunk in chunks:
+                    empty = False
+                    call.take(chunk)
+                    yield chunk
+            _refuse_silence(empty=empty)
 
     def _replies(
         self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
     ) -> list[AIMessage]:
         """Every candidate, from the cache where it has them."""
         place = self._place(messages, stop, params)
-        replies = place.replies()
-        if replies is None:
-            if self.rate_limiter is not None:
-                self.rate_limiter.acquire()
-            replies = self._candidates(messages, stop=stop, **params)
-            replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
-            place.keep(replies)
+        with counted(self, messages) as call:
+            replies = place.replies()
+            if replies is None:
+                call.admit()
+                if self.rate_limiter is not None:
+                    self.rate_limiter.acquire()
+                replies = self._candidates(messages, stop=stop, **params)
+                replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
+                place.keep(replies)
+            call.take_whole(replies[0])
         return replies
 
     async def _areplies(
         self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
     ) -> list[AIMessage]:
         place = self._place(messages, stop, params)
-        replies = place.replies()
-        if replies is None:
-            if self.rate_limiter is not None:
-                await self.rate_limiter.aacquire()
-            replies = await self._acandidates(messages, stop=stop, **params)
-            replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
-            place.keep(replies)
+        with counted(self, messages) as call:
+            replies = place.replies()
+            if replies is None:
+                call.admit()
+                if self.rate_limiter is not None:
+                    await self.rate_limiter.aacquire()
+                replies = await self._acandidates(messages, stop=stop, **params)
+                replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
+                place.keep(replies)
+            call.take_whole(replies[0])
         return replies
 
     def _left_to_us(self, stop: list[str] | None) -> list[str]:
@@ -188,9 +204,10 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
     ) -> Place:
         """Where the reply to this request is kept, if anywhere."""
         cache = get_llm_cache() if self.cache is None else self.cache
-        if not cache:
+        checkpoint = checkpoint_here.get()
+        if not cache and checkpoint is None:
             return NOWHERE
-        checked(cache)
+        checked(cache or None)
         public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         request = {
             "model": f"{type(self).__module__}.{type(self).__qualname__}",
@@ -199,7 +216,7 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
             "stop": stop,
             "params": params,
         }
-        return Place(cache, key_of(request))
+        return Place(cache or None, key_of(request), checkpoint)
 
 
 def _refuse_silence(*, empty: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chatnb.errors import ConfigurationError
+from chatnb.runnables.checkpoint import Checkpoint
 from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
 from chatnb.schema.serialization import messages_from_json, messages_to_json
 
@@ -171,8 +172,9 @@ class Place:
     """Where the replies to one request are kept.
 
     Args:
-        cache: The cache, or None for nowhere.
+        cache: The cache, or None for none.
         key: The request's key.
+        checkpoint: The checkpoint of the batch that asks, if it has one.
 
     Example:
         >>> place = Place(InMemoryCache(), "k")
@@ -181,44 +183,52 @@ class Place:
         [AIMessage(content='Hi')]
     """
 
-    def __init__(self, cache: ReplyCache | None, key: str) -> None:
+    def __init__(
+        self, cache: ReplyCache | None, key: str, checkpoint: Checkpoint | None = None
+    ) -> None:
         self._cache = cache
         self._key = key
+        self._checkpoint = checkpoint
 
     def replies(self) -> list[AIMessage] | None:
-        """The replies as new messages, which say that they cost nothing this time; or None."""
-        text = self._cache.lookup(self._key) if self._cache else None
-        if text is None:
-            return None
-        try:
-            replies = [reply for reply in messages_from_json(text) if isinstance(reply, AIMessage)]
-        except (ValueError, TypeError, LookupError) as error:
-            warnings.warn(f"A cached reply cannot be read, it is asked anew: {error}", stacklevel=3)
-            return None
-        for reply in replies:
+        """The replies as new messages, or None.
+
+        Those of the cache say that they cost nothing this time; those of a checkpoint are the
+        batch's own, from an earlier try, and say what they took then.
+        """
+        kept = self._checkpoint.take(self._key) if self._checkpoint else None
+        replies = None if kept is None else _read(kept)
+        if replies is not None or self._cache is None:
+            return replies
+        text = self._cache.lookup(self._key)
+        replies = None if text is None else _read(text)
+        for reply in replies or []:
             reply.usage_metadata = None
             reply.response_metadata = {**reply.response_metadata, "from_cache": True}
-        return replies or None
+        return replies
 
     def keep(self, replies: list[AIMessage]) -> None:
-        """Keep the replies. A cache that fails must not lose what was paid for: it is told of."""
-        if not self._cache:
+        """Keep the replies. What fails at that must not lose what was paid for: it is told of."""
+        if self._checkpoint is None and self._cache is None:
             return
-        try:
-            self._cache.store(self._key, messages_to_json(replies))
-        except Exception as error:
-            told = f"A reply could not be cached: {type(error).__name__}: {error}"
-            warnings.warn(told, stacklevel=3)
+        text = messages_to_json(replies)
+        stores = [self._checkpoint.keep] if self._checkpoint else []
+        for store in [*stores, *([self._cache.store] if self._cache else [])]:
+            try:
+                store(self._key, text)
+            except Exception as error:
+                told = f"A reply could not be kept: {type(error).__name__}: {error}"
+                warnings.warn(told, stacklevel=3)
 
     def keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
         """Pass chunks on, and keep what they add up to once all have come."""
-        return self._keeping(chunks) if self._cache else chunks
+        return self._keeping(chunks) if self is not NOWHERE else chunks
 
     def akeeping(
         self, chunks: AsyncGenerator[AIMessageChunk, None]
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Pass chunks on, and keep what they add up to; like `keeping`."""
-        return self._akeeping(chunks) if self._cache else chunks
+        return self._akeeping(chunks) if self is not NOWHERE else chunks
 
     def _keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
         whole = list[AIMessageChunk]()
@@ -239,6 +249,15 @@ class Place:
     def _keep_whole(self, chunks: list[AIMessageChunk]) -> None:
         if chunks:
             self.keep([join_chunks(chunks).to_message()])
+
+
+def _read(text: str) -> list[AIMessage] | None:
+    try:
+        replies = [reply for reply in messages_from_json(text) if isinstance(reply, AIMessage)]
+    except (ValueError, TypeError, LookupError) as error:
+        warnings.warn(f"A kept reply cannot be read, it is asked anew: {error}", stacklevel=4)
+        return None
+    return replies or None
 
 
 NOWHERE = Place(None, "")

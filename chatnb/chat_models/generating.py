@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, check_config
+from chatnb.runnables.terms import Terms
 from chatnb.runnables.traced import arun_traced, run_traced
 from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.schema.outputs import (
     ChatGeneration,
     LLMResult,
@@ -24,6 +28,8 @@ from chatnb.schema.outputs import (
 from chatnb.schema.prices import price_of
 from chatnb.schema.prompts import PromptValue
 from chatnb.schema.usage import UsageMetadata
+from chatnb.tracing.counting import counting_here
+from chatnb.tracing.usage_tracker import UsageTracker
 
 _OF_THE_RUN = frozenset(RunnableConfig.__annotations__) - {"max_concurrency"}
 
@@ -67,14 +73,25 @@ class Generating:
         stop: list[str] | None = None,
         *,
         max_concurrency: int | None = None,
+        return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **params: Any,
     ) -> LLMResult:
         """Ask for replies to several lists of messages, with what each call said of itself.
+
+        When the provider refuses a call for its rate, all of them wait as long as it says and go
+        on more slowly, instead of failing.
 
         Args:
             messages: A list of lists of messages, one list a prompt.
             stop: Texts at which the model stops.
             max_concurrency: The most calls at a time; 64 unless told otherwise.
+            return_exceptions: Whether a prompt that fails has no candidates and its exception in
+                `errors`, instead of ending the whole.
+            checkpoint: A file in which every reply is kept as it arrives: the same call after a
+                crash or an interrupt asks only for what is missing.
+            progress: Whether a bar is shown once it takes longer than two seconds.
             **params: The provider's parameters for these calls only, and `callbacks`, `tags` and
                 the like of the run.
 
@@ -86,12 +103,17 @@ class Generating:
             ValueError: If there is one `run_id` for several prompts.
             BatchError: If a call failed; it is of the first failure's class as well, and keeps the
                 replies that came.
+            BatchInterrupted: On a KeyboardInterrupt, likewise.
         """
         prompts, (params, config) = _prompts(messages), _apart(params)
         pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
-        calls = [partial(self._logged_replies, each, stop, params, own) for each, own in pairs]
-        replies = dict(as_completed(calls, max_concurrency, return_exceptions=False))
-        return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
+        took = dict[int, ModelCall]()
+        calls = [
+            partial(self._answered, took, index, each, stop, params, own)
+            for index, (each, own) in enumerate(pairs)
+        ]
+        terms = Terms(max_concurrency, return_exceptions, checkpoint, progress)
+        return self._result(dict(as_completed(calls, terms)), took)
 
     async def agenerate(
         self,
@@ -99,15 +121,62 @@ class Generating:
         stop: list[str] | None = None,
         *,
         max_concurrency: int | None = None,
+        return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **params: Any,
     ) -> LLMResult:
         """Ask for replies to several lists of messages without blocking; like `generate`."""
         prompts, (params, config) = _prompts(messages), _apart(params)
         pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
-        calls = [partial(self._alogged_replies, each, stop, params, own) for each, own in pairs]
-        done = aas_completed(calls, max_concurrency, return_exceptions=False)
-        replies = {index: reply async for index, reply in done}
-        return llm_result([replies[index] for index in range(len(prompts))], self.model_name)
+        took = dict[int, ModelCall]()
+        calls = [
+            partial(self._aanswered, took, index, each, stop, params, own)
+            for index, (each, own) in enumerate(pairs)
+        ]
+        terms = Terms(max_concurrency, return_exceptions, checkpoint, progress)
+        async with aclosing(aas_completed(calls, terms)) as done:
+            return self._result({index: replies async for index, replies in done}, took)
+
+    def _answered(self, took: dict[int, ModelCall], index: int, *asked: Any) -> list[AIMessage]:
+        with counting_here(tracker := UsageTracker()):
+            replies = self._logged_replies(*asked)
+        took[index] = self._call_of(asked[0], replies, tracker)
+        return replies
+
+    async def _aanswered(
+        self, took: dict[int, ModelCall], index: int, *asked: Any
+    ) -> list[AIMessage]:
+        with counting_here(tracker := UsageTracker()):
+            replies = await self._alogged_replies(*asked)
+        took[index] = self._call_of(asked[0], replies, tracker)
+        return replies
+
+    def _call_of(
+        self, messages: list[BaseMessage], replies: list[AIMessage], tracker: UsageTracker
+    ) -> ModelCall:
+        """The call as it was counted, or as an earlier try left it in a checkpoint."""
+        if tracker.calls:
+            return tracker.calls[-1]
+        said = replies[0].response_metadata
+        return ModelCall(
+            said.get("model_name") or self.model_name,
+            self.provider,
+            prompt_line(messages),
+            replies[0].usage_metadata,
+            finish_reason=said.get("finish_reason"),
+        )
+
+    def _result(
+        self, replies: Mapping[int, list[AIMessage] | Exception], took: Mapping[int, ModelCall]
+    ) -> LLMResult:
+        """The replies in the order of their prompts; a prompt that failed has no candidates."""
+        ordered = [replies[index] for index in range(len(replies))]
+        candidates = [[] if isinstance(each, Exception) else each for each in ordered]
+        result = llm_result(candidates, self.model_name)
+        result.calls = [took[index] for index in sorted(took)]
+        result.errors = {i: each for i, each in enumerate(ordered) if isinstance(each, Exception)}
+        return result
 
     def generate_prompt(
         self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
@@ -213,8 +282,16 @@ def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMRe
     outputs = [{"token_usage": token_usage(some[0].usage_metadata)} for some in replies if some]
     names = [name for name in said if name]
     output = {**combine_llm_outputs(outputs), "model_name": names[-1] if names else model_name}
+    unknown = sum(_is_unknown(some[0]) for some in replies if some)
+    if unknown:
+        output["calls_without_usage"] = unknown
     runs = [RunInfo(uuid4()) for _ in replies]
     return LLMResult(generations, output, runs or None)
+
+
+def _is_unknown(reply: AIMessage) -> bool:
+    """Whether nobody knows what a reply took; one out of a cache took nothing."""
+    return reply.usage_metadata is None and not reply.response_metadata.get("from_cache")
 
 
 def _apart(params: dict[str, Any]) -> tuple[dict[str, Any], RunnableConfig | None]:

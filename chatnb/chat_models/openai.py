@@ -17,6 +17,7 @@ from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.loop_clients import LoopClients
 from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Decoder, Endpoint
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
 from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
 from chatnb.errors import MissingKeyError, ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -268,14 +269,14 @@ class ChatOpenAI(BaseChatModel):
         return connection
 
     def _new_client(self) -> OpenAI:
-        from openai import OpenAI
+        import openai
 
-        return OpenAI(**self._connection())
+        return sdk_client(openai, openai.OpenAI, **self._connection())
 
     def _new_async_client(self) -> AsyncOpenAI:
-        from openai import AsyncOpenAI
+        import openai
 
-        return AsyncOpenAI(**self._connection())
+        return async_sdk_client(openai, openai.AsyncOpenAI, **self._connection())
 
     def _mapped_errors(self, decoder: Decoder | None = None) -> AbstractContextManager[None]:
         import openai

@@ -17,11 +17,12 @@ from chatnb.errors import (
     ModelError,
     ModelTimeoutError,
     NotFoundError,
+    QuotaSpentError,
     RateLimitError,
     ServerError,
 )
 
-_LIMITS = ("429", "rate_limit", "insufficient_quota")
+_LIMITS = ("429", "rate_limit")
 _OVERFLOW = ("context_length_exceeded", "exceed_context_size", "maximum context length")
 _KINDS: dict[int, tuple[type[ModelError], str]] = {
     400: (BadRequestError, "Check the model's name and the parameters."),
@@ -57,8 +58,8 @@ def refusal(
     message, code = details(body)
     headers = headers or {}
     kind, hint = _kind(status, f"{code} {message}")
-    waiting = _seconds(headers)
-    if waiting is not None:
+    waiting = seconds_to_wait(headers)
+    if waiting is not None and kind is not QuotaSpentError:
         hint = f"The provider says to wait {waiting:g} s and try again."
     return kind(
         message or f"The provider answered with status {status} and no message.",
@@ -94,6 +95,8 @@ def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:
         return ContextOverflowError, "Start a new conversation (-c NAME) or shorten the prompt."
     if "content_filter" in said:
         return ContentFilterError, "Rephrase the prompt."
+    if "insufficient_quota" in said:
+        return QuotaSpentError, "Check the plan and its limits: no quota is left."
     if status is None and any(known in said for known in _LIMITS):
         return _KINDS[429]
     if status in _KINDS:
@@ -103,8 +106,19 @@ def _kind(status: int | None, said: str) -> tuple[type[ModelError], str]:
     return ServerError, "Try again in a moment."
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """The time to wait, however the provider writes it: milliseconds, seconds, or a date."""
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Read how long to wait, however the provider writes it: milliseconds, seconds, or a date.
+
+    Args:
+        headers: The response's headers.
+
+    Returns:
+        Seconds, or None if it does not say.
+
+    Example:
+        >>> seconds_to_wait({"retry-after": "2"})
+        2.0
+    """
     try:
         if "retry-after-ms" in headers:
             return float(headers["retry-after-ms"]) / 1000

@@ -10,23 +10,22 @@ from typing import Any, TypeAlias
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.progress import Progress
+from chatnb.runnables.terms import Surroundings, Terms
 from chatnb.runnables.threads import next_of, start_thread
 
-DEFAULT_CONCURRENCY = 64
-"""How many items run at a time when the config does not say: the calls mostly wait."""
-
 Item: TypeAlias = tuple[int, Any]
+Calls: TypeAlias = Sequence[Callable[[], Any]]
+AsyncCalls: TypeAlias = Sequence[Callable[[], Coroutine[Any, Any, Any]]]
+
+_TICK_SECONDS = 0.5
 
 
-def as_completed(
-    calls: Sequence[Callable[[], Any]], limit: int | None, *, return_exceptions: bool
-) -> Iterator[Item]:
+def as_completed(calls: Calls, terms: Terms) -> Iterator[Item]:
     """Run calls on threads.
 
     Args:
         calls: The calls.
-        limit: How many run at a time; by default `DEFAULT_CONCURRENCY`.
-        return_exceptions: Whether to yield exceptions instead of raising them.
+        terms: How many at a time, and the like.
 
     Yields:
         Each call's index and outcome, as they end.
@@ -35,11 +34,13 @@ def as_completed(
         BatchError: At the end, if any failed.
         BatchInterrupted: On a KeyboardInterrupt.
     """
-    progress = Progress(len(calls), return_exceptions=return_exceptions)
-    workers = min(limit or DEFAULT_CONCURRENCY, len(calls))
+    progress = Progress(len(calls), return_exceptions=terms.return_exceptions)
+    shared = Surroundings(terms, progress)
+    workers = terms.workers(len(calls))
     run = _one_by_one if workers <= 1 else _on_threads
     try:
-        for index, outcome in run(calls, workers, progress):
+        for index, outcome in run(calls, workers, progress, shared):
+            shared.tick()
             if _checked(progress, index, outcome):
                 yield index, outcome
     except KeyboardInterrupt as interrupt:
@@ -48,6 +49,7 @@ def as_completed(
         ) from interrupt
     finally:
         progress.stop()
+        shared.end()
     _check(progress)
 
 
@@ -62,30 +64,38 @@ def _checked(progress: Progress, index: int, outcome: Any) -> bool:
     return index in progress.results
 
 
-def _outcome(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except Exception as error:
-        return error
+def _outcome(call: Callable[[], Any], shared: Surroundings) -> Any:
+    while True:
+        try:
+            with shared.around():
+                outcome = call()
+        except Exception as error:
+            outcome = error
+        if not shared.again(outcome):
+            return outcome
+        shared.wait()
 
 
 def _one_by_one(
-    calls: Sequence[Callable[[], Any]], workers: int, progress: Progress
+    calls: Calls, workers: int, progress: Progress, shared: Surroundings
 ) -> Iterator[Item]:
-    while (index := progress.take()) is not None:
-        outcome = _outcome(calls[index])
+    while True:
+        shared.wait()
+        if (index := progress.take()) is None:
+            return
+        outcome = _outcome(calls[index], shared)
         progress.record(index, outcome)
         yield index, outcome
 
 
 def _on_threads(
-    calls: Sequence[Callable[[], Any]], workers: int, progress: Progress
+    calls: Calls, workers: int, progress: Progress, shared: Surroundings
 ) -> Iterator[Item]:
     ended = SimpleQueue[Item | None]()
 
     def work() -> None:
         try:
-            for item in _one_by_one(calls, 1, progress):
+            for item in _one_by_one(calls, 1, progress, shared):
                 ended.put(item)
         except BaseException as error:
             ended.put((-1, error))
@@ -95,29 +105,27 @@ def _on_threads(
     for _ in range(workers):
         start_thread(work)
     while workers:
-        item = next_of(ended)
+        item = next_of(ended, meanwhile=shared.tick)
         if item is None:
             workers -= 1
         else:
             yield item
 
 
-async def aas_completed(
-    calls: Sequence[Callable[[], Coroutine[Any, Any, Any]]],
-    limit: int | None,
-    *,
-    return_exceptions: bool,
-) -> AsyncGenerator[Item, None]:
-    """Run calls as tasks; like `as_completed`. Closing it cancels what runs."""
-    progress = Progress(len(calls), return_exceptions=return_exceptions)
+async def aas_completed(calls: AsyncCalls, terms: Terms) -> AsyncGenerator[Item, None]:
+    """Run calls as tasks; like `as_completed`. Closing it cancels what runs.
+
+    Raises:
+        CancelledError: If the caller is cancelled; it has the `results`, `failures` and
+            `remaining` of `BatchInterrupted`.
+    """
+    progress = Progress(len(calls), return_exceptions=terms.return_exceptions)
+    shared = Surroundings(terms, progress)
     ended = asyncio.Queue[Item]()
     tasks = set[asyncio.Task[None]]()
 
     async def work(index: int) -> None:
-        try:
-            outcome = await calls[index]()
-        except Exception as error:
-            outcome = error
+        outcome = await _aoutcome(calls[index], shared)
         progress.record(index, outcome)
         ended.put_nowait((index, outcome))
 
@@ -129,8 +137,9 @@ async def aas_completed(
             running.add(index)
 
     running = set[int]()
+    ticking = asyncio.create_task(_tick(shared)) if shared.bar else None
     try:
-        for _ in range(min(limit or DEFAULT_CONCURRENCY, len(calls))):
+        for _ in range(terms.workers(len(calls))):
             start()
         while running:
             index, outcome = await ended.get()
@@ -138,11 +147,36 @@ async def aas_completed(
             start()
             if index in progress.results:
                 yield index, outcome
+    except asyncio.CancelledError as stopped:
+        vars(stopped).update(
+            results=progress.results, failures=progress.failures, remaining=progress.remaining()
+        )
+        raise
     finally:
-        for task in tasks:
+        progress.stop()
+        for task in (*tasks, *([ticking] if ticking else [])):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        shared.end()
     _check(progress)
+
+
+async def _aoutcome(call: Callable[[], Coroutine[Any, Any, Any]], shared: Surroundings) -> Any:
+    while True:
+        await shared.await_turn()
+        try:
+            with shared.around():
+                outcome = await call()
+        except Exception as error:
+            outcome = error
+        if not shared.again(outcome):
+            return outcome
+
+
+async def _tick(shared: Surroundings) -> None:
+    while True:
+        await asyncio.sleep(_TICK_SECONDS)
+        shared.tick()
 
 
 def configs_for(

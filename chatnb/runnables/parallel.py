@@ -14,6 +14,7 @@ from chatnb.runnables.chunks import AddableDict
 from chatnb.runnables.coercion import to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
 from chatnb.runnables.interleave import ainterleave, atee, interleave, tee
+from chatnb.runnables.terms import side_by_side
 from chatnb.runnables.verbs import In
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
 
 def _all_of(calls: list[Callable[[], Any]], limit: int | None) -> list[Any]:
     outcomes = dict[int, Any]()
-    for index, outcome in as_completed(calls, limit, return_exceptions=True):
+    for index, outcome in as_completed(calls, side_by_side(limit, return_exceptions=True)):
         if isinstance(outcome, Exception):
             raise outcome
         outcomes[index] = outcome

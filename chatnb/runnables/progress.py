@@ -17,15 +17,17 @@ class Progress:
     def __init__(self, total: int, *, return_exceptions: bool) -> None:
         self.results = dict[int, Any]()
         self.failures = dict[int, Exception]()
-        self._total = total
+        self.total = total
         self._return_exceptions = return_exceptions
+        self.failed = 0
+        self.stopped = False
         self._next = 0
         self._lock = threading.Lock()
 
     def take(self) -> int | None:
         """The next input to start; None if no more are to be started."""
         with self._lock:
-            if self._next >= self._total or self.failures:
+            if self._next >= self.total or self.failures:
                 return None
             self._next += 1
             return self._next - 1
@@ -37,6 +39,7 @@ class Progress:
             Whether the outcome is one to hand out.
         """
         with self._lock:
+            self.failed += isinstance(outcome, Exception)
             if isinstance(outcome, Exception) and not self._return_exceptions:
                 self.failures[index] = outcome
                 return False
@@ -46,9 +49,15 @@ class Progress:
     def stop(self) -> None:
         """Start no more."""
         with self._lock:
-            self._next = self._total
+            self.stopped = True
+            self._next = self.total
+
+    @property
+    def done(self) -> int:
+        """How many inputs have ended, in whatever way."""
+        return len(self.results) + len(self.failures)
 
     def remaining(self) -> list[int]:
         """The inputs that neither finished nor failed."""
         done = self.results.keys() | self.failures.keys()
-        return [index for index in range(self._total) if index not in done]
+        return [index for index in range(self.total) if index not in done]

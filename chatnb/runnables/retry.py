@@ -10,6 +10,7 @@ from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from chatnb.errors import BudgetSpentError, QuotaSpentError
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.chunks import aopening, opening
 from chatnb.runnables.config import RunnableConfig
@@ -19,6 +20,10 @@ from chatnb.runnables.verbs import In, Out
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
+
+
+_IN_VAIN = (BudgetSpentError, QuotaSpentError)
+"""What another attempt cannot mend."""
 
 
 class RunnableRetry(Runnable[In, Out]):
@@ -133,7 +138,7 @@ class RunnableRetry(Runnable[In, Out]):
 
     def _pause(self, attempt: int, error: BaseException) -> float:
         """How long to wait before the next attempt; the error itself if there is none."""
-        if attempt >= self.attempts:
+        if attempt >= self.attempts or isinstance(error, _IN_VAIN):
             raise error
         if not self._waits:
             return 0.0

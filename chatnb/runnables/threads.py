@@ -33,11 +33,18 @@ _HEEDS_INTERRUPTS = 0.5
 """Seconds: a signal that comes just before a wait begins is only seen when the wait is over."""
 
 
-def next_of(queue: SimpleQueue[T]) -> T:
-    """Wait for an item, and heed Ctrl-C meanwhile."""
+def next_of(queue: SimpleQueue[T], meanwhile: Callable[[], None] | None = None) -> T:
+    """Wait for an item, and heed Ctrl-C meanwhile.
+
+    Args:
+        queue: Where the item comes.
+        meanwhile: Called now and then while there is none.
+    """
     while True:
         with suppress(Empty):
             return queue.get(timeout=_HEEDS_INTERRUPTS)
+        if meanwhile is not None:
+            meanwhile()
 
 
 def start_thread(work: Callable[[], None]) -> None:

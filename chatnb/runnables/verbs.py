@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from chatnb.runnables.batch import aas_completed, as_completed, configs_for
@@ -13,6 +14,7 @@ from chatnb.runnables.config import RunnableConfig, effective_config
 from chatnb.runnables.handover import stepping_in_thread
 from chatnb.runnables.inputs import AsyncWhole, Whole
 from chatnb.runnables.loop_thread import package_loop
+from chatnb.runnables.terms import Terms
 from chatnb.runnables.threads import (
     in_thread,
     iterate_in_thread,
@@ -159,6 +161,8 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: Literal[False] = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> list[Out]: ...
     @overload
@@ -168,6 +172,8 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> list[Out | Exception]: ...
     def batch(
@@ -176,15 +182,23 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> Any:
         """Run once for each input, many at a time.
+
+        When a provider refuses a call for its rate, the whole batch waits as long as it says and
+        goes on more slowly, instead of failing.
 
         Args:
             inputs: The inputs.
             config: One config for all, or a list with one for each; `max_concurrency` says how
                 many run at a time (64 if it does not).
             return_exceptions: Whether a failure is put in its place in the list, not raised.
+            checkpoint: A file in which every reply of a chat model is kept as it arrives: the same
+                call after a crash or an interrupt asks only for what is missing.
+            progress: Whether a bar is shown once it takes longer than two seconds.
             **kwargs: What `invoke` takes.
 
         Returns:
@@ -196,7 +210,12 @@ class Verbs(Generic[In, Out]):
             BatchInterrupted: On a KeyboardInterrupt, likewise.
         """
         pairs = self.batch_as_completed(
-            inputs, config, return_exceptions=return_exceptions, **kwargs
+            inputs,
+            config,
+            return_exceptions=return_exceptions,
+            checkpoint=checkpoint,
+            progress=progress,
+            **kwargs,
         )
         outputs = dict(pairs)
         return [outputs[index] for index in range(len(inputs))]
@@ -207,11 +226,18 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> list[Any]:
         """Run once for each input, many at a time, without blocking; like `batch`."""
         pairs = self.abatch_as_completed(
-            inputs, config, return_exceptions=return_exceptions, **kwargs
+            inputs,
+            config,
+            return_exceptions=return_exceptions,
+            checkpoint=checkpoint,
+            progress=progress,
+            **kwargs,
         )
         async with aclosing(pairs):
             outputs = {index: output async for index, output in pairs}
@@ -223,6 +249,8 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
         """Run once for each input, many at a time, and hand out each output as it is there.
@@ -231,6 +259,8 @@ class Verbs(Generic[In, Out]):
             inputs: The inputs.
             config: As for `batch`.
             return_exceptions: Whether failures are yielded, not raised.
+            checkpoint: As for `batch`.
+            progress: As for `batch`.
             **kwargs: What `invoke` takes.
 
         Yields:
@@ -241,7 +271,7 @@ class Verbs(Generic[In, Out]):
             BatchInterrupted: On a KeyboardInterrupt.
         """
         calls, limit = self._calls(self.invoke, inputs, config, kwargs)
-        return as_completed(calls, limit, return_exceptions=return_exceptions)
+        return as_completed(calls, Terms(limit, return_exceptions, checkpoint, progress))
 
     def abatch_as_completed(
         self,
@@ -249,11 +279,13 @@ class Verbs(Generic[In, Out]):
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
         **kwargs: Any,
     ) -> AsyncGenerator[tuple[int, Any], None]:
         """Hand out each output as it is there, without blocking; like `batch_as_completed`."""
         calls, limit = self._calls(self.ainvoke, inputs, config, kwargs)
-        return aas_completed(calls, limit, return_exceptions=return_exceptions)
+        return aas_completed(calls, Terms(limit, return_exceptions, checkpoint, progress))
 
     def output_of_run(self, output: Any) -> dict[str, Any]:
         """How handlers and logs see what a run gave."""

@@ -102,6 +102,8 @@ class LLMResult:
         llm_output: What the provider said of the calls, such as `token_usage`, summed.
         run: The run of each prompt.
         calls: The call of each prompt with what it took, for a table; not shown in the repr.
+        errors: Of `generate(..., return_exceptions=True)`: what prompts failed with, by their
+            place; such a prompt has no candidates, and no call in `calls`.
 
     Example:
         >>> LLMResult([])
@@ -112,6 +114,7 @@ class LLMResult:
     llm_output: dict[str, Any] | None = None
     run: list[RunInfo] | None = field(default=None, compare=False)
     calls: list[ModelCall] | None = field(default=None, compare=False, repr=False)
+    errors: dict[int, Exception] = field(default_factory=dict[int, Exception], repr=False)
 
     def flatten(self) -> list[LLMResult]:
         """Split the result by prompt.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 
 from chatnb.schema.usage import UsageMetadata
 
@@ -19,6 +18,16 @@ _PRICED = {
     "openrouter": "openrouter",
 }
 """The providers that charge, and their names in the list."""
+
+
+def is_charged_for(provider: str) -> bool:
+    """Whether a provider's calls cost money, as far as the list knows.
+
+    Example:
+        >>> is_charged_for("openai"), is_charged_for("llama.cpp")
+        (True, False)
+    """
+    return provider in _PRICED
 
 
 def price_of(provider: str, model: str, usage: UsageMetadata | None) -> float | None:
@@ -67,6 +76,8 @@ def price_list() -> str:
         >>> price_list().startswith("genai-prices ")
         True
     """
+    from importlib.metadata import version
+
     from genai_prices.data import providers
     from genai_prices.types import StartDateConstraint
 

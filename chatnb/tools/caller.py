@@ -10,6 +10,7 @@ from typing import Any
 from chatnb.runnables.batch import aas_completed, as_completed
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.function import RunnableLambda
+from chatnb.runnables.terms import side_by_side
 from chatnb.runnables.threads import close
 from chatnb.schema.messages import AIMessage, InvalidToolCall, ToolCall, ToolMessage
 from chatnb.tools.approval import Approve, rejection
@@ -47,7 +48,7 @@ class Caller:
             for call in reply.tool_calls
         ]
         with ExitStack() as stack:
-            pairs = as_completed(jobs, _limit(inner), return_exceptions=False)
+            pairs = as_completed(jobs, side_by_side(_limit(inner), return_exceptions=False))
             stack.callback(close, pairs)
             line = _Line()
             for index, message in pairs:
@@ -62,7 +63,9 @@ class Caller:
             partial(self._aresult, call, await self._arefusal(call, inner), inner)
             for call in reply.tool_calls
         ]
-        async with aclosing(aas_completed(jobs, _limit(inner), return_exceptions=False)) as pairs:
+        async with aclosing(
+            aas_completed(jobs, side_by_side(_limit(inner), return_exceptions=False))
+        ) as pairs:
             line = _Line()
             async for index, message in pairs:
                 for each in line.up(index, message):

@@ -175,7 +175,7 @@ def test_a_cache_that_fails_does_not_lose_the_reply(verb: Callable[..., str]) ->
     """A reply that was paid for comes through, with a warning that it could not be kept."""
     chat = Counts()
     chat.cache = Full()
-    with pytest.warns(UserWarning, match="could not be cached: OSError: No space left"):
+    with pytest.warns(UserWarning, match="could not be kept: OSError: No space left"):
         assert verb(chat, "Hi") == "reply 1"
 
 

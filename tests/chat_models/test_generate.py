@@ -9,7 +9,7 @@ import pytest
 
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.tokens import count_tokens
-from chatnb.errors import RateLimitError
+from chatnb.errors import ServerError
 from chatnb.schema import AIMessage, BaseMessage, HumanMessage
 from chatnb.schema.outputs import LLMResult
 from chatnb.schema.prompts import StringPromptValue
@@ -30,7 +30,7 @@ class Echo(BaseChatModel):
             self._barrier.wait()
         text = messages[-1].text
         if text == "fail":
-            raise RateLimitError("Slow down.", retry_after=3.0)
+            raise ServerError("Slow down.", retry_after=3.0)
         size = len(text)
         usage = {"input_tokens": size, "output_tokens": 1, "total_tokens": size + 1}
         return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "stop"})
@@ -77,7 +77,7 @@ def test_calls_run_at_the_same_time(generate: Generate) -> None:
 @both
 def test_a_failure_keeps_what_was_paid_for(generate: Generate) -> None:
     """The error is the first failure's own kind, and carries the replies that came."""
-    with pytest.raises(RateLimitError) as raised:
+    with pytest.raises(ServerError) as raised:
         generate(Echo(), [["a"], ["fail"]], max_concurrency=1)
     assert raised.value.retry_after == 3.0
     assert raised.value.results[0][0].text == "a"  # type: ignore[attr-defined]

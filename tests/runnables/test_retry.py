@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import ChatOpenAI
-from chatnb.errors import RateLimitError
+from chatnb.errors import BudgetSpentError, RateLimitError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda
 from chatnb.schema.messages import AIMessageChunk
@@ -262,3 +262,16 @@ def test_a_reply_that_breaks_off_before_its_first_word(loopback: LoopbackServer)
     ):
         loopback.plays(reset(head(), delta("")), answer)
         assert "".join((chain | StrOutputParser()).stream("x")) == "hi"
+
+
+def test_a_spent_budget_is_not_tried_again() -> None:
+    """What waiting cannot mend is raised at once."""
+    attempts = list[int]()
+
+    def spent(_: str) -> str:
+        attempts.append(1)
+        raise BudgetSpentError("The budget is spent.")
+
+    with pytest.raises(BudgetSpentError):
+        RunnableLambda(spent).with_retry(stop_after_attempt=3).invoke("Hi")
+    assert len(attempts) == 1

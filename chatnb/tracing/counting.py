@@ -1,0 +1,92 @@
+"""Who counts the calls of chat models: trackers, budgets, the bar of a batch.
+
+A counter counts the calls of the context that it was opened in, and of all tasks and threads that
+carry it. A plain thread carries no context: what it calls counts for whoever is counting on other
+threads, unless it counts for itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple, Protocol
+
+from chatnb.schema.model_call import ModelCall
+
+
+class CallCounter(Protocol):
+    """Somebody who counts calls; both methods may be called from any thread."""
+
+    def admit(self) -> None:
+        """A call is about to be made; what this raises keeps it from being made."""
+        ...
+
+    def take(self, call: ModelCall) -> None:
+        """A call has ended, in whatever way."""
+        ...
+
+
+class _Open(NamedTuple):
+    counter: CallCounter
+    thread: int
+
+
+_here: ContextVar[tuple[CallCounter, ...] | None] = ContextVar("chatnb_counters", default=None)
+_open: list[_Open] = []
+_always: list[CallCounter] = []
+
+
+@contextmanager
+def counting(counter: CallCounter) -> Generator[None]:
+    """Have a counter count the calls of this block, across its tasks and threads.
+
+    Args:
+        counter: The counter.
+    """
+    mine = _Open(counter, threading.get_ident())
+    # A thread that counts for itself is on its own: a server's requests are not each other's.
+    with _set((*(_here.get() or ()), counter)):
+        _open.append(mine)
+        try:
+            yield
+        finally:
+            _open.remove(mine)
+
+
+def counting_here(counter: CallCounter) -> AbstractContextManager[None]:
+    """Have a counter count the calls of this context only, without those of plain threads.
+
+    Args:
+        counter: The counter.
+    """
+    return _set((*_of_this_context(), counter))
+
+
+@contextmanager
+def _set(counters: tuple[CallCounter, ...]) -> Generator[None]:
+    before = _here.get()
+    _here.set(counters)
+    try:
+        yield
+    finally:
+        _here.set(before)
+
+
+def count_always(counter: CallCounter) -> None:
+    """Have a counter count every call of this process from now on."""
+    _always.append(counter)
+
+
+def counters_here() -> tuple[CallCounter, ...]:
+    """Who counts a call that is made here and now."""
+    return (*_always, *_of_this_context())
+
+
+def _of_this_context() -> tuple[CallCounter, ...]:
+    here = _here.get()
+    if here is not None or not _open:
+        return here or ()
+    thread = threading.get_ident()
+    return tuple(each.counter for each in tuple(_open) if each.thread != thread)

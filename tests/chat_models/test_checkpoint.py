@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models import BaseChatModel
+from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
+from chatnb.output_parsers import StrOutputParser
+from chatnb.prompts import ChatPromptTemplate
+from chatnb.schema import AIMessage, BaseMessage
+from chatnb.tracing.usage_tracker import track_usage
+from tests.chat_models import killed_batches
+
+Ask = Callable[..., list[str]]
+
+
+class Numbering(BaseChatModel):
+    """Answers each call with its number, and fails as it is told to."""
+
+    model_name = "numbering"
+    _not_in_key = BaseChatModel._not_in_key | {"asked", "failing"}
+
+    def __init__(self, temperature: float = 0.0) -> None:
+        self.temperature = temperature
+        self.asked: list[str] = []
+        self.failing: BaseException | None = None
+
+    def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+        text = messages[-1].text
+        if self.failing and text == "bad":
+            raise self.failing
+        self.asked.append(text)
+        usage = {"input_tokens": 2, "output_tokens": 1, "total_tokens": 3}
+        return AIMessage(f"{text} {len(self.asked)}", usage_metadata=usage)
+
+
+def by_batch(chat: BaseChatModel, prompts: list[str], **kwargs: Any) -> list[str]:
+    one = {"max_concurrency": 1}
+    return [reply.text for reply in chat.batch(prompts, one, **kwargs)]
+
+
+def by_abatch(chat: BaseChatModel, prompts: list[str], **kwargs: Any) -> list[str]:
+    one = {"max_concurrency": 1}
+    return [reply.text for reply in asyncio.run(chat.abatch(prompts, one, **kwargs))]
+
+
+def by_generate(chat: BaseChatModel, prompts: list[str], **kwargs: Any) -> list[str]:
+    result = chat.generate([[prompt] for prompt in prompts], max_concurrency=1, **kwargs)
+    return [some[0].text for some in result.generations]
+
+
+def by_agenerate(chat: BaseChatModel, prompts: list[str], **kwargs: Any) -> list[str]:
+    asking = chat.agenerate([[prompt] for prompt in prompts], max_concurrency=1, **kwargs)
+    return [some[0].text for some in asyncio.run(asking).generations]
+
+
+every_way = pytest.mark.parametrize("ask", [by_batch, by_abatch, by_generate, by_agenerate])
+
+
+@every_way
+def test_after_a_failure_only_what_is_missing_is_asked(ask: Ask, tmp_path: Path) -> None:
+    """The same call again takes the answers that came and asks the others, duplicates included."""
+    chat, path = Numbering(), tmp_path / "run.sqlite"
+    chat.failing = OSError("The cable was pulled.")
+    prompts = ["a", "a", "b", "bad", "a"]
+    with pytest.raises(BatchError):
+        ask(chat, prompts, checkpoint=path)
+    assert chat.asked == ["a", "a", "b"]
+    chat.failing = None
+    assert ask(chat, prompts, checkpoint=path) == ["a 1", "a 2", "b 3", "bad 4", "a 5"]
+    assert ask(chat, prompts, checkpoint=str(path)) == ["a 1", "a 2", "b 3", "bad 4", "a 5"]
+    assert len(chat.asked) == 5
+
+
+def test_an_interrupt_keeps_what_has_finished(tmp_path: Path) -> None:
+    """Ctrl-C raises an error with the results, and the file has them too."""
+    chat, path = Numbering(), tmp_path / "run.sqlite"
+    chat.failing = KeyboardInterrupt()
+    with pytest.raises(BatchInterrupted) as raised:
+        by_batch(chat, ["a", "bad", "c"], checkpoint=path)
+    assert {i: reply.text for i, reply in raised.value.results.items()} == {0: "a 1"}
+    assert raised.value.remaining == [1, 2]
+    chat.failing = None
+    assert by_batch(chat, ["a", "bad", "c"], checkpoint=path) == ["a 1", "bad 2", "c 3"]
+
+
+def test_other_parameters_are_other_requests(tmp_path: Path) -> None:
+    """Answers are found by content and parameters: another temperature asks again."""
+    path = tmp_path / "run.sqlite"
+    cold, warm = Numbering(), Numbering(temperature=1.0)
+    by_batch(cold, ["a"], checkpoint=path)
+    by_batch(warm, ["a"], checkpoint=path)
+    list(cold.batch_as_completed(["a"], checkpoint=path, stop=["."]))
+    assert (cold.asked, warm.asked) == (["a", "a"], ["a"])
+
+
+def test_a_chain_keeps_the_replies_in_it(tmp_path: Path) -> None:
+    """In a chain it is the model's replies that were paid for, so it is they that are kept."""
+    chat, path = Numbering(), tmp_path / "run.sqlite"
+    chain = ChatPromptTemplate.from_template("{x}") | chat | StrOutputParser()
+    assert chain.batch([{"x": "a"}], checkpoint=path) == ["a 1"]
+    assert (chain | len).batch([{"x": "a"}], checkpoint=path) == [3]
+    assert chat.asked == ["a"]
+
+
+def test_answers_of_an_earlier_try_say_what_they_took_and_are_not_spent_again(
+    tmp_path: Path,
+) -> None:
+    """The result counts the whole batch, whoever tracks this process only what it asked."""
+    chat, path = Numbering(), tmp_path / "run.sqlite"
+    chat.generate([["a"]], checkpoint=path)
+    with track_usage() as tracker:
+        result = chat.generate([["a"], ["b"]], checkpoint=path)
+    assert result.llm_output is not None
+    assert result.llm_output["token_usage"]["total_tokens"] == 6
+    assert len(tracker) == 1
+    assert result.calls is not None
+    assert [call.prompt for call in result.calls] == ["a", "b"]
+
+
+def test_what_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """A file that is something else, or of a newer version, is an error that says what to do."""
+    text, newer = tmp_path / "notes.txt", tmp_path / "newer.sqlite"
+    text.write_text("My notes, which are longer than the head of a database file would be." * 9)
+    with sqlite3.connect(newer) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    for path in (text, newer, tmp_path / "nowhere" / "run.sqlite"):
+        with pytest.raises(ConfigurationError, match="Name another file"):
+            by_batch(Numbering(), ["a"], checkpoint=path)
+    assert text.read_text().startswith("My notes")
+
+
+def test_killing_the_process_loses_no_answer_and_pays_for_none_twice(tmp_path: Path) -> None:
+    """Killed with SIGKILL at fifty random moments, a batch comes to its end with every reply whose
+    call had returned, and never asked again for one of them; equal prompts are told apart."""
+    script = [sys.executable, killed_batches.__file__, str(tmp_path), "50", "7"]
+    ran = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True)
+    batches = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert sum(len(runs) - 1 for runs in batches) >= 50
+    for runs in batches:
+        _check_batch(runs)
+
+
+def _check_batch(runs: list[list[list[str]]]) -> None:
+    wanted, returned = Counter(killed_batches.PROMPTS), set[str]()
+    for notes in runs:
+        had = Counter(_prompt(reply) for reply in returned)
+        made = Counter(_prompt(reply) for what, reply in notes if what == "made")
+        for prompt, times in made.items():
+            assert times + had[prompt] <= wanted[prompt], "asked again for what had returned"
+        returned |= {reply for what, reply in notes if what == "returned"}
+    last = [reply for what, reply in runs[-1] if what == "returned"]
+    assert set(last) == returned, "a reply that had returned is lost"
+    assert Counter(map(_prompt, last)) == wanted
+
+
+def _prompt(reply: str) -> str:
+    return reply.partition(",")[0]

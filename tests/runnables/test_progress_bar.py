@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chatnb.runnables import RunnableLambda, progress_bar
+from chatnb.runnables.progress import Progress
+from chatnb.runnables.progress_bar import ProgressBar, bar_of_terminal
+from chatnb.schema.model_call import ModelCall
+from chatnb.tracing.usage_tracker import UsageTracker
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def made() -> Iterator[list[int]]:
+    """The bars that are made; each is told of by its total and drawn nowhere."""
+    totals = list[int]()
+
+    def make(total: int) -> Any:
+        totals.append(total)
+        return bar_of_terminal(total, Terminal())
+
+    progress_bar.draw_with(make)
+    yield totals
+    progress_bar.draw_with(bar_of_terminal)
+
+
+def with_calls() -> UsageTracker:
+    tracker = UsageTracker()
+    tokens = {"input_tokens": 1_000_000, "output_tokens": 500, "total_tokens": 1_000_500}
+    tracker.take(ModelCall("gpt-4o-mini", "openai", usage=tokens))  # type: ignore[arg-type]
+    return tracker
+
+
+def long_batch(clock: list[float]) -> tuple[Progress, ProgressBar]:
+    progress = Progress(4, return_exceptions=True)
+    bar = ProgressBar(progress, with_calls(), clock=lambda: clock[0])
+    for index, outcome in enumerate(["a", "b", ValueError("no")]):
+        progress.record(index, outcome)
+    return progress, bar
+
+
+def test_a_short_batch_shows_no_bar(made: list[int]) -> None:
+    """Two seconds have to pass before anything is shown."""
+    assert RunnableLambda(str).batch([1, 2]) == ["1", "2"]
+    clock = [0.0]
+    _, bar = long_batch(clock)
+    clock[0] = 1.9
+    bar.tick()
+    bar.close()
+    assert made == []
+
+
+def test_a_long_batch_shows_count_rate_failures_tokens_and_money(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Everything that is known by now stands in the bar."""
+    clock, terminal = [0.0], Terminal()
+    progress_bar.draw_with(lambda total: bar_of_terminal(total, terminal))
+    try:
+        _, bar = long_batch(clock)
+        clock[0] = 3.0
+        bar.tick()
+        bar.close()
+    finally:
+        progress_bar.draw_with(bar_of_terminal)
+    shown = terminal.getvalue()
+    assert "3/4" in shown
+    assert "call" in shown
+    assert "1 failed, 1,000,500 tokens, $0.1503" in shown
+
+
+def test_in_a_log_each_state_is_a_line_of_its_own() -> None:
+    """What is no terminal gets whole lines and no carriage returns."""
+    log, clock = io.StringIO(), [0.0]
+    progress_bar.draw_with(lambda total: bar_of_terminal(total, log))
+    try:
+        _, bar = long_batch(clock)
+        clock[0] = 3.0
+        bar.tick()
+        bar.close()
+    finally:
+        progress_bar.draw_with(bar_of_terminal)
+    assert "\r" not in log.getvalue()
+    assert log.getvalue().splitlines()[-1].endswith("1 failed, 1,000,500 tokens, $0.1503]")
+
+
+def test_a_batch_within_a_batch_shows_no_bar_of_its_own(
+    made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bar is enough: the outer one's."""
+    monkeypatch.setattr(progress_bar, "SHORT", 0.0)
+    inner = RunnableLambda(str)
+    RunnableLambda(lambda n: inner.batch([n, n])).batch([1, 2, 3])
+    assert made == [3]
+
+
+def test_progress_false_shows_none(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wants no bar says so."""
+    monkeypatch.setattr(progress_bar, "SHORT", 0.0)
+    RunnableLambda(str).batch([1, 2, 3], progress=False)
+    assert made == []
