@@ -8,6 +8,7 @@ from typing import Any
 
 from chatnb.notebook.magics import ChatMagics
 from chatnb.notebook.views.answer import show_answers
+from chatnb.runnables.progress_bar import draw_with
 from chatnb.runnables.watching import show_with
 from chatnb.schema.run_log import RunLogPatch
 
@@ -22,6 +23,7 @@ def register(shell: Any) -> None:
     shell.register_magics(ChatMagics)
     show_answers(shell)
     show_with(_tree_of)
+    draw_with(_bar_of)
     if _hears_while_awaiting(shell):
         shell.input_transformers_post.append(await_chat)
 
@@ -30,6 +32,12 @@ def _tree_of(patches: AsyncGenerator[RunLogPatch, None]) -> Any:
     from chatnb.notebook.views.run_tree import RunLogTree
 
     return RunLogTree(patches)
+
+
+def _bar_of(total: int) -> Any:
+    from chatnb.notebook.views.progress import notebook_bar
+
+    return notebook_bar(total)
 
 
 def await_chat(lines: list[str]) -> list[str]:

@@ -25,6 +25,8 @@ from chatnb.notebook.log_feed import LogFeed
 from chatnb.notebook.prompt import fill
 from chatnb.notebook.turn import Reply, Turn
 from chatnb.runnables.loop_thread import package_loop
+from chatnb.tracing.counting import count_always
+from chatnb.tracing.usage_tracker import UsageTracker
 
 if TYPE_CHECKING:
     from chatnb.notebook.views.run_tree import RunLogTree
@@ -65,6 +67,8 @@ class ChatMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.conversations = Conversations()
+        self.session_calls = UsageTracker()
+        count_always(self.session_calls)
         self._models = ChosenModels()
         self._said_embedded = False
 

@@ -22,6 +22,7 @@ class Drawn(Protocol):
 
     n: int
     start_t: float
+    last_print_t: float
 
     def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
         """Say something behind the count."""
@@ -68,7 +69,7 @@ class ProgressBar:
             self._draws = self._drawn is not None
             if self._drawn is None:
                 return
-            self._drawn.start_t = self._started
+            self._drawn.start_t = self._drawn.last_print_t = self._started
         self._take_over(self._drawn)
         self._drawn.update(0)
 
