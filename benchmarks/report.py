@@ -21,6 +21,7 @@ TITLES = {
     "python": "bare Python",
     "kernel": "empty kernel",
     "astream_each": "`astream`",
+    "batch": "`batch`",
 }
 THEMES = {"light": ("#24292f", "#d0d7de"), "dark": ("#e6edf3", "#30363d")}
 COLOURS = {"chatnb": "#2979ff", "floor": "#9e9e9e", "sdk": "#f57c00", "langchain": "#8e5bd0"}

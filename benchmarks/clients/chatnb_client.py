@@ -38,6 +38,13 @@ class Client(PageClient):
     def patch(self, op: dict[str, Any]) -> Any:
         return RunLogPatch(op)
 
+    def generate(self, calls: int) -> float:
+        chat = self.chat("reply-20")
+        chat.invoke("Hi", model="reply-0")
+        started = time.perf_counter()
+        chat.generate([["Hi"]] * calls, max_concurrency=64)
+        return (time.perf_counter() - started) / calls
+
     def streams(self, chunks: int) -> float:
         return self._runner.run(self._streams(chunks))
 
