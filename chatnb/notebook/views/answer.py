@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from chatnb.markdown.plain_text import plain_markdown
 from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.structured_output.answers import asked_kinds
 
 _SHOWS_ITSELF = ("_repr_html_", "_repr_markdown_")
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 """JupyterLab typesets what stands between dollars in HTML, prices included, but not in these."""
-_MARKDOWN_SIGN = re.compile(r"([\\`*_\[\]<>|~$&!#])")
 
 
 def show_answers(shell: Any) -> None:
@@ -90,8 +89,11 @@ def answer_markdown(title: str, data: Any) -> str:
         | name | Oslo |
         | people\\[0\\].age | 7 |
     """
-    rows = [f"| {_plain(place)} | {_plain(value)} |" for place, value in _values(data, "")]
-    return safe_markdown("\n".join([f"| {_plain(title)} | |", "| --- | --- |", *rows]))
+    rows = [
+        f"| {plain_markdown(place)} | {plain_markdown(value)} |"
+        for place, value in _values(data, "")
+    ]
+    return safe_markdown("\n".join([f"| {plain_markdown(title)} | |", "| --- | --- |", *rows]))
 
 
 def _html_of_objects(objects: list[dict[str, Any]]) -> str:
@@ -125,7 +127,3 @@ def _values(data: Any, place: str) -> Iterator[tuple[str, str]]:
         yield place, ", ".join(map(str, data))
     else:
         yield place, str(data)
-
-
-def _plain(text: str) -> str:
-    return _MARKDOWN_SIGN.sub(r"\\\1", " ".join(text.split()))

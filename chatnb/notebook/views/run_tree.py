@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from chatnb.notebook.frontends import is_watched
+from chatnb.notebook.views.places import is_watched_here, with_view
 from chatnb.notebook.views.run_tree_ending import closing_patch
 from chatnb.notebook.views.run_tree_static import run_tree_bundle
 from chatnb.notebook.views.run_tree_wire import RunTreeWire
@@ -25,10 +25,6 @@ _SLICE_SECONDS = 0.1
 """How often a waiting cell wakes, so that an interrupt lands at once."""
 _LAST_WORDS_SECONDS = 5.0
 """How long a stopped run may take to let go of what it holds."""
-
-_WIDGET = "application/vnd.jupyter.widget-view+json"
-_IN_VSCODE = "VSCODE_PID"
-"""Where this is set, a widget lives only in an output of its own MIME type."""
 
 
 class RunLogTree:
@@ -115,11 +111,9 @@ class RunLogTree:
 
     def _ipython_display_(self) -> None:
         """Show the tree: what IPython calls for a cell's last line."""
-        from IPython.core.getipython import get_ipython
         from IPython.display import publish_display_data
 
-        kernel = getattr(get_ipython(), "kernel", None)
-        if kernel is None or not is_watched(kernel):
+        if not is_watched_here():
             self._wait_here()
             publish_display_data(run_tree_bundle(self.log))
             return
@@ -141,11 +135,8 @@ class RunLogTree:
             self._running.add_done_callback(lambda _: self._show_end(view))
 
     def _bundle(self) -> dict[str, Any]:
-        bundle: dict[str, Any] = run_tree_bundle(self.log, self._place if self._view else "")
-        if self._view is not None and _IN_VSCODE in os.environ:
-            model_id = self._view.model_id
-            bundle[_WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": model_id}
-        return bundle
+        bundle = run_tree_bundle(self.log, self._place if self._view else "")
+        return with_view(bundle, self._view)
 
     def _update(self) -> None:
         from IPython.display import publish_display_data

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from chatnb.notebook.views.numbers import duration
+from chatnb.notebook.views.places import placed
 from chatnb.notebook.views.run_tree_text import cut, failure_line, text_of
 from chatnb.schema.run_log import RunLog
 from chatnb.schema.run_state import RunState
@@ -14,7 +16,6 @@ from chatnb.schema.run_tree import RunRow, leaf_usage, run_rows
 
 _MOST_ROWS = 200
 _LONGEST = 2_000
-_MINUTE = 60.0
 _STYLE = (
     "margin: 0 0 0 1.25em; padding: 0; line-height: 1.6; font-variant-numeric: tabular-nums; "
     "font-family: var(--jp-ui-font-family, var(--vscode-font-family, sans-serif)); "
@@ -42,8 +43,7 @@ def run_tree_bundle(log: RunLog, place: str = "") -> dict[str, str]:
     rows = run_rows(state, log.root)
     text = _text_tree(rows) if rows else "No run yet."
     tree = _html_tree(rows, log) if rows else f"<div>{text}</div>"
-    marked = f' data-chatnb-place="{html.escape(place)}"' if place else ""
-    return {"text/plain": text, "text/html": f'<div class="chatnb-run-log"{marked}>{tree}</div>'}
+    return {"text/plain": text, "text/html": placed(tree, "chatnb-run-log", place)}
 
 
 def _text_tree(rows: Sequence[RunRow]) -> str:
@@ -78,7 +78,7 @@ def _facts(row: RunRow) -> str:
     facts = [row.type, *([row.status] if row.status != "done" else [])]
     seconds = _seconds(row.start, row.end)
     if seconds is not None:
-        facts.append(_duration(seconds))
+        facts.append(duration(seconds))
     if row.usage:
         facts.append(f"{row.usage['total_tokens']:,} tokens")
     if row.error and row.status == "failed":
@@ -143,20 +143,6 @@ def _seconds(start: str | None, end: str | None) -> float | None:
     if start is None or end is None:
         return None
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-
-
-def _duration(seconds: float) -> str:
-    """As the browser's view writes it."""
-    if seconds < 0.001:
-        return "< 1 ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < _MINUTE - 0.05:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
 
 
 def _one_line(text: str) -> str:

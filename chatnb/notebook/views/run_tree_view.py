@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from chatnb.notebook.views.placed_view import PlacedView
 from chatnb.notebook.views.run_tree_wire import RunTreeWire
 
 _STATIC = Path(__file__).parent.parent.parent / "static"
@@ -19,7 +19,7 @@ _FLUSH_SECONDS = 0.05
 _GROWTH = 4
 
 
-class RunTreeView(anywidget.AnyWidget):
+class RunTreeView(PlacedView):
     """A run's log in the browser, live or ended.
 
     New patches go out as they come, in numbered pages; a browser that comes late, or has missed
@@ -28,8 +28,7 @@ class RunTreeView(anywidget.AnyWidget):
     Args:
         wire: The patches.
         place: The name of the places in a page where the browser shows the tree, which are the
-            static trees in the outputs: with a widget's own MIME type an output that is opened
-            without its kernel would show an error in place of the static tree.
+            static trees in the outputs.
         on_stop: Called, on any thread, when someone presses Stop.
         live: Whether more patches are to come.
     """
@@ -40,8 +39,6 @@ class RunTreeView(anywidget.AnyWidget):
     phase = traitlets.Unicode("live").tag(sync=True)
     length = traitlets.Int(0).tag(sync=True)
     """How many patches there are in the end: a browser that knows fewer asks for the rest."""
-
-    place = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
         self, wire: RunTreeWire, place: str, on_stop: Callable[[], None], *, live: bool
@@ -71,12 +68,6 @@ class RunTreeView(anywidget.AnyWidget):
         self._flush()
         self.length = len(self._wire)
         self.phase = "ended"
-
-    def retire(self) -> None:
-        """Leave nothing of the widget behind, in the browser or in a saved notebook."""
-        layout = self.layout
-        self.close()
-        layout.close()
 
     def _flush(self) -> None:
         self._flush_timer = None
