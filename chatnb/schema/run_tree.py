@@ -92,14 +92,29 @@ def leaf_usage(rows: Sequence[RunRow]) -> UsageMetadata | None:
         True
     """
     total: UsageMetadata | None = None
-    around = set[str | None]()
+    for row in leaf_calls(rows):
+        total = add_usage(total, row.usage)
+    return total
+
+
+def leaf_calls(rows: Sequence[RunRow]) -> list[RunRow]:
+    """The model calls among some runs that have no model call below them.
+
+    Args:
+        rows: The runs, each after the one it stands below.
+
+    Example:
+        >>> leaf_calls([])
+        []
+    """
+    leaves, around = list[RunRow](), set[str | None]()
     for row in reversed(rows):
         is_call, is_around = row.type == "llm", row.id in around
         if is_call or is_around:
             around.add(row.parent_id)
         if is_call and not is_around:
-            total = add_usage(total, row.usage)
-    return total
+            leaves.append(row)
+    return leaves[::-1]
 
 
 def _children(state: RunState) -> dict[str | None, list[str]]:
