@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.errors import ChatnbError
     from chatnb.notebook.views.run_tree import RunLogTree
+    from chatnb.notebook.views.usage_table import UsageTable
     from chatnb.schema import (
         AIMessage,
         AIMessageChunk,
@@ -60,6 +61,7 @@ __all__ = [
     "SQLiteCache",
     "ScriptedChatModel",
     "SystemMessage",
+    "UsageTable",
     "budget",
     "get_llm_cache",
     "init_chat_model",
@@ -88,6 +90,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.errors": "ChatnbError",
         "chatnb.notebook.views.run_tree": "RunLogTree",
+        "chatnb.notebook.views.usage_table": "UsageTable",
         "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),
         "chatnb.tools": "run_tools tool",
         "chatnb.tracing.budgets": "budget",

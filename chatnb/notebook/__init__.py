@@ -8,6 +8,7 @@ from typing import Any
 
 from chatnb.notebook.magics import ChatMagics
 from chatnb.notebook.views.answer import show_answers
+from chatnb.notebook.views.results import show_results
 from chatnb.runnables.progress_bar import draw_with
 from chatnb.runnables.watching import show_with
 from chatnb.schema.run_log import RunLogPatch
@@ -22,6 +23,7 @@ def register(shell: Any) -> None:
         return
     shell.register_magics(ChatMagics)
     show_answers(shell)
+    show_results(shell)
     show_with(_tree_of)
     draw_with(_bar_of)
     if _hears_while_awaiting(shell):
