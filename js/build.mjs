@@ -24,10 +24,13 @@ await build({
 });
 // The style sheets are entries of their own: a view's module is read as text and must not import one.
 await build({
-  entryPoints: [here("src/reply/reply.css"), here("src/run_tree/run_tree.css")],
+  entryPoints: ["reply/reply", "run_tree/run_tree"].map((sheet) =>
+    here(`src/${sheet}.css`),
+  ),
   entryNames: "[name]",
   outdir: here("../chatnb/static"),
   absWorkingDir: here("."),
+  bundle: true,
   minify: true,
   target: "es2022",
   logLevel: "warning",

@@ -54,9 +54,7 @@ def price(dollars: float, digits: int) -> str:
 
     Example:
         >>> price(0.0123, 4), price(0.000_000_1, 6), price(0.0, 4)
-        ('$0.0123', '< $0.000001', '$0')
+        ('$0.0123', '< $0.000001', '$0.0000')
     """
-    if dollars == 0:
-        return "$0"
     least = 10.0**-digits
-    return f"< ${least:.{digits}f}" if dollars < least / 2 else f"${dollars:,.{digits}f}"
+    return f"< ${least:.{digits}f}" if 0 < dollars < least / 2 else f"${dollars:.{digits}f}"

@@ -1,5 +1,5 @@
 // The quiet line under a reply: who answers, for how long, and the way to stop it.
-import { element } from "./elements";
+import { element } from "../view/elements";
 import type { Phase } from "./messages";
 import { isLive, type Reply } from "./reply";
 

@@ -1,7 +1,7 @@
 // The parser's tokens as DOM nodes, appended one by one. Text gets in as text nodes only, a link
 // only with an address that links.ts lets pass, and images not at all.
 import * as smd from "streaming-markdown";
-import { appendText, element } from "./elements";
+import { appendText, element } from "../view/elements";
 import { readDestination, safeHref, splitBareUrl } from "./links";
 
 /** Told of each code block with a language when it closes. */

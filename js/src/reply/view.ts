@@ -1,5 +1,5 @@
 // One view of a reply: its text as Markdown and the quiet line under it.
-import { element } from "./elements";
+import { element } from "../view/elements";
 import { CodePainter } from "./highlighting";
 import { QuietLine } from "./line";
 import { MarkdownWriter } from "./markdown";

@@ -1,5 +1,5 @@
 // A small button with an icon, and with words where it has room for them.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { icon } from "./icons";
 
 export function button(

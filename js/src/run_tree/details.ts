@@ -1,7 +1,7 @@
 // What one run was given, what it gave, and how it went wrong. All of it goes in as text.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { button } from "./button";
-import { count, counted, duration } from "./format";
+import { count, counted, duration } from "../view/format";
 import { icon } from "./icons";
 import type { Shown } from "./messages";
 import type { Moment } from "./moment";

@@ -1,6 +1,6 @@
 // The quiet line below the tree: what it all sums up to.
-import { element } from "../reply/elements";
-import { count, counted, price } from "./format";
+import { element } from "../view/elements";
+import { count, counted, price } from "../view/format";
 import { isFiltering, type Row, totals } from "./outline";
 import type { RunTree } from "./run_tree";
 

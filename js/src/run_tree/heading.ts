@@ -1,7 +1,7 @@
 // The line above the rows: what the columns are, and the lines of the time axis.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { type Axis, linesOf } from "./axis";
-import { tick } from "./format";
+import { tick } from "../view/format";
 import type { Moment } from "./moment";
 
 export class Heading {

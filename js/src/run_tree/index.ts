@@ -1,7 +1,8 @@
 // The view of a run log, as an anywidget.
 import type { AnyWidget } from "@anywidget/types";
-import { readString, type RunTreeTraits } from "./messages";
-import { mount } from "./mounting";
+import { mount } from "../view/mounting";
+import { readString } from "../view/reading";
+import type { RunTreeTraits } from "./messages";
 import { RunTree } from "./run_tree";
 import { showRunTree } from "./view";
 
@@ -13,7 +14,7 @@ const widget: AnyWidget<RunTreeTraits> = () => {
     initialize({ model }) {
       const started = new RunTree(model);
       tree = started;
-      const unmount = mount(started, readString(model.get("place")));
+      const unmount = mount((el) => showRunTree(started, el), readString(model.get("place")));
       return () => {
         unmount();
         started.dispose();

@@ -1,5 +1,6 @@
 // What travels between the kernel and the view of a run log, and the reading of it.
 import type { AnyModel } from "@anywidget/types";
+import { isRecord, readNumber, readString } from "../view/reading";
 
 export const PHASES = ["live", "ended"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -56,22 +57,10 @@ export function readPhase(value: unknown): Phase {
   return PHASES.find((phase) => phase === value) ?? "ended";
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** A value that may be a text or null, or null for all else. */
 export function readShown(value: unknown): Shown | null {
   if (!isRecord(value) || typeof value.text !== "string") return null;
   return { text: value.text, more: readNumber(value.more) ?? 0 };
-}
-
-export function readNumber(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
-}
-
-export function readString(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function readPatch(value: unknown): Patch {

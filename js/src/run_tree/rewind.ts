@@ -1,7 +1,7 @@
 // The slider over the patches: the tree as it was at any of them.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { button } from "./button";
-import { count, duration } from "./format";
+import { count, duration } from "../view/format";
 import type { RunTree } from "./run_tree";
 
 export class Rewind {

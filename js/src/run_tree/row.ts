@@ -1,14 +1,13 @@
 // One row of the tree, as elements that are used again for other runs.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { barOf } from "./axis";
-import { count, counted, duration, price } from "./format";
+import { count, counted, duration, price } from "../view/format";
+import { ROW_HEIGHT } from "../view/window";
 import { icon } from "./icons";
 import type { Moment } from "./moment";
 import type { Row } from "./outline";
 import type { Run, Status } from "./run";
 
-/** The height of a row in pixels, as in JupyterLab's own lists. */
-export const ROW_HEIGHT = 24;
 const DEEPEST_INDENT = 16;
 
 export class RowView {

@@ -1,15 +1,11 @@
 // The tree itself: of all rows only those that can be seen are in the page, and the active one.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
+import { MOST_VISIBLE, reveal, ROW_HEIGHT, windowOf } from "../view/window";
 import type { Moment } from "./moment";
 import type { Row } from "./outline";
-import { RowView, ROW_HEIGHT } from "./row";
+import { RowView } from "./row";
 import type { Run } from "./run";
 import type { RunTree } from "./run_tree";
-
-/** How many rows can be seen before they scroll. */
-const MOST_VISIBLE = 20;
-/** Rows above and below those, so that scrolling shows no gaps. */
-const MARGIN = 4;
 
 export class RowList {
   readonly root = element("div", "chatnb-run-rows");
@@ -53,7 +49,7 @@ export class RowList {
     const row = this.rows[index];
     if (!row) return;
     this.tree.active = row.run;
-    this.reveal(index);
+    reveal(this.scroller, index, Math.min(MOST_VISIBLE, this.rows.length) * ROW_HEIGHT);
     this.draw();
     this.views.get(row.run)?.root.focus({ preventScroll: true });
     this.tree.changed();
@@ -114,13 +110,7 @@ export class RowList {
   };
 
   private visible(): Map<Run, number> {
-    const top = Math.floor(this.scroller.scrollTop / ROW_HEIGHT);
-    const from = Math.max(0, top - MARGIN);
-    const to = Math.min(this.rows.length, top + MOST_VISIBLE + MARGIN);
-    const indexes = Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
-    const active = this.placeOf(this.tree.active);
-    if (active >= 0 && active < from) indexes.unshift(active);
-    if (active >= to) indexes.push(active);
+    const indexes = windowOf(this.scroller.scrollTop, this.rows.length, this.placeOf(this.tree.active));
     return new Map(indexes.map((index) => [(this.rows[index] as Row).run, index]));
   }
 
@@ -134,13 +124,5 @@ export class RowList {
     view.root.remove();
     this.views.delete(run);
     this.spare.push(view);
-  }
-
-  private reveal(index: number): void {
-    const top = index * ROW_HEIGHT;
-    const { scrollTop } = this.scroller;
-    const height = Math.min(MOST_VISIBLE, this.rows.length) * ROW_HEIGHT;
-    if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + ROW_HEIGHT > scrollTop + height) this.scroller.scrollTop = top + ROW_HEIGHT - height;
   }
 }

@@ -1,6 +1,7 @@
 // A run as the whole of the log tells it, and as it was at any point of the log. Each fact knows
 // from which position it holds, so that going back costs no more than going on.
-import { isRecord, readNumber, readShown, readString, type Shown } from "./messages";
+import { isRecord, readNumber, readString } from "../view/reading";
+import { readShown, type Shown } from "./messages";
 
 /** The number of patches that have been applied. */
 export type Position = number;

@@ -1,5 +1,6 @@
 // A run log as one widget model knows it: what has come of it, and what its views look at.
-import { type Page, type Phase, readNumber, readPage, readPhase, type RunTreeModel, type ToKernel } from "./messages";
+import { readNumber } from "../view/reading";
+import { type Page, type Phase, readPage, readPhase, type RunTreeModel, type ToKernel } from "./messages";
 import { type Filter, NO_FILTER } from "./outline";
 import type { Position, Run } from "./run";
 import { Tape } from "./tape";

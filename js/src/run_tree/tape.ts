@@ -1,6 +1,6 @@
 // The log as it has come so far: patches folded into runs, in time linear in the patches.
+import { isRecord, readString } from "../view/reading";
 import type { Operation, Patch } from "./messages";
-import { isRecord, readString } from "./messages";
 import { type Position, readAbout, Run } from "./run";
 
 const ROOT_FIELDS = ["end_time", "first_token_time", "usage_metadata", "cost"];

@@ -1,7 +1,7 @@
 // The line above the tree: how the run stands, the filter, and the way to stop it.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { button } from "./button";
-import { duration } from "./format";
+import { duration } from "../view/format";
 import { icon } from "./icons";
 import type { Filter } from "./outline";
 import type { Run, Status } from "./run";

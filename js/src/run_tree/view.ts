@@ -1,11 +1,11 @@
 // One view of a run log: what stands above, in and below the tree, drawn once a frame at most.
-import { element } from "../reply/elements";
+import { element } from "../view/elements";
 import { clamp } from "./axis";
 import { Details } from "./details";
 import { Footer } from "./footer";
 import { Heading } from "./heading";
 import { actOf, type Act } from "./keyboard";
-import { isPlain, keepKeys } from "./keys";
+import { isPlain, keepKeys } from "../view/keys";
 import { type Moment, momentOf } from "./moment";
 import { isFiltering, outline, type Row } from "./outline";
 import { Rewind } from "./rewind";
@@ -25,7 +25,7 @@ export function showRunTree(tree: RunTree, el: HTMLElement): () => void {
 }
 
 class RunTreeView {
-  readonly root = element("div", "chatnb-runs");
+  readonly root = element("div", "chatnb-view chatnb-runs");
   private readonly scroller = element("div", "chatnb-run-scroller");
   private readonly toolbar: Toolbar;
   private readonly heading = new Heading();

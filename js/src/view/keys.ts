@@ -1,4 +1,4 @@
-// Whose keys they are: the tree's, or JupyterLab's.
+// Whose keys they are: a view's, or JupyterLab's.
 
 const MARK = "data-lm-suppress-shortcuts";
 
@@ -8,15 +8,15 @@ export function isPlain(event: KeyboardEvent): boolean {
   return !event.ctrlKey && !event.metaKey && !event.altKey && !runsCell;
 }
 
-/** Keep plain keys from JupyterLab while the focus is within `root`; call the result to stop that.
+/** Keep keys from JupyterLab while the focus is within `root`; call the result to stop that.
  *
  * Its shortcuts match the element that has the focus before they look for the mark around it, so
  * that very element is marked, for the key at hand, before JupyterLab hears of it. */
-export function keepKeys(root: HTMLElement): () => void {
+export function keepKeys(root: HTMLElement, isOurs = isPlain): () => void {
   const mark = (event: KeyboardEvent): void => {
     const { target } = event;
     if (!(target instanceof Element) || !root.contains(target)) return;
-    if (isPlain(event)) target.setAttribute(MARK, "true");
+    if (isOurs(event)) target.setAttribute(MARK, "true");
     else target.removeAttribute(MARK);
   };
   const stop = (): void => window.removeEventListener("keydown", mark, true);

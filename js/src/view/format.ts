@@ -1,4 +1,4 @@
-// Numbers as the tree writes them.
+// Numbers as every view writes them, those of Python included.
 
 const COUNT = new Intl.NumberFormat("en-US");
 const MINUTE = 60_000;
@@ -31,6 +31,13 @@ export function counted(number: number, noun: string): string {
 }
 
 /** A price in US dollars; cents are too coarse for one call. */
-export function price(dollars: number): string {
-  return `$${dollars.toFixed(dollars >= 1 ? 2 : 4)}`;
+export function price(dollars: number, digits = dollars >= 1 ? 2 : 4): string {
+  const least = 10 ** -digits;
+  if (dollars > 0 && dollars < least / 2) return `< $${least.toFixed(digits)}`;
+  return `$${dollars.toFixed(digits)}`;
+}
+
+/** How many digits behind the point some prices need to be compared at a glance. */
+export function priceDigits(prices: readonly (number | null)[]): number {
+  return prices.some((dollars) => dollars && dollars < 0.001) ? 6 : 4;
 }
