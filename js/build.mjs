@@ -9,6 +9,7 @@ await build({
   entryPoints: {
     reply: here("src/reply/index.ts"),
     run_tree: here("src/run_tree/index.ts"),
+    usage_table: here("src/usage_table/index.ts"),
     highlighter: here("src/highlighter/index.ts"),
   },
   outdir: here("../chatnb/static"),
@@ -24,7 +25,7 @@ await build({
 });
 // The style sheets are entries of their own: a view's module is read as text and must not import one.
 await build({
-  entryPoints: ["reply/reply", "run_tree/run_tree"].map((sheet) =>
+  entryPoints: ["reply/reply", "run_tree/run_tree", "usage_table/usage_table"].map((sheet) =>
     here(`src/${sheet}.css`),
   ),
   entryNames: "[name]",

@@ -49,5 +49,5 @@ def _call(number: int, models: int, *, gaps: bool) -> ModelCall:
     usage = tokens(
         180 + 37 * (number % 29), 20 + 13 * (number % 31), cached=64 * (number % 3), reasoning=0
     )
-    seconds = 0.35 + 0.173 * (number % 17)
-    return ModelCall(model, provider, prompt, usage, seconds, seconds / 4, "stop")
+    seconds = 0.35123 + 0.17311 * (number % 17)
+    return ModelCall(model, provider, prompt, usage, seconds, 0.231 * seconds, "stop")

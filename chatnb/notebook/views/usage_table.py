@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from chatnb.notebook.views.places import is_watched_here, with_view
 from chatnb.notebook.views.usage_table_static import usage_bundle
 from chatnb.schema.call_totals import CallTotals, totals_of
 from chatnb.schema.model_call import ModelCall
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from chatnb.notebook.views.usage_table_plot import By, What
+    from chatnb.notebook.views.usage_table_view import UsageTableView
 
 
 class UsageTable:
     """What calls of chat models took, a row a call: as the last line of a cell it shows itself.
 
-    What a provider did not tell is left blank and is never counted as nothing: sums say of how many
-    calls more they do not know.
+    In a notebook that somebody looks at it can be sorted, filtered and copied; what is saved with
+    the notebook, and what programs that run notebooks get, is a static table. What a provider did
+    not tell is left blank and is never counted as nothing: sums say of how many calls they do not
+    know.
 
     Args:
         source: What `generate` gave; a `RunLog`; a message or a conversation; what `track_usage`
@@ -45,6 +50,8 @@ class UsageTable:
 
     def __init__(self, source: object) -> None:
         self.rows: list[ModelCall] = calls_of(source)
+        self._view: UsageTableView | None = None
+        self._place = uuid4().hex
 
     @cached_property
     def totals(self) -> CallTotals:
@@ -130,5 +137,9 @@ class UsageTable:
         return plot_calls(self.rows, what, by, ax)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """What a notebook shows."""
-        return {**usage_bundle(self.rows)}
+        """What a notebook shows: the static table, and where somebody looks, a live one in it."""
+        if self._view is None and self.rows and is_watched_here():
+            from chatnb.notebook.views.usage_table_view import UsageTableView
+
+            self._view = UsageTableView(self.rows, self._place)
+        return with_view(usage_bundle(self.rows, self._place if self._view else ""), self._view)

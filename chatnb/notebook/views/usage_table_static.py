@@ -32,7 +32,7 @@ _QUIET = (
     "color: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #757575)); "
     "font-size: var(--jp-ui-font-size0, 11px)"
 )
-_LEFT = ' style="text-align: left"'
+_LEFT = ' style="text-align: left; white-space: nowrap"'
 
 
 def usage_bundle(calls: Sequence[ModelCall], place: str = "") -> dict[str, str]:
@@ -74,7 +74,7 @@ def _html(table: TextTable, prices: str) -> str:
         return f'<div style="{_STYLE}">{NO_CALLS}</div>'
     aligned = [_LEFT if column.kind == "text" else "" for column in table.columns]
     head = _html_row("th", [html.escape(column.title) for column in table.columns], aligned)
-    rows = (_html_row("td", list(map(html.escape, row)), aligned) for row in table.rows)
+    rows = (_html_row("td", list(map(_html_text, row)), aligned) for row in table.rows)
     below = (_html_row("th", _html_total(total), aligned) for total in table.totals)
     notes = "".join(
         f'<div style="{_QUIET}">{html.escape(note)}</div>'
@@ -88,10 +88,15 @@ def _html(table: TextTable, prices: str) -> str:
 
 def _html_total(total: TotalLine) -> list[str]:
     cells = [
-        html.escape(known) + (f'<div style="{_QUIET}">{html.escape(more)}</div>' if more else "")
+        _html_text(known) + (f'<div style="{_QUIET}">{_html_text(more)}</div>' if more else "")
         for known, more in total.cells[1:]
     ]
     return [html.escape(total.label), *cells]
+
+
+def _html_text(text: str) -> str:
+    """A short text that stays in one line, whatever a page's own style says of cells."""
+    return html.escape(text).replace(" ", "\u00a0") if len(text) < 16 else html.escape(text)
 
 
 def _html_row(tag: str, cells: Sequence[str], aligned: Sequence[str]) -> str:

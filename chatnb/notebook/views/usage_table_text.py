@@ -20,7 +20,7 @@ from chatnb.schema.model_call import ModelCall
 
 NO_CALLS = "No calls yet."
 _MOST_MODELS = 20
-_LONGEST_TEXT = 60
+_LONGEST_TEXT = 48
 
 
 class TotalLine(NamedTuple):

@@ -1,0 +1,81 @@
+// The cells of a table: what each shows, and how wide its column has to be.
+import { count, duration, price, priceDigits } from "../view/format";
+import type { Calls, Column } from "./messages";
+
+/** What stands in place of the cost of a reply out of a cache. */
+const CACHED = "cached";
+/** How many digits wide a text column may be, and has to be. */
+const WIDEST_TEXT = 19;
+const NARROWEST = 5;
+
+export class Cells {
+  /** The columns that are shown, from left to right. */
+  readonly columns: Column[];
+  private readonly cached: Column | undefined;
+  private readonly errors: Column | undefined;
+  private readonly digits: number;
+
+  constructor(readonly calls: Calls) {
+    const named = (name: string): Column | undefined => calls.columns.find((column) => column.name === name);
+    this.cached = named("from_cache");
+    this.errors = named("error");
+    this.digits = priceDigits(named("cost_usd")?.values ?? []);
+    const titled = calls.columns.filter((column) => column.title);
+    this.columns = titled.map((column) =>
+      column.name === "finish_reason" && this.errors ? joined(this.errors, column) : column,
+    );
+  }
+
+  isCached(row: number): boolean {
+    return this.cached?.values[row] === 1;
+  }
+
+  isFailed(row: number): boolean {
+    return (this.errors?.values[row] ?? null) !== null;
+  }
+
+  /** The text of a cell; none where the value is not known. */
+  text(column: Column, row: number): string {
+    if (column.kind === "dollars" && this.isCached(row)) return CACHED;
+    return this.write(column, column.values[row] ?? null);
+  }
+
+  /** The text of a value that could stand in a column. */
+  write(column: Column, value: number | null): string {
+    if (value === null) return "";
+    if (column.kind === "text") return column.words[value] ?? "";
+    if (column.kind === "dollars") return price(value, this.digits);
+    return column.kind === "seconds" ? duration(value * 1000) : count(value);
+  }
+
+  /** How wide a column has to be, in digits, for its values, its sum and its title. */
+  width(column: Column): number {
+    // Titles are in smaller letters, and have room for an arrow.
+    const title = column.title.length * 0.85 + 1.5;
+    return Math.max(NARROWEST, title, this.widest(column));
+  }
+
+  private widest(column: Column): number {
+    if (column.kind === "text") return Math.min(WIDEST_TEXT, longest(column.words));
+    if (column.kind === "seconds") return "avg 999 ms".length - 0.5;
+    let [sum, unknown] = [0, 0];
+    for (const value of column.values) {
+      sum += value ?? 0;
+      unknown += Number(value === null);
+    }
+    const note = unknown ? `+${count(unknown)} unknown`.length * 0.92 : 0;
+    // Sums are bold, which is wider.
+    return Math.max(this.write(column, sum).length * 1.12, note);
+  }
+}
+
+/** A column of errors, and where there is none of what another one has. */
+function joined(first: Column, second: Column): Column {
+  const shift = first.words.length;
+  const values = second.values.map((value, row) => first.values[row] ?? (value === null ? null : value + shift));
+  return { ...second, values, words: [...first.words, ...second.words] };
+}
+
+function longest(words: readonly string[]): number {
+  return words.reduce((most, word) => Math.max(most, word.length), 0);
+}
