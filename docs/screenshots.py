@@ -49,7 +49,15 @@ story = (
 )
 branches = RunnableParallel(story=story, facts=look_up.with_retry(initial=0.2))
 chain = branches | (lambda found: found["story"] + found["facts"])"""
-LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED = range(6)
+FIFTY = """\
+from chatnb import ChatLocal
+
+small = ChatLocal(max_tokens=24)
+topics = [f"{thing} {place}" for thing in ("a boat", "a dish", "a street", "a bird", "a house")
+          for place in ("in Bergen", "in Lisbon", "in Kyoto", "in Nairobi", "in Lima",
+                        "by the sea", "on an island", "in winter", "at night", "in a song")]
+small.generate([[f"Describe {topic}."] for topic in topics], max_concurrency=4)"""
+LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED, BATCH = range(7)
 CELLS = (
     SETUP,
     "%%chat\nWhat is a notebook good for? Give a list of three uses.",
@@ -57,6 +65,7 @@ CELLS = (
     "%%chat -m unlucky\nHow far did you get?",
     CHAIN,
     'chain.watch({"topic": "lighthouses"})',
+    FIFTY,
 )
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -99,10 +108,17 @@ def take(notebook: NotebookPage, theme: str) -> None:
     expect(watched.get_by_text("Done")).to_be_visible(timeout=120_000)
     rows.filter(has_text="look_up").nth(1).click()
     save(watched, f"tree-{theme}")
+    batch = notebook.start(BATCH)
+    expect(batch.get_by_text("left")).to_be_visible(timeout=60_000)
+    batch.page.wait_for_timeout(2_000)
+    save(batch, f"batch-running-{theme}")
+    notebook.wait_until_done(batch)
+    expect(batch.get_by_role("status")).to_have_text("50 calls", timeout=60_000)
+    save(batch, f"batch-{theme}")
 
 
 def save(cell: Locator, name: str) -> None:
-    if "streaming" not in name and "tree" not in name:
+    if not any(word in name for word in ("streaming", "tree", "running")):
         cell.page.mouse.move(0, 0)
         cell.page.keyboard.press("Escape")
         expect(cell.locator(OUTPUT).last).to_be_visible()
