@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         set_llm_cache,
     )
     from chatnb.chat_models.rate_limiter import RateLimiter
+    from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
     from chatnb.notebook.views.run_tree import RunLogTree
     from chatnb.notebook.views.usage_table import UsageTable
@@ -52,6 +53,7 @@ __all__ = [
     "ChatLocal",
     "ChatOpenAI",
     "ChatnbError",
+    "Conversation",
     "HumanMessage",
     "InMemoryCache",
     "RateLimiter",
@@ -88,6 +90,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
         "chatnb.chat_models.rate_limiter": "RateLimiter",
+        "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
         "chatnb.notebook.views.run_tree": "RunLogTree",
         "chatnb.notebook.views.usage_table": "UsageTable",

@@ -9,11 +9,13 @@ import chatnb
 ROOMS = [
     "chatnb",
     "chatnb.chat_models",
+    "chatnb.conversations",
     "chatnb.langchain",
     "chatnb.output_parsers",
     "chatnb.prompts",
     "chatnb.runnables",
     "chatnb.schema",
+    "chatnb.store",
     "chatnb.structured_output",
     "chatnb.tools",
     "chatnb.tracing",
