@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from chatnb import AIMessageChunk, Conversation, HumanMessage
+from chatnb.store import Store
+
+STREAMING = Path(__file__).with_name("streaming.py")
+
+
+def start(name: str, seconds_a_chunk: float) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(STREAMING), name, str(seconds_a_chunk)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def whole(chunks: int) -> str:
+    return "".join(f"{chunk} " for chunk in range(chunks))
+
+
+def test_sigkill_costs_no_finished_turn_and_at_most_a_second_of_the_last() -> None:
+    """Killed 20 times at random moments: every turn that was finished is there, in order, and of
+    the reply that streamed all that came a second before; it is marked as stopped."""
+    moments = random.Random(8)
+    partials = 0
+    for attempt in range(20):
+        name = f"killed {attempt}"
+        process = start(name, seconds_a_chunk=0.03)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(moments.uniform(0, 2.6))
+        process.kill()
+        killed_at = time.monotonic()
+        told = [line.split() for line in process.stdout.read().splitlines()]
+        assert process.wait() == -signal.SIGKILL
+        process.stdout.close()
+
+        path = Conversation(name).path()
+        finished = sum(kind == "done" for kind, *_ in told)
+        replies = [node for node in path if node.message.type == "ai"]
+        assert [node.message.text for node in replies[:finished]] == [whole(40)] * finished
+        assert {node.status for node in replies[:finished]} <= {"done"}
+        old = [
+            int(chunk)
+            for kind, turn, chunk, at in told
+            if kind == "chunk" and int(turn) == finished and float(at) < killed_at - 1
+        ]
+        if len(replies) == finished:
+            assert not old
+            continue
+        (last,) = replies[finished:]
+        assert last.message.text.startswith(whole(max(old, default=-1) + 1))
+        assert whole(40).startswith(last.message.text)
+        if last.status != "done":
+            partials += 1
+            assert last.status == "stopped"
+            assert last.message.response_metadata["finish_reason"] == "stopped"
+    assert partials >= 10
+
+
+def test_a_pause_of_the_model_leaves_nothing_in_memory_only() -> None:
+    """The last piece before a pause is on disk within a second though nothing follows it."""
+    talk, reader = Conversation("paused"), Store(os.environ["CHATNB_STORE"])
+    talk.add(HumanMessage("Hi"))
+    draft = talk.begin_reply()
+    draft.append(AIMessageChunk("first"))
+    deadline = time.monotonic() + 1
+    while Conversation("paused", store=reader).messages[-1].text != "first":
+        assert time.monotonic() < deadline
+    draft.finish()
+    reader.close()
+
+
+def test_a_reply_that_streams_in_another_process_goes_on() -> None:
+    """A live writer is not taken for a dead one: its reply grows before the reader's eyes."""
+    process = start("live", seconds_a_chunk=0.2)
+    assert process.stdout is not None
+    process.stdout.readline()
+    talk, lengths = Conversation("live"), set[int]()
+    deadline = time.monotonic() + 10
+    while len(lengths) < 3:
+        assert time.monotonic() < deadline
+        node = talk.path()[-1]
+        assert node.status == "streaming"
+        lengths.add(len(node.message.text))
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert talk.path()[-1].status == "stopped"
+
+
+def test_a_partial_of_a_killed_process_can_be_found() -> None:
+    """Search knows the words of a reply whose process never came to its end."""
+    process = start("found", seconds_a_chunk=0.01)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("done 0"):
+            break
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    store = Store(os.environ["CHATNB_STORE"])
+    assert "found" in {found.conversation for found in store.search("question 0")}
+    store.close()
