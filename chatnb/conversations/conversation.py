@@ -131,6 +131,11 @@ class Conversation:
         self.refresh()
         return self._path()
 
+    def nodes(self) -> list[Node]:
+        """The messages of all branches, those that were deleted left out, as they came."""
+        self.refresh()
+        return list(self._tree.nodes.values())
+
     def node(self, node_id: str) -> Node:
         """A message by its id, as it was when last read.
 

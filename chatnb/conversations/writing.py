@@ -16,7 +16,7 @@ def conversation_markdown(name: str, path: Sequence[Node], system: str | None = 
     """Write a conversation as Markdown.
 
     Args:
-        name: Its title.
+        name: Its title; "" for none.
         path: Its messages in order.
         system: What the model was told first.
 
@@ -36,7 +36,7 @@ def conversation_markdown(name: str, path: Sequence[Node], system: str | None = 
     """
     told = ["**System**", system] if system else []
     said = [part for node in path for part in (_speaker(node), message_markdown(node.message))]
-    return "\n\n".join(part for part in (f"# {name}", *told, *said) if part) + "\n"
+    return "\n\n".join(part for part in (name and f"# {name}", *told, *said) if part) + "\n"
 
 
 def _speaker(node: Node) -> str:
