@@ -45,7 +45,7 @@ js: $(VENV)/.lab ## build the front end into chatnb/static
 	$(BIN)/python hatch_build.py
 
 notebooks: $(VENV)/.test js ## run the notebooks and compare what they show
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
+	CHATNB_STORE=:memory: $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and write the results
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)

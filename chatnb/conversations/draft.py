@@ -55,6 +55,7 @@ class Draft:
         self._process = os.getpid()
         self._pending: list[AIMessageChunk] = []
         self._ended = threading.Event()
+        self._finished = False
         self._told = False
         self._thread = threading.Thread(target=self._write_on, name="chatnb-draft", daemon=True)
         self._thread.start()
@@ -69,7 +70,7 @@ class Draft:
         status: Status = "done",
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the end of the reply; a second time does nothing.
+        """Write the end of the reply; once that is done, a second time does nothing.
 
         Args:
             message: The whole reply, or None for the sum of the pieces.
@@ -80,13 +81,14 @@ class Draft:
         Raises:
             ConfigurationError: If the disk cannot be written to.
         """
-        if self._ended.is_set() or os.getpid() != self._process:
+        if self._finished or os.getpid() != self._process:
             return
         self._ended.set()
         self._thread.join()
         if message is None:
             self._write()
         self._store.finish(self.node_id, message, status, facts)
+        self._finished = True
         self._on_finish()
 
     def _write_on(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,10 +10,9 @@ from uuid import uuid4
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import publish_display_data
 
+from chatnb.notebook.control_characters import made_visible
 from chatnb.notebook.turn import Reply, ReplySink
 from chatnb.notebook.views.finished import facts_of, footer_bundle, reply_bundle
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Frontend(ReplySink, Protocol):
@@ -128,7 +126,7 @@ class Terminal:
 
     def append(self, text: str) -> None:
         """Print the next piece; control characters must not reach the terminal as such."""
-        sys.stdout.write(_CONTROL.sub(_visible, text))
+        sys.stdout.write(made_visible(text))
         sys.stdout.flush()
 
     def end(self) -> None:
@@ -142,7 +140,3 @@ class Terminal:
         facts = facts_of(reply, self._model_name)
         sys.stdout.write("\n".join(["", facts, *([notice] if notice else []), ""]))
         sys.stdout.flush()
-
-
-def _visible(match: re.Match[str]) -> str:
-    return f"\\x{ord(match[0]):02x}"

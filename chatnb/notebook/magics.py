@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import difflib
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from IPython.core.error import UsageError
@@ -18,12 +19,13 @@ from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError
 from chatnb.notebook.chosen_model import EMBEDDED_NOTICE, ChosenModels
 from chatnb.notebook.commands import run_command
-from chatnb.notebook.conversations import Conversation, Conversations
+from chatnb.notebook.conversations import Conversations, notebook_of
 from chatnb.notebook.failures import ReplyInterrupted, in_one_line
 from chatnb.notebook.frontends import Frontend, frontend_for, is_watched
 from chatnb.notebook.log_feed import LogFeed
 from chatnb.notebook.prompt import fill
 from chatnb.notebook.turn import Reply, Turn
+from chatnb.notebook.turn_on_disk import TurnOnDisk
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.tracing.counting import count_always
 from chatnb.tracing.usage_tracker import UsageTracker
@@ -51,8 +53,7 @@ class _Asked(NamedTuple):
 
     turn: Turn
     frontend: Frontend
-    conversation: Conversation
-    prompt: str
+    on_disk: TurnOnDisk
     variable: str | None
     notice: str
     tree: RunLogTree | None
@@ -66,7 +67,7 @@ class ChatMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self.conversations = Conversations()
+        self.conversations = Conversations(partial(notebook_of, shell))
         self.session_calls = UsageTracker()
         count_always(self.session_calls)
         self._models = ChosenModels()
@@ -88,8 +89,9 @@ class ChatMagics(Magics):
     @argument(
         "-c",
         "--conversation",
-        default="main",
-        help="The conversation to go on with, by any name you like. Default: main.",
+        help="The conversation to go on with, by any name you like; one name is one conversation, "
+        "in every notebook and on every day. Default: main, this notebook's own, which begins "
+        "anew with the kernel.",
     )
     @argument("-o", "--output", metavar="VARIABLE", help="A variable that gets the reply.")
     @argument("--log", action="store_true", help="Show the tree of the runs under the reply.")
@@ -105,7 +107,14 @@ class ChatMagics(Magics):
         {name["key"]} too; a table goes in as Markdown, a function as its source). Braces around
         anything else stay as they are; {{name}} writes {name}.
 
-        %chat new [NAME] starts a conversation again; %chat list lists them.
+        What is said is kept on disk (CHATNB_STORE names the file, :memory: keeps nothing), also
+        when the kernel dies in the middle of a reply. Cells without -c go on with main, the
+        notebook's own conversation. It begins anew with each kernel, so that a notebook that is
+        run from the top asks what it asked before; %chat resume takes up the last one again, and
+        %chat resume NAME any other. -c NAME is one conversation in every notebook.
+
+        %chat new [NAME] starts a conversation again; %chat list lists them; %chat alone says what
+        else there is.
         """
         if cell is None:
             run_command(self, line)
@@ -130,9 +139,6 @@ class ChatMagics(Magics):
         """Start the turn that a cell asks for."""
         options = self._options(line)
         prompt = self._prompt(cell)
-        conversation = self.conversations[options.conversation]
-        if options.system is not None:
-            conversation.system = options.system
         try:
             model = self._models.get(options.model, self.shell.user_ns)
         except ChatnbError as error:
@@ -140,12 +146,16 @@ class ChatMagics(Magics):
         params = {"temperature": options.temperature, "max_tokens": options.max_tokens}
         given = {name: value for name, value in params.items() if value is not None}
         feed = LogFeed() if options.log else None
-        turn = Turn(model, conversation.asking(prompt), given, feed)
+        conversation = self.conversations[options.conversation]
+        if options.system is not None:
+            conversation.system = options.system
+        on_disk = TurnOnDisk(conversation, prompt, model)
+        turn = Turn(model, on_disk.messages, given, feed, on_disk.keep)
         frontend = frontend_for(self.shell, model.model_name, turn.stop, awaited=awaited)
         turn.start(frontend)
         tree = None if feed is None else self._tree(feed, frontend)
         notice = "" if options.model else self._embedded_notice(model)
-        return _Asked(turn, frontend, conversation, prompt, options.output, notice, tree)
+        return _Asked(turn, frontend, on_disk, options.output, notice, tree)
 
     def _tree(self, feed: LogFeed, frontend: Frontend) -> RunLogTree:
         """The tree of a reply's runs; live under the reply where somebody watches."""
@@ -165,9 +175,10 @@ class ChatMagics(Magics):
         """Leave the reply in the variables, the conversation and the cell."""
         names = ["_reply", *([asked.variable] if asked.variable else [])]
         self.shell.push(dict.fromkeys(names, reply.message))
-        if reply.outcome != "failed":
-            asked.conversation.add(asked.prompt, reply.message)
-        asked.frontend.finish(reply, asked.notice)
+        try:
+            asked.on_disk.end(reply)
+        finally:
+            asked.frontend.finish(reply, asked.notice)
         if asked.tree is not None and not self._is_watched():
             package_loop.run(asked.tree.wait())
             display(asked.tree)

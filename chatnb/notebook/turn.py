@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -59,6 +59,7 @@ class Turn:
         messages: The conversation, the prompt last.
         params: The model's parameters for this call only.
         feed: Takes the patches of the reply's log, if anybody watches it.
+        keep: Is given each chunk before it is shown.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Turn:
         messages: Sequence[BaseMessage],
         params: dict[str, Any],
         feed: LogFeed | None = None,
+        keep: Callable[[AIMessageChunk], object] = lambda _: None,
     ) -> None:
         self._chat = chat
         self._messages = list(messages)
         self._params = params
         self._feed = feed
+        self._keep = keep
         self._running: Future[Reply] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stop_asked = False
@@ -139,6 +142,7 @@ class Turn:
         async with aclosing(self._asked()) as chunks:
             async for chunk in chunks:
                 self._chunks.append(chunk)
+                self._keep(chunk)
                 text = chunk.text
                 if not text:
                     continue

@@ -46,8 +46,12 @@ class Database:
         self._path = str(path)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._connect()
+        self._connection = _opened(self._path)
         _open_databases.add(self)
+
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     def read(self, statement: str, *values: Any) -> list[Any]:
         """The rows that a query gives."""

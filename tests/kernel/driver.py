@@ -117,4 +117,4 @@ class Kernel:
 def _environment(more: dict[str, str]) -> dict[str, str]:
     import os
 
-    return {**os.environ, **more}
+    return {"CHATNB_STORE": ":memory:", **os.environ, **more}

@@ -94,7 +94,7 @@ def assert_partial_is_kept(kernel: Kernel, server: LoopbackServer, ran: Ran) -> 
     kept = kernel.run("print(kept.content[:9], kept.response_metadata['finish_reason'])")
     assert kept.of("stream")[0]["text"] == "word word stopped\n"
     talk = "get_ipython().magics_manager.registry['ChatMagics'].conversations['main']"
-    assert kernel.run(f"print(len({talk}.turns))").of("stream")[0]["text"] == "2\n"
+    assert kernel.run(f"print(len({talk}.messages))").of("stream")[0]["text"] == "2\n"
 
 
 def test_an_interrupt_stops_the_reply_and_the_queue(

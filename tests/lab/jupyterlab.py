@@ -46,7 +46,7 @@ class JupyterLab:
         self._log = (folder / "jupyterlab.log").open("wb")
         self._process = subprocess.Popen(
             self._command(),
-            env={**os.environ, **settings, **(environment or {})},
+            env={"CHATNB_STORE": ":memory:", **os.environ, **settings, **(environment or {})},
             stdout=self._log,
             stderr=self._log,
         )

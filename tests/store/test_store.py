@@ -173,6 +173,19 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "conversations.db")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="The data folder is named by XDG on Linux")
+def test_a_data_folder_that_cannot_be_written_to_does_not_stop_conversations(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are kept in memory, and a warning says so."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("CHATNB_STORE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="until this process ends"):
+        Conversation("ideas").add(HumanMessage("one"))
+    assert Conversation("ideas").messages == [HumanMessage("one")]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a user's folders private itself")
 def test_nobody_else_on_the_machine_may_read_it(tmp_path: Path) -> None:
     """The file, and what SQLite puts beside it, belong to the user alone."""
