@@ -97,14 +97,15 @@ def test_a_reply_that_streams_in_another_process_goes_on() -> None:
 
 def test_a_partial_of_a_killed_process_can_be_found() -> None:
     """Search knows the words of a reply whose process never came to its end."""
-    process = start("found", seconds_a_chunk=0.01)
+    process = start("found", seconds_a_chunk=0.05)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("done 0"):
+        if line.startswith("chunk 0 30"):
             break
     process.kill()
     process.wait()
     process.stdout.close()
     store = Store(os.environ["CHATNB_STORE"])
-    assert "found" in {found.conversation for found in store.search("question 0")}
+    found = store.search("0 1 2 3")
+    assert [each.node_id for each in found] == [Conversation("found").path()[-1].id]
     store.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatnb import AIMessage, AIMessageChunk, Conversation, HumanMessage, SystemMessage
+from chatnb.conversations import Draft
 from chatnb.errors import ConfigurationError
 from chatnb.schema import BaseMessage
 from chatnb.schema.messages import ChatMessage, FunctionMessage, ToolMessage
@@ -116,26 +117,37 @@ def test_threads_of_a_process_append_at_once() -> None:
 def test_a_fork_goes_on_with_the_same_file_and_with_a_copy_of_the_memory(
     path: str | None,
 ) -> None:
-    """Child and parent write after the fork, the parent's reply streams on, and nothing breaks."""
+    """Parent and children write at once after the fork, and the parent's reply streams on."""
     store = Store(path) if path else shared_store()
     talk = Conversation("forked", store=store)
     talk.add(HumanMessage("before"))
     draft = talk.begin_reply()
-    child = os.fork()
-    if child == 0:
-        try:
-            draft.finish(AIMessage("not mine to end"))
-            Conversation("forked", store=store).add(HumanMessage("child"), parent=None)
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
-    draft.append(AIMessageChunk("parent"))
+    children = [_fork(store, draft, who) for who in range(3)]
+    for turn in range(100):
+        store.add("forked", HumanMessage(f"parent {turn}"), parent=None)
+        draft.append(AIMessageChunk("word "))
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     draft.finish()
     changes = store.changes("forked")
     assert changes is not None
-    texts = [node.message.text for node in changes.nodes]
-    assert texts == (["before", "parent"] if path else ["before", "parent", "child"])
+    writers = ["parent"] if path else ["parent", "0", "1", "2"]
+    said = {f"{who} {turn}" for who in writers for turn in range(100)}
+    assert {node.message.text for node in changes.nodes} == {"before", "word " * 100} | said
+
+
+def _fork(store: Store, draft: Draft, who: int) -> int:
+    """Start a child that writes; the number of its process."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        draft.finish(AIMessage("not mine to end"))
+        for turn in range(100):
+            store.add("forked", HumanMessage(f"{who} {turn}"), parent=None)
+        texts = {node.message.text for node in Conversation("forked", store=store).nodes()}
+        os._exit(0 if f"{who} 99" in texts else 2)
+    finally:
+        os._exit(1)
 
 
 def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
