@@ -30,7 +30,7 @@ _WRITERS: dict[str, Callable[[Conversation], str]] = {
 }
 
 
-@command("new", "[NAME]", "begin a conversation anew; what was said in it stays, under a number")
+@command("new", "[NAME]", "begin anew; what was said is set aside")
 def new(magics: ChatMagics, words: list[str]) -> None:
     """Begin the notebook's own conversation anew, or the one that is named, and go on with it."""
     name = _one(words, "new") if words else OWN
@@ -63,7 +63,7 @@ def history(magics: ChatMagics, words: list[str]) -> None:
     publish_display_data(history_bundle(name, talk.path(), talk.system))
 
 
-@command("resume", "[NAME]", "go on with a conversation; without a name, this notebook's last one")
+@command("resume", "[NAME]", "go on with NAME, or this notebook's last one")
 def resume(magics: ChatMagics, words: list[str]) -> None:
     """Choose what cells without -c go on with."""
     name = _one(words, "resume") if words else magics.conversations.earlier()
@@ -79,7 +79,7 @@ def resume(magics: ChatMagics, words: list[str]) -> None:
     _say(f"Cells go on with {name}: {turns}. %chat history shows them.")
 
 
-@command("search", "WORDS", "find what was said, in all conversations")
+@command("search", "WORDS", "find what was said, wherever it was")
 def search(magics: ChatMagics, words: list[str]) -> None:
     """Show the messages that have all the words."""
     if not words:
@@ -87,7 +87,7 @@ def search(magics: ChatMagics, words: list[str]) -> None:
     publish_display_data(found_bundle(magics.conversations.store.search(" ".join(words))))
 
 
-@command("export", "FILE [NAME]", "write a conversation to FILE.md, FILE.ipynb or FILE.jsonl")
+@command("export", "FILE [NAME]", "copy it to a .md, .ipynb or .jsonl file")
 def export(magics: ChatMagics, words: list[str]) -> None:
     """Write the chosen path as Markdown or as a notebook, or the whole tree as JSON lines."""
     if len(words) not in (1, 2):
@@ -123,7 +123,7 @@ def import_conversation(magics: ChatMagics, words: list[str]) -> None:
     _say(f"{file.name} is the conversation {talk.name}. %chat resume {talk.name} goes on with it.")
 
 
-@command("forget", "NAME", "remove a conversation from the disk, for good")
+@command("forget", "NAME", "remove it from the disk for good")
 def forget(magics: ChatMagics, words: list[str]) -> None:
     """Remove all that was said in a conversation."""
     name = _kept(magics, _one(words, "forget"))
