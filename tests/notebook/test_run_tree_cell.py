@@ -51,7 +51,8 @@ def test_the_cell_returns_at_once_and_the_tree_follows(kernel: Kernel) -> None:
     """The output is there before the run has ended, its patches follow without a gap, and in the
     end it holds the whole static tree."""
     code = "tree = RunLogTree(replay())\ndisplay(tree)\nprint(len(tree.log.patches) < 20)"
-    ran = kernel.run(f"{code}\nawait tree.wait()\nawait asyncio.sleep(0.1)")
+    until_shown = "while tree._view.phase != 'ended':\n    await asyncio.sleep(0.01)"
+    ran = kernel.run(f"{code}\nawait tree.wait()\n{until_shown}\nawait asyncio.sleep(0.1)")
     assert ran.of("stream")[0]["text"] == "True\n"
     pages = [m["data"]["content"] for m in ran.of("comm_msg") if m["data"].get("content")]
     new = [page for page in pages if page["first"] > 0]
@@ -122,7 +123,8 @@ def test_closing_leaves_the_static_tree_alone(kernel: Kernel) -> None:
     assert ran.reply["status"] == "ok"
     opened = {content["comm_id"] for content in ran.of("comm_open")}
     assert opened
-    assert opened == {content["comm_id"] for content in ran.of("comm_close")}
+    # Widgets of earlier cells may be collected, and closed, while this one runs.
+    assert opened <= {content["comm_id"] for content in ran.of("comm_close")}
     assert "stopped" in ran.outputs[0]["text/plain"]
     assert "data-chatnb-place" not in ran.outputs[0]["text/html"]
 
