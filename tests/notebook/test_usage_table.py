@@ -303,7 +303,7 @@ def test_the_command_shows_the_table_of_the_session(shell: InteractiveShell) -> 
     """`%chat usage` is the table of all that was called, and takes no words."""
     magics: Any = shell.magics_manager.registry["ChatMagics"]  # type: ignore[union-attr]
     magics.session_calls = SimpleNamespace(calls=made_up(3))
-    with capture_output() as captured:
+    with capture_output(display=False) as captured:
         shell.run_line_magic("chat", "usage")
     assert "Total · 3 calls" in captured.stdout
     with pytest.raises(Exception, match="It is: %chat usage"):
