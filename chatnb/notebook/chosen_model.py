@@ -43,7 +43,7 @@ class ChosenModels:
         held: Any = namespace.get(name) if name else None
         if isinstance(held, BaseChatModel):
             return held
-        if _is_of_langchain(held):
+        if is_of_langchain(held):
             from chatnb.langchain import from_langchain
 
             return from_langchain(held)
@@ -56,7 +56,7 @@ class ChosenModels:
         return self._made[chosen, key]
 
 
-def _is_of_langchain(held: object) -> bool:
+def is_of_langchain(held: object) -> bool:
     """Whether LangChain can run it; told by names, so as not to load LangChain."""
     bases = ((base.__module__, base.__name__) for base in type(held).__mro__)
     return ("langchain_core.runnables.base", "Runnable") in bases
