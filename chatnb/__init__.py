@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
+    from chatnb.notebook.views.chat_panel import ChatPanel
     from chatnb.notebook.views.run_tree import RunLogTree
     from chatnb.notebook.views.usage_table import UsageTable
     from chatnb.schema import (
@@ -52,6 +53,7 @@ __all__ = [
     "ChatAnthropic",
     "ChatLocal",
     "ChatOpenAI",
+    "ChatPanel",
     "ChatnbError",
     "Conversation",
     "HumanMessage",
@@ -92,6 +94,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
+        "chatnb.notebook.views.chat_panel": "ChatPanel",
         "chatnb.notebook.views.run_tree": "RunLogTree",
         "chatnb.notebook.views.usage_table": "UsageTable",
         "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),

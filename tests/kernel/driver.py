@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -52,13 +54,17 @@ class Kernel:
 
     Args:
         overlay: A folder with another ipykernel, to be found before the installed one.
+        environment: Variables for it.
     """
 
-    def __init__(self, overlay: Path | None = None) -> None:
+    def __init__(
+        self, overlay: Path | None = None, environment: dict[str, str] | None = None
+    ) -> None:
         self._manager = KernelManager()
         self._manager.kernel_spec.argv[0] = sys.executable  # type: ignore[union-attr]
-        environment = {"PYTHONPATH": str(overlay)} if overlay else {}
-        self._manager.start_kernel(extra_arguments=[], env=_environment(environment))
+        more = {"PYTHONPATH": str(overlay)} if overlay else {}
+        more |= environment or {}
+        self._manager.start_kernel(extra_arguments=[], env=_environment(more))
         self.client: BlockingKernelClient = self._manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(60)
@@ -85,6 +91,12 @@ class Kernel:
                 ran.reply = self._reply(sent)
                 return ran
 
+    def listen(self, enough: Callable[[Message], object], *, timeout: float = 20) -> None:
+        """Take what the kernel sends by itself, until a message is enough."""
+        deadline = time.monotonic() + timeout
+        while not enough(self._next_message(deadline)[0]):
+            pass
+
     def _next_message(self, deadline: float) -> tuple[Message, int]:
         channel = self.client.iopub_channel
         waiting = int(max(0.0, deadline - time.monotonic()) * 1000)
@@ -100,14 +112,23 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == sent:
                 return reply["content"]
 
-    def tell(self, comm_id: str, content: dict[str, Any]) -> None:
+    def tell(
+        self, comm_id: str, content: dict[str, Any], buffers: list[bytes] | None = None
+    ) -> None:
         """Send a widget a custom message, as the browser does."""
         data = {"method": "custom", "content": content}
         message = self.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
-        self.client.shell_channel.send(message)
+        socket = self.client.shell_channel.socket
+        self.client.session.send(socket, message, buffers=buffers)
 
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """End it as the system ends what takes too much memory."""
+        pid = self._manager.provisioner.pid  # type: ignore[union-attr]
+        os.kill(pid, signal.SIGKILL)
+        self.close()
 
     def close(self) -> None:
         self.client.stop_channels()
@@ -115,6 +136,4 @@ class Kernel:
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    import os
-
-    return {"CHATNB_STORE": ":memory:", **os.environ, **more}
+    return {**os.environ, **more}
