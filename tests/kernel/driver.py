@@ -124,6 +124,11 @@ class Kernel:
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 
+    def shut_down(self) -> None:
+        """End it as people do, so that it can tidy up."""
+        self._manager.shutdown_kernel()
+        self.client.stop_channels()
+
     def kill(self) -> None:
         """End it as the system ends what takes too much memory."""
         pid = self._manager.provisioner.pid  # type: ignore[union-attr]

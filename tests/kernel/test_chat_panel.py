@@ -284,6 +284,24 @@ def test_a_restarted_kernel_resumes_the_conversation(store: Path) -> None:
     kernel.close()
 
 
+def test_a_kernel_that_ends_in_mid_reply_stops_it(store: Path) -> None:
+    """All that was shown is kept and marked as stopped, though the notebook's own functions lose
+    their variables before the process is gone."""
+    kernel = kernel_on(store)
+    code = (
+        "import asyncio\nasync def chat(messages):\n    for number in range(10_000):\n"
+        "        yield f'{number} '\n        await asyncio.sleep(0.001)\n"
+        "ChatPanel(chat, name='ended')"
+    )
+    panel = PanelInKernel(kernel, code)
+    panel.say({"kind": "send", "text": "Count"})
+    panel.until(lambda browser: browser.items and len(browser.last["text"]) > 500)
+    kernel.shut_down()
+    kept = Conversation("ended", store=Store(store)).path()[-1]
+    assert (kept.status, kept.facts.get("error")) == ("stopped", None)
+    assert kept.message.text.startswith(panel.browser.last["text"])
+
+
 def test_a_killed_kernel_loses_less_than_a_second(store: Path) -> None:
     """Twenty times killed in mid-reply at a random moment: every finished turn is there, and of
     the reply everything that was shown a second before."""

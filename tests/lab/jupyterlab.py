@@ -37,6 +37,8 @@ class JupyterLab:
         environment: Variables for it and its kernels.
     """
 
+    _module, _app = "jupyterlab", "LabApp"
+
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self._address = f"http://127.0.0.1:{_free_port()}"
@@ -61,10 +63,13 @@ class JupyterLab:
             "IdentityProvider.token": "",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "LabApp.news_url": "None",
-            "LabApp.expose_app_in_browser": "True",
+            f"{self._app}.expose_app_in_browser": "True",
         }
         given = [f"--{name}={value}" for name, value in options.items()]
-        return [sys.executable, "-m", "jupyterlab", "--allow-root", *given]
+        return [sys.executable, "-m", self._module, "--allow-root", *given]
+
+    def _page_of(self, notebook: Path) -> str:
+        return f"{self._address}/lab/workspaces/{uuid4().hex}/tree/{notebook.name}"
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 60
@@ -120,7 +125,7 @@ class JupyterLab:
         self.set("@jupyterlab/apputils-extension", "notification", {"fetchNews": "false"})
         with browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context}) as made:
             page = made.new_page()
-            page.goto(f"{self._address}/lab/workspaces/{uuid4().hex}/tree/{notebook.name}")
+            page.goto(self._page_of(notebook))
             opened = NotebookPage(page, notebook)
             opened.wait_until_idle()
             yield opened
@@ -137,8 +142,17 @@ class JupyterLab:
         self._log.close()
 
 
+class Notebook7(JupyterLab):
+    """Jupyter Notebook in a process of its own, which is made of the same parts."""
+
+    _module, _app = "notebook", "JupyterNotebookApp"
+
+    def _page_of(self, notebook: Path) -> str:
+        return f"{self._address}/notebooks/{notebook.name}"
+
+
 class NotebookPage:
-    """A notebook that is open in JupyterLab."""
+    """A notebook that is open in JupyterLab, or in Notebook 7."""
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
@@ -177,6 +191,12 @@ class NotebookPage:
     def run_command(self, command: str) -> None:
         """Run one of JupyterLab's commands."""
         self.page.evaluate("command => window.jupyterapp.commands.execute(command)", command)
+
+    def restart(self) -> None:
+        """Restart the kernel, which forgets everything."""
+        session = "window.jupyterapp.shell.currentWidget.sessionContext.session"
+        self.page.evaluate(f"() => {session}.kernel.restart()")
+        self.wait_until_idle()
 
     def saved(self) -> dict[str, Any]:
         """Save, and read the file on disk."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
+from weakref import WeakSet
 
 from chatnb.conversations import Conversation
 from chatnb.notebook.views.chat_panel_conversation import PanelConversation, usage_of
@@ -13,7 +15,7 @@ from chatnb.notebook.views.chat_panel_talk import PanelTalk
 from chatnb.notebook.views.chat_panel_transcript import cells_of, panel_bundle
 from chatnb.notebook.views.chat_panel_turn import PanelTurn, end_with_the_cell
 from chatnb.notebook.views.places import is_watched_here, with_view
-from chatnb.notebook.waiting import awaited
+from chatnb.notebook.waiting import awaited, wait_for
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.schema.merging import Content
 from chatnb.schema.messages import BaseMessage
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from chatnb.notebook.views.chat_panel_view import ChatPanelView
 
 T = TypeVar("T")
+
+_LAST_WORDS_SECONDS = 2.0
+"""How long the process may go on when it ends in mid-reply."""
+_panels: WeakSet[ChatPanel] = WeakSet()
 
 
 class ChatPanel:
@@ -83,6 +89,7 @@ class ChatPanel:
         self._view: ChatPanelView | None = None
         self._display_ids: list[str] = []
         self._turns: list[PanelTurn] = []
+        _panels.add(self)
 
     def __repr__(self) -> str:
         name = self._conversation.name
@@ -189,10 +196,26 @@ class ChatPanel:
             self._view.catch_up()
             self._update()
 
+    def _last_words(self) -> None:
+        """Stop, and have what has come written down as stopped."""
+        if self._talk.running:
+            self.stop()
+            wait_for(package_loop.submit(self._talk.idle()), self.stop, _LAST_WORDS_SECONDS)
+
     def _wait_here(self) -> None:
         """Block until every answer has come, in slices in which an interrupt can land."""
         for turn in self._turns:
             turn.settle()
+
+
+def _stop_all() -> None:
+    """Stop before the process ends: functions of the notebook lose their variables then, and what
+    would fail for that has not failed."""
+    for panel in list(_panels):
+        panel._last_words()
+
+
+atexit.register(_stop_all)
 
 
 async def _calling(call: Callable[[], T]) -> T:
