@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +139,15 @@ async def test_anything_that_answers_messages_can_be_behind_a_panel(chat: Any) -
     assert desk.browser.state["error"] is None
     assert desk.browser.texts == ["Hi", "Hello there."]
     assert Conversation("desk").messages[-1].text == "Hello there."
+
+
+async def test_a_model_of_langchain_can_be_behind_a_panel() -> None:
+    """It is taken as it is."""
+    from langchain_core.language_models import FakeListChatModel
+
+    desk = Desk(FakeListChatModel(responses=["Hello there."]))
+    await desk.ask("Hi")
+    assert desk.browser.texts == ["Hi", "Hello there."]
 
 
 async def test_a_chat_that_gives_something_else_is_told() -> None:
@@ -450,6 +460,28 @@ async def test_a_model_that_breaks_off_after_a_tool_says_so() -> None:
     await desk.ask("Go")
     assert states(desk, 1) == [("done", "3")]
     assert (desk.browser.last["status"], desk.browser.last["error"]) == ("failed", "Overloaded.")
+
+
+async def test_a_store_that_fails_is_told_and_what_is_shown_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The panel says what is wrong with the disk, and goes on once that is mended."""
+    store = tmp_path / "store" / "conversations.db"
+    monkeypatch.setenv("CHATNB_STORE", str(store))
+    desk = Desk(ScriptedChatModel(["First.", "Second."]))
+    await desk.ask("One")
+    desk.talk.conversation.begin().store.close()
+    kept = store.read_bytes()
+    store.write_bytes(b"no database at all" * 1000)
+    await desk.ask("Two")
+    assert str(store.name) in desk.browser.state["error"]
+    assert desk.browser.texts == ["One", "First."]
+    assert not desk.browser.state["running"]
+    desk.talk.conversation.begin().store.close()
+    store.write_bytes(kept)
+    await desk.ask("Two")
+    assert desk.browser.texts[:3] == ["One", "First.", "Two"]
+    assert desk.browser.state["error"] is None
 
 
 # Others in the same conversation, and those who come late.

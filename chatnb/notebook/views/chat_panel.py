@@ -17,6 +17,7 @@ from chatnb.notebook.views.chat_panel_turn import PanelTurn, end_with_the_cell
 from chatnb.notebook.views.places import is_watched_here, with_view
 from chatnb.notebook.waiting import awaited, wait_for
 from chatnb.runnables.loop_thread import package_loop
+from chatnb.runnables.threads import in_thread
 from chatnb.schema.merging import Content
 from chatnb.schema.messages import BaseMessage
 from chatnb.schema.usage import UsageMetadata
@@ -153,7 +154,7 @@ class ChatPanel:
     def close(self) -> None:
         """Stop, and leave the transcript in the panel's place."""
         self.stop()
-        self._wait_here()
+        wait_for(package_loop.submit(self._talk.idle()), self.stop)
         view, self._view = self._view, None
         if view is not None:
             package_loop.run(_calling(view.close_down))
@@ -190,11 +191,11 @@ class ChatPanel:
         for display_id in self._display_ids:
             publish_display_data(self._bundle(), transient={"display_id": display_id}, update=True)
 
-    def _show_end(self) -> None:
+    async def _show_end(self) -> None:
         """Tell the browser of a turn's end, and put what was said beside the widget."""
         if self._view is not None:
             self._view.catch_up()
-            self._update()
+            await in_thread(self._update)
 
     def _last_words(self) -> None:
         """Stop, and have what has come written down as stopped."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,7 @@ class PanelTalk:
         self.conversation = conversation
         self.settings = settings
         self.on_change: Callable[[], None] = lambda: None
-        self.on_turn_end: Callable[[], None] = lambda: None
+        self.on_turn_end: Callable[[], Awaitable[None]] = _nothing
         self._approve = approve
         self._error: str | None = None
         self._taken: deque[str] = deque(maxlen=_REMEMBERED)
@@ -90,8 +90,14 @@ class PanelTalk:
             self._task.cancel()
 
     def look(self) -> None:
-        """Show what the conversation is now."""
-        path = self._path()
+        """Show what the conversation is now; where the disk fails, what it was."""
+        try:
+            path = self._path()
+        except ChatnbError as error:
+            self.wire.state = self.wire.state.copy()
+            self.wire.state["error"] = error_line(error)
+            self.on_change()
+            return
         calls = self._answering.calls if self._answering else None
         self.wire.show(items_of(path, self.conversation.siblings, calls))
         self.wire.state = self._state(path)
@@ -100,7 +106,12 @@ class PanelTalk:
     def look_around(self) -> None:
         """Show what another notebook has said meanwhile, if it has."""
         begun = self.conversation.begun
-        if begun is not None and begun.refresh():
+        try:
+            changed = begun is not None and begun.refresh()
+        except ChatnbError as error:
+            self.fail(error_line(error))
+            return
+        if changed:
             self.look()
 
     def grow(self, id: str, field: Field, text: str) -> None:
@@ -112,8 +123,10 @@ class PanelTalk:
         """Do what the person asks; what is not done is said in the state, with the reason."""
         try:
             self._do(request)
-        except (ChatnbError, LookupError, ValueError) as error:
-            self.fail(error_line(error) if isinstance(error, ChatnbError) else str(error.args[0]))
+        except (LookupError, ValueError) as error:
+            self.fail(str(error.args[0]) if error.args else error_line(error))
+        except Exception as error:  # Whatever a model's maker raises: the person is to know.
+            self.fail(error_line(error))
 
     def fail(self, line: str) -> None:
         """Say what went wrong."""
@@ -199,7 +212,7 @@ class PanelTalk:
                 await self._answer(self._turn)
                 self._turn = None
                 self.look()
-                self.on_turn_end()
+                await self.on_turn_end()
         finally:
             self._turn = self._working = None
 
@@ -251,6 +264,10 @@ class PanelTalk:
             limits=LIMITS,
             name=self.conversation.name,
         )
+
+
+async def _nothing() -> None:
+    """Nobody looks."""
 
 
 def _unasked() -> AIMessage:

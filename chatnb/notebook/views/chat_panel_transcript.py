@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -37,12 +38,12 @@ def panel_bundle(path: Sequence[Node], place: str = "") -> dict[str, str]:
     """
     said = _last_of(path)
     text = "\n\n".join(said) or _NOTHING
-    safe = [safe_markdown(each) for each in said]
-    inner = "\n".join(map(_html, safe)) or f"<p>{_NOTHING}</p>"
+    shown = [_made_safe(each) for each in said]
+    inner = "\n".join(html for _, html in shown) or f"<p>{_NOTHING}</p>"
     static = f'<div class="chatnb-panel-static">{inner}</div>'
     return {
         "text/plain": text,
-        "text/markdown": "\n\n".join(safe) or _NOTHING,
+        "text/markdown": "\n\n".join(markdown for markdown, _ in shown) or _NOTHING,
         "text/html": placed(static, "chatnb-chat-panel", place),
     }
 
@@ -133,8 +134,11 @@ def _parsed(text: str) -> list[Token]:
     return [token for token in _markdown().parse(text) if token.level == 0]
 
 
-def _html(markdown: str) -> str:
-    return str(_markdown().render(markdown))
+@lru_cache(maxsize=256)
+def _made_safe(text: str) -> tuple[str, str]:
+    """A message as Markdown and HTML in which nothing can act; all but the last are known."""
+    safe = safe_markdown(text)
+    return safe, str(_markdown().render(safe))
 
 
 def _markdown() -> MarkdownIt:
