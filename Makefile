@@ -51,6 +51,7 @@ bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and w
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)
 	$(BIN)/python tests/install_browser.py
 	$(BIN)/python benchmarks/run_tree.py
+	$(BIN)/python benchmarks/chat_panel.py
 	$(BIN)/python benchmarks/usage_table.py
 
 bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same

@@ -10,6 +10,7 @@ await build({
     reply: here("src/reply/index.ts"),
     run_tree: here("src/run_tree/index.ts"),
     usage_table: here("src/usage_table/index.ts"),
+    chat_panel: here("src/chat_panel/index.ts"),
     highlighter: here("src/highlighter/index.ts"),
   },
   outdir: here("../chatnb/static"),
@@ -25,8 +26,8 @@ await build({
 });
 // The style sheets are entries of their own: a view's module is read as text and must not import one.
 await build({
-  entryPoints: ["reply/reply", "run_tree/run_tree", "usage_table/usage_table"].map((sheet) =>
-    here(`src/${sheet}.css`),
+  entryPoints: ["reply", "run_tree", "usage_table", "chat_panel"].map((view) =>
+    here(`src/${view}/${view}.css`),
   ),
   entryNames: "[name]",
   outdir: here("../chatnb/static"),

@@ -1,10 +1,11 @@
 // The quiet line under a reply: who answers, for how long, and the way to stop it.
+import { drawing } from "../view/drawing";
 import { element } from "../view/elements";
 import type { Phase } from "./messages";
 import { isLive, type Reply } from "./reply";
 
 const TICK_MILLISECONDS = 100;
-const SVG = "http://www.w3.org/2000/svg";
+const SQUARE = "M2 0 H10 A2 2 0 0 1 12 2 V10 A2 2 0 0 1 10 12 H2 A2 2 0 0 1 0 10 V2 A2 2 0 0 1 2 0 Z";
 const OUTCOMES: Partial<Record<Phase, string>> = { stopped: "Stopped", failed: "Broke off" };
 
 export class QuietLine {
@@ -54,7 +55,7 @@ class StopButton {
     this.root.type = "button";
     this.root.setAttribute("aria-label", "Stop the reply");
     this.label.textContent = "Stop";
-    this.root.append(square(), this.label);
+    this.root.append(drawing(SQUARE, "chatnb-icon"), this.label);
     this.root.addEventListener("click", () => {
       this.root.disabled = true;
       this.root.setAttribute("aria-label", "Stopping the reply");
@@ -62,17 +63,4 @@ class StopButton {
       onPress();
     });
   }
-}
-
-function square(): SVGElement {
-  const icon = document.createElementNS(SVG, "svg");
-  const shape = document.createElementNS(SVG, "rect");
-  icon.setAttribute("class", "chatnb-icon");
-  icon.setAttribute("viewBox", "0 0 10 10");
-  icon.setAttribute("aria-hidden", "true");
-  for (const [name, value] of Object.entries({ width: "10", height: "10", rx: "1.5" })) {
-    shape.setAttribute(name, value);
-  }
-  icon.append(shape);
-  return icon;
 }

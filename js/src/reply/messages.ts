@@ -1,5 +1,6 @@
 // What travels between the kernel and the view of a reply, and the reading of it.
 import type { AnyModel } from "@anywidget/types";
+import { isRecord } from "../view/reading";
 
 export interface Snapshot {
   seq: number;
@@ -47,8 +48,4 @@ export function readSnapshot(value: unknown): Snapshot {
 /** The value of the phase trait. */
 export function readPhase(value: unknown): Phase {
   return PHASES.find((phase) => phase === value) ?? "streaming";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

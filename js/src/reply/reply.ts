@@ -1,6 +1,6 @@
 // A reply as one widget model knows it: its text, its clock, and the views that show it.
 import { type Effect, fold, type ReplyEvent, type ReplyState, startState } from "./fold";
-import { receiveHighlighter } from "./highlighting";
+import { receiveHighlighter } from "../markdown/highlighting";
 import { type Phase, readMessage, readPhase, readSnapshot } from "./messages";
 import type { ReplyModel, ToKernel } from "./messages";
 

@@ -1,8 +1,8 @@
 // One view of a reply: its text as Markdown and the quiet line under it.
 import { element } from "../view/elements";
-import { CodePainter } from "./highlighting";
+import { CodePainter } from "../markdown/highlighting";
 import { QuietLine } from "./line";
-import { MarkdownWriter } from "./markdown";
+import { MarkdownWriter } from "../markdown/writer";
 import type { Phase } from "./messages";
 import { isLive, type Reply } from "./reply";
 
@@ -64,6 +64,6 @@ class ReplyView {
   }
 
   private newWriter(): MarkdownWriter {
-    return new MarkdownWriter(this.text, (block, language) => this.painter.paint(block, language));
+    return new MarkdownWriter(this.text, this.painter);
   }
 }

@@ -1,5 +1,5 @@
 // A small button with an icon, and with words where it has room for them.
-import { element } from "../view/elements";
+import { button as plainButton } from "../view/button";
 import { icon } from "./icons";
 
 export function button(
@@ -8,11 +8,5 @@ export function button(
   onPress: () => void,
   words = "",
 ): HTMLButtonElement {
-  const made = element("button", "chatnb-run-button");
-  made.type = "button";
-  made.title = label;
-  made.setAttribute("aria-label", label);
-  made.append(icon(shape), words);
-  made.addEventListener("click", onPress);
-  return made;
+  return plainButton("chatnb-run-button", label, onPress, icon(shape), words);
 }

@@ -1,5 +1,4 @@
-// Rows as Markdown and as CSV, and their way to the clipboard.
-import { element } from "../view/elements";
+// Rows as Markdown and as CSV.
 import type { Cells } from "./cells";
 import type { Column } from "./messages";
 import { linesOf, type Total } from "./totals";
@@ -27,30 +26,6 @@ export function csvOf(cells: Cells, rows: readonly number[]): string {
   const { columns } = cells.calls;
   const lines = rows.map((row) => columns.map((column) => quoted(raw(column, row))));
   return [columns.map((column) => column.name), ...lines].map((line) => `${line.join(",")}\n`).join("");
-}
-
-/** Put a text on the clipboard; false where the browser does not let us. */
-export async function copy(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Without HTTPS there is no such clipboard, and an old way to it.
-    return copyByCommand(text);
-  }
-}
-
-function copyByCommand(text: string): boolean {
-  const focused = document.activeElement;
-  const field = element("textarea");
-  field.value = text;
-  field.style.cssText = "position:fixed;opacity:0";
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
-  return copied;
 }
 
 function raw(column: Column, row: number): string {

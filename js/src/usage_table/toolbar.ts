@@ -1,7 +1,8 @@
 // The line above the table: how many rows there are, the filter, and the ways to copy.
+import { copyText } from "../view/clipboard";
 import { element } from "../view/elements";
 import { count, counted } from "../view/format";
-import { copy, csvOf, markdownOf } from "./copying";
+import { csvOf, markdownOf } from "./copying";
 import type { UsageTable } from "./usage_table";
 
 /** How long it is said that something was copied. */
@@ -61,7 +62,7 @@ export class Toolbar {
     made.title = `Copy the selected calls, else all, as ${format}`;
     made.addEventListener("click", async () => {
       const rows = counted(this.asked().length, "call");
-      const copied = await copy(write());
+      const copied = await copyText(write());
       this.say(copied ? `Copied ${rows} as ${format}` : "The browser did not let us copy");
     });
     return made;

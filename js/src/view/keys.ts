@@ -8,6 +8,18 @@ export function isPlain(event: KeyboardEvent): boolean {
   return !event.ctrlKey && !event.metaKey && !event.altKey && !runsCell;
 }
 
+const WRITING = /^(Enter|Backspace|Delete|Home|End|Arrow\w+|Page\w+|[acvxyz])$/i;
+
+/** Whether a key does something to the text in the element that has the focus, be it plain or with
+    others, or is one for that element anyway. */
+export function isForText(event: KeyboardEvent): boolean {
+  const { target } = event;
+  const writes = target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement;
+  if (!writes || isPlain(event)) return isPlain(event);
+  const isShortcut = event.ctrlKey || event.metaKey;
+  return isShortcut ? WRITING.test(event.key) && !(event.shiftKey && event.key.length === 1) : true;
+}
+
 /** Keep keys from JupyterLab while the focus is within `root`; call the result to stop that.
  *
  * Its shortcuts match the element that has the focus before they look for the mark around it, so

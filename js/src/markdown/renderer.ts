@@ -1,11 +1,16 @@
 // The parser's tokens as DOM nodes, appended one by one. Text gets in as text nodes only, a link
 // only with an address that links.ts lets pass, and images not at all.
 import * as smd from "streaming-markdown";
-import { appendText, element } from "../view/elements";
+import { appendCode, appendText, element } from "../view/elements";
 import { readDestination, safeHref, splitBareUrl } from "./links";
 
-/** Told of each code block with a language when it closes. */
-export type OnCode = (block: HTMLElement, language: string) => void;
+/** Told of blocks of code. */
+export interface CodeListener {
+  /** A block begins; `pre` is in the page. */
+  begin?(pre: HTMLElement): void;
+  /** A block is whole; the language is empty where none was named. */
+  end(block: HTMLElement, language: string): void;
+}
 
 /** Stands for a parenthesis inside a link's address, which the parser takes for the end of it. */
 export const CLOSING_PARENTHESIS = "\uFFFF";
@@ -83,7 +88,7 @@ export class Renderer implements smd.Renderer<null> {
   /** @param pending - The characters the parser has in hand. */
   constructor(
     root: Element,
-    private readonly onCode: OnCode,
+    private readonly onCode: CodeListener,
     private readonly pending: () => string,
   ) {
     this.frames = [{ token: smd.DOCUMENT, node: root, opener: "", isFlat: false }];
@@ -127,7 +132,9 @@ export class Renderer implements smd.Renderer<null> {
 
   /** Put the text gathered so far into the page. */
   flush(): void {
-    if (this.text) appendText(this.top.node, this.text);
+    const { node, token } = this.top;
+    const isCode = token === smd.CODE_FENCE || token === smd.CODE_BLOCK;
+    if (this.text) (isCode ? appendCode : appendText)(node, this.text);
     this.text = "";
   }
 
@@ -166,16 +173,22 @@ export class Renderer implements smd.Renderer<null> {
 
   private parentFor(token: number): Element {
     const { node } = this.top;
-    if (token === smd.CODE_BLOCK || token === smd.CODE_FENCE) return appended(node, "pre");
+    if (token === smd.CODE_BLOCK || token === smd.CODE_FENCE) return this.beginCode(node);
     if (token !== smd.TABLE_ROW) return node;
     const [head, body] = node.children;
     return !head ? appended(node, "thead") : (body ?? appended(node, "tbody"));
   }
 
+  private beginCode(node: Element): HTMLElement {
+    const pre = appended(node, "pre");
+    this.onCode.begin?.(pre);
+    return pre;
+  }
+
   private close(frame: Frame): void {
     const { token } = frame;
     if (frame.address !== undefined) this.closeAddress(frame, frame.address);
-    else if (token === smd.CODE_FENCE) this.closeCode(frame);
+    else if (token === smd.CODE_FENCE || token === smd.CODE_BLOCK) this.closeCode(frame);
     else if (token === smd.EQUATION_BLOCK || token === smd.EQUATION_INLINE) this.closeFormula(frame);
     else if (OPENERS[token] && !this.isClosed(frame)) this.showOpener(frame);
   }
@@ -236,8 +249,8 @@ export class Renderer implements smd.Renderer<null> {
   }
 
   private closeCode({ node, info, isFlat }: Frame): void {
-    const language = /[\p{L}\d][\w+#-]*/u.exec(info ?? "")?.[0];
-    if (language && !isFlat) this.onCode(node as HTMLElement, language.toLowerCase());
+    const language = /[\p{L}\d][\w+#-]*/u.exec(info ?? "")?.[0] ?? "";
+    if (!isFlat) this.onCode.end(node as HTMLElement, language.toLowerCase());
   }
 
   /** More than a language's name after the fence is shown, for it may say something. */
@@ -267,7 +280,7 @@ function cellTag(row: Element): "th" | "td" {
   return row.parentElement?.tagName === "THEAD" ? "th" : "td";
 }
 
-function appended(parent: Element, tag: keyof HTMLElementTagNameMap): Element {
+function appended(parent: Element, tag: keyof HTMLElementTagNameMap): HTMLElement {
   const node = element(tag);
   parent.append(node);
   return node;

@@ -1,6 +1,7 @@
 // Colours for code that is complete. The highlighter is large and comes once for a page, so it
 // lives on the page; blocks that close before it is here wait for it.
 import type { Highlight } from "../highlighter/runs";
+import type { CodeListener } from "./renderer";
 
 interface Shelf {
   highlight: Highlight | null;
@@ -10,14 +11,15 @@ interface Shelf {
 const KEY = Symbol.for("chatnb.highlighter");
 
 /** Code blocks of one view. */
-export class CodePainter {
+export class CodePainter implements CodeListener {
   private readonly blocks = new Map<HTMLElement, string>();
 
   /** @param ask - Asks the kernel for the highlighter. */
   constructor(private readonly ask: () => void) {}
 
   /** Colour a block, now or when the highlighter comes. */
-  paint(block: HTMLElement, language: string): void {
+  end(block: HTMLElement, language: string): void {
+    if (!language) return;
     const { highlight, waiting } = shelf();
     if (highlight) return colour(block, language, highlight);
     this.blocks.set(block, language);

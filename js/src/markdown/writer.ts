@@ -3,7 +3,7 @@
 // and no end to a formula or a link's address that nobody closes.
 import * as smd from "streaming-markdown";
 import { isBalanced } from "./links";
-import { CLOSING_PARENTHESIS, Renderer, type OnCode } from "./renderer";
+import { CLOSING_PARENTHESIS, type CodeListener, Renderer } from "./renderer";
 
 // The parser's own arrays hold 24 levels and lose track beyond that.
 const PARSER_LEVELS = 1024;
@@ -23,7 +23,7 @@ export class MarkdownWriter {
   private previous = "";
   private isOver = false;
 
-  constructor(root: Element, onCode: OnCode) {
+  constructor(root: Element, onCode: CodeListener) {
     this.renderer = new Renderer(root, onCode, () => this.parser.pending);
     this.parser = smd.parser(this.renderer);
     this.parser.tokens = new Uint32Array(PARSER_LEVELS);
