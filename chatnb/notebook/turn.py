@@ -82,9 +82,14 @@ class Turn:
         self._started = time.monotonic()
         self._first_seconds: float | None = None
 
-    def start(self, sink: ReplySink) -> None:
-        """Begin; the reply goes into the sink."""
-        self._running = package_loop.submit(self._run(sink))
+    def start(self, sink: ReplySink, on_end: Callable[[Reply], None] = lambda _: None) -> None:
+        """Begin.
+
+        Args:
+            sink: What the reply is shown in.
+            on_end: Called with the reply when it has ended, on its thread.
+        """
+        self._running = package_loop.submit(self._run(sink, on_end))
 
     def stop(self) -> None:
         """End the reply here and close the connection; safe from any thread, at any time."""
@@ -120,7 +125,7 @@ class Turn:
         except TimeoutError:
             return self._reply("stopped")
 
-    async def _run(self, sink: ReplySink) -> Reply:
+    async def _run(self, sink: ReplySink, on_end: Callable[[Reply], None]) -> Reply:
         self._task = asyncio.current_task()
         self._started = time.monotonic()
         reason: BaseException | None = None
@@ -134,6 +139,7 @@ class Turn:
         except Exception as error:
             reply = self._reply("failed", error)
         sink.end()
+        on_end(reply)
         if self._feed is not None:
             self._feed.end(reason)
         return reply
