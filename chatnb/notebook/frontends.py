@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import uuid4
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -14,6 +14,8 @@ from chatnb.notebook.control_characters import made_visible
 from chatnb.notebook.turn import Reply, ReplySink
 from chatnb.notebook.views.finished import facts_of, footer_bundle, reply_bundle
 
+Bundle: TypeAlias = dict[str, Any]
+
 
 class Frontend(ReplySink, Protocol):
     """Shows one reply, from the first word to what stays."""
@@ -21,8 +23,14 @@ class Frontend(ReplySink, Protocol):
     def make_room(self) -> None:
         """Keep a place for the facts of the reply, above what is shown next."""
 
-    def finish(self, reply: Reply, notice: str) -> None:
-        """Leave the reply as it stays, with what there is to say once; on the cell's thread."""
+    def finish(self, reply: Reply, notice: str, shown: Bundle | None = None) -> None:
+        """Leave the reply as it stays, with what there is to say once; on the cell's thread.
+
+        Args:
+            reply: How the turn ended.
+            notice: A line to say under it.
+            shown: What stays in place of the text; an empty bundle for nothing.
+        """
 
 
 def frontend_for(
@@ -65,10 +73,11 @@ class Unwatched:
     def make_room(self) -> None:
         """What is shown next comes after the facts anyway."""
 
-    def finish(self, reply: Reply, notice: str) -> None:
+    def finish(self, reply: Reply, notice: str, shown: Bundle | None = None) -> None:
         """Publish the reply and its footer."""
-        if reply.message.text:
-            publish_display_data(reply_bundle(reply.message.text))
+        shown = _bundle_of(reply) if shown is None else shown
+        if shown:
+            publish_display_data(shown)
         publish_display_data(footer_bundle(facts_of(reply, self._model_name), notice))
 
 
@@ -100,13 +109,14 @@ class LiveNotebook:
         empty = {"text/plain": "", "text/html": "<div></div>"}
         publish_display_data(empty, transient={"display_id": self._footer_id})
 
-    def finish(self, reply: Reply, notice: str) -> None:
+    def finish(self, reply: Reply, notice: str, shown: Bundle | None = None) -> None:
         """Put what stays in the widget's place."""
         footer = footer_bundle(facts_of(reply, self._model_name), notice)
-        if not reply.message.text:
+        shown = _bundle_of(reply) if shown is None else shown
+        if not shown:
             self._publish(footer, update=True)
         else:
-            self._publish(reply_bundle(reply.message.text), update=True)
+            self._publish(shown, update=True)
             if self._footer_id is None:
                 publish_display_data(footer)
             else:
@@ -135,8 +145,12 @@ class Terminal:
     def make_room(self) -> None:
         """What is shown next comes after the facts anyway."""
 
-    def finish(self, reply: Reply, notice: str) -> None:
+    def finish(self, reply: Reply, notice: str, shown: Bundle | None = None) -> None:
         """Print the facts under the reply."""
         facts = facts_of(reply, self._model_name)
         sys.stdout.write("\n".join(["", facts, *([notice] if notice else []), ""]))
         sys.stdout.flush()
+
+
+def _bundle_of(reply: Reply) -> Bundle:
+    return {**reply_bundle(reply.message.text)} if reply.message.text else {}

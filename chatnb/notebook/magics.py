@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import difflib
-import shlex
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,35 +15,27 @@ from IPython.display import display
 
 from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError
+from chatnb.notebook.cell_options import CellOptions
 from chatnb.notebook.chosen_model import EMBEDDED_NOTICE, ChosenModels
+from chatnb.notebook.code_cell import code_cell, put_below
 from chatnb.notebook.commands import run_command
+from chatnb.notebook.comparison import Comparison, contestants_of
 from chatnb.notebook.conversations import Conversations, notebook_of
 from chatnb.notebook.failures import ReplyInterrupted, in_one_line
 from chatnb.notebook.frontends import Frontend, frontend_for, is_watched
 from chatnb.notebook.log_feed import LogFeed
 from chatnb.notebook.prompt import fill
+from chatnb.notebook.session_defaults import SessionDefaults
 from chatnb.notebook.turn import Reply, Turn
 from chatnb.notebook.turn_on_disk import TurnOnDisk
+from chatnb.notebook.typed_reply import TypedReply
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.tracing.counting import count_always
 from chatnb.tracing.usage_tracker import UsageTracker
 
 if TYPE_CHECKING:
+    from chatnb.conversations import Conversation
     from chatnb.notebook.views.run_tree import RunLogTree
-
-_LONG_OPTIONS = (
-    "--model",
-    "--system",
-    "--temperature",
-    "--max-tokens",
-    "--conversation",
-    "--output",
-    "--log",
-)
-_OPTIONS = (
-    "The options are -m/--model, -s/--system, -t/--temperature, --max-tokens, "
-    "-c/--conversation, -o/--output and --log; %%chat? explains them."
-)
 
 
 class _Asked(NamedTuple):
@@ -57,6 +47,8 @@ class _Asked(NamedTuple):
     variable: str | None
     notice: str
     tree: RunLogTree | None
+    typed: TypedReply | None = None
+    code: bool = False
 
 
 @magics_class
@@ -70,6 +62,7 @@ class ChatMagics(Magics):
         self.conversations = Conversations(partial(notebook_of, shell))
         self.session_calls = UsageTracker()
         count_always(self.session_calls)
+        self.defaults = SessionDefaults()
         self._models = ChosenModels()
         self._said_embedded = False
 
@@ -95,6 +88,9 @@ class ChatMagics(Magics):
     )
     @argument("-o", "--output", metavar="VARIABLE", help="A variable that gets the reply.")
     @argument("--log", action="store_true", help="Show the tree of the runs under the reply.")
+    @argument("--code", action="store_true", help="Put the reply's code into a new cell below.")
+    @argument("--schema", metavar="TYPE", help="A variable with the type that the answer is to be.")
+    @argument("--compare", metavar="M1,M2", help="Ask several models, and show them side by side.")
     @line_cell_magic
     def chat(self, line: str, cell: str | None = None) -> None:
         """Ask a chat model: options on the %%chat line, the prompt below it.
@@ -113,7 +109,11 @@ class ChatMagics(Magics):
         run from the top asks what it asked before; %chat resume takes up the last one again, and
         %chat resume NAME any other. -c NAME is one conversation in every notebook.
 
-        %chat new [NAME] starts a conversation again; %chat list lists them; %chat alone says what
+        --code puts the reply's code into a new cell below, --schema makes `_reply` an object of a
+        type, and --compare asks several models, which the conversation does not keep. Nothing that
+        a model wrote is run.
+
+        %chat new [NAME] starts a conversation again; %chat list lists them; %chat alone tells what
         else there is.
         """
         if cell is None:
@@ -135,27 +135,59 @@ class ChatMagics(Magics):
             reply, interrupted = asked.turn.last_words(), True
         self._keep(asked, reply, interrupted=interrupted)
 
-    def _ask(self, line: str, cell: str, *, awaited: bool) -> _Asked:
+    def _ask(self, line: str, cell: str, *, awaited: bool) -> _Asked | Comparison:
         """Start the turn that a cell asks for."""
-        options = self._options(line)
+        options = OPTIONS.read(line)
         prompt = self._prompt(cell)
         try:
-            model = self._models.get(options.model, self.shell.user_ns)
+            if options.compare:
+                return self._compare(options, prompt, awaited=awaited)
+            model = self.model(options.model)
         except ChatnbError as error:
             raise in_one_line(error) from None
-        params = {"temperature": options.temperature, "max_tokens": options.max_tokens}
-        given = {name: value for name, value in params.items() if value is not None}
+        typed = TypedReply(options.schema, self.shell.user_ns) if options.schema else None
+        given = self._params(options) | (typed.params if typed else {})
         feed = LogFeed() if options.log else None
+        conversation = self._conversation(options)
+        on_disk = TurnOnDisk(conversation, prompt, model)
+        turn = Turn(model, self.defaults.told(on_disk.messages), given, feed, on_disk.keep)
+        frontend = frontend_for(self.shell, model.model_name, turn.stop, awaited=awaited)
+        turn.start(frontend if typed is None else typed.frontend(frontend))
+        tree = None if feed is None else self._tree(feed, frontend)
+        chosen = options.model or self.defaults.model
+        notice = "" if chosen else self._embedded_notice(model)
+        asked = _Asked(turn, frontend, on_disk, options.output, notice, tree)
+        return asked._replace(typed=typed, code=options.code)
+
+    def _compare(self, options: argparse.Namespace, prompt: str, *, awaited: bool) -> Comparison:
+        """Start a turn with each of several models, on what the conversation has."""
+        contestants = contestants_of(options.compare, self.model)
+        messages = self.defaults.told(self._conversation(options).asking(prompt))
+        comparison = Comparison(contestants, messages, self._params(options), options.output)
+        comparison.start(self.shell, awaited=awaited)
+        return comparison
+
+    def _conversation(self, options: argparse.Namespace) -> Conversation:
+        """The conversation that a cell goes on with, with the cell's system prompt."""
         conversation = self.conversations[options.conversation]
         if options.system is not None:
             conversation.system = options.system
-        on_disk = TurnOnDisk(conversation, prompt, model)
-        turn = Turn(model, on_disk.messages, given, feed, on_disk.keep)
-        frontend = frontend_for(self.shell, model.model_name, turn.stop, awaited=awaited)
-        turn.start(frontend)
-        tree = None if feed is None else self._tree(feed, frontend)
-        notice = "" if options.model else self._embedded_notice(model)
-        return _Asked(turn, frontend, on_disk, options.output, notice, tree)
+        return conversation
+
+    def _params(self, options: argparse.Namespace) -> dict[str, Any]:
+        """The parameters of a cell's calls."""
+        given = {"temperature": options.temperature, "max_tokens": options.max_tokens}
+        return self.defaults.params(given)
+
+    def model(self, name: str | None) -> BaseChatModel:
+        """The model of that name or in that variable; without a name the session's.
+
+        Raises:
+            ConfigurationError: If there is no such model, or it lacks a key or its weights.
+        """
+        if name is None and self.defaults.model is not None:
+            return self.defaults.model
+        return self._models.get(name, self.shell.user_ns)
 
     def _tree(self, feed: LogFeed, frontend: Frontend) -> RunLogTree:
         """The tree of a reply's runs; live under the reply where somebody watches."""
@@ -171,14 +203,24 @@ class ChatMagics(Magics):
         kernel = getattr(self.shell, "kernel", None)
         return kernel is not None and is_watched(kernel)
 
-    def _keep(self, asked: _Asked, reply: Reply, *, interrupted: bool) -> None:
+    def _keep(self, asked: _Asked | Comparison, reply: Any, *, interrupted: bool) -> None:
         """Leave the reply in the variables, the conversation and the cell."""
+        if isinstance(asked, Comparison):
+            asked.keep(self.shell, reply, interrupted=interrupted)
+        else:
+            self._keep_reply(asked, reply, interrupted=interrupted)
+
+    def _keep_reply(self, asked: _Asked, reply: Reply, *, interrupted: bool) -> None:
+        kept, shown = reply.message, None
+        if asked.typed is not None:
+            kept, reply, shown = asked.typed.read(reply)
         names = ["_reply", *([asked.variable] if asked.variable else [])]
-        self.shell.push(dict.fromkeys(names, reply.message))
+        self.shell.push(dict.fromkeys(names, kept))
+        notices = [asked.notice, self._put_code_below(reply) if asked.code else ""]
         try:
             asked.on_disk.end(reply)
         finally:
-            asked.frontend.finish(reply, asked.notice)
+            asked.frontend.finish(reply, " ".join(filter(None, notices)), shown)
         if asked.tree is not None and not self._is_watched():
             package_loop.run(asked.tree.wait())
             display(asked.tree)
@@ -189,14 +231,14 @@ class ChatMagics(Magics):
         if reply.error is not None:
             raise reply.error
 
-    def _options(self, line: str) -> argparse.Namespace:
-        try:
-            options = _PARSER.parse_args(shlex.split(line))
-        except (UsageError, ValueError) as error:
-            raise UsageError(f"%%chat: {error}{_meant(line)}. {_OPTIONS}") from None
-        if options.output is not None and not options.output.isidentifier():
-            raise UsageError(f"%%chat -o takes the name of a variable, not {options.output!r}.")
-        return options
+    def _put_code_below(self, reply: Reply) -> str:
+        """Put the reply's code into the next cell; why not, if not."""
+        if reply.outcome != "done":
+            return ""
+        found = code_cell(reply.message.text, self.shell.find_cell_magic)
+        if found.source is not None:
+            put_below(self.shell, found.source)
+        return found.why_not
 
     def _prompt(self, cell: str) -> str:
         if not cell.strip():
@@ -215,14 +257,5 @@ class ChatMagics(Magics):
         return EMBEDDED_NOTICE
 
 
-_PARSER: argparse.ArgumentParser = vars(ChatMagics)["chat"].parser
-
-
-def _meant(line: str) -> str:
-    """A guess at the option that was mistyped."""
-    typed = [word.partition("=")[0] for word in line.split() if word.startswith("-")]
-    for word in typed:
-        close = difflib.get_close_matches(word, _LONG_OPTIONS, n=1)
-        if word not in _LONG_OPTIONS and len(word) > 2 and close:
-            return f" (did you mean {close[0]}?)"
-    return ""
+OPTIONS = CellOptions(vars(ChatMagics)["chat"].parser)
+"""What a %%chat line may say."""

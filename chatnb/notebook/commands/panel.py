@@ -1,0 +1,28 @@
+"""`%chat panel`: a conversation in a panel of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.display import display
+
+from chatnb.errors import ChatnbError
+from chatnb.notebook.commands import command, wrong_words
+from chatnb.notebook.failures import in_one_line
+
+if TYPE_CHECKING:
+    from chatnb.notebook.magics import ChatMagics
+
+
+@command("panel", "[NAME]", "open a conversation in a panel; main if none is named")
+def panel(magics: ChatMagics, words: list[str]) -> None:
+    """Show the panel of a conversation, with the session's model."""
+    if len(words) > 1:
+        raise wrong_words("panel")
+    from chatnb.notebook.views.chat_panel import ChatPanel  # pyright: ignore[reportMissingImports]
+
+    try:
+        model = magics.model(None)
+    except ChatnbError as error:
+        raise in_one_line(error) from None
+    display(ChatPanel(model, name=words[0] if words else "main"))
