@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
+    from chatnb.notebook.nested_asyncio import nested_asyncio
     from chatnb.notebook.views.chat_panel import ChatPanel
     from chatnb.notebook.views.run_tree import RunLogTree
     from chatnb.notebook.views.usage_table import UsageTable
@@ -70,6 +71,7 @@ __all__ = [
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
+    "nested_asyncio",
     "run_tools",
     "set_llm_cache",
     "tool",
@@ -94,6 +96,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
+        "chatnb.notebook.nested_asyncio": "nested_asyncio",
         "chatnb.notebook.views.chat_panel": "ChatPanel",
         "chatnb.notebook.views.run_tree": "RunLogTree",
         "chatnb.notebook.views.usage_table": "UsageTable",

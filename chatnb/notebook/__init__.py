@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import Any
 
-from chatnb.notebook.magics import ChatMagics
+from chatnb.notebook.completion import matcher_for
+from chatnb.notebook.magics import OPTIONS, ChatMagics
 from chatnb.notebook.views.answer import show_answers
 from chatnb.notebook.views.results import show_results
 from chatnb.runnables.progress_bar import draw_with
@@ -21,7 +22,9 @@ def register(shell: Any) -> None:
     """Make the magics known to a shell; once is enough, twice does no harm."""
     if "ChatMagics" in shell.magics_manager.registry:
         return
-    shell.register_magics(ChatMagics)
+    magics = ChatMagics(shell)
+    shell.register_magics(magics)
+    shell.Completer.custom_matchers.append(matcher_for(magics, OPTIONS))
     show_answers(shell)
     show_results(shell)
     show_with(_tree_of)

@@ -59,6 +59,10 @@ class Conversations:
         except ChatnbError as error:
             raise in_one_line(error) from None
 
+    def names(self) -> list[str]:
+        """What `-c` may say: the notebook's own, and all on disk."""
+        return [OWN, *(kept.name for kept in self.store.summaries())]
+
     def go_on_with(self, name: str | None) -> None:
         """Choose what cells without `-c` go on with; None for the notebook's own, anew."""
         if name is None:

@@ -67,6 +67,26 @@ def price_of(provider: str, model: str, usage: UsageMetadata | None) -> float | 
 
 
 @cache
+def priced_models(provider: str) -> list[str]:
+    """The models whose prices the list has.
+
+    Args:
+        provider: The chat model's `provider`.
+
+    Returns:
+        The names, sorted; none for a provider that is not in the list.
+
+    Example:
+        >>> "gpt-4o-mini" in priced_models("openai"), priced_models("local")
+        (True, [])
+    """
+    from genai_prices.data import providers
+
+    listed = [each for each in providers if each.id == _PRICED.get(provider)]
+    return sorted({model.id for each in listed for model in each.models})
+
+
+@cache
 def price_list() -> str:
     """Which price list costs come from, and of what day it is.
 
