@@ -107,7 +107,7 @@ def wrong_words(name: str) -> UsageError:
 def _usage(words: list[str]) -> str:
     commands = all_commands()
     close = difflib.get_close_matches(words[0], commands, n=1) if words else []
-    meant = [f"Did you mean %chat {close[0]}?"] if close else []
+    meant = [f"did you mean %chat {close[0]}?" if close else "%chat takes one of these:"]
     width = max(len(each.form) for each in commands.values())
     lines = [f"{each.form:{width}}   {each.does}" for each in commands.values()]
     return "\n".join([*meant, *lines, _TO_ASK])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chatnb.notebook.magics import ChatMagics
 
 
-@command("explain", "", "explain the last error, and add the fixed cell below; nothing is run")
+@command("explain", "", "explain the last error; the fixed cell goes below, not run")
 def explain(magics: ChatMagics, words: list[str]) -> None:
     """Have the model explain the last error."""
     if words:
@@ -19,7 +19,7 @@ def explain(magics: ChatMagics, words: list[str]) -> None:
     explain_last_error(magics, in_words=True)
 
 
-@command("fix", "", "add the fixed cell below, without a word; it is not run")
+@command("fix", "", "put the fixed cell below without a word, not run")
 def fix(magics: ChatMagics, words: list[str]) -> None:
     """Have the model mend the cell that failed last."""
     if words:

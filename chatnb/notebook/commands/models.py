@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chatnb.notebook.magics import ChatMagics
 
 
-@command("use", "MODEL", "who answers from now on: a name, or a variable with a model")
+@command("use", "MODEL", "who answers from now on")
 def use(magics: ChatMagics, words: list[str]) -> None:
     """Choose the session's model; what cannot answer is refused now and not at the next cell."""
     if len(words) != 1:
@@ -43,7 +43,9 @@ def models(magics: ChatMagics, words: list[str]) -> None:
         raise in_one_line(error) from None
 
 
-@command("config", "[NAME=VALUE ... | reset]", "what cells ask with where they say nothing")
+@command(
+    "config", "[NAME=VALUE]", "what cells ask with where they say nothing; reset takes all back"
+)
 def config(magics: ChatMagics, words: list[str]) -> None:
     """Show the session's settings, change some, or take all back."""
     if words == ["reset"]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chatnb.notebook.magics import ChatMagics
 
 
-@command("panel", "[NAME]", "open a conversation in a panel; main if none is named")
+@command("panel", "[NAME]", "open a conversation in a panel")
 def panel(magics: ChatMagics, words: list[str]) -> None:
     """Show the panel of a conversation, with the session's model."""
     if len(words) > 1:

@@ -9,6 +9,8 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
 
 from chatnb.chat_models import BaseChatModel
 from chatnb.markdown.safe_markdown import safe_markdown
@@ -21,7 +23,10 @@ _QUIET = (
     "color: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #757575)); "
     "font-size: var(--jp-ui-font-size1, 13px); font-variant-numeric: tabular-nums;"
 )
-COLUMNS = "repeat(auto-fit, minmax(min(100%, 280px), 1fr))"
+_CODE = (
+    "margin: 0 0 1em; padding: 0.5em 2em; overflow-x: auto; white-space: pre; overflow-wrap: normal"
+)
+COLUMNS = "repeat(auto-fit, minmax(min(100%, 220px), 1fr))"
 """Side by side where there is room for it, else below each other."""
 GAP = "16px 32px"
 _OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
@@ -96,16 +101,13 @@ def comparison_bundle(answers: Sequence[Answer]) -> dict[str, str]:
 
 
 def in_dollars(cost: float) -> str:
-    """A cost with two figures that say something.
+    """A cost, with the digits that tell a small one from nothing.
 
     Example:
         >>> in_dollars(0.000123), in_dollars(1.5), in_dollars(0)
-        ('$0.00012', '$1.50', '$0.00')
+        ('$0.000123', '$1.5000', '$0.0000')
     """
-    places = 2
-    while cost and places < 9 and cost * 10**places < 10:
-        places += 1
-    return f"${cost:,.{places}f}"
+    return f"${cost:,.{6 if 0 < cost < 0.001 else 4}f}"
 
 
 def bold(text: str) -> str:
@@ -156,4 +158,20 @@ def _plain(answer: Answer) -> str:
 
 @cache
 def _renderer() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    made.core.ruler.push("chatnb_styles", _style)
+    for kind in ("fence", "code_block"):
+        made.add_render_rule(kind, _code_html)
+    return made
+
+
+def _style(state: StateCore) -> None:
+    """What JupyterLab gives to Markdown outputs and not to HTML."""
+    for token in state.tokens:
+        if token.type in ("th_open", "td_open"):
+            token.attrs.setdefault("style", "text-align: left")
+
+
+def _code_html(_: object, tokens: Sequence[Token], place: int, options: object, env: object) -> str:
+    code = html.escape(tokens[place].content.rstrip("\n"))
+    return f'<pre style="{_CODE}"><code>{code}</code></pre>\n'

@@ -64,7 +64,7 @@ class _Column:
     """One model's view, with its name above the text."""
 
     def __init__(self, name: str, on_stop: Callable[[], None], stop_with: str) -> None:
-        self.view = ReplyView(on_stop, model_name=name, stop_with=stop_with)
+        self.view = ReplyView(on_stop, model_name=name, stop_with=stop_with, stops_all=True)
         self._title = f"{bold(name)}\n\n"
         self._begun = False
 

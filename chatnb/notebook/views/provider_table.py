@@ -54,9 +54,10 @@ class ProviderTable:
 
 
 _LEFT = 'style="text-align: left"'
+_WHOLE = 'style="text-align: left; white-space: nowrap"'
 
 
 def _cells(row: tuple[str, ...]) -> str:
-    name, write, *rest = map(html.escape, row)
-    shown = [name, f"<code>{write}</code>", *rest]
-    return "".join(f"<td {_LEFT}>{cell}</td>" for cell in shown)
+    name, write, state, needs = map(html.escape, row)
+    whole = "".join(f"<td {_WHOLE}>{each}</td>" for each in (name, f"<code>{write}</code>", state))
+    return f"{whole}<td {_LEFT}>{needs}</td>"

@@ -30,6 +30,7 @@ class ReplyView(anywidget.AnyWidget):
         model_name: Who answers.
         stop_with: `message` where the kernel hears the browser while a cell runs, else
             `interrupt`, which the browser sends to the kernel itself.
+        stops_all: Whether Stop also stops the replies beside it, and is to say so.
     """
 
     _esm = _STATIC / "reply.js"
@@ -39,11 +40,19 @@ class ReplyView(anywidget.AnyWidget):
     phase = traitlets.Unicode("waiting").tag(sync=True)
     model_name = traitlets.Unicode("").tag(sync=True)
     stop_with = traitlets.Unicode("message").tag(sync=True)
+    stops_all = traitlets.Bool(default_value=False).tag(sync=True)
 
     _highlighter_sent = False
 
-    def __init__(self, on_stop: Callable[[], None], *, model_name: str, stop_with: str) -> None:
-        super().__init__(model_name=model_name, stop_with=stop_with)
+    def __init__(
+        self,
+        on_stop: Callable[[], None],
+        *,
+        model_name: str,
+        stop_with: str,
+        stops_all: bool = False,
+    ) -> None:
+        super().__init__(model_name=model_name, stop_with=stop_with, stops_all=stops_all)
         self._state = ReplyState(heard=stop_with == "message")
         self._on_stop = on_stop
         self._flushed_at = 0.0

@@ -18,6 +18,7 @@ export class QuietLine {
   constructor(private readonly reply: Reply) {
     this.status.setAttribute("role", "status");
     this.clock.setAttribute("role", "timer");
+    if (reply.stopsAll) this.button.stopsAll();
     this.root.append(this.status, this.clock, this.button.root);
   }
 
@@ -62,5 +63,11 @@ class StopButton {
       this.label.textContent = "Stopping…";
       onPress();
     });
+  }
+
+  /** Say that it stops the replies beside this one, too. */
+  stopsAll(): void {
+    this.root.setAttribute("aria-label", "Stop all replies");
+    this.label.textContent = "Stop all";
   }
 }

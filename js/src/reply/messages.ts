@@ -16,6 +16,7 @@ export interface ReplyTraits {
   phase: Phase;
   model_name: string;
   stop_with: "message" | "interrupt";
+  stops_all: boolean;
 }
 
 export type ReplyModel = AnyModel<ReplyTraits>;

@@ -45,6 +45,10 @@ export class Reply {
     return String(this.model.get("model_name") ?? "");
   }
 
+  get stopsAll(): boolean {
+    return this.model.get("stops_all") === true;
+  }
+
   get seconds(): number {
     return ((this.endedAt ?? performance.now()) - this.startedAt) / 1000;
   }
