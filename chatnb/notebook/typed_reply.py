@@ -77,7 +77,8 @@ class TypedReply:
         error = result["parsing_error"]
         if error is None:
             return result["parsed"], reply, self._shown(result["parsed"], reply)
-        error.hint = _AGAIN
+        if "repair" in error.hint:  # Which a cell cannot ask for.
+            error.hint = _AGAIN
         failed = replace(reply, outcome="failed", error=error)
         return reply.message, failed, _as_it_came(reply)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook import register
-from chatnb.schema import HumanMessage
+from chatnb.schema import AIMessage, HumanMessage
 from tests.notebook.asked_model import Asked
 
 OSLO = '{"name": "Oslo", "people": 700000}'
@@ -85,6 +85,16 @@ def test_an_answer_that_is_not_valid_fails_the_cell_and_keeps_the_text(
     assert shell.user_ns["_reply"].text == shell.user_ns["city"].text == '{"name": "Oslo"}'
     shell.run_cell("%%chat -m model\ntwo")
     assert shell.user_ns["model"].asked[0][0] == [HumanMessage("two")]
+
+
+def test_an_answer_that_was_cut_off_says_so(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then asking again would not help, and more tokens would."""
+    cut = AIMessage('{"name": "Os', response_metadata={"finish_reason": "length"})
+    shell.push({"cut": ScriptedChatModel([cut])})
+    assert not shell.run_cell("%%chat -m cut --schema City\none").success
+    assert "cut off at its limit of tokens" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
