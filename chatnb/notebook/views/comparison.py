@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from chatnb.chat_models import BaseChatModel
 from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.turn import Reply
+from chatnb.notebook.views.numbers import price, price_digits
 from chatnb.schema.model_call import ModelCall
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -100,16 +101,6 @@ def comparison_bundle(answers: Sequence[Answer]) -> dict[str, str]:
     }
 
 
-def in_dollars(cost: float) -> str:
-    """A cost, with the digits that tell a small one from nothing.
-
-    Example:
-        >>> in_dollars(0.000123), in_dollars(1.5), in_dollars(0)
-        ('$0.000123', '$1.5000', '$0.0000')
-    """
-    return f"${cost:,.{6 if 0 < cost < 0.001 else 4}f}"
-
-
 def bold(text: str) -> str:
     """A line in bold, in Markdown in which all that it says is text.
 
@@ -132,7 +123,7 @@ def _took(model: BaseChatModel, reply: Reply) -> str:
     if call.usage:
         facts.append(f"{call.count('input'):,} tokens in, {call.count('output'):,} out")
     if call.cost is not None:
-        facts.append(in_dollars(call.cost))
+        facts.append(price(call.cost, price_digits([call.cost])))
     return " · ".join(facts)
 
 
