@@ -19,10 +19,11 @@ def panel(magics: ChatMagics, words: list[str]) -> None:
     """Show the panel of a conversation, with the session's model."""
     if len(words) > 1:
         raise wrong_words("panel")
-    from chatnb.notebook.views.chat_panel import ChatPanel  # pyright: ignore[reportMissingImports]
+    from chatnb.notebook.views.chat_panel import ChatPanel
 
     try:
         model = magics.model(None)
     except ChatnbError as error:
         raise in_one_line(error) from None
-    display(ChatPanel(model, name=words[0] if words else "main"))
+    conversation = magics.conversations[words[0] if words else None]
+    display(ChatPanel(model, name=conversation.name))
