@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         RunLogPatch,
         SystemMessage,
     )
+    from chatnb.testing import cassette
     from chatnb.tools import run_tools, tool
     from chatnb.tracing.budgets import budget
     from chatnb.tracing.usage_tracker import track_usage
@@ -68,6 +69,7 @@ __all__ = [
     "SystemMessage",
     "UsageTable",
     "budget",
+    "cassette",
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
@@ -101,6 +103,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.notebook.views.run_tree": "RunLogTree",
         "chatnb.notebook.views.usage_table": "UsageTable",
         "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),
+        "chatnb.testing": "cassette",
         "chatnb.tools": "run_tools tool",
         "chatnb.tracing.budgets": "budget",
         "chatnb.tracing.usage_tracker": "track_usage",

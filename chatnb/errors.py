@@ -4,6 +4,8 @@
 
     ChatnbError
     ├── ConfigurationError          what was asked for cannot be set up
+    │   ├── CassetteError           recorded replies cannot be used
+    │   │   └── CassetteMissError   a request was not recorded
     │   ├── MissingKeyError         no API key
     │   ├── MissingRuntimeError     an optional package is not installed
     │   ├── MissingWeightsError     no model file on this machine
@@ -47,6 +49,14 @@ class ChatnbError(Exception):
 
 class ConfigurationError(ChatnbError):
     """What was asked for cannot be set up as things are."""
+
+
+class CassetteError(ConfigurationError):
+    """A cassette of recorded replies is missing, damaged, or of another format."""
+
+
+class CassetteMissError(CassetteError):
+    """A cassette is to answer a request that was not recorded."""
 
 
 class MissingKeyError(ConfigurationError):

@@ -17,6 +17,7 @@ ROOMS = [
     "chatnb.schema",
     "chatnb.store",
     "chatnb.structured_output",
+    "chatnb.testing",
     "chatnb.tools",
     "chatnb.tracing",
 ]

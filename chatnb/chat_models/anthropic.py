@@ -18,10 +18,11 @@ from chatnb.chat_models.anthropic_stream import ReplyDecoder
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.loop_clients import LoopClients
+from chatnb.chat_models.needed_keys import key_or_stand_in, real_key
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
 from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
-from chatnb.errors import MissingKeyError, MissingRuntimeError
+from chatnb.errors import MissingRuntimeError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class ChatAnthropic(BaseChatModel):
         rate_limiter: What spaces the calls out.
 
     Raises:
-        MissingKeyError: If there is no key.
+        MissingKeyError: If there is no key. Where a cassette is replayed none is needed, and the
+            first call that it does not answer says so.
         MissingRuntimeError: At the first call, if the SDK is not installed.
 
     Example:
@@ -213,7 +215,7 @@ class ChatAnthropic(BaseChatModel):
     def _connection(self) -> dict[str, Any]:
         """What the SDK's clients are made with."""
         connection: dict[str, Any] = {
-            "api_key": self.anthropic_api_key.get_secret_value(),
+            "api_key": real_key(self.anthropic_api_key.get_secret_value(), "ANTHROPIC_API_KEY"),
             "base_url": _root(self.base_url),
             "max_retries": self.max_retries,
         }
@@ -238,9 +240,7 @@ def _sdk():  # The module itself: its type says what is in it.
 def _secret(key: str | SecretStr | None) -> SecretStr:
     from pydantic import SecretStr
 
-    key = key or os.environ.get("ANTHROPIC_API_KEY")
-    if not key:
-        raise MissingKeyError(_NO_KEY)
+    key = key_or_stand_in(key or os.environ.get("ANTHROPIC_API_KEY"), _NO_KEY)
     return key if isinstance(key, SecretStr) else SecretStr(key)
 
 

@@ -8,11 +8,13 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from chatnb.chat_models.needed_keys import key_or_stand_in
 from chatnb.chat_models.openai import ChatOpenAI, Request
 from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
-from chatnb.errors import ConfigurationError, MissingKeyError
+from chatnb.errors import ConfigurationError
 from chatnb.runnables.loop_thread import package_loop
 from chatnb.schema.messages import BaseMessage
+from chatnb.testing.active import is_replaying
 
 if TYPE_CHECKING:
     from openai import AsyncAzureOpenAI, AzureOpenAI
@@ -87,8 +89,8 @@ class AzureChatOpenAI(ChatOpenAI):
         if not given:
             key = os.environ.get("AZURE_OPENAI_API_KEY")
             azure_ad_token = None if key else os.environ.get("AZURE_OPENAI_AD_TOKEN")
-        if not (key or azure_ad_token or azure_ad_token_provider):
-            raise MissingKeyError(_NO_KEY)
+        if not (azure_ad_token or azure_ad_token_provider):
+            key = key_or_stand_in(key, _NO_KEY)
         self.azure_deployment = _needed("azure_deployment", azure_deployment or model)
         self.azure_endpoint = _needed(
             "azure_endpoint", azure_endpoint, variable="AZURE_OPENAI_ENDPOINT"
@@ -152,7 +154,7 @@ async def _afetched(provider: TokenProvider) -> str:
 
 def _needed(name: str, value: str | None, *, variable: str = "") -> str:
     found = value or os.environ.get(variable, "")
-    if not found:
+    if not found and not is_replaying():
         also = f", or set the environment variable {variable}" if variable else ""
         raise ConfigurationError(f"AzureChatOpenAI needs {name}=...{also}.")
     return found

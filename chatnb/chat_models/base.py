@@ -11,6 +11,7 @@ from chatnb.chat_models.counted import counted
 from chatnb.chat_models.generating import Generating
 from chatnb.chat_models.hooks import Hooks
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.recorded import Recorded
 from chatnb.chat_models.stopping import auntil, ended_at, until
 from chatnb.chat_models.structured import Structured
 from chatnb.chat_models.tool_binding import ToolBinding
@@ -21,6 +22,7 @@ from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.schema.coercion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
 from chatnb.schema.serialization import messages_to_dict
+from chatnb.testing.active import active_cassette, is_replaying
 
 
 class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInput, AIMessage]):
@@ -122,9 +124,9 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
                 yield as_chunk(replies[0])
                 return
             call.admit()
-            if self.rate_limiter is not None:
+            if self.rate_limiter is not None and not is_replaying():
                 self.rate_limiter.acquire()
-            chunks, empty = self._stream(messages, stop=stop, **params), True
+            chunks, empty = self._source()._stream(messages, stop=stop, **params), True
             ends = self._left_to_us(stop)
             for chunk in place.keeping(until(ends, chunks) if ends else chunks):
                 empty = False
@@ -150,9 +152,9 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
                 yield as_chunk(replies[0])
                 return
             call.admit()
-            if self.rate_limiter is not None:
+            if self.rate_limiter is not None and not is_replaying():
                 await self.rate_limiter.aacquire()
-            source, empty = self._astream(messages, stop=stop, **params), True
+            source, empty = self._source()._astream(messages, stop=stop, **params), True
             ends = self._left_to_us(stop)
             told = auntil(ends, source) if ends else source
             async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
@@ -171,9 +173,9 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
             replies = place.replies()
             if replies is None:
                 call.admit()
-                if self.rate_limiter is not None:
+                if self.rate_limiter is not None and not is_replaying():
                     self.rate_limiter.acquire()
-                replies = self._candidates(messages, stop=stop, **params)
+                replies = self._source()._candidates(messages, stop=stop, **params)
                 replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
                 place.keep(replies)
             call.take_whole(replies[0])
@@ -187,13 +189,18 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
             replies = place.replies()
             if replies is None:
                 call.admit()
-                if self.rate_limiter is not None:
+                if self.rate_limiter is not None and not is_replaying():
                     await self.rate_limiter.aacquire()
-                replies = await self._acandidates(messages, stop=stop, **params)
+                replies = await self._source()._acandidates(messages, stop=stop, **params)
                 replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
                 place.keep(replies)
             call.take_whole(replies[0])
         return replies
+
+    def _source(self) -> Hooks:
+        """What answers: the model itself, or a cassette that stands in for it."""
+        cassette = active_cassette()
+        return self if cassette is None else Recorded(self, cassette)
 
     def _left_to_us(self, stop: list[str] | None) -> list[str]:
         """The texts to stop at that the provider does not heed itself."""

@@ -6,12 +6,13 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chatnb.chat_models.needed_keys import key_or_stand_in
 from chatnb.chat_models.openai import ChatOpenAI
 from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Endpoint
 from chatnb.chat_models.openai_replies import replies_in
 from chatnb.chat_models.openai_stream import ReplyDecoder
 from chatnb.chat_models.providers import Provider, body_for, known_providers, parse_reply
-from chatnb.errors import MissingKeyError, UnknownModelError
+from chatnb.errors import UnknownModelError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -95,10 +96,8 @@ def _row(provider: str) -> Provider:
 def _key(row: Provider) -> str:
     if row.key is None:
         return _NO_KEY
-    key = os.environ.get(row.key)
-    if not key:
-        raise MissingKeyError(
-            f"{row.name} needs an API key. Set the environment variable {row.key}, or pass it as "
-            f'init_chat_model("{row.name}:...", api_key="...").'
-        )
-    return key
+    return key_or_stand_in(
+        os.environ.get(row.key),
+        f"{row.name} needs an API key. Set the environment variable {row.key}, or pass it as "
+        f'init_chat_model("{row.name}:...", api_key="...").',
+    )

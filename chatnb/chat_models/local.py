@@ -13,9 +13,10 @@ from typing import Any, Literal, NamedTuple
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.openai import ChatOpenAI, Request
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.chat_models.weights import MODEL_ALIAS, find_weights
+from chatnb.chat_models.weights import MODEL_ALIAS, find_weights, named_weights
 from chatnb.errors import MissingRuntimeError
 from chatnb.schema.messages import BaseMessage
+from chatnb.testing.active import is_replaying
 
 DEFAULT_MAX_TOKENS = 256
 """A small model without a limit rambles to the end of its context."""
@@ -70,7 +71,8 @@ class ChatLocal(ChatOpenAI):
         cache: ReplyCache | Literal[False] | None = None,
         rate_limiter: RateLimiter | None = None,
     ) -> None:
-        self.model_path = find_weights(model_path)
+        found = named_weights if is_replaying() else find_weights
+        self.model_path = found(model_path)
         super().__init__(
             _name_of(self.model_path),
             openai_api_key=_key(),
@@ -85,7 +87,7 @@ class ChatLocal(ChatOpenAI):
         self._pid = os.getpid()
 
     def _connection(self) -> dict[str, Any]:
-        server = _server(self.model_path, self.model_name)
+        server = _server(find_weights(self.model_path), self.model_name)
         return {**super()._connection(), "base_url": f"{server.address}/v1"}
 
     def _forget_parent(self) -> None:

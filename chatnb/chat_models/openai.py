@@ -15,11 +15,12 @@ from chatnb.chat_models import openai_errors
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.loop_clients import LoopClients
+from chatnb.chat_models.needed_keys import key_or_stand_in, real_key
 from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Decoder, Endpoint
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.rate_refusals import async_sdk_client, sdk_client
 from chatnb.chat_models.sdk_errors import Sdk, mapped_errors
-from chatnb.errors import MissingKeyError, ModelError
+from chatnb.errors import ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class ChatOpenAI(BaseChatModel):
         rate_limiter: What spaces the calls out.
 
     Raises:
-        MissingKeyError: If there is no key.
+        MissingKeyError: If there is no key. Where a cassette is replayed none is needed, and the
+            first call that it does not answer says so.
 
     Example:
         >>> ChatOpenAI("gpt-4o-mini", openai_api_key="sk-secret")
@@ -259,7 +261,7 @@ class ChatOpenAI(BaseChatModel):
         from openai import Timeout
 
         connection: dict[str, Any] = {
-            "api_key": self.openai_api_key.get_secret_value(),
+            "api_key": real_key(self.openai_api_key.get_secret_value(), self._key_variable),
             "base_url": self.base_url,
             "organization": self.organization,
             "max_retries": self.max_retries,
@@ -299,7 +301,5 @@ def _given(params: dict[str, Any]) -> dict[str, Any]:
 def _secret(key: str | SecretStr | None) -> SecretStr:
     from pydantic import SecretStr
 
-    key = key or os.environ.get("OPENAI_API_KEY")
-    if not key:
-        raise MissingKeyError(_NO_KEY)
+    key = key_or_stand_in(key or os.environ.get("OPENAI_API_KEY"), _NO_KEY)
     return key if isinstance(key, SecretStr) else SecretStr(key)

