@@ -8,6 +8,7 @@ from typing import Any
 
 from chatnb.chat_models import BaseChatModel, init_chat_model
 from chatnb.errors import UnknownModelError
+from chatnb.testing.active import active_cassette
 
 _DEFAULT_WITH_KEY = "openai"
 _DEFAULT_WITHOUT_KEY = "local"
@@ -50,10 +51,16 @@ class ChosenModels:
         if held is not None:
             raise UnknownModelError(f"The variable {name} holds no chat model but {held!r:.80}.")
         key = os.environ.get("OPENAI_API_KEY")
-        chosen = name or (_DEFAULT_WITH_KEY if key else _DEFAULT_WITHOUT_KEY)
+        chosen = name or _default(_DEFAULT_WITH_KEY if key else _DEFAULT_WITHOUT_KEY)
         if (chosen, key) not in self._made:
             self._made[chosen, key] = init_chat_model(chosen)
         return self._made[chosen, key]
+
+
+def _default(found: str) -> str:
+    """The model for cells that name none: a replay keeps to the one that was recorded."""
+    cassette = active_cassette()
+    return found if cassette is None else cassette.default_model(found)
 
 
 def is_of_langchain(held: object) -> bool:

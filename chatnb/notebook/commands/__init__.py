@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Runs: TypeAlias = "Callable[[ChatMagics, list[str]], None]"
 
-_FILES = ("conversations", "models", "panel", "explaining", "usage")
+_FILES = ("conversations", "models", "panel", "explaining", "usage", "cassette")
 _TO_ASK = (
     "To ask something, write %%chat on a cell's first line and the prompt below it; "
     "%%chat? lists the options."
