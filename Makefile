@@ -21,10 +21,10 @@ PEERS := $(VENV)/peers
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check js notebooks bench bench-quick bench-view screenshots constraints clean
+.PHONY: help lab test check js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots constraints clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
 	$(BIN)/python -m chatnb lab --dir notebooks $(ARGS)
@@ -44,8 +44,14 @@ check: $(VENV)/.dev js ## run every checker: format, lint, types, imports
 js: $(VENV)/.lab ## build the front end into chatnb/static
 	$(BIN)/python hatch_build.py
 
-notebooks: $(VENV)/.test js ## run the notebooks and compare what they show
-	CHATNB_STORE=:memory: $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
+notebooks: $(VENV)/.test js ## replay the notebooks and compare what they show
+	$(BIN)/python -m pytest --chatnb notebooks
+
+notebooks-live: $(VENV)/.test js ## run them with the real embedded model, and compare the kinds of outputs
+	$(BIN)/python -m pytest --chatnb --chatnb-live --chatnb-timeout=300 notebooks
+
+notebooks-record: $(VENV)/.test js ## record what is new in them, and save what they show
+	$(BIN)/python -m pytest --chatnb --chatnb-record --chatnb-timeout=300 notebooks
 
 bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and write the results
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)

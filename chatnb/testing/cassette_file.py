@@ -164,7 +164,8 @@ class _FlowList(list[Any]):
     """A list that is written on one line, or as few as hold it."""
 
 
-_ON_ONE_LINE = ("usage_metadata", "response_metadata", "parameters")
+_MOST = {"usage_metadata": 400, "response_metadata": 400, "parameters": 90}
+"""What is written on one line, if it takes no more characters than this."""
 
 
 def _flowing(value: Any) -> Any:
@@ -172,8 +173,8 @@ def _flowing(value: Any) -> Any:
     if isinstance(value, dict):
         pairs = cast("dict[str, Any]", value).items()
         written = {name: _flowing(said) for name, said in pairs}
-        for name in _ON_ONE_LINE:
-            if isinstance(written.get(name), dict) and _is_short(written[name]):
+        for name in _MOST:
+            if isinstance(written.get(name), dict) and _is_short(written[name], _MOST[name]):
                 written[name] = _Flow(written[name])
         return _Flow(written) if "chunk" in written and _is_short(written, 100) else written
     if isinstance(value, list):
@@ -184,7 +185,7 @@ def _flowing(value: Any) -> Any:
     return value
 
 
-def _is_short(value: dict[str, Any], most: int = 400) -> bool:
+def _is_short(value: dict[str, Any], most: int) -> bool:
     return len(repr(value)) < most and "\\n" not in repr(value)
 
 

@@ -15,7 +15,7 @@ from chatnb.errors import CassetteError, CassetteMissError
 from chatnb.schema.base_message import BaseMessage
 from chatnb.testing.active import eject, insert
 from chatnb.testing.call import Call
-from chatnb.testing.misses import miss
+from chatnb.testing.misses import miss, record_command
 from chatnb.testing.redaction import redacted, secrets_of
 from chatnb.testing.requests import key_of, written_request
 from chatnb.testing.takes import Take
@@ -225,7 +225,7 @@ def _mode(mode: str | None, path: Path) -> Mode:
 def _missing(path: Path) -> str:
     return (
         f"There is no cassette {_short(path)} to replay. "
-        "Record it by running this with CHATNB_CASSETTE_MODE=record, or correct the path."
+        f"Correct the path, or record it: {record_command()}"
     )
 
 

@@ -61,10 +61,11 @@ def miss(file: str, request: dict[str, Any], recorded: Sequence[dict[str, Any]])
     else:
         said = f"{file} has no reply to this request. The nearest that it has differs (- recorded):"
         lines = _differences(as_yaml(other), as_yaml(request))
-    return "\n".join([said, *lines, f"To record what is missing: {_command()}"])
+    return "\n".join([said, *lines, f"To record what is missing: {record_command()}"])
 
 
-def _command() -> str:
+def record_command() -> str:
+    """What to type to record what is missing."""
     known = os.environ.get(COMMAND_VARIABLE)
     return known or "set CHATNB_CASSETTE_MODE=record and run it again."
 

@@ -28,7 +28,7 @@ def wire_cassettes(folder: str | Path = "cassettes", **options: Any) -> VCR:
     """Make a recorder of HTTP for code that calls OpenAI's or Anthropic's SDK itself.
 
     Keys, organisations, cookies and request ids are not written; requests are told apart by
-    method, address and the JSON of their bodies.
+    method, path and the JSON of their bodies, so that they replay against any address.
 
     Args:
         folder: Where the cassettes are.
@@ -48,7 +48,7 @@ def wire_cassettes(folder: str | Path = "cassettes", **options: Any) -> VCR:
         import vcr  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise MissingRuntimeError(_NO_VCR) from error
-    matching = ("method", "scheme", "host", "port", "path", "query", "json_body")
+    matching = ("method", "path", "query", "json_body")
     defaults: dict[str, Any] = {
         "cassette_library_dir": str(folder),
         "filter_headers": list(_SECRET_HEADERS),

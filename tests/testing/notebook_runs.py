@@ -1,0 +1,72 @@
+"""Notebooks made for a test, and pytest run on them in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How pytest ended, and what it said."""
+
+    code: int
+    said: str
+
+
+def write_notebook(path: Path, *cells: str | tuple[str, list[str]]) -> Path:
+    """Write a notebook of code cells that was never run; a cell may come with its tags."""
+    written: list[dict[str, Any]] = []
+    for place, cell in enumerate(cells):
+        source, tags = cell if isinstance(cell, tuple) else (cell, [])
+        written.append(
+            {
+                "cell_type": "code",
+                "execution_count": None,
+                "id": f"cell-{place}",
+                "metadata": {"tags": tags} if tags else {},
+                "outputs": [],
+                "source": source.splitlines(keepends=True),
+            }
+        )
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = {
+        "cells": written,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(notebook, indent=1) + "\n")
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text in a file, which has it."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = (), **variables: str) -> Ran:
+    """Run pytest in a folder, with chatnb's and nbval's plugins alone."""
+    command = [*before, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    ran = subprocess.run(
+        command,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": path, "JUPYTER_PLATFORM_DIRS": "1", **variables},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    return Ran(ran.returncode, _ESCAPE.sub("", ran.stdout + ran.stderr))
