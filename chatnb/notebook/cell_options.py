@@ -8,7 +8,10 @@ import shlex
 
 from IPython.core.error import UsageError
 
-_NOT_TOGETHER = {"compare": ("model", "code", "schema", "log"), "schema": ("code",)}
+_NOT_TOGETHER = {
+    "compare": ("model", "code", "schema", "log", "expect", "expect_schema"),
+    "schema": ("code",),
+}
 
 
 class CellOptions:
@@ -63,4 +66,5 @@ def _refuse_together(options: argparse.Namespace) -> None:
     for one, others in _NOT_TOGETHER.items():
         also = [other for other in others if getattr(options, one) and getattr(options, other)]
         if also:
-            raise UsageError(f"%%chat takes --{one} or --{also[0]}, not both.")
+            name = also[0].replace("_", "-")
+            raise UsageError(f"%%chat takes --{one} or --{name}, not both.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
@@ -21,6 +21,7 @@ from chatnb.notebook.code_cell import code_cell, put_below
 from chatnb.notebook.commands import run_command
 from chatnb.notebook.comparison import Comparison, contestants_of
 from chatnb.notebook.conversations import Conversations, notebook_of
+from chatnb.notebook.expectations import Expectation, ReplyUnexpected, expectation_of
 from chatnb.notebook.failures import ReplyInterrupted, in_one_line
 from chatnb.notebook.frontends import Frontend, frontend_for, is_watched
 from chatnb.notebook.log_feed import LogFeed
@@ -47,6 +48,7 @@ class _Asked(NamedTuple):
     variable: str | None
     notice: str
     tree: RunLogTree | None
+    expected: Expectation
     typed: TypedReply | None = None
     code: bool = False
 
@@ -91,6 +93,18 @@ class ChatMagics(Magics):
     @argument("--code", action="store_true", help="Put the reply's code into a new cell below.")
     @argument("--schema", metavar="TYPE", help="A variable with the type that the answer is to be.")
     @argument("--compare", metavar="M1,M2", help="Ask several models, and show them side by side.")
+    @argument(
+        "--expect",
+        metavar="TEXT",
+        help="A text that the reply has to contain, in any case of letters; or a regular "
+        'expression between slashes, in quotes: "/[0-9]+/". Otherwise the cell fails.',
+    )
+    @argument(
+        "--expect-schema",
+        metavar="VARIABLE",
+        help="A type, such as a Pydantic model, that the reply's JSON has to be of.",
+    )
+    @no_var_expand
     @line_cell_magic
     def chat(self, line: str, cell: str | None = None) -> None:
         """Ask a chat model: options on the %%chat line, the prompt below it.
@@ -138,6 +152,7 @@ class ChatMagics(Magics):
     def _ask(self, line: str, cell: str, *, awaited: bool) -> _Asked | Comparison:
         """Start the turn that a cell asks for."""
         options = OPTIONS.read(line)
+        expected = expectation_of(options, self.shell.user_ns)
         prompt = self._prompt(cell)
         try:
             if options.compare:
@@ -156,7 +171,7 @@ class ChatMagics(Magics):
         tree = None if feed is None else self._tree(feed, frontend)
         chosen = options.model or self.defaults.model
         notice = "" if chosen else self._embedded_notice(model)
-        asked = _Asked(turn, frontend, on_disk, options.output, notice, tree)
+        asked = _Asked(turn, frontend, on_disk, options.output, notice, tree, expected)
         return asked._replace(typed=typed, code=options.code)
 
     def _compare(self, options: argparse.Namespace, prompt: str, *, awaited: bool) -> Comparison:
@@ -230,6 +245,10 @@ class ChatMagics(Magics):
             raise in_one_line(reply.error)
         if reply.error is not None:
             raise reply.error
+        try:
+            asked.expected.check(reply.message)
+        except ReplyUnexpected as error:
+            raise in_one_line(error) from None
 
     def _put_code_below(self, reply: Reply) -> str:
         """Put the reply's code into the next cell; why not, if not."""
