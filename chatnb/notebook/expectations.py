@@ -72,7 +72,7 @@ def expectation_of(options: argparse.Namespace, namespace: Mapping[str, Any]) ->
     if name is not None and name not in namespace:
         raise UsageError(f"%%chat --expect-schema: there is no variable {name}.")
     try:
-        return Expectation(options.expect, namespace.get(name))
+        return Expectation(options.expect, None if name is None else namespace[name])
     except ValueError as error:
         raise UsageError(f"%%chat: {error}.") from None
 
