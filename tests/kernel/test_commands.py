@@ -210,3 +210,15 @@ def completing_kernel():
     kernel.run("%%chat -m some_model -c ideas\nHi")
     yield kernel
     kernel.close()
+
+
+def test_panel_opens_what_cells_said(any_kernel: Kernel) -> None:
+    """Without a name it is the notebook's own conversation, with the session's model behind it."""
+    any_kernel.run("%chat new\n%chat use scripted:Panelled.")
+    any_kernel.run("%%chat -m scripted:Celled.\nSaid in a cell")
+    shown = any_kernel.run("%chat panel", watched=False)
+    assert shown.reply["status"] == "ok"
+    assert "Said in a cell" in shown.outputs[0]["text/plain"]
+    other = any_kernel.run("%chat panel somewhere-else", watched=False)
+    assert "Said in a cell" not in other.outputs[0]["text/plain"]
+    any_kernel.run("%chat config reset\n%chat new")

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @command("panel", "[NAME]", "open a conversation in a panel")
 def panel(magics: ChatMagics, words: list[str]) -> None:
-    """Show the panel of a conversation, with the session's model."""
+    """Show the panel of the conversation that cells go on with, or of the one that is named."""
     if len(words) > 1:
         raise wrong_words("panel")
     from chatnb.notebook.views.chat_panel import ChatPanel
 
+    talk = magics.conversations[words[0] if words else None]
     try:
-        model = magics.model(None)
+        opened = ChatPanel(magics.defaults.model, name=talk.name)
     except ChatnbError as error:
         raise in_one_line(error) from None
-    conversation = magics.conversations[words[0] if words else None]
-    display(ChatPanel(model, name=conversation.name))
+    display(opened)
