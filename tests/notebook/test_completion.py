@@ -43,7 +43,7 @@ def test_an_option_is_offered_once(shell: InteractiveShell) -> None:
     [
         ("%%chat -m some", "%%chat -m some_model"),
         ("%%chat --compare some_model,scr", "%%chat --compare some_model,scripted:"),
-        ("%%chat -t 0 -c ", "%%chat -t 0 -c ideas"),
+        ("%%chat -t 0 -c id", "%%chat -t 0 -c ideas"),
         ("%chat use local:", "%chat use local:smollm2"),
         ("  %chat use some", "  %chat use some_model"),
     ],
