@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -96,7 +95,7 @@ class NotebookFile(IPyNbFile):
             FILE_VARIABLE: str(self.cassette),
             MODE_VARIABLE: "off" if self.mode == "live" else self.mode,
             COMMAND_VARIABLE: self.accept,
-            _STORE_VARIABLE: os.environ.get(_STORE_VARIABLE, ":memory:"),
+            _STORE_VARIABLE: ":memory:",
         }
         seconds = options.nbval_kernel_startup_timeout
         self.kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
