@@ -57,7 +57,13 @@ topics = [f"{thing} {place}" for thing in ("a boat", "a dish", "a street", "a bi
           for place in ("in Bergen", "in Lisbon", "in Kyoto", "in Nairobi", "in Lima",
                         "by the sea", "on an island", "in winter", "at night", "in a song")]
 small.generate([[f"Describe {topic}."] for topic in topics], max_concurrency=4)"""
-LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED, BATCH = range(7)
+PANEL = """\
+from chatnb import ChatPanel
+
+panel = ChatPanel(ChatLocal(max_tokens=160), system="You are brief.")
+panel.ask("What is a lighthouse for? Name three things.")
+panel"""
+LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED, BATCH, TALK = range(8)
 CELLS = (
     SETUP,
     "%%chat\nWhat is a notebook good for? Give a list of three uses.",
@@ -66,6 +72,7 @@ CELLS = (
     CHAIN,
     'chain.watch({"topic": "lighthouses"})',
     FIFTY,
+    PANEL,
 )
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -115,6 +122,23 @@ def take(notebook: NotebookPage, theme: str) -> None:
     notebook.wait_until_done(batch)
     expect(batch.get_by_role("status")).to_have_text("50 calls", timeout=60_000)
     save(batch, f"batch-{theme}")
+    talk(notebook, theme)
+
+
+def talk(notebook: NotebookPage, theme: str) -> None:
+    panel = notebook.run(TALK)
+    composer = panel.locator("textarea").last
+    expect(panel.get_by_text("tokens/s").or_(panel.get_by_text(" out")).first).to_be_visible(
+        timeout=60_000
+    )
+    composer.fill("Write a Python function that says when its lamp is lit.")
+    composer.press("Enter")
+    expect(panel.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)
+    expect(panel.get_by_role("button", name="Send")).to_be_visible(timeout=60_000)
+    save(panel, f"panel-{theme}")
+    panel.page.set_viewport_size({"width": 480, "height": 1500})
+    panel.page.wait_for_timeout(500)
+    save(panel, f"panel-narrow-{theme}")
 
 
 def save(cell: Locator, name: str) -> None:

@@ -46,6 +46,13 @@ class ChatPanelPage:
         self.field.fill(text)
         self.field.press("Enter")
 
+    def arrive(self, text: str) -> None:
+        """What the kernel says when it has taken a message and begins to answer."""
+        self.run(
+            "model.item(given[0]); model.set({ running: true }); model.item(given[1])",
+            [human(text, id="new"), ai("", id="answer", status="streaming")],
+        )
+
     @property
     def field(self) -> Locator:
         return self.page.get_by_label("Message", exact=True)

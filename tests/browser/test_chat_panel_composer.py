@@ -1,9 +1,8 @@
-"""Where messages are written in the chat panel: keys, focus, files, and what is kept."""
+"""Where messages are written in the chat panel: the keys, the focus, and what is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -12,38 +11,11 @@ from tests.browser.chat_panel_page import ChatPanelPage, ai, chat_panel_page, hu
 
 pytestmark = pytest.mark.browser
 
-DROP = """
-const data = new DataTransfer();
-for (const [name, type, text] of given) data.items.add(new File([text], name, { type }));
-const at = document.querySelector(".chatnb-panel");
-const fire = (kind) => at.dispatchEvent(new DragEvent(kind,
-    { dataTransfer: data, bubbles: true, cancelable: true }));
-fire("dragenter");
-return [fire("dragover"), fire("drop")];
-"""
-PASTE = """
-const clipboardData = new DataTransfer();
-for (const [name, type, text] of given) {
-    if (name) clipboardData.items.add(new File([text], name, { type }));
-    else clipboardData.setData(type, text);
-}
-document.activeElement.dispatchEvent(
-    new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
-"""
-
 
 @pytest.fixture
 def panel(browser: Browser) -> Iterator[ChatPanelPage]:
     with chat_panel_page(browser) as page:
         yield page
-
-
-def arrived(panel: ChatPanelPage, text: str) -> None:
-    """What the kernel says when it has taken a message and begins to answer."""
-    panel.run(
-        "model.item(given[0]); model.set({ running: true }); model.item(given[1])",
-        [human(text, id="new"), ai("", id="answer", status="streaming")],
-    )
 
 
 # Keys.
@@ -60,7 +32,7 @@ def test_enter_sends_and_shift_enter_breaks_the_line(panel: ChatPanelPage) -> No
     (sent,) = panel.sent("send")
     assert (sent["text"], sent["attachments"]) == ("One\ntwo", [])
     expect(panel.field).to_have_value("One\ntwo")
-    arrived(panel, "One\ntwo")
+    panel.arrive("One\ntwo")
     expect(panel.field).to_have_value("")
     assert panel.focused() == "Message"
 
@@ -190,7 +162,7 @@ def test_a_dead_kernel_is_said_and_nothing_lost(panel: ChatPanelPage) -> None:
     panel.button("Try again").click()
     first, second = panel.sent("send")
     assert first["nonce"] == second["nonce"] != ""
-    arrived(panel, "Hi")
+    panel.arrive("Hi")
     expect(panel.page.get_by_text("The kernel does not answer")).to_be_hidden()
     expect(panel.field).to_have_value("")
 
@@ -204,61 +176,6 @@ def test_a_closed_comm_is_said_at_once(panel: ChatPanelPage) -> None:
     panel.field.press("End")
     panel.page.keyboard.type("!")
     expect(panel.field).to_have_value("Hi!")
-
-
-# Files.
-
-
-def file_names(panel: ChatPanelPage) -> list[str]:
-    return panel.page.locator(".chatnb-panel-composer .chatnb-panel-file-name").all_inner_texts()
-
-
-def test_files_are_dropped_pasted_and_picked(panel: ChatPanelPage) -> None:
-    """Each way to attach a file ends in the same row, and Send sends the bytes of all."""
-    panel.open()
-    assert panel.run(DROP, [["a.csv", "text/csv", "1,2"]]) == [False, False]
-    panel.field.focus()
-    panel.run(PASTE, [["b.png", "image/png", "pixels"]])
-    given: Any = {"name": "c.py", "mimeType": "", "buffer": b"x = 1"}
-    panel.page.locator("input[type=file]").set_input_files([given])
-    assert file_names(panel) == ["a.csv", "b.png", "c.py"]
-    expect(panel.page.locator(".chatnb-panel-composer img")).to_have_count(1)
-    panel.button("Remove b.png").click()
-    assert panel.focused() == "Message"
-    panel.ask("These")
-    panel.page.wait_for_function("model.of('send').length === 1")
-    (sent,) = panel.sent("send")
-    assert sent["buffers"] == ["1,2", "x = 1"]
-    kinds = [(each["name"], each["mime"], each["size"]) for each in sent["attachments"]]
-    assert kinds == [("a.csv", "text/csv", 3), ("c.py", "text/plain", 5)]
-    arrived(panel, "These")
-    assert file_names(panel) == []
-
-
-def test_what_may_not_be_attached_is_said(panel: ChatPanelPage) -> None:
-    """Too large, too much together or of a kind that cannot be sent: each is said, with the limit,
-    and neither the text nor the other files are lost."""
-    panel.open()
-    panel.field.fill("Look")
-    expect(panel.button("Attach files")).to_have_attribute(
-        "title", "Attach files: PNG, text, 100 KB each, 150 KB in all"
-    )
-    panel.run(DROP, [["a.txt", "text/plain", "a" * 90_000], ["f.mp4", "video/mp4", "v"]])
-    expect(panel.page.get_by_text("f.mp4 is neither text nor")).to_be_visible()
-    panel.run(DROP, [["big.txt", "text/plain", "a" * 100_001]])
-    expect(panel.page.get_by_text("big.txt has 100 KB; a file may have 100 KB.")).to_be_visible()
-    panel.run(DROP, [["more.txt", "text/plain", "a" * 70_000]])
-    expect(panel.page.get_by_text("With more.txt the files would have 160 KB")).to_be_visible()
-    assert file_names(panel) == ["a.txt"]
-    expect(panel.field).to_have_value("Look")
-
-
-def test_a_pasted_table_is_text(panel: ChatPanelPage) -> None:
-    """What has a text and a picture, as a spreadsheet's cells do, is pasted as text."""
-    panel.open()
-    panel.field.focus()
-    panel.run(PASTE, [["", "text/plain", "1\t2"], ["image.png", "image/png", "pixels"]])
-    assert file_names(panel) == []
 
 
 # Settings.
@@ -322,7 +239,7 @@ def test_the_focus_is_never_taken(panel: ChatPanelPage) -> None:
     panel.open(turns(2))
     panel.field.focus()
     panel.page.keyboard.type("I was ")
-    arrived(panel, "From another notebook")
+    panel.arrive("From another notebook")
     panel.run("model.grow('Words '); model.set({ usage: '9 turns' }); model.snapshot()")
     panel.page.keyboard.type("typing")
     panel.run("model.turn({ status: 'done' }); model.set({ running: false })")

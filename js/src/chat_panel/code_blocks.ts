@@ -1,7 +1,7 @@
 // Blocks of code in an answer: their colours, and what can be done with them.
 import type { CodePainter } from "../markdown/highlighting";
 import type { CodeListener } from "../markdown/renderer";
-import { copyText } from "../view/clipboard";
+import { copy } from "../view/clipboard";
 import { element } from "../view/elements";
 import { action } from "./action";
 import type { Announcer } from "./announcer";
@@ -41,7 +41,7 @@ export class CodeBlocks implements CodeListener {
 
 async function insert(made: HTMLButtonElement, code: string, said: HTMLElement): Promise<void> {
   if (await insertAsCell(made, code)) return confirm(made);
-  const copied = await copyText(code);
+  const copied = await copy(code);
   said.textContent = copied
     ? "Copied. Paste it into a new cell."
     : "No cell can be inserted here, nor can it be copied: select the code.";

@@ -1,5 +1,5 @@
 // Buttons that copy, and say for a moment that they have.
-import { copyText } from "../view/clipboard";
+import { copy } from "../view/clipboard";
 import { action } from "./action";
 import type { Announcer } from "./announcer";
 import { icon } from "./icons";
@@ -8,7 +8,7 @@ const MOMENT_MILLISECONDS = 1600;
 
 export function copyButton(label: string, text: () => string, announcer: Announcer): HTMLButtonElement {
   const made = action("copy", label, () => {
-    void copyText(text()).then((copied) => {
+    void copy(text()).then((copied) => {
       announcer.say(copied ? "Copied." : "The browser does not allow copying.");
       if (copied) confirm(made);
     });

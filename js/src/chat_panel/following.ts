@@ -6,15 +6,18 @@ export class Following {
   private follows = true;
   private last = 0;
   private frame = 0;
-  private readonly observer = new ResizeObserver(() => this.go());
+  // What comes into sight may be higher than it was taken for: this hears of it before it is seen.
+  private readonly observer = new ResizeObserver(() => this.jump());
 
   /** @param onTurn - Told whether the end is followed from now on. */
   constructor(
     private readonly scroller: HTMLElement,
+    content: HTMLElement,
     private readonly onTurn: (follows: boolean) => void,
   ) {
     scroller.addEventListener("scroll", this.look, { passive: true });
     this.observer.observe(scroller);
+    this.observer.observe(content);
   }
 
   /** Something grew: go along, once a frame. */
@@ -39,14 +42,10 @@ export class Following {
     this.observer.disconnect();
   }
 
-  /** What comes into sight may be higher than it was taken for: look again in the next frame. */
   private readonly jump = (): void => {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (!this.follows || scrollHeight - scrollTop - clientHeight < 1) return;
-    this.scroller.scrollTop = scrollHeight;
-    this.frame = requestAnimationFrame(this.jump);
+    if (this.follows) this.scroller.scrollTop = this.scroller.scrollHeight;
   };
 
   /** Text that comes makes the end go away; only one who scrolls up leaves it. */

@@ -7,6 +7,8 @@ import { Question } from "./question";
 
 export class Log {
   readonly root = element("div", "chatnb-panel-log");
+  /** What scrolls in it. */
+  readonly content = element("div");
   private readonly views = new Map<string, ItemView>();
   private readonly none = element("div", "chatnb-panel-none");
   private shown: { items: readonly Item[]; busy: boolean } = { items: [], busy: false };
@@ -17,7 +19,8 @@ export class Log {
     this.root.setAttribute("aria-label", "Conversation");
     this.root.tabIndex = 0;
     this.none.textContent = "Ask something to begin.\nEnter sends · Shift+Enter breaks the line · Esc stops";
-    this.root.append(this.none);
+    this.content.append(this.none);
+    this.root.append(this.content);
   }
 
   show(items: readonly Item[], busy: boolean): void {
@@ -53,8 +56,8 @@ export class Log {
     this.views.set(item.id, view);
     const isSame = there && this.shown.busy === busy && this.shown.items[place] === item;
     if (!isSame) view.show(item, busy);
-    const at = this.root.children[place];
-    if (at !== view.root) this.root.insertBefore(view.root, at ?? this.none);
+    const at = this.content.children[place];
+    if (at !== view.root) this.content.insertBefore(view.root, at ?? this.none);
   }
 
   private take(id: string, view: ItemView): void {
@@ -67,11 +70,11 @@ export class Log {
     const active = document.activeElement;
     const item = active instanceof HTMLElement ? active.closest(".chatnb-panel-item") : null;
     if (!(active instanceof HTMLElement) || !item || !this.root.contains(item)) return () => {};
-    const place = [...this.root.children].indexOf(item);
+    const place = [...this.content.children].indexOf(item);
     const act = active.dataset.act;
     return () => {
       if (this.root.contains(document.activeElement)) return;
-      const again = act && this.root.children[place]?.querySelector<HTMLElement>(`[data-act="${act}"]`);
+      const again = act && this.content.children[place]?.querySelector<HTMLElement>(`[data-act="${act}"]`);
       if (again && again.checkVisibility()) again.focus({ preventScroll: true });
       else this.desk.toComposer();
     };

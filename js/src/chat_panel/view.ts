@@ -1,7 +1,7 @@
 // One view of a conversation: what stands above, in and below the log.
 import { CodePainter } from "../markdown/highlighting";
 import { element } from "../view/elements";
-import { isForText, keepKeys } from "../view/keys";
+import { isPlain, isWriting, keepKeys } from "../view/keys";
 import { action } from "./action";
 import { Announcer } from "./announcer";
 import { Composer } from "./composer";
@@ -18,7 +18,7 @@ import type { Panel, PanelListener } from "./panel";
 import { Slices } from "./slices";
 
 export class PanelView implements PanelListener {
-  readonly root = element("div", "chatnb-view chatnb-panel");
+  readonly root = element("div", "chatnb-panel chatnb-view");
   private readonly announcer = new Announcer();
   private readonly painter: CodePainter;
   private readonly header: Header;
@@ -40,9 +40,9 @@ export class PanelView implements PanelListener {
     this.notice = new Notice(panel);
     this.composer = new Composer(panel, () => this.log.editLast());
     this.notice.onFocusLost = () => this.composer.focus();
-    this.following = new Following(this.log.root, (follows) => this.turnLatest(follows));
+    this.following = new Following(this.log.root, this.log.content, (follows) => this.turnLatest(follows));
     this.focus = new FocusKeeper(this.root);
-    this.leave = [panel.listen(this), keepKeys(this.root, isForText)];
+    this.leave = [panel.listen(this), keepKeys(this.root, (event) => isPlain(event) || isWriting(event))];
     this.build();
     this.turn({ kind: "all" });
     this.told = panel.items.at(-1);

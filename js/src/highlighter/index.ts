@@ -25,7 +25,8 @@ const LANGUAGES = {
   bash, cpp, css, diff, go, java, javascript, json, julia, markdown, python, r, rust, shell, sql,
   typescript, xml, yaml,
 };
-const LONGEST = 200_000;
+/** Colouring more than this would hold up the page. */
+const LONGEST = 40_000;
 
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
 hljs.registerAliases(["ipython", "ipython3", "python3"], { languageName: "python" });

@@ -1,5 +1,5 @@
 // The line above the table: how many rows there are, the filter, and the ways to copy.
-import { copyText } from "../view/clipboard";
+import { copy } from "../view/clipboard";
 import { element } from "../view/elements";
 import { count, counted } from "../view/format";
 import { csvOf, markdownOf } from "./copying";
@@ -62,7 +62,7 @@ export class Toolbar {
     made.title = `Copy the selected calls, else all, as ${format}`;
     made.addEventListener("click", async () => {
       const rows = counted(this.asked().length, "call");
-      const copied = await copyText(write());
+      const copied = await copy(write());
       this.say(copied ? `Copied ${rows} as ${format}` : "The browser did not let us copy");
     });
     return made;

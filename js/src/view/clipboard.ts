@@ -1,25 +1,26 @@
-// The clipboard, also on pages that are not secure, where browsers offer the old way alone.
+// The way to the clipboard.
 import { element } from "./elements";
 
-/** Copy a text; say whether that worked. */
-export async function copyText(text: string): Promise<boolean> {
+/** Put a text on the clipboard; false where the browser does not let us. */
+export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyTheOldWay(text);
+    // Without HTTPS there is no such clipboard, and an old way to it.
+    return copyByCommand(text);
   }
 }
 
-function copyTheOldWay(text: string): boolean {
-  const before = document.activeElement;
+function copyByCommand(text: string): boolean {
+  const focused = document.activeElement;
   const field = element("textarea");
   field.value = text;
-  field.style.cssText = "position: fixed; opacity: 0; pointer-events: none;";
+  field.style.cssText = "position:fixed;opacity:0";
   document.body.append(field);
   field.select();
   const copied = document.execCommand("copy");
   field.remove();
-  if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   return copied;
 }

@@ -10,14 +10,11 @@ export function isPlain(event: KeyboardEvent): boolean {
 
 const WRITING = /^(Enter|Backspace|Delete|Home|End|Arrow\w+|Page\w+|[acvxyz])$/i;
 
-/** Whether a key does something to the text in the element that has the focus, be it plain or with
-    others, or is one for that element anyway. */
-export function isForText(event: KeyboardEvent): boolean {
-  const { target } = event;
+/** Whether a key does something to the text that has the focus, be it alone or with others. */
+export function isWriting({ target, key, ctrlKey, metaKey, shiftKey }: KeyboardEvent): boolean {
   const writes = target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement;
-  if (!writes || isPlain(event)) return isPlain(event);
-  const isShortcut = event.ctrlKey || event.metaKey;
-  return isShortcut ? WRITING.test(event.key) && !(event.shiftKey && event.key.length === 1) : true;
+  if (!writes || !(ctrlKey || metaKey)) return writes;
+  return WRITING.test(key) && !(shiftKey && key.length === 1);
 }
 
 /** Keep keys from JupyterLab while the focus is within `root`; call the result to stop that.

@@ -1,0 +1,151 @@
+"""What can be done with the messages of a chat panel, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chat_panel_page import (
+    STATIC,
+    ChatPanelPage,
+    ai,
+    branch,
+    call,
+    chat_panel_page,
+    human,
+    turns,
+)
+
+pytestmark = pytest.mark.browser
+
+CODE = "Look:\n\n```python\nif x:\n    y = 1\n```\n\nDone."
+
+
+@pytest.fixture
+def panel(browser: Browser) -> Iterator[ChatPanelPage]:
+    with chat_panel_page(browser) as page:
+        yield page
+
+
+# What can be done with messages.
+
+
+def test_branches_are_switched(panel: ChatPanelPage) -> None:
+    """2/3 with an arrow on each side asks for the neighbour, and the focus stays on the arrow; at
+    the end of the row the arrow is off."""
+    panel.open([human("Two", id="h2", branch=branch(2, 3, "h1", "h3")), ai(id="a2")])
+    expect(panel.message(0)).to_contain_text("2/3")
+    panel.message(0).get_by_role("button", name="Next version").click()
+    assert panel.sent("branch") == [{"kind": "branch", "id": "h3", "buffers": []}]
+    panel.run(
+        "model.path(given)", [human("Three", id="h3", branch=branch(3, 3, "h2", None)), ai(id="a3")]
+    )
+    expect(panel.message(0)).to_contain_text("Three")
+    assert panel.focused() == "Next version"
+    following = panel.message(0).get_by_role("button", name="Next version")
+    expect(following).to_have_attribute("aria-disabled", "true")
+    following.click(force=True)
+    assert len(panel.sent("branch")) == 1
+
+
+def test_regenerate_delete_and_copy(panel: ChatPanelPage) -> None:
+    """Regenerate asks at once; Delete asks back and says how much goes; Copy takes the source."""
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.open([*turns(2), human(id="h"), ai("**Bold**", id="a")])
+    panel.message(5).get_by_role("button", name="Copy").click()
+    assert panel.run("return navigator.clipboard.readText()") == "**Bold**"
+    panel.message(5).get_by_role("button", name="Regenerate").click()
+    assert panel.sent("regenerate") == [{"kind": "regenerate", "id": "a", "buffers": []}]
+    panel.message(2).hover()
+    panel.message(2).get_by_role("button", name="Delete", exact=True).click()
+    expect(panel.message(2)).to_contain_text("Delete this message and the 3 after it?")
+    assert panel.sent("delete") == []
+    panel.page.keyboard.press("Escape")
+    assert panel.focused() == "Delete"
+    panel.page.keyboard.press("Enter")
+    panel.page.keyboard.press("Enter")
+    assert panel.sent("delete") == [{"kind": "delete", "id": "h1", "buffers": []}]
+    assert panel.focused() == "Message"
+
+
+def test_editing_makes_a_branch(panel: ChatPanelPage) -> None:
+    """Edit opens the message's text, keeps it until the new branch is there, and goes with Esc."""
+    panel.open(turns(1))
+    panel.message(0).hover()
+    panel.message(0).get_by_role("button", name="Edit").click()
+    field = panel.page.get_by_label("Edit your message")
+    expect(field).to_have_value("Question 0?")
+    panel.page.keyboard.type(" Please.")
+    panel.page.keyboard.press("Enter")
+    (sent,) = panel.sent("edit")
+    assert (sent["id"], sent["text"]) == ("h0", "Question 0? Please.")
+    expect(field).to_be_visible()
+    panel.run(
+        "model.path(given)",
+        [human("Question 0? Please.", id="h9", branch=branch(2, 2, "h0", None))],
+    )
+    expect(field).to_be_hidden()
+    assert panel.focused() == "Message"
+
+
+def test_code_can_be_copied_and_offers_a_cell(panel: ChatPanelPage) -> None:
+    """A block of code has its own buttons; where there is no notebook a cell is offered by the
+    clipboard, and said so."""
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.open([human(), ai(CODE)])
+    panel.run(
+        "model.message({ kind: 'highlighter', source: given })",
+        (STATIC / "highlighter.js").read_text(encoding="utf-8"),
+    )
+    panel.button("Copy code").click()
+    assert panel.run("return navigator.clipboard.readText()") == "if x:\n    y = 1"
+    panel.run("await navigator.clipboard.writeText('')")
+    panel.button("Insert as cell").click()
+    expect(panel.page.get_by_text("Copied. Paste it into a new cell.")).to_be_visible()
+    assert panel.run("return navigator.clipboard.readText()") == "if x:\n    y = 1"
+    expect(panel.page.locator(".chatnb-hl-keyword")).to_have_text("if")
+
+
+# Tools.
+
+
+def test_calls_are_shown_and_asked_for(panel: ChatPanelPage) -> None:
+    """A call shows its name, arguments, state and result; one that asks has three answers."""
+    asking = call("asking", id="c2", name="remove_file", arguments='{"path": "a.txt"}')
+    panel.open([human(), ai("", status="waiting", calls=[call("done", result="3 books"), asking])])
+    expect(panel.log).to_contain_text("remove_file")
+    expect(panel.log).to_contain_text('{"path": "a.txt"}')
+    expect(panel.log).to_contain_text("asks for your approval")
+    panel.page.get_by_label("Call of look_up").locator("summary").click()
+    expect(panel.log).to_contain_text("3 books")
+    panel.page.get_by_label("Reason for rejecting remove_file").fill("Not that one.")
+    panel.button("Reject").click()
+    decided = panel.sent("decide")[0]
+    assert decided == {
+        "kind": "decide",
+        "call": "c2",
+        "decision": "reject",
+        "reason": "Not that one.",
+        "buffers": [],
+    }
+    assert panel.focused() == "Message"
+    panel.run("model.turn({ status: 'done', calls: [{ ...given, state: 'rejected' }] })", asking)
+    expect(panel.button("Reject")).to_have_count(0)
+    expect(panel.log).to_contain_text("rejected")
+
+
+@pytest.mark.parametrize(
+    ("name", "decision"), [("Allow once", "once"), ("Always in this conversation", "always")]
+)
+def test_calls_are_allowed(panel: ChatPanelPage, name: str, decision: str) -> None:
+    """Allowing sends the decision, and the focus goes to the next call that asks."""
+    calls = [call("asking", id="c1"), call("asking", id="c2", name="second")]
+    panel.open([human(), ai("", status="waiting", calls=calls)], running=True)
+    panel.button(name).first.click()
+    sent = panel.sent("decide")[0]
+    assert (sent["call"], sent["decision"], sent["reason"]) == ("c1", decision, "")
+    assert panel.focused() == "Allow once"
+    panel.page.keyboard.press("Enter")
+    assert panel.sent("decide")[1]["call"] == "c2"
