@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -205,20 +205,26 @@ class Place:
         for reply in replies or []:
             reply.usage_metadata = None
             reply.response_metadata = {**reply.response_metadata, "from_cache": True}
+        if replies is not None and self._checkpoint is not None:
+            # The cache may not outlive this process.
+            self._store([self._checkpoint.keep], replies)
         return replies
 
     def keep(self, replies: list[AIMessage]) -> None:
         """Keep the replies. What fails at that must not lose what was paid for: it is told of."""
-        if self._checkpoint is None and self._cache is None:
-            return
-        text = messages_to_json(replies)
         stores = [self._checkpoint.keep] if self._checkpoint else []
-        for store in [*stores, *([self._cache.store] if self._cache else [])]:
+        self._store([*stores, *([self._cache.store] if self._cache else [])], replies)
+
+    def _store(
+        self, stores: Sequence[Callable[[str, str], None]], replies: list[AIMessage]
+    ) -> None:
+        text = messages_to_json(replies) if stores else ""
+        for store in stores:
             try:
                 store(self._key, text)
             except Exception as error:
                 told = f"A reply could not be kept: {type(error).__name__}: {error}"
-                warnings.warn(told, stacklevel=3)
+                warnings.warn(told, stacklevel=4)
 
     def keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
         """Pass chunks on, and keep what they add up to once all have come."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models.cache import InMemoryCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
@@ -110,6 +111,15 @@ def test_a_chain_keeps_the_replies_in_it(tmp_path: Path) -> None:
     assert chain.batch([{"x": "a"}], checkpoint=path) == ["a 1"]
     assert (chain | len).batch([{"x": "a"}], checkpoint=path) == [3]
     assert chat.asked == ["a"]
+
+
+def test_what_a_cache_answered_is_kept_as_well(tmp_path: Path) -> None:
+    """A cache in memory is gone after a crash: what it had answered is not asked then."""
+    path, first, second = tmp_path / "run.sqlite", Numbering(), Numbering()
+    for chat in (first, second):
+        chat.cache = InMemoryCache()
+        assert by_batch(chat, ["a", "a"], checkpoint=path) == ["a 1", "a 1"]
+    assert (first.asked, second.asked) == (["a"], [])
 
 
 def test_answers_of_an_earlier_try_say_what_they_took_and_are_not_spent_again(
