@@ -24,7 +24,7 @@ class Budget:
         tokens: Tokens of input and output together; None for any number.
 
     Raises:
-        ValueError: If there is neither, or one is below 0.
+        ValueError: If there is neither, or one is not 0 or more.
 
     Example:
         >>> allowed = Budget(tokens=10)
@@ -36,7 +36,7 @@ class Budget:
 
     def __init__(self, *, usd: float | None = None, tokens: int | None = None) -> None:
         limits = [limit for limit in (usd, tokens) if limit is not None]
-        if not limits or min(limits) < 0:
+        if not limits or not all(limit >= 0 for limit in limits):
             raise ValueError("A budget takes usd=, tokens= or both, such as budget(usd=0.50)")
         self.usd = usd
         self.tokens = tokens
@@ -78,7 +78,8 @@ class Budget:
 
     def _spent(self, how_much: str) -> BudgetSpentError:
         named = [f"{n:,} x {model}" for model, n in self._by_model.most_common(_MOST_NAMED)]
-        return BudgetSpentError(f"The budget is spent: {how_much}, by {', '.join(named)}")
+        by = f", by {', '.join(named)}" if named else ""
+        return BudgetSpentError(f"The budget is spent: {how_much}{by}")
 
     def __repr__(self) -> str:
         dollars = [] if self.usd is None else [f"${self.spent_usd:.4f} of ${self.usd:.4f}"]

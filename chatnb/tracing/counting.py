@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
@@ -47,31 +47,35 @@ def counting(counter: CallCounter) -> Generator[None]:
     """
     mine = _Open(counter, threading.get_ident())
     # A thread that counts for itself is on its own: a server's requests are not each other's.
-    with _set((*(_here.get() or ()), counter)):
-        _open.append(mine)
-        try:
-            yield
-        finally:
-            _open.remove(mine)
+    _here.set((*(_here.get() or ()), counter))
+    _open.append(mine)
+    try:
+        yield
+    finally:
+        _open.remove(mine)
+        # Blocks of generators need not end in the reverse order of their beginning.
+        _here.set(tuple(each for each in _here.get() or () if each is not counter) or None)
 
 
-def counting_here(counter: CallCounter) -> AbstractContextManager[None]:
+class counting_here:
     """Have a counter count the calls of this context only, without those of plain threads.
 
     Args:
         counter: The counter.
     """
-    return _set((*_of_this_context(), counter))
 
+    __slots__ = ("_before", "_counter")
 
-@contextmanager
-def _set(counters: tuple[CallCounter, ...]) -> Generator[None]:
-    before = _here.get()
-    _here.set(counters)
-    try:
-        yield
-    finally:
-        _here.set(before)
+    def __init__(self, counter: CallCounter) -> None:
+        self._counter = counter
+        self._before: tuple[CallCounter, ...] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _here.get()
+        _here.set((*_of_this_context(), self._counter))
+
+    def __exit__(self, *ended: object) -> None:
+        _here.set(self._before)
 
 
 def count_always(counter: CallCounter) -> None:

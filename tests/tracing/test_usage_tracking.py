@@ -137,6 +137,19 @@ def test_nested_blocks_both_count() -> None:
     assert (len(outer), len(inner)) == (2, 1)
 
 
+def test_blocks_may_end_in_the_order_of_their_beginning() -> None:
+    """Two generators with a block each, of which the first ends first: then nobody counts."""
+    chat = Charged()
+    outer, inner = budget(tokens=0), track_usage()
+    outer.__enter__()
+    tracker = inner.__enter__()
+    outer.__exit__(None, None, None)
+    chat.invoke("Hi")
+    inner.__exit__(None, None, None)
+    chat.invoke("Hi")
+    assert len(tracker) == 1
+
+
 def test_unknown_usage_is_unknown_and_a_cached_reply_took_nothing() -> None:
     """A provider that does not count is no zero; a reply of the cache is told apart from it."""
     chat = Charged(usage=None)
@@ -208,6 +221,12 @@ def test_replies_of_the_cache_are_free() -> None:
         assert chat.invoke("Hi").text == "ok"
 
 
+def test_a_budget_of_nothing_says_no_more_than_that() -> None:
+    """Where no call was made, nothing is named that it was spent on."""
+    with budget(tokens=0), pytest.raises(BudgetSpentError, match=r"spent: 0 of 0 tokens$"):
+        Charged().invoke("Hi")
+
+
 def test_a_model_without_a_price_is_said_once() -> None:
     """A budget in dollars cannot hold what has no price: it warns; what is free needs none."""
     with budget(usd=1.0):
@@ -217,7 +236,7 @@ def test_a_model_without_a_price_is_said_once() -> None:
     assert len(warned) == 1
 
 
-@pytest.mark.parametrize("limits", [{}, {"usd": -1.0}, {"tokens": -5}])
+@pytest.mark.parametrize("limits", [{}, {"usd": -1.0}, {"tokens": -5}, {"usd": float("nan")}])
 def test_a_budget_needs_a_limit(limits: dict[str, Any]) -> None:
     """No limit, or one below zero, is an error that shows how it is written."""
     with pytest.raises(ValueError, match=r"budget\(usd=0.50\)"), budget(**limits):
