@@ -44,9 +44,7 @@ def as_completed(calls: Calls, terms: Terms) -> Iterator[Item]:
             if _checked(progress, index, outcome):
                 yield index, outcome
     except KeyboardInterrupt as interrupt:
-        raise BatchInterrupted(
-            progress.results, progress.failures, progress.remaining()
-        ) from interrupt
+        raise BatchInterrupted(*progress.so_far()) from interrupt
     finally:
         progress.stop()
         shared.end()
@@ -55,7 +53,7 @@ def as_completed(calls: Calls, terms: Terms) -> Iterator[Item]:
 
 def _check(progress: Progress) -> None:
     if progress.failures:
-        raise BatchError.of(progress.results, progress.failures, progress.remaining())
+        raise BatchError.of(*progress.so_far())
 
 
 def _checked(progress: Progress, index: int, outcome: Any) -> bool:
@@ -74,6 +72,8 @@ def _outcome(call: Callable[[], Any], shared: Surroundings) -> Any:
         if not shared.again(outcome):
             return outcome
         shared.wait()
+        if shared.stopped:
+            return outcome
 
 
 def _one_by_one(
@@ -125,8 +125,12 @@ async def aas_completed(calls: AsyncCalls, terms: Terms) -> AsyncGenerator[Item,
     tasks = set[asyncio.Task[None]]()
 
     async def work(index: int) -> None:
-        outcome = await _aoutcome(calls[index], shared)
-        progress.record(index, outcome)
+        try:
+            outcome = await _aoutcome(calls[index], shared)
+        except asyncio.CancelledError as stopped:  # By the call itself, if the batch goes on.
+            outcome = stopped
+        else:
+            progress.record(index, outcome)
         ended.put_nowait((index, outcome))
 
     def start() -> None:
@@ -145,12 +149,11 @@ async def aas_completed(calls: AsyncCalls, terms: Terms) -> AsyncGenerator[Item,
             index, outcome = await ended.get()
             running.discard(index)
             start()
-            if index in progress.results:
+            if _checked(progress, index, outcome):
                 yield index, outcome
     except asyncio.CancelledError as stopped:
-        vars(stopped).update(
-            results=progress.results, failures=progress.failures, remaining=progress.remaining()
-        )
+        results, failures, remaining = progress.so_far()
+        vars(stopped).update(results=results, failures=failures, remaining=remaining)
         raise
     finally:
         progress.stop()

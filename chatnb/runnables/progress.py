@@ -57,7 +57,10 @@ class Progress:
         """How many inputs have ended, in whatever way."""
         return len(self.results) + len(self.failures)
 
-    def remaining(self) -> list[int]:
-        """The inputs that neither finished nor failed."""
-        done = self.results.keys() | self.failures.keys()
-        return [index for index in range(self.total) if index not in done]
+    def so_far(self) -> tuple[dict[int, Any], dict[int, Exception], list[int]]:
+        """What finished, what failed, and which inputs did neither, as it is at this moment:
+        calls that are under way may still end."""
+        with self._lock:
+            done = self.results.keys() | self.failures.keys()
+            remaining = [index for index in range(self.total) if index not in done]
+            return dict(self.results), dict(self.failures), remaining

@@ -88,7 +88,12 @@ class Surroundings:
 
     def again(self, outcome: object) -> bool:
         """Whether a call that ended so is to be made again."""
-        return self.pace is not None and self.pace.heeds(outcome) and not self._progress.stopped
+        return self.pace is not None and self.pace.heeds(outcome) and not self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody waits for the batch any more."""
+        return self._progress.stopped
 
     def tick(self) -> None:
         """Show how far the batch is, if it is shown at all."""

@@ -262,3 +262,42 @@ def test_configs_fit_the_inputs(batch: Batch, config: Any, message: str) -> None
     """Configs that cannot be those of the runs are refused before any is started."""
     with pytest.raises(ValueError, match=message):
         batch(RunnableLambda(len), ["a", "b"], config)
+
+
+def test_a_call_that_is_cancelled_by_itself_ends_the_batch() -> None:
+    """It raises what it raises elsewhere, with what finished, and nobody waits for ever."""
+
+    async def cancelled_at_one(n: int) -> int:
+        if n == 1:
+            raise asyncio.CancelledError
+        return n
+
+    async def asked() -> Any:
+        batch = RunnableLambda(cancelled_at_one).abatch([0, 1], {"max_concurrency": 1})
+        return await asyncio.wait_for(batch, 10)
+
+    with pytest.raises(asyncio.CancelledError) as raised:
+        asyncio.run(asked())
+    assert vars(raised.value)["results"] == {0: 0}
+    assert vars(raised.value)["remaining"] == [1]
+
+
+def test_nothing_is_asked_again_once_nobody_waits() -> None:
+    """A refused call that waits for its turn is not made any more after an interrupt."""
+    asked, refused = list[int](), threading.Event()
+    threads = dict[int, threading.Thread]()
+
+    def busy(n: int) -> int:
+        asked.append(n)
+        threads[n] = threading.current_thread()
+        if n == 0:
+            refused.wait(10)
+            raise KeyboardInterrupt
+        refused.set()
+        raise RateLimitError("Slow down.", retry_after=0.3)
+
+    with pytest.raises(BatchInterrupted):
+        RunnableLambda(busy).batch([0, 1], {"max_concurrency": 2}, progress=False)
+    threads[1].join(10)
+    assert not threads[1].is_alive()
+    assert sorted(asked) == [0, 1]
