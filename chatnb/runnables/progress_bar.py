@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any, Protocol
 
@@ -64,21 +65,35 @@ class ProgressBar:
         """Show how far it is by now; to be called often."""
         if not self._draws or self._clock() - self._started < SHORT:
             return
+        with self._unless_nowhere():
+            self._draw()
+
+    def close(self) -> None:
+        """Leave the last state of it."""
+        if self._drawn is None or not self._draws:
+            return
+        with self._unless_nowhere():
+            self._take_over(self._drawn)
+            self._drawn.refresh()
+            self._drawn.close()
+
+    @contextmanager
+    def _unless_nowhere(self) -> Generator[None]:
+        """A terminal that has gone, or a closed log, ends the bar and not the batch."""
+        try:
+            yield
+        except (OSError, ValueError):
+            self._draws = False
+
+    def _draw(self) -> None:
         if self._drawn is None:
             self._drawn = _make(self._progress.total)
-            self._draws = self._drawn is not None
             if self._drawn is None:
+                self._draws = False
                 return
             self._drawn.start_t = self._drawn.last_print_t = self._started
         self._take_over(self._drawn)
         self._drawn.update(0)
-
-    def close(self) -> None:
-        """Leave the last state of it."""
-        if self._drawn is not None:
-            self._take_over(self._drawn)
-            self._drawn.refresh()
-            self._drawn.close()
 
     def _take_over(self, drawn: Drawn) -> None:
         drawn.n = self._progress.done
@@ -120,16 +135,21 @@ def _make(total: int) -> Drawn | None:
     return (_maker or bar_of_terminal)(total)
 
 
-def bar_of_terminal(total: int, file: Any = None) -> Drawn:
+def bar_of_terminal(total: int, file: Any = None) -> Drawn | None:
     """A bar on a terminal, or lines in a log.
 
     Args:
         total: How many calls there are.
         file: Where it is written; standard error if not said.
+
+    Returns:
+        The bar; None where there is no standard error, as in programs without a console.
     """
     from tqdm import tqdm
 
     file = file or sys.stderr
+    if file is None:
+        return None
     if file.isatty():
         return tqdm(total=total, unit="call", file=file, dynamic_ncols=True, mininterval=0.2)
     return tqdm(total=total, unit="call", file=LogLines(file), mininterval=_LOG_INTERVAL, ncols=100)

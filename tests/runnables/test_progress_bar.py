@@ -107,3 +107,26 @@ def test_progress_false_shows_none(made: list[int], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(progress_bar, "SHORT", 0.0)
     RunnableLambda(str).batch([1, 2, 3], progress=False)
     assert made == []
+
+
+class Gone(io.StringIO):
+    """A pipe whose other end has hung up."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def closed() -> io.StringIO:
+    log = io.StringIO()
+    log.close()
+    return log
+
+
+@pytest.mark.parametrize("where", [Gone(), closed(), None], ids=["gone", "closed", "none"])
+def test_a_bar_that_cannot_be_written_ends_no_batch(
+    where: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was paid for is not lost to a log that has gone."""
+    monkeypatch.setattr(progress_bar, "SHORT", 0.0)
+    monkeypatch.setattr("sys.stderr", where)
+    assert RunnableLambda(str).batch([1, 2, 3]) == ["1", "2", "3"]
