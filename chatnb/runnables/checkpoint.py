@@ -93,6 +93,9 @@ class Checkpoint:
         [version] = self._file.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
             raise sqlite3.DatabaseError(f"it is of version {version}, made by a newer chatnb")
+        tables = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if (names := tables.fetchall()) and names != [("answers",)]:
+            raise sqlite3.DatabaseError("it holds something else")
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute("PRAGMA synchronous = NORMAL")
         self._file.execute(_TABLE)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import BaseChatModel
-from chatnb.chat_models.cache import InMemoryCache
+from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
@@ -148,6 +148,17 @@ def test_what_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path) -> None
         with pytest.raises(ConfigurationError, match="Name another file"):
             by_batch(Numbering(), ["a"], checkpoint=path)
     assert text.read_text().startswith("My notes")
+
+
+def test_another_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """The file of a cache, or of any other program, gets no table of ours and no other mode."""
+    path = tmp_path / "replies.db"
+    SQLiteCache(path).store("k", "text")
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="it holds something else"):
+        by_batch(Numbering(), ["a"], checkpoint=path)
+    assert path.read_bytes() == before
+    assert SQLiteCache(path).lookup("k") == "text"
 
 
 def test_killing_the_process_loses_no_answer_and_pays_for_none_twice(tmp_path: Path) -> None:
