@@ -107,13 +107,13 @@ class Generating:
         """
         prompts, (params, config) = _prompts(messages), _apart(params)
         pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
-        took = dict[int, ModelCall]()
+        took = dict[int, UsageTracker]()
         calls = [
             partial(self._answered, took, index, each, stop, params, own)
             for index, (each, own) in enumerate(pairs)
         ]
         terms = Terms(max_concurrency, return_exceptions, checkpoint, progress)
-        return self._result(dict(as_completed(calls, terms)), took)
+        return self._result(prompts, dict(as_completed(calls, terms)), took)
 
     async def agenerate(
         self,
@@ -129,52 +129,62 @@ class Generating:
         """Ask for replies to several lists of messages without blocking; like `generate`."""
         prompts, (params, config) = _prompts(messages), _apart(params)
         pairs = zip(prompts, configs_for(config, len(prompts)), strict=True)
-        took = dict[int, ModelCall]()
+        took = dict[int, UsageTracker]()
         calls = [
             partial(self._aanswered, took, index, each, stop, params, own)
             for index, (each, own) in enumerate(pairs)
         ]
         terms = Terms(max_concurrency, return_exceptions, checkpoint, progress)
         async with aclosing(aas_completed(calls, terms)) as done:
-            return self._result({index: replies async for index, replies in done}, took)
+            replies = {index: each async for index, each in done}
+        return self._result(prompts, replies, took)
 
-    def _answered(self, took: dict[int, ModelCall], index: int, *asked: Any) -> list[AIMessage]:
-        with counting_here(tracker := UsageTracker()):
-            replies = self._logged_replies(*asked)
-        took[index] = self._call_of(asked[0], replies, tracker)
-        return replies
+    def _answered(self, took: dict[int, UsageTracker], index: int, *asked: Any) -> list[AIMessage]:
+        tracker = took[index] = UsageTracker()
+        with counting_here(tracker):
+            return self._logged_replies(*asked)
 
     async def _aanswered(
-        self, took: dict[int, ModelCall], index: int, *asked: Any
+        self, took: dict[int, UsageTracker], index: int, *asked: Any
     ) -> list[AIMessage]:
-        with counting_here(tracker := UsageTracker()):
-            replies = await self._alogged_replies(*asked)
-        took[index] = self._call_of(asked[0], replies, tracker)
-        return replies
+        tracker = took[index] = UsageTracker()
+        with counting_here(tracker):
+            return await self._alogged_replies(*asked)
 
     def _call_of(
-        self, messages: list[BaseMessage], replies: list[AIMessage], tracker: UsageTracker
+        self,
+        messages: list[BaseMessage],
+        outcome: list[AIMessage] | Exception,
+        tracker: UsageTracker,
     ) -> ModelCall:
-        """The call as it was counted, or as an earlier try left it in a checkpoint."""
+        """The call as it was counted, as an earlier try left it in a checkpoint, or as what kept it
+        from being made."""
         if tracker.calls:
             return tracker.calls[-1]
-        said = replies[0].response_metadata
-        return ModelCall(
-            said.get("model_name") or self.model_name,
-            self.provider,
-            prompt_line(messages),
-            replies[0].usage_metadata,
-            finish_reason=said.get("finish_reason"),
-        )
+        call = ModelCall(self.model_name, self.provider, prompt_line(messages))
+        if isinstance(outcome, Exception):
+            call.error = type(outcome).__name__
+            call.usage = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+            return call
+        said, call.usage = outcome[0].response_metadata, outcome[0].usage_metadata
+        call.model = said.get("model_name") or call.model
+        call.finish_reason = said.get("finish_reason")
+        return call
 
     def _result(
-        self, replies: Mapping[int, list[AIMessage] | Exception], took: Mapping[int, ModelCall]
+        self,
+        prompts: Sequence[list[BaseMessage]],
+        replies: Mapping[int, list[AIMessage] | Exception],
+        took: Mapping[int, UsageTracker],
     ) -> LLMResult:
         """The replies in the order of their prompts; a prompt that failed has no candidates."""
         ordered = [replies[index] for index in range(len(replies))]
         candidates = [[] if isinstance(each, Exception) else each for each in ordered]
         result = llm_result(candidates, self.model_name)
-        result.calls = [took[index] for index in sorted(took)]
+        result.calls = [
+            self._call_of(prompt, outcome, took[index])
+            for index, (prompt, outcome) in enumerate(zip(prompts, ordered, strict=True))
+        ]
         result.errors = {i: each for i, each in enumerate(ordered) if isinstance(each, Exception)}
         return result
 

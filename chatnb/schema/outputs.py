@@ -103,7 +103,7 @@ class LLMResult:
         run: The run of each prompt.
         calls: The call of each prompt with what it took, for a table; not shown in the repr.
         errors: Of `generate(..., return_exceptions=True)`: what prompts failed with, by their
-            place; such a prompt has no candidates, and no call in `calls`.
+            place; such a prompt has no candidates.
 
     Example:
         >>> LLMResult([])
@@ -135,6 +135,7 @@ class LLMResult:
                 self._output_of(place),
                 runs[place : place + 1] or None,
                 calls[place : place + 1] or None,
+                {0: self.errors[place]} if place in self.errors else {},
             )
             for place, candidates in enumerate(self.generations)
         ]

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from chatnb import budget
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.tokens import count_tokens
 from chatnb.errors import ServerError
 from chatnb.schema import AIMessage, BaseMessage, HumanMessage
+from chatnb.schema.call_totals import Sum, totals_of
+from chatnb.schema.model_calls import calls_of
 from chatnb.schema.outputs import LLMResult
 from chatnb.schema.prompts import StringPromptValue
+from chatnb.schema.usage import UsageMetadata
 
 Generate = Callable[..., LLMResult]
 
@@ -152,3 +156,26 @@ def test_text_in_the_place_of_a_prompt_value_is_refused() -> None:
     with pytest.raises(TypeError, match="takes prompt values"):
         Echo().generate_prompt(["Hi"])  # type: ignore[list-item]
     assert Echo().generate_prompt([StringPromptValue("Hi")]).generations[0][0].text == "Hi"
+
+
+@both
+def test_prompts_that_failed_are_told_of_as_well(generate: Generate) -> None:
+    """Each prompt has its call, the failed ones with what they failed with, also split by prompt;
+    a call that a budget kept from being made is one of them."""
+
+    class Fails(Echo):
+        def _generate(self, messages: list[BaseMessage], **params: Any) -> AIMessage:
+            if messages[-1].text == "bad":
+                raise ServerError("Down.")
+            tokens = UsageMetadata(input_tokens=1, output_tokens=1, total_tokens=2)
+            return AIMessage("ok", usage_metadata=tokens)
+
+    prompts = [["bad"], ["a"], ["b"]]
+    with budget(tokens=2):
+        result = generate(Fails(), prompts, max_concurrency=1, return_exceptions=True)
+    errors = ["ServerError", None, "BudgetSpentError"]
+    assert [call.error for call in calls_of(result)] == errors
+    parts = result.flatten()
+    assert [call.error for part in parts for call in calls_of(part)] == errors
+    assert [list(part.errors) for part in parts] == [[0], [], [0]]
+    assert totals_of(calls_of(result)).tokens["total"] == Sum(2, unknown=1)
