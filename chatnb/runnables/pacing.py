@@ -15,6 +15,7 @@ _LONGEST_PAUSE = 60.0
 _FIRST_INTERVAL = 0.01
 _LONGEST_INTERVAL = 5.0
 _FASTER = 0.9
+_NEVER = float("-inf")
 _MOST_IN_VAIN = 8
 """So many pauses in a row after which not one call was answered are no mere limit of rate."""
 
@@ -40,8 +41,8 @@ class Pace:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._held_until = float("-inf")
-        self._next = float("-inf")
+        self._held_until = _NEVER
+        self._next = _NEVER
         self._interval = 0.0
         self._in_vain = 0
 
@@ -63,6 +64,8 @@ class Pace:
 
     def answered(self) -> None:
         """A call was answered."""
+        if self._held_until == _NEVER:
+            return
         with self._lock:
             self._in_vain = 0
             faster = self._interval * _FASTER
@@ -87,6 +90,8 @@ class Pace:
 
     def wait_seconds(self) -> float:
         """How long to wait before the next call, which has its place in the row from now on."""
+        if self._held_until == _NEVER:
+            return 0.0
         with self._lock:
             now = self._clock()
             start = max(now, self._held_until, self._next)

@@ -111,10 +111,11 @@ def facts_of(progress: Progress, tracker: UsageTracker) -> str:
         '1 failed'
     """
     facts = [f"{progress.failed:,} failed"] if progress.failed else []
-    if tracker.usage is not None:
-        facts.append(f"{tracker.usage['total_tokens']:,} tokens")
-    if tracker.cost is not None:
-        facts.append(f"${tracker.cost:.4f}")
+    usage, cost = tracker.usage, tracker.cost
+    if usage is not None:
+        facts.append(f"{usage['total_tokens']:,} tokens")
+    if cost is not None:
+        facts.append(f"${cost:.4f}")
     return ", ".join(facts)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +44,41 @@ def side_by_side(limit: int | None, *, return_exceptions: bool) -> Terms:
     return Terms(limit, return_exceptions, progress=False, paced=False)
 
 
+class Around:
+    """The context of one call; a class, for a generator would cost each call several times that.
+
+    Args:
+        pace: The pace of its batch; that of the batch around it if None.
+        checkpoint: The checkpoint, likewise.
+        tracker: Who counts it, if anybody does for its batch.
+    """
+
+    __slots__ = ("_before", "_checkpoint", "_counting", "_pace")
+
+    def __init__(
+        self, pace: Pace | None, checkpoint: Checkpoint | None, tracker: UsageTracker | None
+    ) -> None:
+        self._pace = pace
+        self._checkpoint = checkpoint
+        self._counting = counting_here(tracker) if tracker is not None else None
+
+    def __enter__(self) -> None:
+        self._before = pace_here.get(), checkpoint_here.get()
+        if self._pace is not None:
+            pace_here.set(self._pace)
+        if self._checkpoint is not None:
+            checkpoint_here.set(self._checkpoint)
+        if self._counting is not None:
+            self._counting.__enter__()
+
+    def __exit__(self, *ended: object) -> None:
+        if self._counting is not None:
+            self._counting.__exit__()
+        pace, checkpoint = self._before
+        pace_here.set(pace)
+        checkpoint_here.set(checkpoint)
+
+
 class Surroundings:
     """What the calls of a batch have in common: their pace, their checkpoint, who counts them.
 
@@ -63,18 +96,9 @@ class Surroundings:
         shown = terms.progress and outer is None and progress.total > 1
         self.bar = ProgressBar(progress, self._tracker) if shown else None
 
-    @contextmanager
-    def around(self) -> Generator[None]:
+    def around(self) -> Around:
         """The context of one call."""
-        before = pace_here.get(), checkpoint_here.get()
-        pace_here.set(self.pace or before[0])
-        checkpoint_here.set(self._checkpoint or before[1])
-        try:
-            with counting_here(self._tracker) if self.bar else nullcontext():
-                yield
-        finally:
-            pace_here.set(before[0])
-            checkpoint_here.set(before[1])
+        return Around(self.pace, self._checkpoint, self._tracker if self.bar else None)
 
     def wait(self) -> None:
         """Wait until a call may start."""

@@ -28,33 +28,49 @@ class UsageTracker:
 
     def __init__(self) -> None:
         self.calls: list[ModelCall] = []
-        self.usage: UsageMetadata | None = None
-        self.unknown = 0
-        self._priced = 0
+        self._summed = self._priced = 0  # How many of the calls are in the sums so far.
+        self._usage: UsageMetadata | None = None
+        self._unknown = 0
         self._cost: float | None = None
         self._lock = threading.Lock()
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """The tokens of the calls that told them; None if none did."""
+        self._sum_up()
+        return self._usage
+
+    @property
+    def unknown(self) -> int:
+        """How many calls did not tell what they took."""
+        self._sum_up()
+        return self._unknown
 
     @property
     def cost(self) -> float | None:
         """US dollars of the calls whose price is known; None if none is."""
         with self._lock:
-            for call in self.calls[self._priced :]:
+            new = self.calls[self._priced :]
+            self._priced += len(new)
+            for call in new:
                 if call.cost is not None:
                     self._cost = (self._cost or 0.0) + call.cost
-            self._priced = len(self.calls)
             return self._cost
 
     def admit(self) -> None:
         """Every call may be made."""
 
     def take(self, call: ModelCall) -> None:
-        """Count a call that has ended."""
+        """Count a call that has ended; it is summed up when somebody asks."""
+        self.calls.append(call)
+
+    def _sum_up(self) -> None:
         with self._lock:
-            self.calls.append(call)
-            if call.usage is not None:
-                self.usage = add_usage(self.usage, call.usage)
-            elif not call.cached:
-                self.unknown += 1
+            new = self.calls[self._summed :]
+            self._summed += len(new)
+            self._unknown += sum(call.usage is None and not call.cached for call in new)
+            for call in new:
+                self._usage = add_usage(self._usage, call.usage)
 
     def __len__(self) -> int:
         return len(self.calls)
