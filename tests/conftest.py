@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -16,9 +14,6 @@ from traitlets.config import Config
 
 from tests.chromium import launch
 from tests.loopback import LoopbackServer
-
-os.environ["CHATNB_STORE"] = ":memory:"
-"""What is made once for all tests (a kernel, JupyterLab) keeps its conversations to itself."""
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -60,15 +55,6 @@ def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [name for name in os.environ if name.endswith("_API_KEY")]
     for name in (*keys, "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "CHATNB_MODEL_PATH"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def no_conversation_of_the_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test may read or write what the user of the machine said: each has a store of its own,
-    and so has every process that it starts."""
-    with TemporaryDirectory(prefix="chatnb-store-", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("CHATNB_STORE", str(Path(folder) / "conversations.db"))
-        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
