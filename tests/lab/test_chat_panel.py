@@ -6,6 +6,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
@@ -76,6 +77,16 @@ def opened(notebook: NotebookPage) -> Panel:
     return Panel(notebook.run(1))
 
 
+def saved_once_it_says(notebook: NotebookPage, words: str) -> dict[str, Any]:
+    """The panel's saved output, once its transcript, which follows the view, has these words."""
+    deadline = time.monotonic() + 15
+    while True:
+        (output,) = notebook.saved()["cells"][1]["outputs"]
+        if words in "".join(output["data"].get("text/markdown", "")):
+            return output
+        assert time.monotonic() < deadline, output
+
+
 def test_several_turns_with_branches_and_a_stop(jupyter: JupyterLab, browser: Browser) -> None:
     """A conversation goes on, a reply is made again and both can be seen, a question is edited
     and nothing is lost, a stop keeps what has come; what is saved is the transcript."""
@@ -108,12 +119,10 @@ def test_several_turns_with_branches_and_a_stop(jupyter: JupyterLab, browser: Br
         expect(panel.button("Send")).to_be_visible()
         assert time.monotonic() - pressed < 1
         expect(panel.items.nth(5)).to_contain_text("Stopped")
-        saved = notebook.saved()
-    (output,) = saved["cells"][1]["outputs"]
+        output = saved_once_it_says(notebook, "*(stopped)*")
     assert set(output["data"]) == {"text/plain", "text/markdown", "text/html"}
     text = "".join(output["data"]["text/markdown"])
     assert text.startswith("**You**\n\nCount to 3\n\n**chat**\n\n0 1 2 of 1.")
-    assert "*(stopped)*" in text
     assert "_esm" not in json.dumps(output)
 
 
@@ -217,7 +226,7 @@ def test_a_notebook_without_its_kernel_shows_the_transcript(
     path = prepared(jupyter, "saved", PANEL)
     with jupyter.open(browser, path) as notebook:
         opened(notebook).ask("Count to 3", "0 1 2 of 1.")
-        notebook.saved()
+        saved_once_it_says(notebook, "0 1 2 of 1.")
         notebook.run_command("kernelmenu:shutdown")
     with jupyter.open(browser, path) as notebook:
         shown = notebook.cell(1).locator(OUTPUT)
