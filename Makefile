@@ -2,6 +2,17 @@
 #
 #   PYTHON=python3.13   the Python to make .venv with (3.11 or newer)
 #   ARGS=...            what to hand on: make lab ARGS=--no-browser, make test ARGS="-k doctor"
+#   WORKERS=3           how many processes run the tests
+
+# Without compiled modules, each kernel that the tests start compiles all of IPython again.
+unexport PYTHONDONTWRITEBYTECODE
+
+# One more than most machines of CI have cores: browsers, kernels and servers are waited for.
+WORKERS := 3
+SECONDS := 600
+SEED := 1
+COUNT := 20
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,10 +29,11 @@ INSTALL = CHATNB_SKIP_JS=1 $(UV) pip install --quiet --python $(BIN)/python \
 NODE := $(shell npm --version >/dev/null 2>&1 && node --version 2>/dev/null \
 	| grep -Eqs '^v([2-9][0-9]|[1-9][0-9][0-9])\.' || echo ,node)
 PEERS := $(VENV)/peers
+LOWEST := $(VENV)/lowest
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots constraints clean
+.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,22 +42,44 @@ lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
 	$(BIN)/python -m chatnb lab --dir notebooks $(ARGS)
 
 test: $(VENV)/.test js ## run every test, the notebooks included
-	$(BIN)/python tests/install_browser.py
-	$(BIN)/python -m pytest $(ARGS)
-	@$(MAKE) --no-print-directory notebooks
+	$(BIN)/python tests/support/install_browser.py
+	$(PYTEST) --chatnb $(ARGS)
+
+test-quick: $(VENV)/.test js ## run the tests that need no browser and no other process
+	$(PYTEST) -m "not browser and not lab and not packaging and not slow" $(ARGS)
+
+lowest: $(VENV)/.made js ## run the quick tests with the lowest versions that pyproject.toml allows
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LOWEST)
+	CHATNB_SKIP_JS=1 $(UV) pip install --quiet --python $(LOWEST)/bin/python \
+		--resolution lowest-direct '.[test,tokens]'
+	$(LOWEST)/bin/python -m chatnb download smollm2
+	$(LOWEST)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+		-m "not browser and not lab and not packaging and not slow" $(ARGS)
+
+soak: $(VENV)/.test js ## run the whole attack and fault suite: SECONDS=600 SEED=1 ARGS=texts
+	$(BIN)/python tests/support/install_browser.py
+	$(BIN)/python -m tests.reliability $(SECONDS) $(SEED) $(ARGS)
+
+mutants: $(VENV)/.test js ## mutate changed code, and print what the tests let live: SEED=1 COUNT=20 FILES=...
+	$(BIN)/python scripts/mutants.py --seed $(SEED) --count $(COUNT) $(ARGS) $(FILES)
 
 check: $(VENV)/.dev js ## run every checker: format, lint, types, imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/structure --check
+	$(BIN)/python scripts/wire_types.py --check
 	$(BIN)/python hatch_build.py check
+
+wire-types: $(VENV)/.lab ## generate the TypeScript types of widget messages from Python's
+	$(BIN)/python scripts/wire_types.py
 
 js: $(VENV)/.lab ## build the front end into chatnb/static
 	$(BIN)/python hatch_build.py
 
 notebooks: $(VENV)/.test js ## replay the notebooks and compare what they show
-	$(BIN)/python -m pytest --chatnb notebooks
+	$(PYTEST) --chatnb notebooks
 
 notebooks-live: $(VENV)/.test js ## run them with the real embedded model, and compare the kinds of outputs
 	$(BIN)/python -m pytest --chatnb --chatnb-live --chatnb-timeout=300 notebooks
@@ -55,10 +89,13 @@ notebooks-record: $(VENV)/.test js ## record what is new in them, and save what 
 
 bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and write the results
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(ARGS)
-	$(BIN)/python tests/install_browser.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python tests/support/install_browser.py
 	$(BIN)/python benchmarks/run_tree.py
 	$(BIN)/python benchmarks/chat_panel.py
 	$(BIN)/python benchmarks/usage_table.py
+	$(BIN)/python benchmarks/stopping.py
+	$(BIN)/python benchmarks/first_token.py
 
 bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python --quick $(ARGS)
@@ -67,8 +104,11 @@ bench-view: $(VENV)/.test js ## measure what the reply view sends to the browser
 	$(BIN)/python benchmarks/reply_view.py
 
 screenshots: $(VENV)/.test js ## take the README's screenshots again
-	$(BIN)/python tests/install_browser.py
+	$(BIN)/python tests/support/install_browser.py
 	$(BIN)/python docs/screenshots.py $(ARGS)
+
+structure: $(VENV)/.test js ## measure files, imports, duplicates, docstrings, and modules entered
+	$(BIN)/python scripts/structure --ways $(ARGS)
 
 constraints: $(VENV)/.made ## move every pinned version to the newest
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \

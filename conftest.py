@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from chatnb.store import store
+
 os.environ["CHATNB_STORE"] = ":memory:"
 """What is made once for all tests (a kernel, JupyterLab) keeps its conversations to itself."""
+
+# Imports make millions of objects and hardly any garbage.
+gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the tests, and all processes that they start, a temporary folder that goes with them."""
+    if hasattr(config, "workerinput"):
+        return  # The process that starts the workers has done so.
+    # Folders of tmp_path stay where pytest puts them, to be looked at after a failure.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    folder = TemporaryDirectory(prefix="chatnb-tests-", ignore_cleanup_errors=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder.name
+    config.add_cleanup(folder.cleanup)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Exclude all that was imported from later garbage collections, which it would slow down."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -18,5 +45,20 @@ def no_conversation_of_the_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """No test may read or write what the user of the machine said: each has a store of its own,
     and so has every process that it starts."""
     with TemporaryDirectory(prefix="chatnb-store-", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("CHATNB_STORE", str(Path(folder) / "conversations.db"))
+        path = str(Path(folder) / "conversations.db")
+        monkeypatch.setenv("CHATNB_STORE", path)
         yield
+        # It stays open for the whole process otherwise, and the next test has another one.
+        store._stores.pop(path, None)
+
+
+@pytest.fixture(autouse=True)
+def no_event_loop_of_playwright(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hide the loop that Playwright leaves running on this thread; asyncio.run would refuse."""
+    if "browser" in request.fixturenames:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)

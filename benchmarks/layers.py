@@ -1,4 +1,4 @@
-"""What each layer of the way of a chunk costs: `python benchmarks/layers.py`.
+"""The cost of each layer that a chunk passes: `python benchmarks/layers.py`.
 
 A profiler slows short functions down more than long ones, so the layers are timed one on top of
 the other, on the same bytes, with no network below them.
@@ -14,11 +14,9 @@ from statistics import median
 import jiter
 from server import event, text_delta
 
-from chatnb.chat_models.openai_payloads import parse_json
-from chatnb.chat_models.openai_replies import plain_text
-from chatnb.chat_models.openai_stream import ReplyDecoder
+from chatnb.chat_models.openai.completions_stream import CompletionDecoder
+from chatnb.chat_models.openai.errors import parse_json
 from chatnb.chat_models.sse import SSEDecoder
-from chatnb.schema.messages import text_chunk
 
 CHUNKS = 20_000
 ROUNDS = 15
@@ -45,24 +43,13 @@ def parsed() -> None:
         parse_json(each.data)
 
 
-def read() -> None:
-    for each in SSEDecoder().decode(RECEIVED):
-        plain_text(parse_json(each.data))
-
-
-def built() -> None:
-    for each in SSEDecoder().decode(RECEIVED):
-        payload = parse_json(each.data)
-        text_chunk(plain_text(payload) or "", payload["id"])
-
-
 def decoded() -> None:
-    with closing(ReplyDecoder()) as decoder:
+    with closing(CompletionDecoder()) as decoder:
         exhaust(decoder.decode(RECEIVED))
 
 
 def handed_on() -> None:
-    with closing(ReplyDecoder()) as decoder:
+    with closing(CompletionDecoder()) as decoder:
         exhaust(chunk for chunk in decoder.decode(RECEIVED))
 
 
@@ -76,10 +63,8 @@ LAYERS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("split, jiter: the floor", floor),
     ("events by the standard", events),
     ("+ parse_json (jiter)", parsed),
-    ("+ plain_text", read),
-    ("+ text_chunk", built),
-    ("ReplyDecoder: + surrogates, what arrived, a generator", decoded),
-    ("+ one more generator, as each verb is", handed_on),
+    ("CompletionDecoder: + the check of a plain event, surrogates, a chunk", decoded),
+    ("+ one more generator, as each method is", handed_on),
 )
 
 

@@ -1,4 +1,4 @@
-"""What a streamed reply costs on the wire, beside re-sending the text: `make bench`.
+"""The cost of a streamed reply on the wire, beside re-sending the text: `make bench`.
 
 Each row runs a cell in a real kernel and counts every byte and message on IOPub. The peer is the
 way most notebook chats stream: `update_display(Markdown(everything so far))` for every chunk.

@@ -11,6 +11,8 @@ import matplotlib
 matplotlib.use("svg")
 
 from matplotlib import pyplot
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from works import SECONDS, Bound, Work
 
 TITLES = {
@@ -29,7 +31,7 @@ COLOURS = {"chatnb": "#2979ff", "floor": "#9e9e9e", "sdk": "#f57c00", "langchain
 
 @dataclass(frozen=True)
 class Row:
-    """What each client took for a work, in seconds a unit (or bytes)."""
+    """The measures of each client for a work, in seconds a unit (or bytes)."""
 
     work: Work
     took: dict[str, float]
@@ -124,7 +126,7 @@ def write_report(report: Report, folder: Path) -> None:
 
 
 def plot(report: Report, theme: str, file: Path) -> None:
-    """How many times as long as chatnb each peer takes, on a logarithmic axis."""
+    """Draw each peer's time as a multiple of chatnb's, on a logarithmic axis."""
     text, line = THEMES[theme]
     rows = [row for row in report.rows if {"sdk", "langchain"} & row.took.keys()][::-1]
     pyplot.rcParams.update({"svg.hashsalt": "chatnb", "font.size": 9, "text.color": text})
@@ -147,11 +149,8 @@ def plot(report: Report, theme: str, file: Path) -> None:
         spine.set_visible(side == "bottom")
         spine.set_color(line)
     handles = [
-        pyplot.Line2D([], [], color=COLOURS["chatnb"], linewidth=2, label="chatnb"),
-        *(
-            pyplot.Rectangle((0, 0), 1, 1, color=COLOURS[n], label=TITLES[n])
-            for n in ("sdk", "langchain")
-        ),
+        Line2D([], [], color=COLOURS["chatnb"], linewidth=2, label="chatnb"),
+        *(Rectangle((0, 0), 1, 1, color=COLOURS[n], label=TITLES[n]) for n in ("sdk", "langchain")),
     ]
     axes.legend(handles=handles, frameon=False, labelcolor=text, loc="upper right")
     figure.savefig(file, transparent=True, metadata={"Date": None})

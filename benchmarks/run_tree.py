@@ -1,4 +1,4 @@
-"""What the run tree costs a browser's main thread: `make bench`.
+"""The cost of the run tree on a browser's main thread: `make bench`.
 
 A Chromium is fed the 5,000 patches of a log in messages of 20, one every 10 ms, which is some ten
 times as fast as a quick model; then it is fed a log of 5,000 runs all at once, and rewound through
@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser.run_tree_page import RunTreePage, run_tree_page, wired
-from tests.chromium import launch
-from tests.run_logs import many
+from tests.support.chromium import launch
+from tests.support.run_logs import many
 
 PATCHES = 5_000
 LONGEST_MILLISECONDS = 50

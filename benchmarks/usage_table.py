@@ -1,4 +1,4 @@
-"""How soon a table of 10,000 calls is on the page: `make bench`.
+"""The time until a table of 10,000 calls is on the page: `make bench`.
 
 From the moment at which the browser has the table to the end of the frame that shows its first
 rows: on a new page, each time; then what it takes to sort and to filter it.
@@ -11,17 +11,16 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chatnb import UsageTable
-from chatnb.notebook.views.usage_table_wire import usage_wire
+from chatnb.notebook.usage_table.widget import TableState, table_state
 from tests.browser.usage_table_page import usage_table_page
-from tests.chromium import launch
-from tests.model_calls import made_up
+from tests.support.chromium import launch
+from tests.support.model_calls import made_up
 
 CALLS = 10_000
 TRIES = 9
@@ -29,7 +28,7 @@ LONGEST_MILLISECONDS = 100
 
 FRAME = "await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));"
 OPEN = f"""
-document.body.innerHTML = '<div data-chatnb-place="here"></div>';
+document.body.innerHTML = '<div data-chatnb-mount="here"></div>';
 {FRAME}
 const began = performance.now();
 await openTable(window.given);
@@ -56,7 +55,7 @@ def main() -> None:
     calls = made_up(CALLS, gaps=True)
     began = time.perf_counter()
     UsageTable(calls)._repr_mimebundle_()
-    wire = usage_wire(calls)
+    wire = table_state(calls)
     folded = (time.perf_counter() - began) * 1000
     size = len(json.dumps(wire))
     print(f"{CALLS:,} calls: {size:,} bytes, {folded:.0f} ms in Python, prices included\n")
@@ -77,8 +76,8 @@ def main() -> None:
         sys.exit(f"The first paint may take {LONGEST_MILLISECONDS} ms.")
 
 
-def opened(browser: Browser, wire: dict[str, Any]) -> float:
-    """How long a page that knows nothing yet takes to show the table."""
+def opened(browser: Browser, wire: TableState) -> float:
+    """Measure how long a new page takes to show the table."""
     with usage_table_page(browser) as page:
         page.run("window.given = given", wire)
         return page.run(OPEN)

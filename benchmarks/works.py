@@ -1,4 +1,4 @@
-"""What is measured, and what is promised of it."""
+"""The works that are measured, and their bounds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Work:
 CHUNK = "µs a chunk"
 CALL = "ms a call"
 SECONDS = {"µs a chunk": 1e-6, "µs a call": 1e-6, "ms a call": 1e-3, "ms": 1e-3, "s": 1, "MB": 1e6}
-"""How many seconds (or bytes) a unit has."""
+"""The seconds (or bytes) of a unit."""
 
 SDK_CHUNK = Bound("sdk", 0.25)
 FLOOR_CHUNK = Bound("floor", 2.5)

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
+    from chatnb.notebook.ask import ask
     from chatnb.notebook.nested_asyncio import nested_asyncio
-    from chatnb.notebook.views.chat_panel import ChatPanel
-    from chatnb.notebook.views.run_tree import RunLogTree
-    from chatnb.notebook.views.usage_table import UsageTable
+    from chatnb.notebook.panel.panel import ChatPanel
+    from chatnb.notebook.run_tree.tree import RunLogTree
+    from chatnb.notebook.usage_table.table import UsageTable
     from chatnb.schema import (
         AIMessage,
         AIMessageChunk,
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
     )
     from chatnb.testing import cassette
     from chatnb.tools import run_tools, tool
-    from chatnb.tracing.budgets import budget
-    from chatnb.tracing.usage_tracker import track_usage
+    from chatnb.tracing.usage_tracking import budget, track_usage
 
 __version__ = "0.1.0"
 
@@ -68,6 +68,7 @@ __all__ = [
     "ScriptedChatModel",
     "SystemMessage",
     "UsageTable",
+    "ask",
     "budget",
     "cassette",
     "get_llm_cache",
@@ -98,14 +99,14 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
+        "chatnb.notebook.ask": "ask",
         "chatnb.notebook.nested_asyncio": "nested_asyncio",
-        "chatnb.notebook.views.chat_panel": "ChatPanel",
-        "chatnb.notebook.views.run_tree": "RunLogTree",
-        "chatnb.notebook.views.usage_table": "UsageTable",
-        "chatnb.schema": ("AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage"),
+        "chatnb.notebook.panel.panel": "ChatPanel",
+        "chatnb.notebook.run_tree.tree": "RunLogTree",
+        "chatnb.notebook.usage_table.table": "UsageTable",
+        "chatnb.schema": "AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage",
         "chatnb.testing": "cassette",
         "chatnb.tools": "run_tools tool",
-        "chatnb.tracing.budgets": "budget",
-        "chatnb.tracing.usage_tracker": "track_usage",
+        "chatnb.tracing.usage_tracking": "budget track_usage",
     },
 )

@@ -1,54 +1,121 @@
-"""Every error that chatnb raises.
+"""The errors that chatnb raises.
 
 ::
 
     ChatnbError
-    ├── ConfigurationError          what was asked for cannot be set up
+    ├── ConfigurationError          missing or wrong configuration
     │   ├── CassetteError           recorded replies cannot be used
     │   │   └── CassetteMissError   a request was not recorded
+    │   ├── DamagedFileError        a file cannot be read, or is another program's
     │   ├── MissingKeyError         no API key
     │   ├── MissingRuntimeError     an optional package is not installed
     │   ├── MissingWeightsError     no model file on this machine
     │   └── UnknownModelError       no provider of that name
+    ├── DeletedMessageError         a message follows one that was deleted elsewhere
+    ├── NotForgottenError           a forgotten conversation is still on the disk
     ├── MissingVariableError        a prompt was not given all its variables
-    ├── OutputParserError           a reply is not what a parser reads
-    │   └── StructuredOutputError   an answer is not of the type that was asked for
+    ├── OutputParserError           a reply cannot be parsed
+    │   └── StructuredOutputError   a reply is not a value of the requested type
     ├── ToolArgumentsError          arguments do not fit a tool
-    ├── ToolRoundsError             a model called tools without coming to an answer
-    ├── BudgetSpentError            no more calls may be made in this block
-    ├── BatchError                  some inputs failed; what finished is kept
-    └── ModelError                  a call to a model went wrong
-        ├── AuthenticationError     the key was refused (401, 403)
+    ├── ToolRoundsError             a model called tools without reaching an answer
+    ├── BudgetSpentError            the budget of a block is spent
+    ├── BatchError                  some inputs failed; finished outputs are kept
+    └── ModelError                  a call to a model failed
+        ├── AuthenticationError     the API key was rejected (401, 403)
         ├── RateLimitError          too many requests (429)
         │   └── QuotaSpentError     no quota left, so that waiting does not help
         ├── NotFoundError           no such model or address (404)
-        ├── BadRequestError         the provider did not accept the request (400, 422)
-        │   └── ContextOverflowError   the conversation is longer than the model's context
+        ├── BadRequestError         the provider rejected the request (400, 422)
+        │   ├── ContextOverflowError   the conversation is longer than the model's context
+        │   └── UnsupportedContentError   the provider cannot take a part of a message
         ├── ContentFilterError      the provider refused to answer
         ├── ServerError             the provider failed (5xx)
         ├── ModelConnectionError    the provider could not be reached
         ├── ModelTimeoutError       no answer in time
-        ├── MalformedReplyError     what came back is not what the protocol says
-        └── StreamInterruptedError  the reply broke off
+        │   └── DeadlineExceededError  the whole call did not end in time
+        ├── MalformedReplyError     the reply does not follow the protocol
+        └── StreamInterruptedError  the reply ended early
 
-``BatchInterrupted`` is a KeyboardInterrupt that keeps what had finished.
+``BatchInterrupted`` is a KeyboardInterrupt that keeps finished outputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from chatnb.schema.messages import AIMessage, BaseMessage
 
 
+def error_line(error: BaseException) -> str:
+    """Return an error's type and message, as in the last line of a traceback.
+
+    Example:
+        >>> error_line(ValueError("no")), error_line(KeyboardInterrupt())
+        ('ValueError: no', 'KeyboardInterrupt')
+    """
+    return ": ".join(filter(None, (type(error).__name__, str(error))))
+
+
+def _printable(text: str) -> str:
+    from chatnb.terminal import SafeText  # Not to be loaded by `import chatnb`.
+
+    return str(SafeText(text))
+
+
+MAX_RETRY_AFTER = 600.0
+"""The most seconds that are waited before another attempt, whatever a provider says."""
+
+
+def seconds_to_retry(error: BaseException | None) -> float | None:
+    """Return the seconds that an error says to wait, 0 or more, or None if it says none.
+
+    Example:
+        >>> seconds_to_retry(RateLimitError("Slower.", retry_after=-1.0)), seconds_to_retry(None)
+        (0.0, None)
+    """
+    given = getattr(error, "retry_after", None)
+    if isinstance(given, bool) or not isinstance(given, int | float) or given != given:
+        return None
+    return inf if given > 2**53 else float(max(0, given))
+
+
+def is_wait_too_long(error: BaseException) -> bool:
+    """Return whether an error says to wait so long that it is raised at once; then it says so."""
+    wait = seconds_to_retry(error)
+    if wait is None or wait <= MAX_RETRY_AFTER:
+        return False
+    note = f"Not tried again: {wait:g} s is longer than the {MAX_RETRY_AFTER:g} s that is waited."
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+    return True
+
+
+def _sentences(message: str, *others: str) -> str:
+    """Join a message and what follows it, so that each is a sentence of its own."""
+    others = tuple(filter(None, others))
+    if others and message and not message.endswith((".", "!", "?", "…", ":")):
+        message += "."
+    return " ".join(filter(None, (message, *others)))
+
+
 class ChatnbError(Exception):
-    """The root of everything chatnb raises on purpose."""
+    """The base class of chatnb's errors."""
+
+    # Errors quote providers, models and files, and end up on terminals. Subclasses say what they
+    # say in `_text`.
+
+    def __str__(self) -> str:
+        return _printable(self._text())
+
+    def _text(self) -> str:
+        return Exception.__str__(self)
 
 
 class ConfigurationError(ChatnbError):
-    """What was asked for cannot be set up as things are."""
+    """A model, key, package or cassette is missing or cannot be used as configured."""
 
 
 class CassetteError(ConfigurationError):
@@ -56,7 +123,14 @@ class CassetteError(ConfigurationError):
 
 
 class CassetteMissError(CassetteError):
-    """A cassette is to answer a request that was not recorded."""
+    """A cassette has no recording of a request."""
+
+
+class DamagedFileError(ConfigurationError, ValueError):
+    """A file of conversations, replies or runs is damaged, or of another program.
+
+    The message names the file and says what to do; the file is as it was.
+    """
 
 
 class MissingKeyError(ConfigurationError):
@@ -64,7 +138,7 @@ class MissingKeyError(ConfigurationError):
 
 
 class MissingRuntimeError(ConfigurationError):
-    """An optional package is needed and not installed."""
+    """An optional package is not installed."""
 
 
 class MissingWeightsError(ConfigurationError):
@@ -72,21 +146,29 @@ class MissingWeightsError(ConfigurationError):
 
 
 class UnknownModelError(ConfigurationError):
-    """No chat model goes by the name that was given."""
+    """No chat model has the given name."""
+
+
+class DeletedMessageError(ChatnbError, LookupError):
+    """A message was to follow one that was deleted elsewhere; nothing was added."""
+
+
+class NotForgottenError(ChatnbError):
+    """A conversation is deleted, but the file still holds its text."""
 
 
 class ModelError(ChatnbError):
-    """A call to a model went wrong.
+    """A call to a model failed.
 
     Args:
-        message: What happened, in one sentence, in the provider's words where it gave any.
-        hint: What to do about it, in one sentence.
+        message: The failure in one sentence, in the provider's words if it gave any.
+        hint: The remedy in one sentence.
         status: The HTTP status, if there was one.
         request_id: The provider's id of the request, if it gave one.
-        retry_after: Seconds after which the provider accepts another try, if it said so.
-        partial: What had arrived of the reply.
+        retry_after: Seconds until the provider accepts another attempt, if it gave them.
+        partial: The partial reply.
 
-    In a loop of tool calls, `messages` has the replies and results that came before.
+    In a loop of tool calls, `messages` has the replies and results before the failure.
 
     Example:
         >>> str(ModelError("The model is overloaded.", hint="Try again in a minute."))
@@ -112,17 +194,17 @@ class ModelError(ChatnbError):
         self.partial = partial
         self.messages: list[BaseMessage] = []
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         request = f"(request {self.request_id})" if self.request_id else ""
-        return " ".join(part for part in (self.message, self.hint, request) if part)
+        return _sentences(self.message, self.hint, request)
 
 
 class AuthenticationError(ModelError):
-    """The provider refused the key."""
+    """The provider rejected the API key."""
 
 
 class RateLimitError(ModelError):
-    """Too many requests; `retry_after` says how long to wait."""
+    """Too many requests; `retry_after` is the number of seconds to wait."""
 
 
 class QuotaSpentError(RateLimitError):
@@ -130,15 +212,19 @@ class QuotaSpentError(RateLimitError):
 
 
 class NotFoundError(ModelError):
-    """The provider knows no such model, or nothing answers at that address."""
+    """The provider has no such model, or nothing answers at that address."""
 
 
 class BadRequestError(ModelError):
-    """The provider did not accept the request."""
+    """The provider rejected the request."""
 
 
 class ContextOverflowError(BadRequestError):
     """The conversation is longer than the model's context."""
+
+
+class UnsupportedContentError(BadRequestError, ValueError):
+    """The provider cannot take a part of a message; nothing was sent."""
 
 
 class ContentFilterError(ModelError):
@@ -157,12 +243,16 @@ class ModelTimeoutError(ModelError):
     """The provider did not answer in time."""
 
 
+class DeadlineExceededError(ModelTimeoutError):
+    """A call did not end within its `deadline`; `partial` holds the text so far."""
+
+
 class MalformedReplyError(ModelError):
-    """What came back is not what the protocol says."""
+    """The provider's reply does not follow its protocol."""
 
 
 class StreamInterruptedError(ModelError):
-    """A reply broke off before its end; `partial` holds what had arrived."""
+    """A reply ended early; `partial` holds the text so far."""
 
 
 class MissingVariableError(ChatnbError, KeyError, ValueError):
@@ -173,17 +263,17 @@ class MissingVariableError(ChatnbError, KeyError, ValueError):
         self.given = list(given)
         super().__init__(self.missing, self.given)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         missing = ", ".join(self.missing)
         return f"The prompt needs {missing}, and was given {', '.join(self.given) or 'nothing'}"
 
 
 class OutputParserError(ChatnbError, ValueError):
-    """A reply is not what a parser reads.
+    """A reply cannot be parsed.
 
     Args:
-        message: What is wrong with it.
-        text: The reply, as it came.
+        message: The problem.
+        text: The reply.
 
     Example:
         >>> OutputParserError("No JSON.", text="Sure!").text
@@ -196,14 +286,14 @@ class OutputParserError(ChatnbError, ValueError):
 
 
 class StructuredOutputError(OutputParserError):
-    """An answer is not of the type that was asked for.
+    """A reply is not a value of the requested type.
 
     Args:
-        message: What is wrong with it.
-        text: Its JSON, as it came.
-        hint: What to do about it, in one sentence.
-        raw: The message that it came in.
-        attempts: Every answer, when the model was asked again; the last is `raw`.
+        message: The problem.
+        text: The JSON of the reply.
+        hint: The remedy in one sentence.
+        raw: The reply.
+        attempts: All replies, if the request was repeated; the last is `raw`.
 
     Example:
         >>> error = StructuredOutputError("The reply lacks name.", text="{}", hint="Ask again.")
@@ -226,8 +316,8 @@ class StructuredOutputError(OutputParserError):
         self.raw = raw
         self.attempts = list(attempts)
 
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.hint) if part)
+    def _text(self) -> str:
+        return _sentences(self.message, self.hint)
 
 
 class ToolArgumentsError(ChatnbError, ValueError):
@@ -235,7 +325,7 @@ class ToolArgumentsError(ChatnbError, ValueError):
 
     Args:
         tool: The tool's name.
-        problems: What is wrong, argument by argument.
+        problems: The problems, argument by argument.
 
     Example:
         >>> str(ToolArgumentsError("add", ["b: Field required"]))
@@ -247,38 +337,38 @@ class ToolArgumentsError(ChatnbError, ValueError):
         self.tool = tool
         self.problems = list(problems)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return f"The arguments do not fit {self.tool}: {'; '.join(self.problems)}"
 
 
 class ToolRoundsError(ChatnbError):
-    """A model called tools without coming to an answer; `messages` has all that came so far."""
+    """A model called tools without reaching an answer; `messages` has all messages so far."""
 
     def __init__(self, message: str, messages: Sequence[BaseMessage]) -> None:
         super().__init__(message, messages)
         self.message = message
         self.messages = list(messages)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         return self.message
 
 
 class BudgetSpentError(ChatnbError):
-    """The budget of a block is spent; what it was spent on is said."""
+    """The budget of a block is spent; the message has the calls by model."""
 
 
 class BatchError(ChatnbError):
-    """Some items of a batch failed.
+    """Some inputs of a batch failed.
 
-    What is raised is also of the class of the first failure and has its attributes, so that
-    `except ValueError` or `except RateLimitError as error: error.retry_after` around a batch work
-    as they do around a single call. The first failure itself is the `__cause__`. After a failure
-    no item is started any more, and those that are running are waited for.
+    The error raised is also of the class of the first failure and has its attributes, so that
+    `except ValueError` or `except RateLimitError as error: error.retry_after` around a batch works
+    as it does around a single call. The first failure itself is the `__cause__`. After a failure
+    no input is started any more, and the batch waits for those that are running.
 
     Args:
-        results: What finished: index to output.
-        failures: What failed: index to exception.
-        remaining: The indexes of what was not started.
+        results: The finished inputs: index to output.
+        failures: The failed inputs: index to exception.
+        remaining: The indexes of inputs that were not started.
 
     Example:
         >>> error = BatchError.of({0: "fine"}, {1: ValueError("no")}, [2])
@@ -294,13 +384,13 @@ class BatchError(ChatnbError):
         self.failures = failures
         self.remaining = list(remaining)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         total = len(self.results) + len(self.failures) + len(self.remaining)
-        said = f"{len(self.failures)} of {total} inputs failed, {len(self.results)} finished"
+        summary = f"{len(self.failures)} of {total} inputs failed, {len(self.results)} finished"
         if self.remaining:
-            said += f", {len(self.remaining)} not started"
+            summary += f", {len(self.remaining)} not started"
         index, first = next(iter(self.failures.items()))
-        return f"{said}; input {index}: {type(first).__name__}: {first}"
+        return f"{summary}; input {index}: {error_line(first)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BatchError.of, (self.results, self.failures, self.remaining)
@@ -309,12 +399,12 @@ class BatchError(ChatnbError):
     def of(
         results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
     ) -> BatchError:
-        """The error of a batch, of the class of its first failure too.
+        """Return the error of a batch, which is also of the class of its first failure.
 
         Args:
-            results: What finished: index to output.
-            failures: What failed: index to exception, in the order of failing.
-            remaining: The indexes of what was not started.
+            results: The finished inputs: index to output.
+            failures: The failed inputs: index to exception, in order of failure.
+            remaining: The indexes of inputs that were not started.
 
         Returns:
             The error, with the first failure as its cause.
@@ -322,7 +412,7 @@ class BatchError(ChatnbError):
         first = next(iter(failures.values()))
         try:
             error = _class_for(type(first))(results, failures, remaining)
-        except (TypeError, AttributeError):  # A class that is made in a way of its own.
+        except (TypeError, AttributeError):  # The class has a constructor of its own.
             error = BatchError(results, failures, remaining)
         for name, value in vars(first).items():
             error.__dict__.setdefault(name, value)

@@ -1,27 +1,89 @@
-"""JSON schemas: named after the types they describe, and closed for strict mode."""
+"""JSON schemas of types, and in OpenAI's strict mode."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cached_property
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    TypeAlias,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from chatnb.errors import ConfigurationError
-from chatnb.typed_dicts import for_pydantic, is_typed_dict
+from chatnb.schema.characters import replace_surrogates
 
 if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
     from pydantic import TypeAdapter
+
+
+def is_typed_dict(type_: Any) -> bool:
+    """Return whether a value is a TypedDict, of `typing` or of `typing_extensions`."""
+    return (
+        isinstance(type_, type) and dict in type_.__bases__ and hasattr(type_, "__required_keys__")
+    )
+
+
+def to_pydantic_type(type_: Any) -> Any:
+    """Return the type with its TypedDicts in a form that Pydantic can read."""
+    # Before Python 3.12, Pydantic rejects TypedDicts of `typing`, which lack metadata; they are
+    # recreated with `typing_extensions`. A recursive TypedDict stays as it is.
+    return _converted(type_, ()) if sys.version_info < (3, 12) else type_
+
+
+def _converted(type_: Any, outer: tuple[Any, ...]) -> Any:
+    if is_typed_dict(type_):
+        own = type(type_).__module__ == "typing" and type_ not in outer
+        return _extensions_typed_dict(type_, (*outer, type_)) if own else type_
+    origin, arguments = get_origin(type_), get_args(type_)
+    if origin in (None, Literal):
+        return type_
+    converted = tuple(_converted(argument, outer) for argument in arguments)
+    if converted == arguments:
+        return type_
+    generic: Any = Union if origin is UnionType else origin
+    return generic[converted]
+
+
+def _extensions_typed_dict(type_: Any, outer: tuple[Any, ...]) -> Any:
+    import typing_extensions
+
+    fields = dict[str, Any]()
+    for name, hint in get_type_hints(type_, include_extras=True).items():
+        qualifier = get_origin(hint)
+        bare = get_args(hint)[0] if qualifier in (Required, NotRequired) else hint
+        required = name in type_.__required_keys__ if bare is hint else qualifier is Required
+        wrapper: Any = Required if required else NotRequired
+        fields[name] = wrapper[_converted(bare, outer)]
+    typed_dict = cast("Callable[..., Any]", typing_extensions.TypedDict)(type_.__name__, fields)
+    typed_dict.__doc__, typed_dict.__module__ = type_.__doc__, type_.__module__
+    return typed_dict
+
 
 JsonSchema: TypeAlias = dict[str, Any]
 
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME = 64
-_UNNAMED = "answer"
+_MAX_NAME = 64
+_DEFAULT_NAME = "answer"
 _DEFINITIONS = ("$defs", "definitions")
-_SAYS_NOTHING_NEW = ("default", "discriminator")
-"""With every property required a default never holds; a discriminator repeats the constants."""
-_OTHERWISE = {
+# With every property required a default never applies; a discriminator repeats the constants.
+_REDUNDANT_KEYWORDS = ("default", "discriminator")
+# The keywords that strict mode lacks, and the remedies.
+_REMEDIES = {
     "allOf": "Write one schema with all of it.",
     "oneOf": "Write anyOf.",
     "patternProperties": "Use a list of objects with a key and a value.",
@@ -33,188 +95,158 @@ _OTHERWISE = {
     **dict.fromkeys(("minProperties", "maxProperties", "propertyNames"), "Name the properties."),
     **dict.fromkeys(("unevaluatedItems", "unevaluatedProperties"), "Leave it out."),
 }
-"""What strict mode does not have, and what to do about it."""
 
 
 @dataclass(frozen=True)
 class NamedSchema:
-    """A JSON schema with what a model is told of it.
-
-    Args:
-        name: At most 64 letters, digits, underscores and hyphens.
-        description: What it stands for, or nothing.
-        schema: The schema, of an object.
-    """
+    """The JSON schema of an object, with its name (at most 64 characters) and description."""
 
     name: str
     description: str
     schema: JsonSchema
 
 
-def schema_of(kind: Any) -> NamedSchema:
-    """The JSON schema of a type, with the type's name and docstring.
-
-    Args:
-        kind: A Pydantic model, a TypedDict, a dataclass, or a JSON schema itself, which is named
-            by its title.
-
-    Returns:
-        The schema, with the object at its root rather than behind a `$ref`.
-
-    Raises:
-        TypeError: If it is nothing of the kind, or its JSON is no object.
-
-    Example:
-        >>> @dataclass
-        ... class City:
-        ...     '''A town of some size.'''
-        ...     name: str
-        >>> schema_of(City).name, schema_of(City).description
-        ('City', 'A town of some size.')
-        >>> schema_of(City).schema["properties"]
-        {'name': {'title': 'Name', 'type': 'string'}}
-    """
-    schema = _rooted(dict(kind) if isinstance(kind, Mapping) else _schema_of_type(kind))  # pyright: ignore[reportUnknownArgumentType]
+def schema_from_type(type_: Any) -> NamedSchema:
+    """Return the JSON schema of a Pydantic model, TypedDict, dataclass or JSON schema."""
+    schema = _rooted(dict(type_) if isinstance(type_, Mapping) else _schema_of_type(type_))  # pyright: ignore[reportUnknownArgumentType]
     if schema.get("type", "object") != "object" or not {"type", "properties"} & schema.keys():
         raise TypeError(
-            f"{_named(kind)} is no JSON object: {schema!r}. Put it into a field of an object."
+            f"{_named(type_)} is not a JSON object: {schema!r}. Put it into a field of an object."
         )
-    title = str(schema.get("title") or _UNNAMED)
-    name = _NOT_IN_A_NAME.sub("_", title)[:_LONGEST_NAME]
-    described = str(schema.get("description") or "")
-    return NamedSchema(name, described, {"type": "object", **schema})
+    title = str(schema.get("title") or _DEFAULT_NAME)
+    name = _NOT_IN_A_NAME.sub("_", title)[:_MAX_NAME]
+    description = str(schema.get("description") or "")
+    return NamedSchema(name, description, {"type": "object", **schema})
+
+
+class SchemaValidator:
+    """Validates JSON values by a JSON schema, without fetching what the schema refers to."""
+
+    def __init__(self, schema: JsonSchema) -> None:
+        self._schema = schema
+
+    @cached_property
+    def _validator(self) -> Validator:
+        from jsonschema_rs import validator_for
+
+        return validator_for(self._schema, offline=True)
+
+    def problems(self, value: Any) -> list[ValidationError]:
+        """Return the problems of a value, ordered by path; ValueError if the schema is invalid."""
+        try:
+            return self._sorted_problems(value)
+        except UnicodeEncodeError:
+            # Models write half a surrogate pair now and then, which JSON allows and UTF-8 does not.
+            text = json.dumps(value, ensure_ascii=False)
+            return self._sorted_problems(json.loads(replace_surrogates(text)))
+
+    def _sorted_problems(self, value: Any) -> list[ValidationError]:
+        errors = self._validator.iter_errors(value)
+        return sorted(errors, key=lambda error: str(error.instance_path))
+
+
+def problem_text(error: ValueError) -> str:
+    """Return the first line of an error in a schema or in JSON."""
+    return str(error).partition("\n")[0]
 
 
 def strict_schema(schema: Mapping[str, Any]) -> JsonSchema:
-    """A schema as OpenAI's strict mode wants it: objects closed, and all their properties required.
-
-    Defaults go, since a model has to write every property; `oneOf` with a discriminator becomes
-    `anyOf`, which then means the same.
-
-    Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-
-    Args:
-        schema: The schema, which stays as it is.
-
-    Returns:
-        The closed schema.
-
-    Raises:
-        ConfigurationError: If it has what strict mode cannot express; the message says where.
-
-    Example:
-        >>> strict_schema({"type": "object", "properties": {"name": {"type": "string"}}})
-        {'type': 'object', 'properties': {'name': {'type': 'string'}}, 'required': ['name'], \
-'additionalProperties': False}
-    """
+    """Return a schema in OpenAI's strict mode: objects are closed and all properties required."""
+    # Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
     return _closed(schema, "the schema")
 
 
-def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """What Pydantic reads and describes a type with.
-
-    Args:
-        kind: A Pydantic model, a TypedDict or a dataclass.
-
-    Returns:
-        The adapter.
-
-    Raises:
-        TypeError: If it is nothing of the kind, or has parts that Pydantic does not know.
-    """
-    if not _has_fields(kind):
+def get_type_adapter(type_: Any) -> TypeAdapter[Any]:
+    """Return Pydantic's adapter of a model, TypedDict or dataclass, or raise a TypeError."""
+    if not _has_fields(type_):
         raise TypeError(
-            "What a schema is made of is a Pydantic model, a TypedDict, a dataclass or "
-            f"a JSON schema, not {kind!r}"
+            "A schema is made from a Pydantic model, a TypedDict, a dataclass or "
+            f"a JSON schema, not {type_!r}"
         )
     from pydantic import PydanticUserError, TypeAdapter
 
     try:
-        return TypeAdapter[Any](for_pydantic(kind))
+        return TypeAdapter[Any](to_pydantic_type(type_))
     except (PydanticUserError, NameError) as error:
-        raise TypeError(f"Pydantic cannot read {kind.__name__}: {error}") from error
+        raise TypeError(f"Pydantic cannot read {type_.__name__}: {error}") from error
 
 
-def _schema_of_type(kind: Any) -> JsonSchema:
+def _schema_of_type(type_: Any) -> JsonSchema:
     from pydantic import PydanticUserError
 
-    adapter = adapter_of(kind)
+    adapter = get_type_adapter(type_)
     try:
         return adapter.json_schema()
     except PydanticUserError as error:
-        raise TypeError(f"{kind.__name__} has no JSON schema: {error}") from error
+        raise TypeError(f"{type_.__name__} has no JSON schema: {error}") from error
 
 
-def _has_fields(kind: Any) -> bool:
-    """Whether it is of one of the kinds, told without loading Pydantic."""
-    if not isinstance(kind, type):
+def _has_fields(type_: Any) -> bool:
+    """Return whether it is a class with fields, without loading Pydantic."""
+    if not isinstance(type_, type):
         return False
-    return hasattr(kind, "__pydantic_fields__") or is_dataclass(kind) or is_typed_dict(kind)
+    return hasattr(type_, "__pydantic_fields__") or is_dataclass(type_) or is_typed_dict(type_)
 
 
 def _rooted(schema: JsonSchema) -> JsonSchema:
-    """The schema with the object at its root, where a recursive type has only a `$ref`."""
-    home, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
-    target = schema.get(home, {}).get(name)
-    if home not in _DEFINITIONS or target is None:
+    """Return the schema with the object at its root, where a recursive type has only a `$ref`."""
+    definitions, _, name = str(schema.get("$ref", "")).removeprefix("#/").partition("/")
+    target = schema.get(definitions, {}).get(name)
+    if definitions not in _DEFINITIONS or target is None:
         return schema
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
-def _closed(schema: object, place: str) -> JsonSchema:
+def _closed(schema: object, path: str) -> JsonSchema:
     if not isinstance(schema, Mapping):
-        raise _not_strict(place, "a schema that is no object", "Say what type is meant.")
-    closed: JsonSchema = _within_strict(schema, place)  # pyright: ignore[reportUnknownArgumentType]
+        raise _not_strict(path, "a schema that is not an object", "Say what type is meant.")
+    closed: JsonSchema = _within_strict(schema, path)  # pyright: ignore[reportUnknownArgumentType]
     if "properties" in closed:
-        closed["properties"] = _each_closed(closed["properties"], place)
+        closed["properties"] = _closed_values(closed["properties"], path)
         closed["required"] = list(closed["properties"])
         closed["additionalProperties"] = False
-    for home in _DEFINITIONS:
-        if home in closed:
-            closed[home] = _each_closed(closed[home], home)
+    for definitions in _DEFINITIONS:
+        if definitions in closed:
+            closed[definitions] = _closed_values(closed[definitions], definitions)
     if "items" in closed:
-        closed["items"] = _closed(closed["items"], f"{place}[]")
+        closed["items"] = _closed(closed["items"], f"{path}[]")
     if "anyOf" in closed:
-        closed["anyOf"] = [_closed(each, place) for each in closed["anyOf"]]
+        closed["anyOf"] = [_closed(option, path) for option in closed["anyOf"]]
     return _with_lone_ref(closed)
 
 
-def _each_closed(schemas: Mapping[str, Any], place: str) -> JsonSchema:
-    return {name: _closed(each, f"{place}.{name}") for name, each in schemas.items()}
+def _closed_values(schemas: Mapping[str, Any], path: str) -> JsonSchema:
+    return {name: _closed(schema, f"{path}.{name}") for name, schema in schemas.items()}
 
 
-def _within_strict(schema: Mapping[str, Any], place: str) -> JsonSchema:
-    """The schema in strict mode's words.
-
-    Raises:
-        ConfigurationError: If it takes more than these.
-    """
-    said = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING_NEW}
-    if "discriminator" in schema and "oneOf" in said:
-        said["anyOf"] = said.pop("oneOf")
-    for keyword, advice in _OTHERWISE.items():
-        if keyword in said:
-            raise _not_strict(place, keyword, advice)
-    if said.get("additionalProperties"):
-        raise _not_strict(place, "open keys", "Use a list of objects with a key and a value.")
-    if said.get("type") == "object" and "properties" not in said:
-        raise _not_strict(place, "an object without properties", "Name the properties.")
-    if not said.keys() & {"type", "$ref", "anyOf", "enum", "const"}:
-        raise _not_strict(place, "a value of any type", "Say what type is meant.")
-    return said
+def _within_strict(schema: Mapping[str, Any], path: str) -> JsonSchema:
+    """Return the schema with the keywords of strict mode, or raise a ConfigurationError."""
+    allowed = {key: value for key, value in schema.items() if key not in _REDUNDANT_KEYWORDS}
+    if "discriminator" in schema and "oneOf" in allowed:
+        allowed["anyOf"] = allowed.pop("oneOf")
+    for keyword, remedy in _REMEDIES.items():
+        if keyword in allowed:
+            raise _not_strict(path, keyword, remedy)
+    if allowed.get("additionalProperties"):
+        raise _not_strict(path, "open keys", "Use a list of objects with a key and a value.")
+    if allowed.get("type") == "object" and "properties" not in allowed:
+        raise _not_strict(path, "an object without properties", "Name the properties.")
+    if not allowed.keys() & {"type", "$ref", "anyOf", "enum", "const"}:
+        raise _not_strict(path, "a value of any type", "Say what type is meant.")
+    return allowed
 
 
 def _with_lone_ref(schema: JsonSchema) -> JsonSchema:
-    """A `$ref` may have nothing beside it; what describes it goes around it."""
+    """Return the schema with `$ref` alone, as strict mode requires, its description around it."""
     if "$ref" not in schema or len(schema) == 1:
         return schema
-    around = {key: value for key, value in schema.items() if key != "$ref"}
-    return {**around, "anyOf": [{"$ref": schema["$ref"]}]}
+    siblings = {key: value for key, value in schema.items() if key != "$ref"}
+    return {**siblings, "anyOf": [{"$ref": schema["$ref"]}]}
 
 
-def _not_strict(place: str, what: str, advice: str) -> ConfigurationError:
-    return ConfigurationError(f"Strict mode cannot express {what} (in {place}). {advice}")
+def _not_strict(path: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"Strict mode cannot express {what} (in {path}). {remedy}")
 
 
-def _named(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else "The schema"
+def _named(type_: Any) -> str:
+    return type_.__name__ if isinstance(type_, type) else "The schema"

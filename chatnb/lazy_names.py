@@ -1,4 +1,4 @@
-"""Names that a package announces and loads when they are first used (PEP 562)."""
+"""Names that a package exports and loads when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -11,34 +11,31 @@ if TYPE_CHECKING:
 
 
 def lazy_names(
-    package: str, homes: Mapping[str, str]
+    package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make a package's `__getattr__` and `__dir__`.
+    """Return a package's `__getattr__` and `__dir__`.
 
     Args:
         package: The package's own `__name__`.
-        homes: For each module the names that the package takes from it, with spaces between them.
-
-    Returns:
-        The two functions; a name that was loaded becomes an attribute of the package.
+        modules: The exported names of each module, with spaces between them.
 
     Example:
         >>> load, names = lazy_names("chatnb.lazy_names", {"math": "pi tau"})
         >>> load("pi"), names()
         (3.141592653589793, ['pi', 'tau'])
     """
-    home_of = {name: home for home, names in homes.items() for name in names.split()}
+    module_by_name = {name: home for home, names in modules.items() for name in names.split()}
 
     def load(name: str) -> Any:
-        if name not in home_of:
+        if name not in module_by_name:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
-        value = getattr(import_module(home_of[name]), name)
+        value = getattr(import_module(module_by_name[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    def announced() -> list[str]:
-        return sorted(home_of)
+    def names() -> list[str]:
+        return sorted(module_by_name)
 
-    return load, announced
+    return load, names

@@ -6,6 +6,7 @@ no provider fails when it is asked to.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -14,8 +15,8 @@ from playwright.sync_api import Locator, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.chromium import launch
 from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab, NotebookPage
+from tests.support.chromium import launch
 
 FOLDER = Path(__file__).parent / "screenshots"
 SETUP = """\
@@ -88,6 +89,7 @@ def main() -> None:
                 with lab.open(
                     browser, notebook, theme=theme, viewport=size, device_scale_factor=1.5
                 ) as page:
+                    page.page.set_viewport_size(size)  # The page is that of the theme before.
                     page.run_command("application:toggle-left-area")
                     take(page, name)
         finally:
@@ -128,9 +130,7 @@ def take(notebook: NotebookPage, theme: str) -> None:
 def talk(notebook: NotebookPage, theme: str) -> None:
     panel = notebook.run(TALK)
     composer = panel.locator("textarea").last
-    expect(panel.get_by_text("tokens/s").or_(panel.get_by_text(" out")).first).to_be_visible(
-        timeout=60_000
-    )
+    expect(panel.get_by_text(re.compile(r"\d out · "))).to_be_visible(timeout=60_000)
     composer.fill("Write a Python function that says when its lamp is lit.")
     composer.press("Enter")
     expect(panel.get_by_role("button", name="Stop")).to_be_visible(timeout=20_000)

@@ -1,20 +1,27 @@
-// Bundles each view into one self-contained file under chatnb/static.
+// Bundles each widget into one self-contained file under chatnb/static.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+// Large parts of markdown-it that a browser has itself or that we do not use.
+const alias = {
+  entities: here("src/markdown/entities.ts"),
+  "linkify-it": here("src/markdown/no_linkify.ts"),
+  mdurl: here("src/markdown/no_mdurl.ts"),
+  "punycode.js": here("src/markdown/no_punycode.ts"),
+  "uc.micro": here("src/markdown/unicode.ts"),
+};
+const WIDGETS = ["cell", "cell_outputs", "panel", "run_tree", "usage_table"];
 
 await build({
   entryPoints: {
-    reply: here("src/reply/index.ts"),
-    run_tree: here("src/run_tree/index.ts"),
-    usage_table: here("src/usage_table/index.ts"),
-    chat_panel: here("src/chat_panel/index.ts"),
+    ...Object.fromEntries(WIDGETS.map((name) => [name, here(`src/${name}/widget.ts`)])),
     highlighter: here("src/highlighter/index.ts"),
   },
   outdir: here("../chatnb/static"),
   absWorkingDir: here("."),
+  alias,
   bundle: true,
   minify: true,
   format: "esm",
@@ -24,11 +31,9 @@ await build({
   banner: { js: "/*! Third-party parts: see LICENSES.txt */" },
   logLevel: "warning",
 });
-// The style sheets are entries of their own: a view's module is read as text and must not import one.
+// Style sheets are entries of their own: a widget's module is read as text and cannot import one.
 await build({
-  entryPoints: ["reply", "run_tree", "usage_table", "chat_panel"].map((view) =>
-    here(`src/${view}/${view}.css`),
-  ),
+  entryPoints: WIDGETS.map((name) => here(`src/${name}/${name}.css`)),
   entryNames: "[name]",
   outdir: here("../chatnb/static"),
   absWorkingDir: here("."),
@@ -39,7 +44,7 @@ await build({
 });
 
 // What is bundled asks for its licence to come along.
-const licences = { "streaming-markdown": "license", "highlight.js": "LICENSE" };
+const licences = { "markdown-it": "LICENSE", "highlight.js": "LICENSE" };
 const texts = Object.entries(licences).map(
   async ([name, file]) => `${name}\n\n${await readFile(here(`node_modules/${name}/${file}`), "utf8")}`,
 );

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 from traitlets.config import Config
+from xdist.scheduler import LoadFileScheduling
 
-from tests.chromium import launch
-from tests.loopback import LoopbackServer
+from tests.kernel.versions import OLDER
+from tests.lab.jupyterlab import JupyterLab
+from tests.support.chromium import launch
+from tests.support.loopback import LoopbackServer
+
+# Tests of these folders share a resource, which one worker should start only once.
+RESOURCES = {
+    "tests/attacks": "lab",
+    "tests/browser": "browser",
+    "tests/lab": "lab",
+    "tests/kernel": "kernels",
+}
+
+# Milliseconds that a test waits for a page, on a machine that stalls.
+WAITING = 120_000
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Let interrupts through: a shell starts its background jobs with them ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -35,9 +57,20 @@ def browser() -> Iterator[Browser]:
         except Error as error:
             if os.environ.get("CI", "").lower() == "true":
                 pytest.fail(f"Chromium does not run: {error}")
-            pytest.skip("Chromium does not run; `python tests/install_browser.py` installs it.")
+            pytest.skip("No Chromium; `python tests/support/install_browser.py` installs it.")
+        # A busy machine stalls for seconds: how quick a view is, is measured and not tested.
+        expect.set_options(timeout=WAITING)
+        launched.on("context", lambda context: context.set_default_timeout(WAITING))
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """One JupyterLab for all tests, which is closed before the browser that shows it."""
+    lab = JupyterLab(tmp_path_factory.mktemp("lab"), OLDER)
+    yield lab
+    lab.close()
 
 
 @pytest.fixture
@@ -45,6 +78,7 @@ def bare_shell() -> Iterator[InteractiveShell]:
     """An IPython without a kernel, which remembers nothing."""
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     yield shell
+    shell.displayhook.do_full_cache = False  # To flush it would collect the garbage of all tests.
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
 
@@ -57,7 +91,28 @@ def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def shared_resource(nodeid: str) -> str | None:
+    return next((RESOURCES[folder] for folder in RESOURCES if nodeid.startswith(folder)), None)
+
+
+class ResourceScheduling(LoadFileScheduling):
+    """Gives all tests that share a resource to one worker, and the others file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared_resource(nodeid) or super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ResourceScheduling:
+    """Distribute the tests in the order of pytest_collection_modifyitems."""
+    config.option.loadscopereorder = False
+    return ResourceScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright leaves an event loop running on the thread of the tests,
-    in which no other test could call asyncio.run."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    """Run what takes longest first, so that no worker is left alone with it at the end."""
+
+    def is_quick(item: pytest.Item) -> bool:
+        return not any(item.get_closest_marker(name) for name in ("slow", "packaging"))
+
+    items.sort(key=lambda item: (shared_resource(item.nodeid) is None, is_quick(item)))

@@ -6,7 +6,7 @@ import pytest
 
 import chatnb
 
-ROOMS = [
+MODULES = [
     "chatnb",
     "chatnb.chat_models",
     "chatnb.conversations",
@@ -23,13 +23,13 @@ ROOMS = [
 ]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_name_that_is_announced_is_there(room: str) -> None:
-    """What `__all__` names can be had, and is what `dir` shows."""
-    module = importlib.import_module(room)
+@pytest.mark.parametrize("module_name", MODULES)
+def test_every_name_that_is_announced_is_there(module_name: str) -> None:
+    """All names of `__all__` can be had, and are those that `dir` shows."""
+    module = importlib.import_module(module_name)
     for name in module.__all__:
         assert getattr(module, name) is not None
-        assert name in dir(module) or room == "chatnb"
+        assert name in dir(module) or module_name == "chatnb"
 
 
 def test_a_name_that_is_not_there_says_so() -> None:

@@ -10,7 +10,7 @@ import typing_extensions
 from pydantic import BaseModel, Field, RootModel, TypeAdapter
 
 from chatnb.errors import ConfigurationError
-from chatnb.json_schemas import adapter_of, schema_of, strict_schema
+from chatnb.json_schemas import get_type_adapter, schema_from_type, strict_schema
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Owner(BaseModel):
 
 def test_a_type_of_any_kind_has_a_schema() -> None:
     """Name and description are the type's own; a dataclass's made-up docstring is none."""
-    described = [schema_of(kind) for kind in (Person, Point, Town, Square, Plain)]
+    described = [schema_from_type(kind) for kind in (Person, Point, Town, Square, Plain)]
     names = [(each.name, each.description) for each in described]
     assert names == [
         ("Person", "Somebody."),
@@ -98,16 +98,16 @@ def test_a_type_of_any_kind_has_a_schema() -> None:
 
 def test_typed_dicts_say_what_they_require() -> None:
     """TypedDicts of `typing` count on every Python, nested ones and their docstrings included."""
-    schema = schema_of(Town).schema
+    schema = schema_from_type(Town).schema
     assert schema["required"] == ["name", "rivers"]
     assert schema["$defs"]["River"]["required"] == ["name"]
     valid = {"name": "Oslo", "rivers": [{"name": "Akerselva"}]}
-    assert adapter_of(Town).validate_python(valid) == valid
+    assert get_type_adapter(Town).validate_python(valid) == valid
 
 
 def test_a_recursive_type_has_its_object_at_the_root() -> None:
     """Providers want an object there, not a reference to one."""
-    schema = schema_of(Person).schema
+    schema = schema_from_type(Person).schema
     assert (schema["type"], schema["required"]) == ("object", ["name"])
     assert schema["properties"]["friends"]["items"] == {"$ref": "#/$defs/Person"}
 
@@ -115,30 +115,30 @@ def test_a_recursive_type_has_its_object_at_the_root() -> None:
 def test_a_json_schema_is_named_by_its_title() -> None:
     """It is taken as it is; without a title it is called answer."""
     schema = {"title": "a joke!", "description": "To laugh at.", "properties": {"text": {}}}
-    named = schema_of(schema)
+    named = schema_from_type(schema)
     assert (named.name, named.description) == ("a_joke_", "To laugh at.")
     assert named.schema == {"type": "object", **schema}
-    assert schema_of({"type": "object"}).name == "answer"
+    assert schema_from_type({"type": "object"}).name == "answer"
 
 
 def test_names_are_such_as_providers_take() -> None:
     """Letters, digits, underscores and hyphens, at most 64."""
-    assert schema_of(Box[int]).name == "Box_int_"
-    assert schema_of({"title": "x" * 99, "type": "object"}).name == "x" * 64
+    assert schema_from_type(Box[int]).name == "Box_int_"
+    assert schema_from_type({"title": "x" * 99, "type": "object"}).name == "x" * 64
 
 
 @pytest.mark.parametrize("kind", ["text", 3, None, int, dict, Person(name="Ann"), list[Person]])
 def test_what_is_no_schema_is_refused(kind: Any) -> None:
     """A TypeError names what can be given instead."""
     with pytest.raises(TypeError, match="a Pydantic model, a TypedDict, a dataclass or a JSON sch"):
-        schema_of(kind)
+        schema_from_type(kind)
 
 
 @pytest.mark.parametrize("kind", [RootModel[list[int]], {"type": "string"}, {}])
 def test_only_objects_are_answers(kind: Any) -> None:
     """Lists and texts belong into a field."""
     with pytest.raises(TypeError, match="Put it into a field"):
-        schema_of(kind)
+        schema_from_type(kind)
 
 
 def test_a_type_that_json_cannot_express_is_refused() -> None:
@@ -149,7 +149,7 @@ def test_a_type_that_json_cannot_express_is_refused() -> None:
         thing: slice
 
     with pytest.raises(TypeError, match=r"Pydantic cannot read Odd: .*slice"):
-        schema_of(Odd)
+        schema_from_type(Odd)
 
 
 def objects_in(schema: Any) -> list[dict[str, Any]]:
@@ -164,7 +164,7 @@ def objects_in(schema: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", [Person, Book, Point, Town, Square, Box[int], Owner])
 def test_strict_schemas_close_every_object(kind: Any) -> None:
     """Every property required, no other allowed, no default; the given schema is left alone."""
-    schema = schema_of(kind).schema
+    schema = schema_from_type(kind).schema
     before = json.dumps(schema)
     strict = strict_schema(schema)
     objects = objects_in(strict)
@@ -179,13 +179,13 @@ def test_strict_schemas_close_every_object(kind: Any) -> None:
 
 def test_nothing_stands_beside_a_reference() -> None:
     """A description of a nested object goes around it, so that it is not lost."""
-    author = strict_schema(schema_of(Book).schema)["properties"]["author"]
+    author = strict_schema(schema_from_type(Book).schema)["properties"]["author"]
     assert author == {"description": "Who wrote it.", "anyOf": [{"$ref": "#/$defs/Person"}]}
 
 
 def test_a_union_with_a_tag_is_a_plain_union() -> None:
     """`oneOf` with a discriminator means the same as `anyOf`, which strict mode has."""
-    pet = strict_schema(schema_of(Owner).schema)["properties"]["pet"]
+    pet = strict_schema(schema_from_type(Owner).schema)["properties"]["pet"]
     assert pet["anyOf"] == [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]
     assert not {"oneOf", "discriminator"} & pet.keys()
 

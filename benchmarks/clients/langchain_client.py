@@ -11,7 +11,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tracers.log_stream import RunLogPatch
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI  # pyright: ignore[reportMissingImports]
 
 
 class FixedChatModel(BaseChatModel):

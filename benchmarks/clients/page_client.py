@@ -1,4 +1,4 @@
-"""What chatnb and LangChain have in common: the interface of the page."""
+"""The interface of the page, which chatnb and LangChain have in common."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ class PageClient:
     def sum_chunks(self, count: int) -> float:
         first, *rest = [self.chunk(content=" word", id="c") for _ in range(count)]
         started = time.perf_counter()
-        assert len(sum(rest, start=first).content) == 5 * count
+        whole: Any = sum(rest, start=first)
+        assert len(whole.content) == 5 * count
         return (time.perf_counter() - started) / count
 
     def add_chunks(self, count: int) -> float:

@@ -1,4 +1,4 @@
-"""Chat models: what answers."""
+"""Chat models of several providers behind one interface."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from chatnb.chat_models.anthropic import ChatAnthropic
-    from chatnb.chat_models.azure import AzureChatOpenAI
+    from chatnb.chat_models.anthropic.model import ChatAnthropic
     from chatnb.chat_models.base import BaseChatModel
-    from chatnb.chat_models.catalog import init_chat_model
     from chatnb.chat_models.local import ChatLocal
-    from chatnb.chat_models.openai import ChatOpenAI
+    from chatnb.chat_models.openai.azure import AzureChatOpenAI
+    from chatnb.chat_models.openai.model import ChatOpenAI
+    from chatnb.chat_models.registry import init_chat_model
     from chatnb.chat_models.scripted import ScriptedChatModel
 
 __all__ = [
@@ -28,12 +28,12 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "chatnb.chat_models.anthropic": "ChatAnthropic",
-        "chatnb.chat_models.azure": "AzureChatOpenAI",
+        "chatnb.chat_models.anthropic.model": "ChatAnthropic",
         "chatnb.chat_models.base": "BaseChatModel",
-        "chatnb.chat_models.catalog": "init_chat_model",
         "chatnb.chat_models.local": "ChatLocal",
-        "chatnb.chat_models.openai": "ChatOpenAI",
+        "chatnb.chat_models.openai.azure": "AzureChatOpenAI",
+        "chatnb.chat_models.openai.model": "ChatOpenAI",
+        "chatnb.chat_models.registry": "init_chat_model",
         "chatnb.chat_models.scripted": "ScriptedChatModel",
     },
 )

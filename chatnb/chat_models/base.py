@@ -1,36 +1,46 @@
-"""The verbs of a chat model, over what a provider implements."""
+"""The chat model: the methods that call it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
-from chatnb.chat_models.cache import NOWHERE, Place, ReplyCache, checked, get_llm_cache, key_of
-from chatnb.chat_models.counted import counted
-from chatnb.chat_models.generating import Generating
-from chatnb.chat_models.hooks import Hooks
+from chatnb.chat_models import generate as generating
+from chatnb.chat_models.cache import ReplyCache
+from chatnb.chat_models.provider_call import NOT_IN_KEYS, ProviderCall, without_stream
+from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.chat_models.recorded import Recorded
-from chatnb.chat_models.stopping import auntil, ended_at, until
-from chatnb.chat_models.structured import Structured
-from chatnb.chat_models.tool_binding import ToolBinding
-from chatnb.errors import MalformedReplyError
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.checkpoint import checkpoint_here
-from chatnb.runnables.config import RunnableConfig, check_config
-from chatnb.schema.coercion import ChatInput, to_messages
-from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
-from chatnb.schema.serialization import messages_to_dict
-from chatnb.testing.active import active_cassette, is_replaying
+from chatnb.redaction import hide_in_options
+from chatnb.runnables.base import KeepsModelMethods, Runnable
+from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed
+from chatnb.runnables.config import RunnableConfig, check_config, take_config
+from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
+from chatnb.schema.messages import AIMessage, AIMessageChunk
+from chatnb.schema.prompt_values import PromptValue
+from chatnb.schema.results import LLMResult
+from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.tools.openai_schema import ToolChoice, ToolLike, to_openai_tool_choice, to_openai_tools
+from chatnb.tools.validation import CallCheck
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from chatnb.structured_output.methods import MethodName
+    from chatnb.structured_output.runnable import Options, StructuredReply
+
+T = TypeVar("T")
+JsonSchema: TypeAlias = Mapping[str, Any]
 
 
-class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInput, AIMessage]):
+class BaseChatModel(
+    ProviderHooks, KeepsModelMethods[ChatInput, AIMessage], Runnable[ChatInput, AIMessage]
+):
     """A chat model: messages in, a message out.
 
-    A provider implements `_generate` (one whole reply) or `_stream` (its chunks), or both, and
-    their `_agenerate` and `_astream` where it is native to asyncio; what it leaves out is derived
-    from what it has.
+    A provider implements one or more of the hooks `_generate`, `_stream`, `_agenerate` and
+    `_astream`; each of the others is derived from those.
 
     Example:
         >>> class Echo(BaseChatModel):
@@ -40,23 +50,27 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         ...         return AIMessage(messages[-1].text)
         >>> Echo().invoke("Hello")
         AIMessage(content='Hello')
-        >>> list(Echo().stream("Hello"))
-        [AIMessageChunk(content='Hello')]
     """
 
     run_type = "llm"
 
     model_name: str
-    """The name of the model that answers."""
+    """The model's name, as the provider calls it."""
+    provider: str = "chatnb"
+    """The provider's name, for handlers, logs and prices."""
     cache: ReplyCache | Literal[False] | None = None
-    """Where replies are kept; None for the one of `set_llm_cache`, False for none at all."""
+    """The cache of replies; None for the one that `set_llm_cache` chose, False for no cache."""
     rate_limiter: RateLimiter | None = None
-    """What spaces the calls out."""
+    """The limit on how often the provider is called."""
+    deadline: float | None = None
+    """The seconds within which each call has to end, as `deadline` of a config."""
 
-    _stops_itself: ClassVar[bool] = False
-    """Whether the provider heeds `stop`; otherwise its replies are ended here."""
-    _not_in_key: ClassVar[frozenset[str]] = frozenset({"cache", "rate_limiter", "name"})
-    """The public attributes that a reply does not depend on."""
+    _not_in_cache_key: ClassVar[frozenset[str]] = NOT_IN_KEYS
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls._own_hooks:
+            raise TypeError(f"{cls.__name__} must implement _generate or _stream")
 
     def invoke(
         self,
@@ -66,7 +80,7 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         stop: list[str] | None = None,
         **params: Any,
     ) -> AIMessage:
-        """Ask for one whole reply.
+        """Return one whole reply.
 
         Args:
             input: A string, a message, a list of messages, or a prompt value.
@@ -78,9 +92,10 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
             The reply.
 
         Raises:
-            ModelError: If the call goes wrong.
+            ModelError: If the call fails.
         """
-        return self._replies(_messages(input, config), stop, params)[0]
+        call = self._call(input, stop, params, config)
+        return call.replies(self._candidates)[0]
 
     async def ainvoke(
         self,
@@ -90,8 +105,9 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         stop: list[str] | None = None,
         **params: Any,
     ) -> AIMessage:
-        """Ask for one whole reply without blocking the event loop; like `invoke`."""
-        return (await self._areplies(_messages(input, config), stop, params))[0]
+        """Return one whole reply without blocking the event loop; like `invoke`."""
+        call = self._call(input, stop, params, config)
+        return (await call.areplies(self._acandidates))[0]
 
     def stream(
         self,
@@ -101,7 +117,7 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         stop: list[str] | None = None,
         **params: Any,
     ) -> Iterator[AIMessageChunk]:
-        """Ask for a reply chunk by chunk; closing the iterator closes the connection.
+        """Yield a reply in chunks that add up to it; closing the iterator closes the connection.
 
         Args:
             input: A string, a message, a list of messages, or a prompt value.
@@ -109,30 +125,12 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
             stop: Texts at which the model stops.
             **params: The provider's parameters for this call only.
 
-        Yields:
-            The chunks, which add up to the reply.
-
         Raises:
-            ModelError: If the call goes wrong; `partial` holds what had arrived.
+            ModelError: If the call fails; `partial` holds what had arrived.
         """
-        messages = _messages(input, config)
-        place = self._place(messages, stop, params)
-        with counted(self, messages) as call:
-            replies = place.replies()
-            if replies is not None:
-                call.take_whole(replies[0])
-                yield as_chunk(replies[0])
-                return
-            call.admit()
-            if self.rate_limiter is not None and not is_replaying():
-                self.rate_limiter.acquire()
-            chunks, empty = self._source()._stream(messages, stop=stop, **params), True
-            ends = self._left_to_us(stop)
-            for chunk in place.keeping(until(ends, chunks) if ends else chunks):
-                empty = False
-                call.take(chunk)
-                yield chunk
-            _refuse_silence(empty=empty)
+        call = self._call(input, stop, params, config, stream=True)
+        # A generator function, so that a step of a chain made of it is known to stream.
+        yield from call.stream(self._stream)
 
     async def astream(
         self,
@@ -142,97 +140,281 @@ class BaseChatModel(Generating, Structured, ToolBinding, Hooks, Runnable[ChatInp
         stop: list[str] | None = None,
         **params: Any,
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """Ask for a reply chunk by chunk without blocking the event loop; like `stream`."""
-        messages = _messages(input, config)
-        place = self._place(messages, stop, params)
-        with counted(self, messages) as call:
-            replies = place.replies()
-            if replies is not None:
-                call.take_whole(replies[0])
-                yield as_chunk(replies[0])
-                return
-            call.admit()
-            if self.rate_limiter is not None and not is_replaying():
-                await self.rate_limiter.aacquire()
-            source, empty = self._source()._astream(messages, stop=stop, **params), True
-            ends = self._left_to_us(stop)
-            told = auntil(ends, source) if ends else source
-            async with aclosing(source), aclosing(place.akeeping(told)) as chunks:
-                async for chunk in chunks:
-                    empty = False
-                    call.take(chunk)
-                    yield chunk
-            _refuse_silence(empty=empty)
+        """Yield a reply chunk by chunk without blocking the event loop; like `stream`."""
+        call = self._call(input, stop, params, config, stream=True)
+        async with aclosing(call.astream(self._astream)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    def _replies(
-        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
-    ) -> list[AIMessage]:
-        """Every candidate, from the cache where it has them."""
-        place = self._place(messages, stop, params)
-        with counted(self, messages) as call:
-            replies = place.replies()
-            if replies is None:
-                call.admit()
-                if self.rate_limiter is not None and not is_replaying():
-                    self.rate_limiter.acquire()
-                replies = self._source()._candidates(messages, stop=stop, **params)
-                replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
-                place.keep(replies)
-            call.take_whole(replies[0])
-        return replies
+    def __call__(
+        self, messages: ChatInput, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        """Return the reply to messages; `params` may hold `callbacks`, `tags` and the like."""
+        config, params = take_config(None, hide_in_options(params))
+        call = self._call(messages, stop, params)
+        return call.traced_replies(self._candidates, config)[0]
 
-    async def _areplies(
-        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
-    ) -> list[AIMessage]:
-        place = self._place(messages, stop, params)
-        with counted(self, messages) as call:
-            replies = place.replies()
-            if replies is None:
-                call.admit()
-                if self.rate_limiter is not None and not is_replaying():
-                    await self.rate_limiter.aacquire()
-                replies = await self._source()._acandidates(messages, stop=stop, **params)
-                replies = [ended_at(self._left_to_us(stop), reply) for reply in replies]
-                place.keep(replies)
-            call.take_whole(replies[0])
-        return replies
+    def generate(
+        self,
+        messages: Sequence[Sequence[MessageLike]],
+        stop: list[str] | None = None,
+        *,
+        max_concurrency: int | None = None,
+        return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        checkpoint_grace: float = 0.0,
+        progress: bool = True,
+        **params: Any,
+    ) -> LLMResult:
+        """Return the replies to several lists of messages, with the metadata of each call.
 
-    def _source(self) -> Hooks:
-        """What answers: the model itself, or a cassette that stands in for it."""
-        cassette = active_cassette()
-        return self if cassette is None else Recorded(self, cassette)
+        After an error of the provider's rate limit, all calls wait as long as it says and go on
+        more slowly, instead of failing.
 
-    def _left_to_us(self, stop: list[str] | None) -> list[str]:
-        """The texts to stop at that the provider does not heed itself."""
-        return [] if self._stops_itself else stop or []
+        Args:
+            messages: A list of lists of messages, one list a prompt.
+            stop: Texts at which the model stops.
+            max_concurrency: The most calls at a time; 64 by default.
+            return_exceptions: Whether a prompt that fails has no candidates and its exception in
+                `errors`, instead of ending the batch.
+            checkpoint: A file in which each reply is saved as it arrives: the same call after a
+                crash or an interrupt requests only what is missing.
+            checkpoint_grace: Seconds that an interrupt leaves to calls under way, whose replies
+                are kept; by default their connections are closed at once.
+            progress: Whether to show a progress bar after two seconds.
+            **params: The provider's parameters for these calls only, and `callbacks`, `tags` and
+                the like of the run.
 
-    def _place(
-        self, messages: list[BaseMessage], stop: list[str] | None, params: dict[str, Any]
-    ) -> Place:
-        """Where the reply to this request is kept, if anywhere."""
-        cache = get_llm_cache() if self.cache is None else self.cache
-        checkpoint = checkpoint_here.get()
-        if not cache and checkpoint is None:
-            return NOWHERE
-        checked(cache or None)
-        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        request = {
-            "model": f"{type(self).__module__}.{type(self).__qualname__}",
-            "attributes": {k: v for k, v in public.items() if k not in self._not_in_key},
-            "messages": messages_to_dict(messages),
-            "stop": stop,
-            "params": params,
-        }
-        return Place(cache or None, key_of(request), checkpoint)
+        Returns:
+            The candidates of each prompt, in the order of the prompts, and the total usage.
 
+        Raises:
+            TypeError: If the messages are not a list of lists.
+            ValueError: If there is one `run_id` for several prompts.
+            BatchError: If a call failed. It is also of the first failure's class, and `results`
+                holds the replies that arrived.
+            BatchInterrupted: On a KeyboardInterrupt, with `results` as well.
+        """
+        params = hide_in_options(params)
+        batch = generating.GenerateBatch(messages, stop, params)
+        options = BatchOptions(
+            max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
+        )
+        calls = batch.calls(self._call, self._candidates)
+        return batch.result(dict(as_completed(calls, options, each=False)), self)
 
-def _refuse_silence(*, empty: bool) -> None:
-    if empty:
-        raise MalformedReplyError("The model sent an empty stream.", hint="Run it again.")
+    async def agenerate(
+        self,
+        messages: Sequence[Sequence[MessageLike]],
+        stop: list[str] | None = None,
+        *,
+        max_concurrency: int | None = None,
+        return_exceptions: bool = False,
+        checkpoint: str | Path | None = None,
+        checkpoint_grace: float = 0.0,
+        progress: bool = True,
+        **params: Any,
+    ) -> LLMResult:
+        """Return the replies to several lists of messages without blocking; like `generate`."""
+        params = hide_in_options(params)
+        batch = generating.GenerateBatch(messages, stop, params)
+        options = BatchOptions(
+            max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
+        )
+        calls = batch.acalls(self._call, self._acandidates)
+        async with aclosing(aas_completed(calls, options)) as pairs:
+            return batch.result({index: outcome async for index, outcome in pairs}, self)
 
+    def generate_prompt(
+        self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
+    ) -> LLMResult:
+        """Return the replies to several prompt values; like `generate`."""
+        return self.generate(generating.messages_from_prompts(prompts), stop, **params)
 
-def _messages(input: ChatInput, config: RunnableConfig | None) -> list[BaseMessage]:
-    """The messages to send; what is no config is refused before they are."""
-    if config is not None:
-        check_config(config)
-    return to_messages(input)
+    async def agenerate_prompt(
+        self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
+    ) -> LLMResult:
+        """Return the replies to several prompt values without blocking; like `agenerate`."""
+        return await self.agenerate(generating.messages_from_prompts(prompts), stop, **params)
+
+    def predict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
+        """Text in, text out."""
+        return self(text, stop, **params).text
+
+    async def apredict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
+        """Text in, text out, without blocking."""
+        return (await self.apredict_messages([text], stop=stop, **params)).text
+
+    def predict_messages(
+        self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        """Messages in, message out."""
+        return self(messages, stop, **params)
+
+    async def apredict_messages(
+        self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        """Messages in, message out, without blocking."""
+        config, params = take_config(None, hide_in_options(params))
+        call = self._call(messages, stop, params)
+        return (await call.atraced_replies(self._acandidates, config))[0]
+
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: ToolChoice | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+    ) -> Runnable[ChatInput, AIMessage]:
+        """Return this chat model, as a runnable, with tools that it may call.
+
+        Calls of other tools or with arguments that do not fit are in the `invalid_tool_calls` of
+        its replies, with the reason.
+
+        Args:
+            tools: Functions, `Tool`s, Pydantic models, OpenAI's or Anthropic's dicts, or JSON
+                schemas with a title. Built-in tools of the provider, such as
+                `{"type": "web_search"}`, are sent as they are.
+            tool_choice: `auto`, `none`, `required` (or `any`, or True), or the name of the tool
+                that the model must call.
+            strict: Whether the provider holds the model to the schemas.
+            parallel_tool_calls: Whether one reply may have several calls.
+
+        Raises:
+            TypeError: If an item describes no tool.
+            ValueError: If two tools have one name, or `tool_choice` names none of them.
+
+        Example:
+            >>> from chatnb.chat_models import ScriptedChatModel
+            >>> def add(a: int, b: int) -> int:
+            ...     return a + b
+            >>> call = {"name": "add", "args": {"a": 1}, "id": "c1"}
+            >>> chat = ScriptedChatModel([AIMessage("", tool_calls=[call])]).bind_tools([add])
+            >>> chat.invoke("What is 1 + 2?").invalid_tool_calls[0]["error"]
+            'The arguments do not fit add: b: Field required'
+        """
+        written = to_openai_tools(tools, strict=strict)
+        params: dict[str, Any] = {"tools": written} if written else {}
+        if tool_choice is not None:
+            params["tool_choice"] = to_openai_tool_choice(tool_choice, written)
+        if parallel_tool_calls is not None:
+            params["parallel_tool_calls"] = parallel_tool_calls
+        return (self | CallCheck(tools)).bind(**params)
+
+    @overload
+    def with_structured_output(
+        self, schema: type[T], *, include_raw: Literal[False] = False, **options: Unpack[Options]
+    ) -> Runnable[ChatInput, T]: ...
+    @overload
+    def with_structured_output(
+        self, schema: type[T], *, include_raw: Literal[True], **options: Unpack[Options]
+    ) -> Runnable[ChatInput, StructuredReply[T]]: ...
+    @overload
+    def with_structured_output(
+        self, schema: JsonSchema, *, include_raw: Literal[False] = False, **options: Unpack[Options]
+    ) -> Runnable[ChatInput, dict[str, Any]]: ...
+    @overload
+    def with_structured_output(
+        self, schema: JsonSchema, *, include_raw: Literal[True], **options: Unpack[Options]
+    ) -> Runnable[ChatInput, StructuredReply[dict[str, Any]]]: ...
+    def with_structured_output(
+        self,
+        schema: Any,
+        *,
+        method: MethodName = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        repair: int = 0,
+    ) -> Any:
+        """Return a runnable of this model that gives values of a type instead of messages.
+
+        A stream yields the growing answer: objects in which a missing field has its default or is
+        None, or dicts with the keys so far. Only the last value has passed all validation.
+
+        Args:
+            schema: A Pydantic model or a dataclass, for an object of it; a TypedDict or a JSON
+                schema, for a dict. The model sees their docstrings, descriptions and names.
+            method: `json_schema` has the provider hold the answer to the schema, `tools` (or
+                `function_calling`) has the model call a tool that takes the schema, and
+                `json_mode` allows any JSON and describes the schema in the system prompt.
+            include_raw: Whether to give a dict of `raw`, the message; `parsed`, the value or None;
+                and `parsing_error`, the validation error or None, which then is not raised.
+            strict: Whether the provider guarantees a valid answer, as OpenAI's strict mode does.
+                It closes the schema: all properties are required, and no others are allowed.
+            repair: The most times that the model gets its error back, to correct its answer.
+
+        Raises:
+            ConfigurationError: If strict mode cannot express the schema.
+            TypeError: If the schema is none of these.
+            ValueError: If there is no such method, or repair is negative.
+            StructuredOutputError: When run, if the answer is not valid; `raw` has the message,
+                `text` the JSON and `attempts` every answer.
+            ContentFilterError: When run, if the model refuses to answer.
+
+        Example:
+            >>> from dataclasses import dataclass
+            >>> from chatnb.chat_models import ScriptedChatModel
+            >>> @dataclass
+            ... class City:
+            ...     name: str
+            ...     people: int
+            >>> chat = ScriptedChatModel(['{"name": "Oslo", "people": 700000}'])
+            >>> chat.with_structured_output(City).invoke("What is Norway's capital?")
+            City(name='Oslo', people=700000)
+        """
+        from chatnb.structured_output.runnable import StructuredOutput
+
+        return StructuredOutput[Any](
+            self, schema, method=method, include_raw=include_raw, strict=strict, repair=repair
+        )
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return the number of tokens in a text; see `chatnb.chat_models.generate`."""
+        return generating.count_tokens(text, self.model_name)
+
+    def get_num_tokens_from_messages(self, messages: ChatInput) -> int:
+        """Return the number of tokens in messages, with 4 that frame each of them.
+
+        Tool calls and their results are counted as text; images, audio and files as what they
+        take about.
+        """
+        from chatnb.schema.token_counts import message_tokens
+
+        count = self.get_num_tokens
+        return sum(4 + message_tokens(message, count) for message in to_messages(messages))
+
+    def output_of_run(self, output: AIMessage | list[AIMessage]) -> dict[str, Any]:
+        """Return the replies as handlers and logs show them."""
+        return generating.run_output(output, self.model_name)
+
+    def cost_of_run(self, output: AIMessage | list[AIMessage]) -> float | None:
+        """Return the cost of the call, by the price list of its provider."""
+        reply = output[0] if isinstance(output, list) else output
+        name = reply.response_metadata.get("model_name") or self.model_name
+        return get_price(self.provider, name, reply.usage_metadata)
+
+    def metadata_of_run(self) -> dict[str, Any]:
+        """Return the provider and model under LangSmith's names."""
+        names = {"ls_provider": self.provider, "ls_model_name": self.model_name}
+        return {**names, "ls_model_type": "chat"}
+
+    def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
+        """Return the tokens of the call, which the first candidate holds."""
+        return (output[0] if isinstance(output, list) else output).usage_metadata
+
+    def _call(
+        self,
+        input: ChatInput,
+        stop: list[str] | None,
+        params: dict[str, Any],
+        config: RunnableConfig | None = None,
+        *,
+        stream: bool = False,
+    ) -> ProviderCall:
+        if config is not None:
+            check_config(config)
+        if "stream" in params:
+            params = without_stream(params, stream=stream)
+        cut_at, not_in_key = self._client_side_stop_sequences(stop), self._not_in_cache_key
+        return ProviderCall(self, to_messages(input), stop, params, cut_at, not_in_key)

@@ -1,45 +1,61 @@
-"""Replies that are kept, so that the same question need not be paid for twice."""
+"""Caches of replies, so that an equal request is not paid for twice."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
-import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from chatnb.errors import ConfigurationError
-from chatnb.runnables.checkpoint import Checkpoint
+from chatnb.chat_models.wire.endings import ended_well
+from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.threads import in_thread
+from chatnb.errors import DamagedFileError, error_line
+from chatnb.runnables.checkpoint import Checkpoint, stored_replies
 from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
 from chatnb.schema.serialization import messages_from_json, messages_to_json
+from chatnb.store.database import Database
+from chatnb.store.file_format import FileFormat
+from chatnb.terminal import warn
+
+T = TypeVar("T")
+_ASKED = "The model is asked instead."
+_FORMAT = FileFormat(
+    use="as a cache",
+    contents="cached replies",
+    advice="Delete it or name another.",
+    application_id=int.from_bytes(b"chca", "big"),
+    migrations=[["CREATE TABLE replies (key TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID"]],
+    unmarked={"replies": ["key", "text"]},
+)
+_NO_REPLIES = "[]"  # Caches cannot delete a single entry; one of no replies counts as none.
 
 
 class ReplyCache(Protocol):
-    """Where replies are kept: text by key, for any number of threads."""
+    """A thread-safe store of replies: text by key."""
 
     def lookup(self, key: str) -> str | None:
-        """The text under a key, or None."""
+        """Return the text under a key, or None."""
         ...
 
     def store(self, key: str, text: str) -> None:
-        """Keep a text under a key."""
+        """Store a text under a key."""
         ...
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all entries."""
         ...
 
 
 class InMemoryCache:
-    """Keeps replies for as long as the process runs.
+    """A cache in memory, for as long as the process runs.
 
     Args:
-        max_size: The most replies to keep; the one that was not asked for longest goes first.
+        max_size: The most replies to hold; the least recently used one goes first.
 
     Example:
         >>> cache = InMemoryCache(max_size=1)
@@ -54,10 +70,10 @@ class InMemoryCache:
             raise ValueError(f"max_size takes a number from 1 on, or None, not {max_size}")
         self._max_size = max_size
         self._texts: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def lookup(self, key: str) -> str | None:
-        """The text under a key, or None."""
+        """Return the text under a key, or None."""
         with self._lock:
             text = self._texts.get(key)
             if text is not None:
@@ -65,7 +81,7 @@ class InMemoryCache:
             return text
 
     def store(self, key: str, text: str) -> None:
-        """Keep a text under a key."""
+        """Store a text under a key."""
         with self._lock:
             self._texts[key] = text
             self._texts.move_to_end(key)
@@ -73,115 +89,91 @@ class InMemoryCache:
                 self._texts.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all entries."""
         with self._lock:
             self._texts.clear()
 
 
 class SQLiteCache:
-    """Keeps replies in a file, for other processes and another day.
+    """A cache in a file, for other processes and later sessions.
 
     Args:
-        path: The file; it is made if it does not exist.
+        path: The SQLite file; it is created if it does not exist.
 
     Raises:
-        ConfigurationError: If the file cannot be used as a cache.
+        ConfigurationError: If the file cannot be used as a cache. A damaged one only warns, and
+            the model is asked.
 
     Example:
         >>> cache = SQLiteCache("replies.db")  # doctest: +SKIP
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        self._run(
-            "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID"
-        )
+        self.path = Path(path)
+        self._database: Database | None = None
+        try:
+            self._open()
+        except DamagedFileError as error:
+            warn(f"{error} {_ASKED}", stacklevel=2)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SQLiteCache, (self.path,)
 
     def lookup(self, key: str) -> str | None:
-        """The text under a key, or None."""
-        rows = self._run("SELECT text FROM replies WHERE key = ?", key)
+        """Return the text under a key, or None."""
+        rows = self._open().read("SELECT text FROM replies WHERE key = ?", key)
         return rows[0][0] if rows else None
 
     def store(self, key: str, text: str) -> None:
-        """Keep a text under a key."""
-        self._run("INSERT OR REPLACE INTO replies VALUES (?, ?)", key, text)
+        """Store a text under a key."""
+        self._write("INSERT OR REPLACE INTO replies VALUES (?, ?)", key, text)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._run("DELETE FROM replies")
+        """Delete all entries."""
+        self._write("DELETE FROM replies")
 
-    def _run(self, statement: str, *values: str) -> list[Any]:
-        """Run a statement on a connection of its own, so that threads and forks share nothing."""
-        try:
-            with closing(sqlite3.connect(self._path, timeout=30)) as connection, connection:
-                return connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise ConfigurationError(
-                f"{self._path} cannot be used as a cache ({error}). Delete it or name another."
-            ) from error
+    def _write(self, statement: str, *values: str) -> None:
+        self._open().write(lambda connection: connection.execute(statement, values).close())
+
+    def _open(self) -> Database:
+        self._database = self._database or Database(self.path, _FORMAT)
+        return self._database
 
 
-_shared: ReplyCache | None = None
+shared_cache: ReplyCache | None = None
 
 
 def set_llm_cache(cache: ReplyCache | None) -> None:
-    """Choose the cache of every chat model that has none of its own; None for no cache.
+    """Set the cache of every chat model that has none of its own; None for no cache.
 
     Example:
         >>> set_llm_cache(InMemoryCache())
         >>> set_llm_cache(None)
     """
-    global _shared
-    _shared = checked(cache)
+    global shared_cache
+    shared_cache = check_cache(cache)
 
 
-def checked(cache: ReplyCache | None) -> ReplyCache | None:
-    """The cache, if it is one.
-
-    Raises:
-        TypeError: If it is not.
-
-    Example:
-        >>> checked(None)
-    """
+def check_cache(cache: ReplyCache | None) -> ReplyCache | None:
+    """Return the cache, or raise a TypeError if it is none."""
     if cache is None or hasattr(cache, "lookup"):
         return cache
     raise TypeError(f"A cache is an InMemoryCache or a SQLiteCache, not {cache!r}")
 
 
 def get_llm_cache() -> ReplyCache | None:
-    """The cache that `set_llm_cache` chose."""
-    return _shared
+    """Return the cache that `set_llm_cache` set."""
+    return shared_cache
 
 
-def key_of(request: dict[str, Any]) -> str:
-    """The key of a request, the same in every process.
-
-    Args:
-        request: Everything that the reply depends on.
-
-    Example:
-        >>> key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
-        True
-    """
-    written = json.dumps(request, sort_keys=True, default=repr, ensure_ascii=True)
-    return hashlib.sha256(written.encode()).hexdigest()
+def request_key(request: dict[str, Any]) -> str:
+    """Return the key of a request, the same in every process and for every order of its items."""
+    text = json.dumps(request, sort_keys=True, default=repr, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Place:
-    """Where the replies to one request are kept.
-
-    Args:
-        cache: The cache, or None for none.
-        key: The request's key.
-        checkpoint: The checkpoint of the batch that asks, if it has one.
-
-    Example:
-        >>> place = Place(InMemoryCache(), "k")
-        >>> place.keep([AIMessage("Hi")])
-        >>> place.replies()
-        [AIMessage(content='Hi')]
-    """
+class CacheEntry:
+    """The entry of one request in the cache and in the checkpoint of the batch that makes it."""
 
     def __init__(
         self, cache: ReplyCache | None, key: str, checkpoint: Checkpoint | None = None
@@ -190,30 +182,70 @@ class Place:
         self._key = key
         self._checkpoint = checkpoint
 
-    def replies(self) -> list[AIMessage] | None:
-        """The replies as new messages, or None.
-
-        Those of the cache say that they cost nothing this time; those of a checkpoint are the
-        batch's own, from an earlier try, and say what they took then.
-        """
-        kept = self._checkpoint.take(self._key) if self._checkpoint else None
-        replies = None if kept is None else _read(kept)
+    def lookup(self) -> list[AIMessage] | None:
+        """Return the replies as new messages, or None."""
+        # A reply in the checkpoint was paid for by this batch, in an earlier try: its usage stays.
+        text = self._checkpoint.next_reply(self._key) if self._checkpoint else None
+        replies = None if text is None else _read(text, self._checkpoint)
+        if text is not None and replies is not None:
+            self._make_forgettable(replies, text)
         if replies is not None or self._cache is None:
             return replies
-        text = self._cache.lookup(self._key)
-        replies = None if text is None else _read(text)
+        text = _lookup(self._cache, self._key)
+        replies = None if text is None else _read(text, self._cache)
+        if replies is not None and self._checkpoint is None:
+            self._make_forgettable(replies)
         for reply in replies or []:
             reply.usage_metadata = None
             reply.response_metadata = {**reply.response_metadata, "from_cache": True}
         if replies is not None and self._checkpoint is not None:
             # The cache may not outlive this process.
-            self._store([self._checkpoint.keep], replies)
+            self._store([self._checkpoint.append], replies)
         return replies
 
-    def keep(self, replies: list[AIMessage]) -> None:
-        """Keep the replies. What fails at that must not lose what was paid for: it is told of."""
-        stores = [self._checkpoint.keep] if self._checkpoint else []
-        self._store([*stores, *([self._cache.store] if self._cache else [])], replies)
+    def store(self, replies: list[AIMessage]) -> None:
+        """Store the replies; a failure only warns, since they have been paid for."""
+        stores = list[Callable[[str, str], None]]()
+        if self._checkpoint is not None:
+            stores.append(self._checkpoint.append)
+        if self._cache is not None:
+            stores.append(self._cache.store)
+        self._store(stores, replies)
+
+    async def alookup(self) -> list[AIMessage] | None:
+        """Return the replies like `lookup`, without blocking the event loop."""
+        # Reading a checkpoint waits for nobody; what a cache has is added to the checkpoint.
+        return await self._aside(self.lookup) if self._cache is not None else self.lookup()
+
+    async def astore(self, replies: list[AIMessage]) -> None:
+        """Store the replies like `store`, without blocking the event loop."""
+        await self._aside(lambda: self.store(replies))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Work on a thread, unless nothing but memory is involved."""
+        if self._checkpoint is None and isinstance(self._cache, InMemoryCache):
+            return work()
+        return await in_thread(work)
+
+    def store_stream(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
+        """Pass chunks on, and store the reply when it is complete."""
+        seen = list[AIMessageChunk]()
+        for chunk in chunks:
+            seen.append(chunk)
+            yield chunk
+        if seen:
+            self.store([join_chunks(seen).to_message()])
+
+    async def astore_stream(
+        self, chunks: AsyncIterator[AIMessageChunk]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """Pass chunks on, and store the reply when it is complete."""
+        seen = list[AIMessageChunk]()
+        async for chunk in chunks:
+            seen.append(chunk)
+            yield chunk
+        if seen:
+            await self.astore([join_chunks(seen).to_message()])
 
     def _store(
         self, stores: Sequence[Callable[[str, str], None]], replies: list[AIMessage]
@@ -223,48 +255,54 @@ class Place:
             try:
                 store(self._key, text)
             except Exception as error:
-                told = f"A reply could not be kept: {type(error).__name__}: {error}"
-                warnings.warn(told, stacklevel=4)
+                message = f"A reply could not be kept: {error_line(error)}"
+                warn(message, stacklevel=4)
+        if stores:
+            self._make_forgettable(replies, text)
 
-    def keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-        """Pass chunks on, and keep what they add up to once all have come."""
-        return self._keeping(chunks) if self is not NOWHERE else chunks
-
-    def akeeping(
-        self, chunks: AsyncGenerator[AIMessageChunk, None]
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        """Pass chunks on, and keep what they add up to; like `keeping`."""
-        return self._akeeping(chunks) if self is not NOWHERE else chunks
-
-    def _keeping(self, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-        whole = list[AIMessageChunk]()
-        for chunk in chunks:
-            whole.append(chunk)
-            yield chunk
-        self._keep_whole(whole)
-
-    async def _akeeping(
-        self, chunks: AsyncIterator[AIMessageChunk]
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        whole = list[AIMessageChunk]()
-        async for chunk in chunks:
-            whole.append(chunk)
-            yield chunk
-        self._keep_whole(whole)
-
-    def _keep_whole(self, chunks: list[AIMessageChunk]) -> None:
-        if chunks:
-            self.keep([join_chunks(chunks).to_message()])
+    def _make_forgettable(self, replies: list[AIMessage], text: str = "") -> None:
+        checkpoint = weakref.ref(self._checkpoint) if self._checkpoint else lambda: None
+        forget = partial(_forget, self._cache, self._key, checkpoint, text)
+        stored_replies.add((t for reply in replies for t in _parsed_texts(reply)), forget)
 
 
-def _read(text: str) -> list[AIMessage] | None:
+def _parsed_texts(reply: AIMessage) -> Iterator[str]:
+    """Yield the texts that a parser may get of a reply."""
+    yield from {reply.text, reply.answer}
+    for call in reply.tool_calls:
+        yield json.dumps(call["args"], ensure_ascii=False)
+    for invalid in reply.invalid_tool_calls:
+        yield invalid["args"] or ""
+
+
+def _forget(
+    cache: ReplyCache | None, key: str, checkpoint: Callable[[], Checkpoint | None], text: str
+) -> None:
+    kept = checkpoint()
+    try:
+        if kept is not None:
+            kept.remove(key, text)
+        if cache is not None:
+            cache.store(key, _NO_REPLIES)
+    except Exception as error:
+        warn(f"A reply could not be forgotten: {error_line(error)}", stacklevel=4)
+
+
+def _lookup(cache: ReplyCache, key: str) -> str | None:
+    try:
+        return cache.lookup(key)
+    except Exception as error:  # A cache that cannot be read must not end the call.
+        warn(f"{error_line(error)} {_ASKED}", stacklevel=4)
+        return None
+
+
+def _read(text: str, holder: object) -> list[AIMessage] | None:
     try:
         replies = [reply for reply in messages_from_json(text) if isinstance(reply, AIMessage)]
     except (ValueError, TypeError, LookupError) as error:
-        warnings.warn(f"A kept reply cannot be read, it is asked anew: {error}", stacklevel=4)
+        place = f" in {path}" if (path := getattr(holder, "path", None)) else ""
+        message = f"A cached reply{place} cannot be read and is requested again: {error}"
+        warn(message, stacklevel=4)
         return None
-    return replies or None
-
-
-NOWHERE = Place(None, "")
-"""The place of a request when there is no cache."""
+    # Older versions stored replies that had broken off.
+    return replies if replies and all(ended_well(r.response_metadata) for r in replies) else None

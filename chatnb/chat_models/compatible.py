@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from chatnb.chat_models.needed_keys import key_or_stand_in
-from chatnb.chat_models.openai import ChatOpenAI
-from chatnb.chat_models.openai_endpoints import CHAT_COMPLETIONS, RESPONSES, Endpoint
-from chatnb.chat_models.openai_replies import replies_in
-from chatnb.chat_models.openai_stream import ReplyDecoder
-from chatnb.chat_models.providers import Provider, body_for, known_providers, parse_reply
-from chatnb.errors import UnknownModelError
+from chatnb.chat_models.openai.completions import replies_in, request_body
+from chatnb.chat_models.openai.completions_stream import CompletionDecoder
+from chatnb.chat_models.openai.errors import malformed, parse_json
+from chatnb.chat_models.openai.model import CHAT_COMPLETIONS, RESPONSES, ChatOpenAI
+from chatnb.chat_models.providers import Provider, known_providers
+from chatnb.chat_models.sdk_model import Endpoint
+from chatnb.chat_models.wire.client_options import key_or_replay_key, secret
+from chatnb.chat_models.wire.payloads import UNREADABLE, Payload, payload_text
+from chatnb.errors import BadRequestError, UnknownModelError
+from chatnb.redaction import environment_secret
+from chatnb.schema.content.openai_parts import check_parts, without_tool_results
+from chatnb.schema.messages import AIMessage, BaseMessage
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+# The SDK requires a key, also for a server that needs none.
 _NO_KEY = "none"
-"""What the SDK is given for a server that asks for no key; it insists on one."""
 
 
 class ChatCompatible(ChatOpenAI):
-    """A chat model of another provider that speaks OpenAI's chat completions.
-
-    Args:
-        provider: The name of a row in providers.toml, such as `groq` or `ollama`.
-        model: The model's name.
-        base_url: Another address than the provider's, such as a server of your own.
-        api_key: The key; without it the provider's environment variable is read.
-        openai_api_key: The same.
-        stream_usage: Take token counts of streams.
-        **params: What else `ChatOpenAI` takes.
-
-    Raises:
-        MissingKeyError: If the provider asks for a key and there is none.
-        UnknownModelError: If there is no such provider, or no model is named.
-
-    Example:
-        >>> ChatCompatible("ollama", "llama3.2", temperature=0)
-        ChatCompatible(provider='ollama', model='llama3.2')
-    """
+    """A chat model of another provider that speaks OpenAI's chat completions."""
 
     def __init__(
         self,
@@ -61,9 +48,9 @@ class ChatCompatible(ChatOpenAI):
         self._key_variable = row.key or "api_key="
         super().__init__(
             name,
-            openai_api_key=api_key or openai_api_key or _key(row),
+            openai_api_key=openai_api_key or api_key or _key(row),
             base_url=base_url or row.base_url,
-            stream_usage=stream_usage and row.usage == "asked",
+            stream_usage=stream_usage and row.usage == "on_request",
             **params,
         )
 
@@ -71,7 +58,13 @@ class ChatCompatible(ChatOpenAI):
         return f"ChatCompatible(provider={self.provider!r}, model={self.model_name!r})"
 
     @property
-    def _endpoint(self) -> Endpoint:
+    def _reasoning_tag(self) -> str | None:
+        return (
+            _row(self.provider).reasoning_tag if self.reasoning_tag is None else self.reasoning_tag
+        )
+
+    @property
+    def _untagged_endpoint(self) -> Endpoint:
         if self.use_responses_api:
             return RESPONSES
         row = _row(self.provider)
@@ -80,7 +73,7 @@ class ChatCompatible(ChatOpenAI):
             CHAT_COMPLETIONS.path,
             partial(body_for, row),
             partial(replies_in, parse=parse),
-            partial(ReplyDecoder, parse),
+            partial(CompletionDecoder, parse),
         )
 
 
@@ -93,11 +86,88 @@ def _row(provider: str) -> Provider:
     return row
 
 
-def _key(row: Provider) -> str:
+def _key(row: Provider) -> str | SecretStr:
     if row.key is None:
         return _NO_KEY
-    return key_or_stand_in(
-        os.environ.get(row.key),
+    return key_or_replay_key(
+        secret(environment_secret(row.key)),
         f"{row.name} needs an API key. Set the environment variable {row.key}, or pass it as "
         f'init_chat_model("{row.name}:...", api_key="...").',
     )
+
+
+def body_for(
+    provider: Provider, messages: Sequence[BaseMessage], params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a request's JSON in a provider's variant of chat completions."""
+    given = {name: value for name, value in params.items() if value is not None}
+    rejected = [name for name in provider.rejected if name in given]
+    if rejected:
+        raise BadRequestError(
+            f"{provider.name} takes no {', '.join(rejected)}.", hint="Leave it out."
+        )
+    messages = list(without_tool_results(messages))
+    body = request_body(messages, {provider.renamed.get(k, k): v for k, v in given.items()})
+    if provider.parts is not None:
+        check_parts(body["messages"], provider.parts, f"{provider.name} takes")
+    for message, written in zip(messages, body["messages"], strict=True):
+        if isinstance(message, AIMessage):
+            _send_back(provider, message, written)
+    return body
+
+
+def parse_reply(provider: Provider, data: bytes) -> Payload:
+    """Parse the JSON of an event or a reply, with a provider's own fields moved to OpenAI's."""
+    payload = cast("dict[str, Any]", parse_json(data))
+    try:
+        _move_usage(provider, payload)
+        for choice in payload.get("choices") or ():
+            _move_fields(provider, choice.get("delta") or choice.get("message") or {})
+    except UNREADABLE as error:
+        raise malformed(payload_text(payload)) from error
+    return payload
+
+
+def _send_back(provider: Provider, message: AIMessage, written: dict[str, Any]) -> None:
+    kept: Any = message.additional_kwargs.get(provider.sent_back or "")
+    if not kept:
+        return
+    if provider.sent_back == "reasoning_content":
+        written["reasoning_content"] = kept
+        return
+    for call in written.get("tool_calls") or ():
+        if call.get("id") in kept:
+            call["extra_content"] = kept[call["id"]]
+
+
+def _move_usage(provider: Provider, payload: dict[str, Any]) -> None:
+    if provider.usage == "x_groq" and not payload.get("usage"):
+        extra: Payload = payload.get("x_groq") or {}
+        payload["usage"] = extra.get("usage")
+
+
+def _move_fields(provider: Provider, message: dict[str, Any]) -> None:
+    content = message.get("content")
+    if provider.reasoning == "thinking parts" and isinstance(content, list):
+        _move_thinking(message, cast("list[dict[str, Any]]", content))
+    if provider.sent_back == "extra_content":
+        calls: Sequence[Payload] = message.get("tool_calls") or ()
+        message["extra_content"] = {
+            call["id"]: call["extra_content"]
+            for call in calls
+            if call.get("id") and call.get("extra_content")
+        }
+
+
+def _move_thinking(message: dict[str, Any], content: list[dict[str, Any]]) -> None:
+    thoughts = [
+        thought["text"]
+        for part in content
+        if part["type"] == "thinking"
+        for thought in part["thinking"]
+    ]
+    answer = [part for part in content if part["type"] != "thinking"]
+    message["reasoning_content"] = "".join(thoughts)
+    message["content"] = answer
+    if all(part["type"] == "text" for part in answer):
+        message["content"] = "".join(part["text"] for part in answer)

@@ -1,21 +1,24 @@
-"""A limit on how often a chat model is called, kept on this side of the wire."""
+"""A client-side limit on how often a chat model is called."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from heapq import heappop, heappush
+
+from chatnb.concurrency.cancellation import pause
+from chatnb.concurrency.locks import Lock
 
 
 class RateLimiter:
-    """Spaces calls out; one limiter may be shared by several models, threads and event loops.
+    """Spaces calls out; several models, threads and event loops may share one limiter.
 
     Args:
-        requests_per_second: The calls that are allowed on average, such as 0.5 for one in two
-            seconds.
-        burst: The calls that may follow each other at once after a pause.
-        clock: Seconds that only grow.
+        requests_per_second: The average rate, such as 0.5 for one call in two seconds.
+        burst: The number of calls without a wait after a pause.
+        clock: A monotonic clock, in seconds.
 
     Raises:
         ValueError: If a number is not positive.
@@ -39,33 +42,40 @@ class RateLimiter:
         self._tolerance = (burst - 1) * self._interval
         self._clock = clock
         self._next = float("-inf")
-        self._lock = threading.Lock()
+        self._free = list[float]()  # A heap of the slots before `_next` that were given back.
+        self._lock = Lock()
 
     def reserve(self) -> float:
-        """Take the next place in the row.
-
-        Returns:
-            Seconds to wait before the call.
-        """
+        """Reserve the next slot, and return the seconds to wait until it begins."""
         with self._lock:
             now = self._clock()
-            place = max(now, self._next)
-            self._next = place + self._interval
-            return max(0.0, place - self._tolerance - now)
+            while self._free and self._free[0] < now:
+                heappop(self._free)
+            if self._free:
+                slot = heappop(self._free)
+            else:
+                slot = max(now, self._next)
+                self._next = slot + self._interval
+            return max(0.0, slot - self._tolerance - now)
 
     def acquire(self) -> None:
-        """Wait for a place in the row."""
-        time.sleep(self.reserve())
+        """Wait for the next slot; an interrupted wait gives it back."""
+        with self._slot() as seconds:
+            pause(seconds)
 
     async def aacquire(self) -> None:
-        """Wait for a place in the row without blocking the event loop."""
-        try:
-            await asyncio.sleep(self.reserve())
-        except asyncio.CancelledError:
-            self._give_back()
-            raise
+        """Wait for the next slot without blocking the event loop; like `acquire`."""
+        with self._slot() as seconds:
+            await asyncio.sleep(seconds)
 
-    def _give_back(self) -> None:
-        """A call that was cancelled while it waited leaves its place to the others."""
-        with self._lock:
-            self._next -= self._interval
+    @contextmanager
+    def _slot(self) -> Generator[float]:
+        seconds = self.reserve()
+        slot = self._clock() + seconds + self._tolerance
+        try:
+            yield seconds
+        except BaseException:
+            if seconds:  # Otherwise the slot is as good as over.
+                with self._lock:
+                    heappush(self._free, slot)
+            raise

@@ -1,11 +1,9 @@
-"""A chat model that says what it is told to, for tests and demos."""
+"""A chat model that replies from a script, for tests and demos."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import threading
-import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -13,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.concurrency.cancellation import pause
+from chatnb.concurrency.locks import Lock
 from chatnb.schema.merging import Content
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk, as_chunk
 from chatnb.schema.tool_calls import tool_call_chunk
@@ -21,22 +21,22 @@ from chatnb.schema.usage import UsageMetadata
 Response: TypeAlias = str | AIMessage | BaseException | Sequence[str | BaseException]
 
 _WORD = re.compile(r"\s*\S+|\s+\Z")
-_ARGUMENT_BIT = re.compile(r"\W*\w+|\W+")
+_ARGUMENT_TOKEN = re.compile(r"\W*\w+|\W+")
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Replies from a list, streamed word by word, with no model behind it.
+    """A chat model that gives the replies of a list, streamed word by word.
 
     Args:
-        responses: The replies in turn, from the start again after the last. A string is streamed
-            in words, a list of strings in just these chunks, a message in words, its tool calls in
-            pieces, with its usage, id and metadata; an error is raised where it stands.
-        usage: The usage of each reply in turn, where the responses carry none.
-        ids: The id of each reply in turn, likewise.
+        responses: The replies in turn; after the last the first again. A string is streamed in
+            words, a list of strings in these chunks, and a message in words and tool call chunks,
+            with its usage, id and metadata; an error is raised in its place.
+        usage: The usage of each reply in turn, if the responses have none.
+        ids: The id of each reply in turn, if the responses have none.
         delay: Seconds before each chunk.
-        model_name: The name it goes by.
-        cache: Where replies are kept; False for nowhere.
-        rate_limiter: What spaces the calls out.
+        model_name: The name of the model.
+        cache: The cache of replies; False for none.
+        rate_limiter: The limit on how often the model is called.
 
     Raises:
         ValueError: If there are no responses.
@@ -68,14 +68,7 @@ class ScriptedChatModel(BaseChatModel):
         self.cache = cache
         self.rate_limiter = rate_limiter
         self._turns = 0
-        self._lock = threading.Lock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"ScriptedChatModel({len(self.responses)} responses)"
@@ -83,66 +76,71 @@ class ScriptedChatModel(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        for piece in self._script():
-            time.sleep(self.delay)
-            yield _spoken(piece)
+        for item in self._next_response():
+            pause(self.delay)
+            yield _chunk_or_raise(item)
 
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        for piece in self._script():
+        for item in self._next_response():
             await asyncio.sleep(self.delay)
-            yield _spoken(piece)
+            yield _chunk_or_raise(item)
 
-    def _script(self) -> list[AIMessageChunk | BaseException]:
+    def _next_response(self) -> list[AIMessageChunk | BaseException]:
         with self._lock:
             turn, self._turns = self._turns, self._turns + 1
-        pieces = _pieces(self.responses[turn % len(self.responses)])
-        last = next((p for p in reversed(pieces) if isinstance(p, AIMessageChunk)), None)
+        items = _split_response(self.responses[turn % len(self.responses)])
+        last = next((item for item in reversed(items) if isinstance(item, AIMessageChunk)), None)
         if last is None:
-            return pieces
+            return items
         last.response_metadata.setdefault("model_name", self.model_name)
-        if last is pieces[-1]:
+        if last is items[-1]:
             reason = "tool_calls" if last.tool_call_chunks else "stop"
             last.response_metadata.setdefault("finish_reason", reason)
         if self.usage and last.usage_metadata is None:
             last.usage_metadata = self.usage[turn % len(self.usage)]
         if self.ids and last.id is None:
             last.id = self.ids[turn % len(self.ids)]
-        return pieces
+        return items
 
 
-def _pieces(response: Response) -> list[AIMessageChunk | BaseException]:
+def scripted_model(text: str, **params: Any) -> ScriptedChatModel:
+    """Return the model of `scripted:TEXT`."""
+    return ScriptedChatModel([text or "Hello."], **params)
+
+
+def _split_response(response: Response) -> list[AIMessageChunk | BaseException]:
     if isinstance(response, BaseException):
         return [response]
     if isinstance(response, AIMessage):
-        return [*_words(response)]
+        return [*_split_message(response)]
     if isinstance(response, str):
-        return [*_words(AIMessage(response))]
-    return [AIMessageChunk(p) if isinstance(p, str) else p for p in response]
+        return [*_split_message(AIMessage(response))]
+    return [AIMessageChunk(item) if isinstance(item, str) else item for item in response]
 
 
-def _words(message: AIMessage) -> list[AIMessageChunk]:
-    """A message word by word and call by call; the last chunk has all that is neither."""
+def _split_message(message: AIMessage) -> list[AIMessageChunk]:
+    """Split a message into words and tool call chunks; the last chunk has the other fields."""
     whole = as_chunk(message)
-    calls = [piece for call in whole.tool_call_chunks for piece in _call_pieces(call)]
+    calls = [chunk for call in whole.tool_call_chunks for chunk in _split_call(call)]
     texts: list[Content] = [message.content]
     if isinstance(message.content, str):
         texts = [*_WORD.findall(message.content)]
-    said = [AIMessageChunk(text) for text in texts]
-    said += [AIMessageChunk("", tool_call_chunks=[piece]) for piece in calls]
-    last = said.pop() if said else AIMessageChunk("")
+    chunks = [AIMessageChunk(text) for text in texts]
+    chunks += [AIMessageChunk("", tool_call_chunks=[call]) for call in calls]
+    last = chunks.pop() if chunks else AIMessageChunk("")
     rest = replace(whole, content=last.content, tool_call_chunks=last.tool_call_chunks)
-    return [*said, rest]
+    return [*chunks, rest]
 
 
-def _call_pieces(call: ToolCallChunk) -> list[ToolCallChunk]:
-    """A call as models stream it: its name and id first, then its arguments bit by bit."""
-    index, bits = call["index"], _ARGUMENT_BIT.findall(call["args"] or "")
-    return [{**call, "args": ""}, *(tool_call_chunk(args=bit, index=index) for bit in bits)]
+def _split_call(call: ToolCallChunk) -> list[ToolCallChunk]:
+    """Split a tool call as models stream it: name and id first, then its arguments."""
+    index, tokens = call["index"], _ARGUMENT_TOKEN.findall(call["args"] or "")
+    return [{**call, "args": ""}, *(tool_call_chunk(args=token, index=index) for token in tokens)]
 
 
-def _spoken(piece: AIMessageChunk | BaseException) -> AIMessageChunk:
-    if isinstance(piece, BaseException):
-        raise piece
-    return piece
+def _chunk_or_raise(item: AIMessageChunk | BaseException) -> AIMessageChunk:
+    if isinstance(item, BaseException):
+        raise item
+    return item

@@ -1,7 +1,6 @@
-"""Server-sent events: bytes in, events out.
+"""A server-sent-events decoder: bytes in, events out, without I/O or asyncio.
 
-Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream;
-knows neither sockets nor asyncio.
+Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
 from __future__ import annotations
@@ -11,63 +10,61 @@ from typing import NamedTuple
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_FIRST_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def is_event_stream(start: bytes) -> bool | None:
+    """Return whether bytes begin an event stream; None if more of them are needed.
+
+    Example:
+        >>> is_event_stream(b"data: {}"), is_event_stream(b'{"id": 1}'), is_event_stream(b"\\nev")
+        (True, False, None)
+    """
+    if _BOM.startswith(start[:3]):
+        start = start[3:]
+    start = start.lstrip()
+    if start.startswith(_FIRST_FIELDS):
+        return True
+    return None if any(field.startswith(start) for field in _FIRST_FIELDS) else False
 
 
 class ServerSentEvent(NamedTuple):
-    """One event: its data, and its type where the server names one.
+    """One event: its data, and its type where the server names one."""
 
-    The data is UTF-8 as it came, because most is JSON, whose parser takes bytes.
-    """
-
-    data: bytes
+    data: bytes  # UTF-8 as received: most of it is JSON, whose parser takes bytes.
     event: str = "message"
 
     @property
     def text(self) -> str:
-        """The data as text; U+FFFD stands for what is not UTF-8."""
+        """The data as text, with U+FFFD for bytes that are not UTF-8."""
         return self.data.decode("utf-8", "replace")
 
 
 class SSEDecoder:
-    """Turns the bytes of an event stream, cut anywhere, into events.
-
-    Example:
-        >>> decoder = SSEDecoder()
-        >>> decoder.decode(b"data: one\\n")
-        []
-        >>> [event.data for event in decoder.decode(b"\\ndata: two\\n\\n")]
-        [b'one', b'two']
-    """
+    """A decoder of the bytes of an event stream, cut anywhere."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._rest: list[bytes] = []
         self._after_cr = False
         self._at_start = True
         self._data: list[bytes] = []
         self._event = ""
 
     def decode(self, received: bytes) -> list[ServerSentEvent]:
-        """Take the next bytes.
-
-        Args:
-            received: Any number of bytes, cut anywhere, also within a character.
-
-        Returns:
-            The events that these bytes complete.
-        """
+        """Return the events that the next bytes complete."""
         if self._after_cr and received:
             self._after_cr = False
             received = received.removeprefix(b"\n")
         has_cr = b"\r" in received
         if not has_cr and b"\n" not in received:
-            self._pieces.append(received)
+            self._rest.append(received)
             return []
         self._after_cr = received.endswith(b"\r")
-        if self._pieces:
-            received = b"".join([*self._pieces, received])
+        if self._rest:
+            received = b"".join([*self._rest, received])
         lines = _LINE_END.split(received) if has_cr else received.split(b"\n")
         rest = lines.pop()
-        self._pieces = [rest] if rest else []
+        self._rest = [rest] if rest else []
         return self._events_in(lines)
 
     def _events_in(self, lines: list[bytes]) -> list[ServerSentEvent]:

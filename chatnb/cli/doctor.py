@@ -1,4 +1,4 @@
-"""`python -m chatnb doctor`: what is installed, what is missing, and the command that mends it."""
+"""`python -m chatnb doctor`: list what is installed or missing, with commands to install it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnb.chat_models.weights import find_weights
-from chatnb.cli.installer import as_typed, install_command
+from chatnb.cli.download import install_command, shell_command
 from chatnb.errors import MissingWeightsError
+from chatnb.terminal import print_line
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
@@ -29,17 +30,12 @@ _KEY = "OPENAI_API_KEY"
 
 
 class Finding(NamedTuple):
-    """One line of the table, and what to do if something is wrong with it.
-
-    Example:
-        >>> Finding("openai", "3.54.0").problem
-        ''
-    """
+    """One line of the table, with its problem and the remedy if there is one."""
 
     part: str
     state: str
     problem: str = ""
-    cure: str = ""
+    remedy: str = ""
     required: bool = True
 
 
@@ -47,53 +43,32 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this command to the command line."""
     parser = commands.add_parser(
         "doctor",
-        help="say what is installed, what is missing and how to mend it",
-        description="Say what is installed, what is missing and how to mend it. Exits with 1 if "
-        "something is missing that chatnb cannot do without. Never prints a key.",
+        help="list what is installed or missing, and how to install it",
+        description="List what is installed or missing, and how to install it. Exits with 1 if "
+        "something is missing that chatnb needs. Never prints a key.",
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table of what is installed, then each problem with its cure.
-
-    Args:
-        options: What was typed.
-
-    Returns:
-        1 if something required is missing, else 0.
-
-    Example:
-        >>> run(argparse.Namespace())  # doctest: +SKIP
-        Python          3.11.7
-        ...
-        0
-    """
+    """Print the table and each problem with its remedy; return 1 if a requirement is missing."""
     findings = list(examine())
     width = max(len(finding.part) for finding in findings) + 2
     for finding in findings:
-        print(f"{finding.part:<{width}}{finding.state}")
+        print_line(f"{finding.part:<{width}}{finding.state}")
     problems = [finding for finding in findings if finding.problem]
     for finding in problems:
         needed = "" if finding.required else " (optional)"
-        print(f"\n{finding.part}{needed}: {finding.problem}")
-        if finding.cure:
-            print(f"  {finding.cure}")
+        print_line(f"\n{finding.part}{needed}: {finding.problem}")
+        if finding.remedy:
+            print_line(f"  {finding.remedy}")
     if not problems:
-        print("\nNothing is missing.")
+        print_line("\nNothing is missing.")
     return int(any(finding.required for finding in problems))
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything chatnb builds on, without importing any of it.
-
-    Returns:
-        What was found, in the order of the table.
-
-    Example:
-        >>> next(examine()).part
-        'Python'
-    """
+    """Examine everything that chatnb needs, without importing any of it."""
     yield Finding("Python", f"{platform.python_version()}  {sys.executable}")
     yield _chatnb()
     oldest = _oldest_versions()
@@ -119,7 +94,7 @@ def _package(name: str, oldest: str, reason: str = "") -> Finding:
     requirement = f"{name}>={oldest}" if oldest else name
     state = found or "not installed"
     problem = f"{oldest} or newer is needed" if found else reason or "chatnb needs it"
-    return Finding(name, state, problem, as_typed(install_command(requirement)), required)
+    return Finding(name, state, problem, shell_command(install_command(requirement)), required)
 
 
 def _version(name: str) -> str:
@@ -130,7 +105,7 @@ def _version(name: str) -> str:
 
 
 def _oldest_versions() -> dict[str, str]:
-    """Read from chatnb's own metadata which versions it asks for."""
+    """Return the lowest versions that chatnb's metadata allows."""
     try:
         requirements = requires("chatnb") or []
     except PackageNotFoundError:
@@ -149,8 +124,10 @@ def _front_end() -> Finding:
     if any(name.endswith(".js") for name in built):
         return Finding("front end", f"{len(built)} files: {', '.join(built)}")
     is_clone = (package.parent / "js").is_dir()
-    again = as_typed(install_command("--force-reinstall", "--no-deps", "chatnb"))
-    return Finding("front end", "not built", "the views need it", "make js" if is_clone else again)
+    again = shell_command(install_command("--force-reinstall", "--no-deps", "chatnb"))
+    return Finding(
+        "front end", "not built", "the widgets need it", "make js" if is_clone else again
+    )
 
 
 def _weights() -> Finding:

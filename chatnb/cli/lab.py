@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chatnb.cli.installer import as_typed, install_command
+from chatnb.cli.download import install_command, shell_command
 from chatnb.errors import MissingRuntimeError
+from chatnb.terminal import print_line
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
@@ -45,68 +46,32 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Copy the notebooks and turn into JupyterLab.
-
-    Args:
-        options: What was typed.
-
-    Returns:
-        JupyterLab's exit code, where this process does not become JupyterLab.
-
-    Raises:
-        MissingRuntimeError: If JupyterLab is not installed.
-
-    Example:
-        >>> run(argparse.Namespace(dir=Path("mine"), no_browser=True, jupyter=[]))  # doctest: +SKIP
-    """
+    """Copy the notebooks and replace this process by JupyterLab (on Windows: wait for it)."""
     if importlib.util.find_spec("jupyterlab") is None:
-        command = as_typed(install_command("jupyterlab", "ipykernel"))
+        command = shell_command(install_command("jupyterlab", "ipykernel"))
         raise MissingRuntimeError(f"JupyterLab is not installed. To install it:\n  {command}")
     folder = options.dir.resolve()
-    _say_what_was_kept(copy_notebooks(packaged_notebooks(), folder), options.dir)
+    _report_kept(copy_notebooks(packaged_notebooks(), folder), options.dir)
     command = _lab_command(folder, no_browser=options.no_browser, extra=options.jupyter)
     sys.stdout.flush()
     if os.name != "nt":
         os.execv(command[0], command)
-    # There, exec gives the console back before JupyterLab has ended.
+    # On Windows, exec returns the console before JupyterLab has ended.
     return subprocess.run(command, check=False).returncode
 
 
 def packaged_notebooks() -> Path:
-    """Find the notebooks that came with chatnb: in the package, or beside it in a clone.
-
-    Returns:
-        The folder that holds them.
-
-    Raises:
-        MissingRuntimeError: If they are in neither place.
-
-    Example:
-        >>> packaged_notebooks().name
-        'notebooks'
-    """
+    """Return the folder of chatnb's notebooks: in the package, or beside it in a clone."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / _FIRST).is_file():
             return folder
-    command = as_typed(install_command("--force-reinstall", "--no-deps", "chatnb"))
+    command = shell_command(install_command("--force-reinstall", "--no-deps", "chatnb"))
     raise MissingRuntimeError(f"The notebooks are missing. To install them again:\n  {command}")
 
 
 def copy_notebooks(source: Path, target: Path) -> list[str]:
-    """Copy notebooks into a folder, and leave alone what is there.
-
-    Args:
-        source: The folder that holds the notebooks.
-        target: The folder to copy them to; it is made if it does not exist.
-
-    Returns:
-        The names that were there already and were kept.
-
-    Example:
-        >>> copy_notebooks(packaged_notebooks(), Path("mine"))  # doctest: +SKIP
-        []
-    """
+    """Copy notebooks into a folder; return the names of existing files, which are kept."""
     if source.resolve() == target.resolve():
         return []
     target.mkdir(parents=True, exist_ok=True)
@@ -119,14 +84,14 @@ def copy_notebooks(source: Path, target: Path) -> list[str]:
     return kept
 
 
-def _say_what_was_kept(kept: list[str], folder: Path) -> None:
+def _report_kept(kept: list[str], folder: Path) -> None:
     if kept:
-        print(f"Kept as they are in {folder}: {', '.join(kept)}")
+        print_line(f"Kept as they are in {folder}: {', '.join(kept)}")
 
 
 def _lab_command(folder: Path, *, no_browser: bool, extra: list[str]) -> list[str]:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    # In the address, so that the one that is printed opens the notebook as well.
+    # As the default address, so that the printed link opens the notebook, too.
     command.append(f"--LabApp.default_url=/lab/tree/{_FIRST}")
     if no_browser or not _has_display():
         command.append("--no-browser")

@@ -1,4 +1,4 @@
-"""Conversations that survive everything: turns on disk, with their branches."""
+"""Conversations on disk, with branches, drafts of streaming replies and exports."""
 
 from __future__ import annotations
 

@@ -1,42 +1,44 @@
-"""A reply on its way to disk."""
+"""A draft: a streaming reply that is written to disk as it grows."""
 
 from __future__ import annotations
 
 import os
-import threading
-import warnings
+import time
 from collections.abc import Callable, Mapping
+from sqlite3 import Connection
 from typing import Any
 
-from chatnb.errors import ConfigurationError
+from chatnb.concurrency.waiting import Failed, Promise
+from chatnb.errors import ConfigurationError, error_line
 from chatnb.schema.messages import AIMessageChunk, BaseMessage, join_chunks
-from chatnb.store.nodes import Status
-from chatnb.store.store import Store
+from chatnb.store import Status, Store
+from chatnb.store.rows import append_chunk, finish_node
+from chatnb.store.store import SILENT_SECONDS
+from chatnb.terminal import warn
 
-WRITE_SECONDS = 0.4
-"""How often what has come is written; a piece may wait this long, and must not wait a second."""
+# Other machines see from it that this process still runs.
+_HEARTBEAT_SECONDS = SILENT_SECONDS / 3
 
 
 class Draft:
-    """A reply that is streaming, of which the disk is never a second behind.
+    """A streaming reply; the disk is never a second behind it.
 
-    A thread of its own writes what has come, so that `append` costs next to nothing and a pause
-    of the model leaves nothing unwritten.
+    The thread that writes the store writes its chunks, so that `append` costs next to nothing and a
+    pause of the model leaves nothing unwritten.
 
     Args:
-        store: Where it is kept.
-        node_id: Its node, which has the status `streaming`.
-        on_finish: Is called once the end is written.
-        every: How often to write, in seconds.
+        store: The store that keeps it.
+        node_id: The id of its node, which has the status `streaming`.
+        on_finish: Called once its end is written.
+        add: Adds the node, unless it is there.
 
     Example:
         >>> from chatnb import Conversation
-        >>> talk = Conversation("ideas", store=Store(":memory:"))
-        >>> draft = talk.begin_reply()
-        >>> draft.append(AIMessageChunk("Hel")), draft.append(AIMessageChunk("lo"))
-        (None, None)
-        >>> draft.finish()
-        >>> talk.messages
+        >>> conversation = Conversation("ideas", store=Store(":memory:"))
+        >>> with conversation.replying() as draft:
+        ...     draft.append(AIMessageChunk("Hel"))
+        ...     draft.append(AIMessageChunk("lo"))
+        >>> conversation.messages
         [AIMessage(content='Hello')]
     """
 
@@ -45,23 +47,49 @@ class Draft:
         store: Store,
         node_id: str,
         on_finish: Callable[[], object] = lambda: None,
-        *,
-        every: float = WRITE_SECONDS,
+        add: Callable[[], object] = lambda: None,
     ) -> None:
         self.node_id = node_id
         self._store = store
         self._on_finish = on_finish
-        self._every = every
+        self._add = add
         self._process = os.getpid()
         self._pending: list[AIMessageChunk] = []
-        self._ended = threading.Event()
-        self._finished = False
-        self._told = False
-        self._thread = threading.Thread(target=self._write_on, name="chatnb-draft", daemon=True)
-        self._thread.start()
+        self._count = 0  # Of the pending chunks, those that are being written.
+        self._written_at = time.monotonic()
+        self._end: tuple[BaseMessage | None, Status, Mapping[str, Any]] | None = None
+        self._ending = self._ended = self._warned = False
+
+    def begin(self) -> Draft:
+        """Add the node, unless it is there, as entering a `with` block does."""
+        add, self._add = self._add, lambda: None
+        self._store.repeat(self._post)
+        try:
+            add()
+        except BaseException:
+            # An interrupt ends the wait for the node, and not the transaction that adds it.
+            self._post_end(None, "stopped")
+            raise
+        return self
+
+    __enter__ = begin
+
+    def __exit__(self, type: object, error: BaseException | None, traceback: object) -> None:
+        if error is None:
+            self.finish()
+            return
+        failed = isinstance(error, Exception)
+        facts = {"error": error_line(error)} if failed else {}
+        ended = self._post_end(None, "failed" if failed else "stopped", facts)
+        # The collector closes generators on any thread, which must not wait then.
+        if ended is not None and not isinstance(error, GeneratorExit):
+            try:
+                ended.result()
+            except ConfigurationError as problem:
+                self._warn(problem)
 
     def append(self, chunk: AIMessageChunk) -> None:
-        """Take the next piece; from any thread, at no cost. It is on disk within a second."""
+        """Add the next chunk, from any thread. It is on disk within a second."""
         self._pending.append(chunk)
 
     def finish(
@@ -70,43 +98,67 @@ class Draft:
         status: Status = "done",
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the end of the reply; once that is done, a second time does nothing.
+        """Write the end of the reply; further calls do nothing.
+
+        An interrupt ends only the wait. What cannot be written now is tried again.
 
         Args:
-            message: The whole reply, or None for the sum of the pieces.
+            message: The whole reply, or None for the sum of the chunks.
             status: `done`, `stopped` or `failed`; the last two are marked in the message's
                 `response_metadata["finish_reason"]`.
-            facts: What there is to say of it: model, seconds, first_seconds, cost, error...
+            facts: Its metadata: model, seconds, first_seconds, cost, error...
 
         Raises:
             ConfigurationError: If the disk cannot be written to.
         """
-        if self._finished or os.getpid() != self._process:
+        ended = self._post_end(message, status, facts)
+        if ended is not None:
+            ended.result()
+            self._on_finish()
+
+    def _post_end(
+        self, message: BaseMessage | None, status: Status, facts: Mapping[str, Any] | None = None
+    ) -> Promise[None] | None:
+        """Start to write the end, once and only in this process."""
+        if self._end is not None or os.getpid() != self._process:
+            return None
+        self._end = message, status, facts or {}
+        return self._post()
+
+    def _post(self) -> Promise[None] | None:
+        """Start to write what is new, or the end; the store repeats it until that is written."""
+        is_recent = time.monotonic() - self._written_at < _HEARTBEAT_SECONDS
+        if is_recent and not self._pending and self._end is None:
+            return None
+        promise = self._store.post(self._write)
+        promise.add_done_callback(self._on_written)
+        return promise
+
+    def _write(self, connection: Connection, now: float) -> None:
+        if self._ended:
             return
-        self._ended.set()
-        self._thread.join()
+        end = self._end  # Another thread may set it now.
+        message, status, facts = end or (None, "streaming", {})
+        self._count, self._ending = len(self._pending), end is not None
         if message is None:
-            self._write()
-        self._store.finish(self.node_id, message, status, facts)
-        self._finished = True
-        self._on_finish()
+            chunk = join_chunks(self._pending[: self._count]) if self._count else None
+            append_chunk(connection, now, self.node_id, chunk)
+        if end is not None:
+            finish_node(connection, now, self.node_id, message, status, facts)
 
-    def _write_on(self) -> None:
-        while not self._ended.wait(self._every):
-            try:
-                self._write()
-            except ConfigurationError as error:
-                self._tell(error)
+    def _on_written(self, promise: Promise[None]) -> None:
+        if isinstance(promise.outcome, Failed):
+            if self._end is None:  # Else whoever ends the reply gets the error.
+                self._warn(promise.outcome.error)
+            return
+        del self._pending[: self._count]
+        self._written_at = time.monotonic()
+        if self._ending:
+            self._ended = True
+            self._store.end_repeat(self._post)
 
-    def _write(self) -> None:
-        """Write what is pending, which stays pending if that fails."""
-        count = len(self._pending)
-        chunk = join_chunks(self._pending[:count]) if count else None
-        self._store.append(self.node_id, chunk)
-        del self._pending[:count]
-
-    def _tell(self, error: ConfigurationError) -> None:
-        """A disk that is full for a while must not end a reply that streams."""
-        if not self._told:
-            warnings.warn(f"A reply is not on disk yet: {error}", stacklevel=2)
-        self._told = True
+    def _warn(self, error: BaseException) -> None:
+        """Warn once: a disk that is full for a while must not end a streaming reply."""
+        if not self._warned:
+            self._warned = True
+            warn(f"A reply is not on disk yet: {error}", stacklevel=2)

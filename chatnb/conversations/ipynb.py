@@ -1,4 +1,4 @@
-"""A conversation as a notebook: a `%%chat` cell a question, with the reply under it."""
+"""A conversation as a notebook: a `%%chat` cell for each question, the reply as its output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chatnb.conversations.conversation import Conversation
-from chatnb.conversations.writing import speaker_of
-from chatnb.markdown.safe_markdown import safe_markdown
+from chatnb.conversations.markdown import speaker_of
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.markdown.safe_markdown import plain_markdown, safe_markdown
+from chatnb.redaction import environment_secrets, redact_value
+from chatnb.schema.message_types import message_markdown
 from chatnb.schema.messages import AIMessage, HumanMessage
-from chatnb.schema.transcript import message_markdown
 from chatnb.store import Node
+from chatnb.terminal import SafeText
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -20,73 +23,78 @@ _METADATA = {
 }
 
 
-def to_ipynb(talk: Conversation) -> str:
-    """Write the chosen path of a conversation as a notebook.
+def to_ipynb(conversation: Conversation) -> str:
+    """Write the selected path of a conversation as a notebook.
+
+    Keys, tokens and the secrets of the environment are redacted.
 
     Args:
-        talk: The conversation.
+        conversation: The conversation.
 
     Returns:
-        A notebook file of format 4.5. Its cells ask the questions again when they are run.
+        A notebook of format 4.5. Running its cells asks the questions again.
 
     Example:
         >>> from chatnb.store import Store
-        >>> talk = Conversation("ideas", store=Store(":memory:"))
-        >>> asked = talk.add(HumanMessage("Hi")), talk.add(AIMessage("Hello."))
-        >>> cells = json.loads(to_ipynb(talk))["cells"]
+        >>> conversation = Conversation("ideas", store=Store(":memory:"))
+        >>> for message in (HumanMessage("Hi"), AIMessage("Hello.")):
+        ...     node = conversation.add(message)
+        >>> cells = json.loads(to_ipynb(conversation))["cells"]
         >>> cells[-1]["source"], cells[-1]["outputs"][0]["data"]["text/plain"]
         (['%%chat\\n', 'Hi'], ['Hello.'])
     """
-    title = _cell("markdown", "title", f"# {talk.name}")
-    load = {**_cell("code", "load", "%load_ext chatnb"), **_OUTPUTS}
-    cells = [title, load, *cells_of(talk.path(), talk.system)]
+    title = _markdown_cell("title", f"# {plain_markdown(conversation.name)}")
+    load = _code_cell("load", "%load_ext chatnb")
+    cells = [title, load, *notebook_cells(conversation.path(), conversation.system)]
     notebook = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(notebook, indent=1, ensure_ascii=True) + "\n"
+    clean = redact_value(notebook, environment_secrets(), by_name=False)
+    return json.dumps(clean, indent=1, ensure_ascii=True) + "\n"
 
 
-def cells_of(path: Sequence[Node], system: str | None = None) -> Iterator[dict[str, Any]]:
-    """The cells of a path: questions with their replies as outputs; what is neither as Markdown.
-
-    Args:
-        path: Messages in order.
-        system: What the model is told first; the first cell says it.
-    """
-    asking: dict[str, Any] | None = None
+def notebook_cells(path: Sequence[Node], system: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the cells of a path: questions with their replies as outputs, the rest as Markdown."""
+    cell: dict[str, Any] | None = None
     for node in path:
         message = node.message
         if isinstance(message, HumanMessage) and isinstance(message.content, str):
-            asking = _question(node, system)
+            cell = _chat_cell(node, system)
             system = None
-            yield asking
-        elif isinstance(message, AIMessage) and asking is not None:
-            asking["outputs"].append(_output(node))
+            yield cell
+        elif isinstance(message, AIMessage) and cell is not None:
+            cell["outputs"].append(_output(node))
         else:
-            text = f"**{speaker_of(message)}**\n\n{message_markdown(message)}"
-            yield _cell("markdown", node.id, safe_markdown(text))
+            speaker = plain_markdown(speaker_of(message))
+            yield _markdown_cell(node.id, f"**{speaker}**\n\n{message_markdown(message)}")
 
 
-_OUTPUTS: dict[str, Any] = {"execution_count": None, "outputs": []}
-
-
-def _question(node: Node, system: str | None) -> dict[str, Any]:
-    told = f" -s {_quoted(system)}" if system else ""
-    source = f"%%chat{told}\n{node.message.text}"
-    return {**_cell("code", node.id, source), "execution_count": None, "outputs": []}
+def _chat_cell(node: Node, system: str | None) -> dict[str, Any]:
+    options = f" -s {_quoted(system)}" if system else ""
+    source = f"%%chat{options}\n{node.message.text}"
+    return _code_cell(node.id, source)
 
 
 def _quoted(text: str) -> str:
-    """A word of the `%%chat` line, which is one line."""
+    """Quote a text as one argument of the `%%chat` line, which has no line breaks."""
     return shlex.quote(" ".join(text.split()))
 
 
 def _output(node: Node) -> dict[str, Any]:
     text = message_markdown(node.message)
-    data = {"text/markdown": _lines(safe_markdown(text)), "text/plain": _lines(text)}
+    shown: Mimebundle = {"text/markdown": safe_markdown(text), "text/plain": SafeText(text)}
+    data = {type: _lines(str(value)) for type, value in shown.items()}
     return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
-def _cell(kind: str, id: str, source: str) -> dict[str, Any]:
-    return {"cell_type": kind, "id": id[:64], "metadata": {}, "source": _lines(source)}
+def _markdown_cell(id: str, text: str) -> dict[str, Any]:
+    return _cell("markdown", id, safe_markdown(text))
+
+
+def _code_cell(id: str, source: str) -> dict[str, Any]:
+    return {**_cell("code", id, source), "execution_count": None, "outputs": []}
+
+
+def _cell(type: str, id: str, source: str) -> dict[str, Any]:
+    return {"cell_type": type, "id": id[:64], "metadata": {}, "source": _lines(source)}
 
 
 def _lines(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A conversation as lines of JSON, with all its branches, and back."""
+"""A conversation as JSON lines, with all its branches, and back."""
 
 from __future__ import annotations
 
@@ -6,43 +6,55 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-from chatnb.conversations.conversation import Conversation
-from chatnb.schema.coercion import to_messages
-from chatnb.schema.serialization import message_from_dict, message_to_dict
+from chatnb.conversations.conversation import Conversation, check_name
+from chatnb.errors import DamagedFileError
+from chatnb.redaction import environment_secrets, redact_json
+from chatnb.schema.conversion import to_messages
+from chatnb.schema.serialization import (
+    checked_message,
+    message_from_dict,
+    message_to_dict,
+)
 from chatnb.store import Node, Store, shared_store
+from chatnb.store.rows import STATUSES, bad_facts, is_time
+from chatnb.strict_json import parse_object
 
 _FORMAT = 1
-_SETTINGS = (("system", str), ("model", str), ("temperature", int | float))
-_STATUSES = ("done", "streaming", "stopped", "failed")
+_SETTINGS = ("system", "model", "temperature")
+_MAX_TEMPERATURE = 100
 
 
-def to_jsonl(talk: Conversation) -> str:
-    """Write a conversation: its name and settings on the first line, then a message a line.
+def to_jsonl(conversation: Conversation) -> str:
+    """Write a conversation as JSON lines: its name and settings, then one message a line.
+
+    Keys, tokens and the secrets of the environment are redacted.
 
     Args:
-        talk: The conversation. Messages that were deleted are left out.
+        conversation: The conversation. Deleted messages are left out.
 
     Returns:
-        The lines; a message names the one that it follows, which comes before it.
+        The lines; each message names its parent, which comes before it.
 
     Raises:
-        TypeError: If a message holds something that JSON cannot.
+        TypeError: If JSON cannot hold a message.
 
     Example:
         >>> from chatnb.schema import HumanMessage
-        >>> talk = Conversation("ideas", store=Store(":memory:"))
-        >>> asked = talk.add(HumanMessage("A name for a boat?"))
-        >>> from_jsonl(to_jsonl(talk), store=Store(":memory:")).messages
+        >>> conversation = Conversation("ideas", store=Store(":memory:"))
+        >>> node = conversation.add(HumanMessage("A name for a boat?"))
+        >>> from_jsonl(to_jsonl(conversation), store=Store(":memory:")).messages
         [HumanMessage(content='A name for a boat?')]
     """
-    path = talk.path()
+    path = conversation.path()
     head = {
         "chatnb_conversation": _FORMAT,
-        "name": talk.name,
-        "settings": talk.settings,
+        "name": conversation.name,
+        "settings": conversation.settings,
         "selected": path[-1].id if path else None,
     }
-    return "".join(json.dumps(line) + "\n" for line in (head, *map(_line, talk.nodes())))
+    secrets = environment_secrets()
+    lines = (head, *map(_line, conversation.nodes()))
+    return "".join(redact_json(json.dumps(line), secrets) + "\n" for line in lines)
 
 
 def _line(node: Node) -> dict[str, Any]:
@@ -57,47 +69,50 @@ def _line(node: Node) -> dict[str, Any]:
 
 
 def from_jsonl(text: str, *, name: str | None = None, store: Store | None = None) -> Conversation:
-    """Read a conversation into a store, under a name that is still free.
+    """Read a conversation into a store, under a free name.
 
     Args:
-        text: What `to_jsonl` wrote; or a message a line, as OpenAI's dicts with `role` and
+        text: The lines of `to_jsonl`; or one message a line, as OpenAI's dicts with `role` and
             `content` or as `message_to_dict` writes them.
-        name: What to call it. Default: what the lines say.
-        store: Where it goes. Default: the user's own.
+        name: Its name. Default: the name in the lines.
+        store: The store for it. Default: the user's.
 
     Returns:
         The new conversation.
 
     Raises:
-        ValueError: If a line is none of these; nothing is written then.
+        DamagedFileError: If a line is none of these, also a ValueError; then nothing is written.
 
     Example:
-        >>> talk = from_jsonl('{"role": "user", "content": "Hi"}', store=Store(":memory:"))
-        >>> talk.name, talk.messages
+        >>> conversation = from_jsonl('{"role": "user", "content": "Hi"}', store=Store(":memory:"))
+        >>> conversation.name, conversation.messages
         ('imported', [HumanMessage(content='Hi')])
     """
-    lines = list(_read(text))
-    head = lines.pop(0) if lines and "chatnb_conversation" in lines[0] else dict[str, Any]()
-    if head.get("chatnb_conversation", _FORMAT) != _FORMAT:
-        raise ValueError("These lines were written by a newer chatnb: pip install -U chatnb")
-    nodes = _nodes(lines, first=2 if head else 1)
+    try:
+        lines = list(_read(text))
+        head = lines.pop(0) if lines and "chatnb_conversation" in lines[0] else dict[str, Any]()
+        nodes = _nodes(lines, first=2 if head else 1)
+        stem = check_name(name or head.get("name") or "imported")
+        settings = _settings(head)
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(str(error)) from error
     into = store or shared_store()
-    talk = Conversation(into.begin(name or str(head.get("name") or "imported")), store=into)
-    talk.change_settings(**_settings(head))
-    ids = _add(nodes, talk)
-    talk.refresh()
+    conversation = Conversation(into.begin(stem), store=into)
+    conversation.change_settings(**settings)
+    ids = _add_nodes(nodes, conversation)
+    conversation.refresh()
     selected = ids.get(str(head.get("selected")))
     if selected is not None:
-        talk.end_at(selected)
-    return talk
+        conversation.end_at(selected)
+    return conversation
 
 
-def _add(nodes: list[Node], talk: Conversation) -> dict[str, str]:
-    """The ids that the messages got, by those they had."""
+def _add_nodes(nodes: list[Node], conversation: Conversation) -> dict[str, str]:
+    """Add nodes to a conversation; return their new ids by their old ones."""
     ids = dict[str, str]()
     for node in nodes:
-        ids[node.id] = talk.store.add(
-            talk.name,
+        ids[node.id] = conversation.store.add(
+            conversation.name,
             node.message,
             parent=None if node.parent is None else ids[node.parent],
             status=node.status,
@@ -108,27 +123,29 @@ def _add(nodes: list[Node], talk: Conversation) -> dict[str, str]:
 
 
 def _settings(head: dict[str, Any]) -> dict[str, Any]:
-    """The settings that are what they should be: a file is somebody else's word."""
-    given: object = head.get("settings")
+    """Return the settings in the head of a file."""
+    if head.get("chatnb_conversation", _FORMAT) != _FORMAT:
+        raise ValueError("These lines were written by a newer chatnb: pip install -U chatnb")
+    given: object = head.get("settings") or {}
     if not isinstance(given, dict):
-        return {}
-    settings = cast("dict[str, Any]", given)
-    return {
-        name: settings[name] for name, kind in _SETTINGS if isinstance(settings.get(name), kind)
-    }
+        raise TypeError(f"The settings are not a dict but {given!r:.80}")
+    values = cast("dict[str, Any]", given)
+    settings = {name: values[name] for name in _SETTINGS if values.get(name) is not None}
+    for name, value in settings.items():
+        is_number = type(value) in (int, float) and 0 <= cast("float", value) <= _MAX_TEMPERATURE
+        if not (is_number if name == "temperature" else isinstance(value, str)):
+            raise TypeError(f"The setting {name} cannot be {value!r:.80}")
+    return settings
 
 
 def _read(text: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            read: object = json.loads(line)
+            yield parse_object(line.removeprefix("\ufeff"))
         except ValueError as error:
-            raise ValueError(f"Line {number} is not JSON: {error}") from None
-        if not isinstance(read, dict):
-            raise ValueError(f"Line {number} is not a message but {line[:80]}")
-        yield cast("dict[str, Any]", read)
+            raise ValueError(f"Line {number} is not a message in JSON: {error}") from error
 
 
 def _nodes(lines: list[dict[str, Any]], first: int) -> list[Node]:
@@ -138,7 +155,7 @@ def _nodes(lines: list[dict[str, Any]], first: int) -> list[Node]:
         try:
             node = _node(line, nodes[-1].id if nodes else None, number)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"Message {number} cannot be read: {error}") from error
+            raise ValueError(f"Message {number} cannot be read: {error!s:.400}") from error
         if node.id in known or (node.parent is not None and node.parent not in known):
             raise ValueError(f"Message {number} does not follow one that comes before it")
         known.add(node.id)
@@ -150,16 +167,24 @@ def _node(line: dict[str, Any], above: str | None, number: int) -> Node:
     if "message" not in line:
         is_own = isinstance(line.get("data"), dict)
         (message,) = [message_from_dict(line)] if is_own else to_messages([line])
-        return Node(number, f"line {number}", above, message, "done", 0.0, {})
-    status, parent = line.get("status", "done"), line.get("parent")
-    if status not in _STATUSES:
-        raise ValueError(f"its status is one of {', '.join(_STATUSES)}, not {status!r}")
+        return Node(number, f"line {number}", above, checked_message(message), "done", 0.0, {})
+    id, parent = line.get("id"), line.get("parent")
+    status, created = line.get("status", "done"), line.get("created", 0.0)
+    facts: object = line.get("facts") or {}
+    if not isinstance(id, str) or not isinstance(parent, str | None):
+        raise TypeError(f"its id and parent are texts, not {id!r:.80} and {parent!r:.80}")
+    if status not in STATUSES:
+        raise ValueError(f"its status is one of {', '.join(STATUSES)}, not {status!r:.80}")
+    if not is_time(created):
+        raise TypeError(f"its time is in seconds since 1970, not {created!r:.80}")
+    if not isinstance(facts, dict) or bad_facts(cast("dict[str, Any]", facts)):
+        raise TypeError(f"its facts cannot be {line.get('facts')!r:.200}")
     return Node(
         number,
-        str(line.get("id")),
-        None if parent is None else str(parent),
+        id,
+        parent,
         message_from_dict(line["message"]),
         "stopped" if status == "streaming" else status,
-        float(line.get("created") or 0.0),
-        dict(line.get("facts") or {}),
+        float(created),
+        cast("dict[str, Any]", facts),
     )

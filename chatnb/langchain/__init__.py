@@ -1,7 +1,6 @@
-"""LangChain, both ways: chatnb's chat models there, and LangChain's here.
+"""Use chatnb's chat models in LangChain, and LangChain's in chatnb.
 
-Importing it loads nothing else; each name is loaded, and langchain-core with it, when it is first
-used.
+Importing it loads nothing else; langchain-core is loaded at the first use of a name.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from chatnb.errors import MissingRuntimeError
 from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from chatnb.langchain.chatnb_chat import ChatnbChat, to_langchain
-    from chatnb.langchain.langchain_chat import LangChainChat, from_langchain
     from chatnb.langchain.messages import (
         message_from_langchain,
         message_to_langchain,
         messages_from_langchain,
         messages_to_langchain,
     )
+    from chatnb.langchain.model_from_langchain import LangChainChat, from_langchain
+    from chatnb.langchain.model_to_langchain import ChatnbChat, to_langchain
 
 __all__ = [
     "ChatnbChat",
@@ -40,12 +39,12 @@ _NO_LANGCHAIN = (
 _load, __dir__ = lazy_names(
     __name__,
     {
-        "chatnb.langchain.langchain_chat": "LangChainChat from_langchain",
         "chatnb.langchain.messages": (
-            "message_from_langchain message_to_langchain "
-            "messages_from_langchain messages_to_langchain"
+            "message_from_langchain message_to_langchain messages_from_langchain "
+            "messages_to_langchain"
         ),
-        "chatnb.langchain.chatnb_chat": "ChatnbChat to_langchain",
+        "chatnb.langchain.model_from_langchain": "LangChainChat from_langchain",
+        "chatnb.langchain.model_to_langchain": "ChatnbChat to_langchain",
     },
 )
 

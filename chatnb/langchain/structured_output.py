@@ -1,4 +1,4 @@
-"""LangChain's structured output of a chat model: what to ask for, and how to read the answer."""
+"""Structured output of a chat model in LangChain: its parameters and its parsers."""
 
 from __future__ import annotations
 
@@ -27,20 +27,7 @@ AnyRunnable: TypeAlias = Runnable[Any, Any]
 def response_format(
     schema: Schema, method: Literal["json_schema", "json_mode"], *, strict: bool | None = None
 ) -> dict[str, Any]:
-    """Write OpenAI's parameter `response_format`.
-
-    Args:
-        schema: A pydantic class, a TypedDict, a JSON schema with a title, or OpenAI's function.
-        method: Whether the reply is held to the schema, or to be any JSON.
-        strict: Whether the provider holds the reply to the schema to the letter.
-
-    Returns:
-        The parameter.
-
-    Example:
-        >>> response_format({"title": "Now", "type": "object", "properties": {}}, "json_mode")
-        {'type': 'json_object'}
-    """
+    """Return OpenAI's parameter `response_format`."""
     if method == "json_mode":
         return {"type": "json_object"}
     function = convert_to_openai_tool(schema, strict=strict)["function"]
@@ -49,20 +36,8 @@ def response_format(
     return {"type": "json_schema", "json_schema": described}
 
 
-def parser_of(schema: Schema, method: Method) -> AnyParser:
-    """The LangChain parser that reads the reply.
-
-    Args:
-        schema: As for `response_format`.
-        method: How the reply was asked for.
-
-    Returns:
-        A parser that gives an instance of a pydantic class, otherwise a dict.
-
-    Example:
-        >>> type(parser_of({"title": "Now", "type": "object"}, "json_mode")).__name__
-        'JsonOutputParser'
-    """
+def get_parser(schema: Schema, method: Method) -> AnyParser:
+    """Return the LangChain parser of the reply to a request by this method."""
     model: Any = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
     if method != "function_calling":
         return PydanticOutputParser(pydantic_object=model) if model else JsonOutputParser()
@@ -72,28 +47,12 @@ def parser_of(schema: Schema, method: Method) -> AnyParser:
     return JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
 
-def parsed(asking: AnyRunnable, parser: AnyParser, *, include_raw: bool) -> AnyRunnable:
-    """Put a parser behind a model.
-
-    Args:
-        asking: The model.
-        parser: The parser.
-        include_raw: Whether to give `raw`, `parsed` and `parsing_error` in place of the value
-            alone, and raise no error of the parser.
-
-    Returns:
-        The chain.
-
-    Example:
-        >>> from langchain_core.runnables import RunnableLambda
-        >>> chain = parsed(RunnableLambda(str), JsonOutputParser(), include_raw=True)
-        >>> chain.invoke("{}")
-        {'raw': '{}', 'parsed': {}, 'parsing_error': None}
-    """
+def with_parser(model: AnyRunnable, parser: AnyParser, *, include_raw: bool) -> AnyRunnable:
+    """Return the model followed by the parser; on request with the message and the error."""
     if not include_raw:
-        return asking | parser
-    read = RunnablePassthrough.assign(
+        return model | parser
+    parsed = RunnablePassthrough.assign(
         parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
     )
-    unread = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=asking) | read.with_fallbacks([unread], exception_key="parsing_error")
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")

@@ -1,1 +1,1 @@
-"""Markdown that can be shown anywhere without acting."""
+"""Make a model's Markdown safe to display."""

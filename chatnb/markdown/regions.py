@@ -1,9 +1,4 @@
-"""Where in a Markdown text code, code spans and formulas are.
-
-Renderers disagree about hostile Markdown, so nothing here may be trusted to keep a tag asleep, with
-one exception: `solid_fences`, whose fences every renderer reads alike. The rest only decides how an
-edit looks.
-"""
+"""Find code, code spans and formulas in Markdown."""
 
 from __future__ import annotations
 
@@ -17,13 +12,15 @@ from typing import Literal
 
 from markdown_it import MarkdownIt
 
-Kind = Literal["code", "span", "math", "text"]
+from chatnb.markdown.delimiters import Formula, find_formulas
+
+# Renderers disagree about hostile Markdown, so no region may be trusted to keep a tag inert, except
+# `solid_fences`, whose fences every renderer reads alike. Regions only decide how an edit looks.
+RegionType = Literal["code", "span", "math", "text"]
 
 # The block parser takes about 50 microseconds a line; beyond this only looks suffer.
-_MOST_LINES = 5_000
+_MAX_LINES = 5_000
 _BACKTICKS = re.compile(r"`+")
-_MATH_DELIMITER = re.compile(r"\\\\|\\\$|\$\$?|\\[()\[\]]|\n[ \t]*\n")
-_MATH_CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 _OPENING_FENCE = re.compile(r"(`{3,})[^`]*")
 _END_OF_LABEL = re.compile(r"(?:\\.|[^\[\]\\])*\]:", re.DOTALL)
 _BLOCK_MATH_OPENER = re.compile(r"\$\$|\\\[|\\begin\b")
@@ -32,16 +29,16 @@ _BLOCK_MATH_CLOSER = re.compile(r"\$\$|\\\]|\\end\b")
 
 @dataclass(frozen=True)
 class Region:
-    """A half-open stretch of the text."""
+    """A half-open range of the text."""
 
     start: int
     end: int
-    kind: Kind
+    type: RegionType
 
 
 @dataclass(frozen=True)
 class Fence:
-    """A fenced block: its lines begin at `start`; `close` is where the closing line begins."""
+    """A fenced block: its lines begin at `start`, its closing line at `close`."""
 
     start: int
     content: int
@@ -51,44 +48,29 @@ class Fence:
 
 
 class RegionMap:
-    """Answers what lies at a position.
-
-    Example:
-        >>> regions = RegionMap("a `b` $c$")
-        >>> [regions.at(place).kind for place in (0, 3, 7)]
-        ['text', 'span', 'math']
-    """
+    """The regions of a text by index."""
 
     def __init__(self, text: str) -> None:
-        is_short = text.count("\n") < _MOST_LINES
-        code = sorted(_code_regions(text), key=lambda region: region.start) if is_short else []
-        self._regions = _with_math(text, code)
+        parts = (
+            part if isinstance(part, Region) else Region(part.start, part.end, "math")
+            for part in parts_of(text)
+        )
+        self._regions = [part for part in parts if part.type != "text"]
         self._starts = [region.start for region in self._regions]
 
-    def at(self, place: int) -> Region:
-        """The region that holds the character at `place`."""
-        index = bisect_right(self._starts, place) - 1
-        if index >= 0 and place < self._regions[index].end:
-            return self._regions[index]
-        return Region(place, place + 1, "text")
+    def at(self, index: int) -> Region:
+        """Return the region of the character at `index`."""
+        number = bisect_right(self._starts, index) - 1
+        if number >= 0 and index < self._regions[number].end:
+            return self._regions[number]
+        return Region(index, index + 1, "text")
 
 
 def solid_fences(text: str) -> list[Fence]:
-    """The fences of a text in which no renderer can mistake them; none if there is any doubt.
-
-    Solid means: backticks in the first column, strictly opening and closing, no other line with
-    three backticks or tildes; no link definition that could run into one (marked lets its label and
-    title cross blank lines) and no formula that could end inside one.
-
-    Args:
-        text: Markdown with "\\n" line ends.
-
-    Example:
-        >>> [fence.marks for fence in solid_fences("```html\\n<b>\\n```")]
-        ['```']
-        >>> solid_fences("- ```")
-        []
-    """
+    """Return the fences if every renderer reads all of them alike, else none."""
+    # Solid: backticks in the first column, strictly opening and closing, no other line with three
+    # backticks or tildes; no link definition that could run into a fence (marked lets its label and
+    # title cross blank lines), and no formula that could end inside one.
     fences = _paired_fences(text)
     if not fences:
         return []
@@ -130,6 +112,13 @@ def _block_parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])
 
 
+def code_regions(text: str) -> list[Region]:
+    """Return the code blocks and spans in their order; none of a text that is too long."""
+    if text.count("\n") >= _MAX_LINES:
+        return []
+    return sorted(_code_regions(text), key=lambda region: region.start)
+
+
 def _code_regions(text: str) -> Iterator[Region]:
     lines = [0]
     for newline in re.finditer("\n", text):
@@ -149,14 +138,14 @@ def _code_regions(text: str) -> Iterator[Region]:
 
 
 def _code_spans(text: str, start: int, end: int) -> Iterator[Region]:
-    """Backtick runs that pair by CommonMark's rule: equal length, the nearest closes."""
+    """Yield code spans by CommonMark's rule: the nearest backtick run of equal length closes."""
     runs = [run.span() for run in _BACKTICKS.finditer(text, start, end)]
     starts_by_length: dict[int, list[int]] = defaultdict(list)
     for left, right in runs:
         starts_by_length[right - left].append(left)
     # Without its backticks a line with a run of three could become the first of a fence.
     is_fence_like = any(right - left > 2 for left, right in runs) or "~~~" in text[start:end]
-    kind = "code" if is_fence_like else "span"
+    region_type = "code" if is_fence_like else "span"
     after = start
     for left, right in runs:
         opening = left + 1 if is_escaped(text, left) else left
@@ -166,36 +155,27 @@ def _code_spans(text: str, start: int, end: int) -> Iterator[Region]:
         index = bisect_left(closers, right)
         if index < len(closers):
             after = closers[index] + right - opening
-            yield Region(opening, after, kind)
+            yield Region(opening, after, region_type)
 
 
-def is_escaped(text: str, place: int) -> bool:
-    """Whether an odd number of backslashes stands before the place."""
-    first = place
+def is_escaped(text: str, index: int) -> bool:
+    """Return whether an odd number of backslashes precedes the index."""
+    first = index
     while first > 0 and text[first - 1] == "\\":
         first -= 1
-    return (place - first) % 2 == 1
+    return (index - first) % 2 == 1
 
 
-def _with_math(text: str, code: list[Region]) -> list[Region]:
-    regions: list[Region] = []
+def parts_of(text: str) -> Iterator[Region | Formula]:
+    """Yield formulas, code and the text between them."""
     start = 0
-    for region in [*code, Region(len(text), len(text), "text")]:
+    for region in [*code_regions(text), Region(len(text), len(text), "code")]:
         if region.start < start:
             continue
-        regions.extend(_formulas(text, start, region.start))
-        regions.append(region)
+        for formula in find_formulas(text, start, region.start):
+            yield Region(start, formula.start, "text")
+            yield formula
+            start = formula.end
+        yield Region(start, region.start, "text")
+        yield region
         start = region.end
-    return regions
-
-
-def _formulas(text: str, start: int, end: int) -> Iterator[Region]:
-    opener: re.Match[str] | None = None
-    for found in _MATH_DELIMITER.finditer(text, start, end):
-        if found[0].startswith("\n"):
-            opener = None
-        elif opener is None:
-            opener = found if found[0] in _MATH_CLOSERS else None
-        elif found[0] == _MATH_CLOSERS[opener[0]]:
-            yield Region(opener.start(), found.end(), "math")
-            opener = None

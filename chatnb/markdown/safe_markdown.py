@@ -1,12 +1,4 @@
-"""Markdown that shows what a model wrote but lets none of it act.
-
-A notebook trusts what its own cells print: JupyterLab puts the HTML in a `text/markdown` output
-into the page as it stands. Renderers also disagree about where code begins and ends. So the safety
-here does not lean on parsing: outside of fences that are beyond doubt, every tag, image and link
-that could act is broken where it stands, be it in prose or in code. What the place looks like to
-a Markdown parser only decides how: prose gets an entity, a formula a space, code an invisible
-character.
-"""
+"""Markdown that displays a model's reply but cannot execute or fetch anything."""
 
 from __future__ import annotations
 
@@ -15,8 +7,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from chatnb.markdown.link_addresses import is_plain_autolink, is_safe_destination
+from chatnb.markdown.diagrams import is_inert_diagram
+from chatnb.markdown.formulas import refused_commands
 from chatnb.markdown.regions import (
     Fence,
     Region,
@@ -24,21 +18,75 @@ from chatnb.markdown.regions import (
     is_escaped,
     solid_fences,
 )
+from chatnb.markdown.typesetting import with_typeset_delimiters
+
+# A notebook trusts the outputs of its own cells: JupyterLab puts the HTML of a `text/markdown`
+# output into the page as it is. Renderers also disagree about where code begins and ends. So safety
+# does not rely on parsing: outside of solid fences, every tag, image and link that could act is
+# broken, in prose and in code alike. Parsing only decides how: prose gets an entity, a formula a
+# space, code an invisible character.
+
+_ADDRESS = re.compile(
+    r"<(?:https?://[^\s<>\"'`\\$]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,99})>", re.IGNORECASE
+)
+# Where a renderer takes the address for a tag, a part of its path is an attribute.
+_ADDRESS_WITH_ATTRIBUTE = re.compile(r"/[\w-]+=|@@")
+_MAX_ADDRESS = 100
+_DESTINATION = re.compile(rf"\s*(?:<([^<>\n]{{0,{_MAX_ADDRESS}}})|([^\s)]{{0,{_MAX_ADDRESS}}}))")
+# What JupyterLab puts formulas back in for.
+_MARKER = re.compile(r"@\\*@")
+_PLAIN_BEGINNING = re.compile(r"(?:https?|mailto):|[^&%\\:]*[/?#]", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_SAFE_SCHEMES = frozenset(["http", "https", "mailto"])
+_IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
+
+
+def is_safe_destination(text: str, index: int) -> bool:
+    """Return whether the link destination at an index is a web, mail or relative address."""
+    found = _DESTINATION.match(text, index)
+    address = (found[1] or found[2] or "") if found else ""
+    if len(address) == _MAX_ADDRESS and not _PLAIN_BEGINNING.match(address):
+        return False
+    if _MARKER.search(address):
+        return False
+    for _ in range(3):
+        address = _IGNORED_IN_URLS.sub("", address)
+        scheme = _SCHEME.match(address)
+        if scheme and scheme[1].lower() not in _SAFE_SCHEMES:
+            return False
+        if "&" not in address and "%" not in address:
+            break
+        address = unquote(html.unescape(address))
+    return True
+
+
+def is_plain_autolink(text: str, index: int) -> bool:
+    """Return whether `<https://...>` or `<name@host>` is at an index, and not like an attribute."""
+    found = _ADDRESS.match(text, index)
+    return found is not None and not _ADDRESS_WITH_ATTRIBUTE.search(found[0])
+
+
+_MARKDOWN_CHARACTER = re.compile(r"([\\`*_\[\]<>|~$&!#])")
+
+
+def plain_markdown(text: str) -> str:
+    """Escape a text as one line of Markdown, also for the cell of a table."""
+    escaped = _MARKDOWN_CHARACTER.sub(r"\\\1", " ".join(text.split()))
+    # With a backslash it would open a formula.
+    return escaped.replace(r"\[", "&#91;")
+
 
 _JOINER = "\u2060"
+# In place of an edit: the whole formula becomes code.
+_AS_SOURCE = "source"
 # An edit can change how the rest is read; beyond this only adversarial text changes its looks.
-_MOST_PASSES = 4
+_MAX_PASSES = 4
 _HAZARD = re.compile(
     r"(?P<tag><)(?=[A-Za-z/!?])"
     r"|(?P<image>(?<!!)!+\[)"
     r"|(?P<link>\](?=[(:]))"
-    r"|(?P<tex>\\|&(?:#0*92|#x0*5c|bsol);)(?:"
-    r"(?:href|url)(?![A-Za-z])(?!\s*\{\s*(?:https?://|mailto:))"
-    r"|bbox(?![A-Za-z])(?!\s*(?:\{|\[[\w\s#,.:%-]*\]))"
-    r"|(?:require|style|class|cssId|mmlToken|includegraphics)(?![A-Za-z]))",
-    re.IGNORECASE,
 )
-_BARE_TAG = re.compile(r"<(?:/?(?:sub|sup|kbd|code)|br ?/?)>")
+_BARE_TAG = re.compile(r"<(?:/?(?:sub|sup|kbd|code|span)|br ?/?)>")
 # After these marked no longer escapes text, so that a tag left open takes in the next one.
 _RAW_TEXT_TAG = re.compile(r"<(?:kbd|code)>")
 _ATTRIBUTE_FREE_TAG = re.compile(r"</?[A-Za-z][^>=\"'`\n]{0,200}>")
@@ -58,18 +106,12 @@ _ATTRIBUTE = re.compile(
 )
 _HIDDEN_QUOTE = re.compile(r"\$|@\\*@|\\\\[(\[]|\\begin")
 _LINKED = re.compile(r"\]\(|\]:|://|www\.|```|~~~", re.IGNORECASE)
-_MATH = re.compile(r"\$|&(?:#0*36|#x0*24|dollar);|\\[(\[]|\\begin", re.IGNORECASE)
 _IMAGE_TARGET = re.compile(r"\][(\[]")
 _NO_ALT = re.compile(r"\s{0,9}\][(\[]")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _FENCE_LINE = re.compile(r"^([^\n`~]*+(?:`{3,}+|~{3,}+))([^\n]+)$", re.MULTILINE)
 _UNSAFE_INFO = re.compile(r"[$\\]|@(?=@)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-_FETCHING_DIAGRAM = re.compile(
-    r"//|\\|\b(?:url|src|image-set)\s*\(|\bimg\b[\"']?\s*:|@import|%%\{|^---|&#"
-    r"|<(?!br ?/?>)[a-z!/]",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 class _Edit(NamedTuple):
@@ -79,7 +121,7 @@ class _Edit(NamedTuple):
 
 
 class _Hazard(NamedTuple):
-    """A place that could act, and what to write there; None where it may stay as it is."""
+    """An active range and its replacements; None where it may stay as it is."""
 
     start: int
     end: int
@@ -88,32 +130,44 @@ class _Hazard(NamedTuple):
     in_code: str | None
 
 
-def safe_markdown(text: str) -> str:
-    """Markdown that displays the same, executes nothing and fetches nothing.
-
-    Ordinary replies come back as they are. Images become links; raw HTML shows as text; a link to
-    anything but the web, a mail address or a relative place shows as its source.
+class SafeMarkdown(str):
+    """Markdown that displays as the text it is made of, executes nothing and fetches nothing.
 
     Args:
-        text: What a model wrote, finished or broken off.
-
-    Returns:
-        Markdown that is safe as a trusted notebook output, with every word of the text in it.
+        text: Any Markdown. Ordinary replies are not changed. Images become links; raw HTML is
+            displayed as text; a link to anything but the web, a mail address or a relative address
+            is displayed as its source.
 
     Example:
-        >>> safe_markdown("Use `List<String>` or **[docs](https://python.org)**: $a < b$.")
-        'Use `List<String>` or **[docs](https://python.org)**: $a < b$.'
-        >>> safe_markdown("<img src=x onerror=alert(1)> ![cat](https://x.test/c.png)")
-        '&lt;img src=x onerror=alert(1)> [cat](https://x.test/c.png)'
-        >>> safe_markdown("[click](javascript:alert(1))")
-        '[click]&#40;javascript:alert(1))'
+        >>> SafeMarkdown("**Hi** <b onclick=alert(1)>")
+        '**Hi** &lt;b onclick=alert(1)>'
     """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str = "") -> SafeMarkdown:
+        return text if isinstance(text, SafeMarkdown) else super().__new__(cls, _inert(text))
+
+
+def join_blocks(*blocks: str) -> SafeMarkdown:
+    """Join blocks of Markdown by blank lines, without empty ones."""
+    # As a whole, since a fence or a formula that a block leaves open would reach into the next.
+    return SafeMarkdown("\n\n".join(filter(None, blocks)))
+
+
+def _inert(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    for _ in range(_MOST_PASSES):
+    text = with_typeset_delimiters(text)
+    for _ in range(_MAX_PASSES):
         before, text = text, _with_safe_hazards(_with_safe_info_strings(text))
         if text == before:
             break
     return text
+
+
+def safe_markdown(text: str) -> SafeMarkdown:
+    """Return Markdown that displays the same, executes nothing and fetches nothing."""
+    return SafeMarkdown(text)
 
 
 def _with_safe_hazards(text: str) -> str:
@@ -134,7 +188,6 @@ def _hazards(text: str) -> Iterator[_Hazard]:
     has_image_target = _image_targets(text)
     has_attributes = bool(_ATTRIBUTE.search(text) or _RAW_TEXT_TAG.search(text))
     has_definition = "]:" in text
-    has_math = _MATH.search(text) is not None
     for found in _HAZARD.finditer(text):
         start, end = found.span()
         match found.lastgroup:
@@ -147,23 +200,23 @@ def _hazards(text: str) -> Iterator[_Hazard]:
                 elif has_definition:
                     # Without its mark `![label]: x` would become a definition, which never shows.
                     yield _image_hazard(text, start, end, dropped=0)
-            case "link":
+            case _:
                 if not is_safe_destination(text, end + 1):
                     mark = text[end]
                     yield _Hazard(end, end + 1, f"&#{ord(mark)};", f" {mark}", _JOINER + mark)
-            case _:
-                if has_math:
-                    yield _Hazard(found.end("tex"), found.end("tex"), " ", " ", None)
+    for start, is_active, is_line_break in refused_commands(text):
+        in_math, in_code = None if is_line_break else _AS_SOURCE, _JOINER if is_active else None
+        yield _Hazard(start, start, _JOINER, in_math, in_code)
 
 
-def _tag_hazard(text: str, place: int, has_attributes: bool) -> _Hazard:
-    found = _TAG_NAME.match(text, place)
+def _tag_hazard(text: str, index: int, has_attributes: bool) -> _Hazard:
+    found = _TAG_NAME.match(text, index)
     name = found[1] if found else ""
     named = bool(name) and not _ACTIVE_NAME.fullmatch(name)
-    inert = named and not _ADDRESS_LIKE_TAG.match(text, place)
-    bare = inert and _ATTRIBUTE_FREE_TAG.match(text, place) is not None
+    inert = named and not _ADDRESS_LIKE_TAG.match(text, index)
+    bare = inert and _ATTRIBUTE_FREE_TAG.match(text, index) is not None
     in_math = None if bare or (inert and not has_attributes) else "< "
-    return _Hazard(place, place + 1, "&lt;", in_math, None if bare else f"<{_JOINER}")
+    return _Hazard(index, index + 1, "&lt;", in_math, None if bare else f"<{_JOINER}")
 
 
 def _image_hazard(text: str, start: int, end: int, dropped: int) -> _Hazard:
@@ -176,26 +229,24 @@ def _image_hazard(text: str, start: int, end: int, dropped: int) -> _Hazard:
 
 
 def _image_targets(text: str) -> Callable[[int], bool]:
-    """Whether something that could be an address follows a place within its paragraph."""
+    """Return a function that finds a possible address after an index in the same paragraph."""
     targets = [found.start() for found in _IMAGE_TARGET.finditer(text)]
     breaks = [found.start() for found in _BLANK_LINE.finditer(text)]
 
-    def has_target(place: int) -> bool:
-        target = bisect_left(targets, place)
+    def has_target(index: int) -> bool:
+        target = bisect_left(targets, index)
         if target == len(targets):
             return False
-        end = bisect_left(breaks, place)
+        end = bisect_left(breaks, index)
         return end == len(breaks) or targets[target] < breaks[end]
 
     return has_target
 
 
 def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
-    """Attribute-like text where an address could smuggle a quotation mark into its HTML.
-
-    JupyterLab cuts formulas out before it renders and puts them back into the HTML with their
-    quotation marks, even into the value of an attribute.
-    """
+    """Yield attribute-like text where an address could smuggle a quotation mark into its HTML."""
+    # JupyterLab cuts formulas out before it renders and puts them back into the HTML with their
+    # quotation marks, even into the value of an attribute.
     ends = [0, *(fence.end for fence in fences)]
     starts = [*(fence.start for fence in fences), len(text)]
     prose = "\n".join(text[end:start] for end, start in zip(ends, starts, strict=True))
@@ -210,41 +261,46 @@ def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
 def _edits(text: str, hazards: list[_Hazard]) -> list[_Edit]:
     regions = RegionMap(text)
     edits: dict[int, _Edit] = {}
-    for hazard in hazards:
-        region = regions.at(hazard.start)
-        start, end = hazard.start, hazard.end
-        new = hazard.in_math if region.kind == "math" else hazard.in_code
-        if region.kind == "text":
-            # Not for insertions: their backslash is part of what they break.
-            start -= is_escaped(text, start) and end > start
-            new = hazard.in_text
-        if new is None:
-            continue
-        if region.kind == "span":
-            start, end = region.start, region.end
-            if start in edits:
-                continue
-            new = _code_element(text, region)
-        edits[start] = _Edit(start, end, new)
+    found = [(hazard, regions.at(hazard.start)) for hazard in hazards]
+    refused = {
+        region for hazard, region in found if region.type == "math" and hazard.in_math == _AS_SOURCE
+    }
+    for hazard, region in found:
+        is_code = region.type == "span" and hazard.in_code is not None
+        if not is_code and region not in refused:
+            edits.update((edit.start, edit) for edit in _edits_in_place(text, hazard, region))
+        elif region.start not in edits:
+            edits[region.start] = _Edit(region.start, region.end, _code_element(text, region))
     return list(edits.values())
 
 
+def _edits_in_place(text: str, hazard: _Hazard, region: Region) -> Iterator[_Edit]:
+    start, end = hazard.start, hazard.end
+    new = hazard.in_math if region.type == "math" else hazard.in_code
+    if region.type == "text":
+        # Not for insertions: their backslash is part of what they break.
+        start -= is_escaped(text, start) and end > start
+        new = hazard.in_text
+    if new is not None:
+        yield _Edit(start, end, new)
+
+
 def _code_element(text: str, span: Region) -> str:
-    """A code span as HTML in which no character means anything to Markdown."""
-    code = text[span.start : span.end].strip("`").replace("\n", " ")
+    """Return a code span or a formula as HTML in which no character means anything to Markdown."""
+    code = text[span.start : span.end].strip("`" if span.type == "span" else "").replace("\n", " ")
     if code.startswith(" ") and code.endswith(" ") and code.strip(" "):
         code = code[1:-1]
     code = _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", code)
     return f"<code>{code}</code>"
 
 
-def _lies_in(fences: list[Fence], place: int) -> bool:
-    index = bisect_right(fences, place, key=lambda fence: fence.start) - 1
-    return index >= 0 and place < fences[index].end
+def _lies_in(fences: list[Fence], index: int) -> bool:
+    number = bisect_right(fences, index, key=lambda fence: fence.start) - 1
+    return number >= 0 and index < fences[number].end
 
 
 def _fence_layout(text: str, fences: list[Fence]) -> Iterator[_Edit]:
-    """Blank lines around every fence and a closing line, so that nothing can reach across."""
+    """Yield blank lines around each fence and a closing line, so that nothing reaches across."""
     for fence in fences:
         if fence.start > 0 and text[max(0, fence.start - 2) : fence.start] not in ("\n\n", "\n"):
             yield _Edit(fence.start, fence.start, "\n")
@@ -254,21 +310,19 @@ def _fence_layout(text: str, fences: list[Fence]) -> Iterator[_Edit]:
 
 
 def _with_safe_info_strings(text: str) -> str:
-    """JupyterLab writes the words after a fence into its HTML unescaped, and draws mermaid."""
+    """Clean fence info strings: JupyterLab writes them into HTML unescaped, and draws mermaid."""
     if not _FENCE_LINE.search(text):
         return text
-    is_solid = bool(solid_fences(text))
-    whole_fetches = _FETCHING_DIAGRAM.search(text) is not None
+    diagrams = {fence.content: text[fence.content : fence.close] for fence in solid_fences(text)}
 
     def rewrite(line: re.Match[str]) -> str:
         marks, info = line.groups()
         if "`" in info and "~" not in marks:
             return line[0]
         info = _UNSAFE_INFO.sub(" ", info.replace('"', "'"))
-        if whole_fetches and html.unescape(info).strip().lower().startswith("mermaid"):
-            end = text.find("\n```", line.end()) if is_solid else len(text)
-            diagram = text[line.end() : end if end >= 0 else len(text)]
-            if not is_solid or _FETCHING_DIAGRAM.search(diagram):
+        if html.unescape(info).strip().lower().startswith("mermaid"):
+            diagram = diagrams.get(line.end() + 1)
+            if diagram is None or not is_inert_diagram(diagram):
                 info = f"text {info.strip()}"
         return marks + info
 
@@ -277,8 +331,8 @@ def _with_safe_info_strings(text: str) -> str:
 
 def _apply(text: str, edits: list[_Edit]) -> str:
     parts: list[str] = []
-    place = 0
+    index = 0
     for edit in sorted(edits):
-        parts += [text[place : edit.start], edit.new]
-        place = edit.end
-    return "".join([*parts, text[place:]])
+        parts += [text[index : edit.start], edit.new]
+        index = edit.end
+    return "".join([*parts, text[index:]])

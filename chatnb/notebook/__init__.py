@@ -1,65 +1,85 @@
-"""chatnb in IPython and Jupyter: the only rooms that know them."""
+"""chatnb in IPython and Jupyter; no other package imports them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from chatnb.notebook.completion import matcher_for
-from chatnb.notebook.magics import OPTIONS, ChatMagics
-from chatnb.notebook.views.answer import show_answers
-from chatnb.notebook.views.results import show_results
-from chatnb.runnables.progress_bar import draw_with
-from chatnb.runnables.watching import show_with
-from chatnb.schema.run_log import RunLogPatch
+from IPython.core.error import UsageError
 
-_MAGIC_CALL = "get_ipython().run_cell_magic('chat', "
-_AWAITED_CALL = "await get_ipython().magics_manager.registry['ChatMagics'].chat_awaited("
+from chatnb.errors import ChatnbError
+from chatnb.notebook.completion import completion_matcher
+from chatnb.notebook.magics import (
+    OPTIONS,
+    ChatMagics,
+    await_chat,
+    keep_question_marks,
+)
+from chatnb.notebook.tables.answers import show_answers, show_results
+from chatnb.notebook.warm_up import start_warm_up
+from chatnb.notebook.widgets.footer import footer_mimebundle
+from chatnb.notebook.widgets.front_end import in_interactive_notebook, receives_while_awaiting
+from chatnb.notebook.widgets.mounting import publish
+from chatnb.runnables.log_stream import set_run_viewer
+from chatnb.runnables.progress import set_bar_factory
+from chatnb.schema.run_log import RunLogPatch
+from chatnb.store import store_path
+
+_AFTER_ERROR = "%chat explain tells what went wrong; %chat fix adds the mended cell below, not run."
+_WELCOME = "Begin a cell with %%chat and write a question below it. %chat shows what else there is."
 
 
 def register(shell: Any) -> None:
-    """Make the magics known to a shell; once is enough, twice does no harm."""
+    """Register the magics, completions and views in a shell; a second time does nothing."""
     if "ChatMagics" in shell.magics_manager.registry:
         return
     magics = ChatMagics(shell)
     shell.register_magics(magics)
-    shell.Completer.custom_matchers.append(matcher_for(magics, OPTIONS))
+    shell.Completer.custom_matchers.append(completion_matcher(magics.session, OPTIONS))
     show_answers(shell)
     show_results(shell)
-    show_with(_tree_of)
-    draw_with(_bar_of)
-    if _hears_while_awaiting(shell):
+    set_run_viewer(_run_log_tree)
+    set_bar_factory(_progress_bar)
+    shell.input_transformers_cleanup.append(keep_question_marks)
+    if receives_while_awaiting(getattr(shell, "kernel", None)):
         shell.input_transformers_post.append(await_chat)
+    _offer_explanation(shell)
+    if not in_interactive_notebook():
+        return
+    start_warm_up(magics.session)
+    if _is_first_use():
+        publish(footer_mimebundle(_WELCOME))
 
 
-def _tree_of(patches: AsyncGenerator[RunLogPatch, None]) -> Any:
-    from chatnb.notebook.views.run_tree import RunLogTree
+def _offer_explanation(shell: Any) -> None:
+    """Say under the first cell that fails what explains it."""
+
+    def offer(result: Any) -> None:
+        error = result.error_before_exec or result.error_in_exec
+        # An error of chatnb or of a command says itself what to do.
+        if not isinstance(error, Exception) or isinstance(error, ChatnbError | UsageError):
+            return
+        shell.events.unregister("post_run_cell", offer)
+        if in_interactive_notebook():
+            publish(footer_mimebundle(_AFTER_ERROR))
+
+    shell.events.register("post_run_cell", offer)
+
+
+def _is_first_use() -> bool:
+    """Return whether nothing was ever kept here; without a store there is no telling."""
+    path = store_path()
+    return path != ":memory:" and not Path(path).exists()
+
+
+def _run_log_tree(patches: AsyncGenerator[RunLogPatch, None]) -> Any:
+    from chatnb.notebook.run_tree.tree import RunLogTree
 
     return RunLogTree(patches)
 
 
-def _bar_of(total: int) -> Any:
-    from chatnb.notebook.views.progress import notebook_bar
+def _progress_bar(total: int) -> Any:
+    from chatnb.notebook.tables.progress import notebook_bar
 
     return notebook_bar(total)
-
-
-def await_chat(lines: list[str]) -> list[str]:
-    """Rewrite a `%%chat` cell into an awaited call: magics themselves cannot be async.
-
-    Example:
-        >>> await_chat(["get_ipython().run_cell_magic('chat', '-t 0', 'Hi')"])
-        ["await get_ipython().magics_manager.registry['ChatMagics'].chat_awaited('-t 0', 'Hi')"]
-    """
-    if not lines or not lines[0].startswith(_MAGIC_CALL):
-        return lines
-    return [lines[0].replace(_MAGIC_CALL, _AWAITED_CALL, 1), *lines[1:]]
-
-
-def _hears_while_awaiting(shell: Any) -> bool:
-    """From 7.4 on ipykernel takes a browser's messages while a cell awaits, on its main shell."""
-    if getattr(shell, "kernel", None) is None or not shell.autoawait:
-        return False
-    major, minor = version("ipykernel").split(".")[:2]
-    return (int(major), int(minor)) >= (7, 4)

@@ -1,10 +1,11 @@
-"""What Tab offers on a %%chat or %chat line: options, commands, models, conversations."""
+"""Tab completion on %%chat and %chat lines: options, commands, models, conversations."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from IPython.core.completer import (
     CompletionContext,
@@ -14,58 +15,30 @@ from IPython.core.completer import (
 )
 
 from chatnb.chat_models import BaseChatModel
-from chatnb.notebook.cell_options import CellOptions
-from chatnb.notebook.chosen_model import is_of_langchain
+from chatnb.langchain_objects import is_langchain
 from chatnb.notebook.commands import all_commands
-
-if TYPE_CHECKING:
-    from chatnb.notebook.magics import ChatMagics
+from chatnb.notebook.options import CellOptions
+from chatnb.notebook.session import Session
 
 _CELL, _LINE = "%%chat", "%chat"
-_SETTINGS = ("max_tokens=", "model=", "system=", "temperature=")
+_SETTINGS = ("max_tokens=", "model=", "system=", "temperature=", "reset")
 
 
-class Offer(NamedTuple):
-    """What can stand where the cursor is.
-
-    Args:
-        fragment: What is there already of it.
-        texts: What it can become.
-    """
+class _Offer(NamedTuple):
+    """The completions of the fragment before the cursor."""
 
     fragment: str
     texts: list[str]
 
 
-class Names(NamedTuple):
-    """Where the names come from that lines may hold.
-
-    Args:
-        models: The models that begin with a text.
-        conversations: The conversations there are.
-        providers: The providers there are.
-        types: The variables that hold a type.
-    """
-
-    models: Callable[[str], Iterable[str]]
-    conversations: Callable[[], Iterable[str]]
-    providers: Callable[[], Iterable[str]]
-    types: Callable[[], Iterable[str]]
-
-
-def matcher_for(magics: ChatMagics, options: CellOptions) -> Any:
-    """A matcher for IPython's completer.
-
-    Args:
-        magics: What the notebook's magics remember.
-        options: What a %%chat line may say.
-    """
-    names = _names_of(magics)
+def completion_matcher(session: Session, options: CellOptions) -> Any:
+    """Return a matcher for IPython's completer."""
+    completion = _Completion(session, options)
 
     @context_matcher(identifier="chatnb")
     def chat_matcher(context: CompletionContext) -> SimpleMatcherResult:
         above = context.full_text.split("\n")[: context.cursor_line]
-        offer = offered("".join(above), context.text_until_cursor)
+        offer = completion.offer("\n".join(above), context.text_until_cursor)
         if offer is None:
             return SimpleMatcherResult(completions=[], suppress=False)
         return SimpleMatcherResult(
@@ -74,121 +47,120 @@ def matcher_for(magics: ChatMagics, options: CellOptions) -> Any:
             suppress=True,
         )
 
-    def offered(above: str, before: str) -> Offer | None:
-        if before.startswith(f"{_CELL} ") and not above.strip():
-            return offer_for_cell(before.removeprefix(_CELL), options, names)
-        if before.lstrip().startswith(f"{_LINE} "):
-            return offer_for_command(before.lstrip().removeprefix(_LINE), names)
-        return None
-
     return chat_matcher
 
 
-def offer_for_cell(line: str, options: CellOptions, names: Names) -> Offer:
-    """What can stand at the end of a %%chat line.
+class _Completion:
+    """The completions of a line, with names from the session."""
 
-    Args:
-        line: What follows `%%chat`, up to the cursor.
-        options: What the line may say.
-        names: Where names come from.
-    """
-    *words, fragment = _words(line)
-    by_flag = {flag: action for action in options.actions for flag in action.option_strings}
-    flag, equals, begun = fragment.partition("=")
-    if equals and flag in by_flag:
-        return _value(by_flag[flag], begun, names)
-    before = by_flag.get(words[-1]) if words else None
-    if before is not None and before.nargs != 0:
-        return _value(before, fragment, names)
-    return _beginning(fragment, [flag for flag in options.long if flag not in words])
+    def __init__(self, session: Session, options: CellOptions) -> None:
+        self._session = session
+        self._options = options
 
+    def offer(self, above: str, before: str) -> _Offer | None:
+        """Complete the text before the cursor; None on lines that are not chatnb's."""
+        if before.startswith(f"{_CELL} ") and not above.strip():
+            return self._complete_cell(before.removeprefix(_CELL))
+        if re.match(rf"\s*{_CELL}(\s|$)", above):
+            return self._complete_prompt(before)
+        if before.lstrip().startswith(f"{_LINE} "):
+            return self._complete_command(before.lstrip().removeprefix(_LINE))
+        return None
 
-def offer_for_command(line: str, names: Names) -> Offer:
-    """What can stand at the end of a %chat line.
+    def _complete_prompt(self, line: str) -> _Offer:
+        """Complete the variable in an open brace, and nothing in prose."""
+        found = re.search(r"(?<!\{)\{(\w*)$", line)
+        if found is None:
+            # IPython would look for names of Python if there were no completion at all.
+            word = _words(line)[-1]
+            return _Offer(word, [word])
+        variables = self._variables(lambda value: not isinstance(value, ModuleType))
+        hidden = self._session.shell.user_ns_hidden
+        return _matching(found[1], [name for name in variables if name not in hidden])
 
-    Args:
-        line: What follows `%chat`, up to the cursor.
-        names: Where names come from.
-    """
-    *words, fragment = _words(line)
-    commands = all_commands()
-    if not words:
-        return _beginning(fragment, commands)
-    takes = commands[words[0]].takes if words[0] in commands else ""
-    if "NAME=VALUE" in takes:
+    def _complete_cell(self, line: str) -> _Offer:
+        *words, fragment = _words(line)
+        actions = self._options.actions
+        by_flag = {flag: action for action in actions for flag in action.option_strings}
+        flag, equals, begun = fragment.partition("=")
+        if equals and flag in by_flag:
+            return self._complete_value(by_flag[flag].metavar or by_flag[flag].dest, begun)
+        before = by_flag.get(words[-1]) if words else None
+        if before is not None and before.nargs != 0:
+            return self._complete_value(before.metavar or before.dest, fragment)
+        return _matching(fragment, [flag for flag in self._options.long if flag not in words])
+
+    def _complete_command(self, line: str) -> _Offer:
+        *words, fragment = _words(line)
+        commands = all_commands()
+        if not words:
+            return _matching(fragment, commands)
+        takes = commands[words[0]].takes if words[0] in commands else ""
+        if "NAME=VALUE" not in takes:
+            return self._complete_value(takes, fragment)
         name, equals, begun = fragment.partition("=")
-        if equals:
-            return _models(begun, names) if name == "model" else Offer(begun, [])
-        return _beginning(fragment, [*_SETTINGS, "reset"])
-    if "MODEL" in takes:
-        return _models(fragment, names)
-    if "PROVIDER" in takes:
-        return _beginning(fragment, names.providers())
-    return _beginning(fragment, names.conversations() if "NAME" in takes else ())
+        if not equals:
+            return _matching(fragment, _SETTINGS)
+        return self._complete_value(name, begun)
+
+    def _complete_value(self, takes: Any, begun: str) -> _Offer:
+        """Complete what a usage text calls MODEL, PROVIDER, CONVERSATION, NAME or TYPE."""
+        takes = str(takes).upper()
+        if "MODEL" in takes:
+            begun = begun.rpartition(",")[2] if "," in takes else begun
+            return _matching(begun, self._models(begun))
+        sources: dict[str, Callable[[], Iterable[str]]] = {
+            "PROVIDER": _providers,
+            "CONVERSATION": self._session.conversations.names,
+            "NAME": self._session.conversations.names,
+            "TYPE": lambda: self._variables(_is_type),
+        }
+        names = next((source for word, source in sources.items() if word in takes), tuple)
+        return _matching(begun, names())
+
+    def _models(self, begun: str) -> list[str]:
+        provider, colon, _ = begun.partition(":")
+        if colon:
+            return _models_of_provider(provider)
+        return [*self._variables(_is_model), *(f"{name}:" for name in _providers())]
+
+    def _variables(self, fits: Callable[[object], bool]) -> list[str]:
+        own = list(self._session.shell.user_ns.items())
+        return [name for name, value in own if not name.startswith("_") and fits(value)]
 
 
 def _words(line: str) -> list[str]:
-    """The words up to the cursor; the last may be empty."""
+    """Return the words up to the cursor, of which the last may be empty."""
     words = line.split()
     return words if words and not line[-1].isspace() else [*words, ""]
 
 
-def _value(action: argparse.Action, begun: str, names: Names) -> Offer:
-    if action.dest == "model":
-        return _models(begun, names)
-    if action.dest == "compare":
-        return _models(begun.rpartition(",")[2], names)
-    if action.dest == "conversation":
-        return _beginning(begun, names.conversations())
-    return _beginning(begun, names.types() if action.dest == "schema" else ())
+def _matching(fragment: str, texts: Iterable[str]) -> _Offer:
+    return _Offer(fragment, [text for text in dict.fromkeys(texts) if text.startswith(fragment)])
 
 
-def _models(begun: str, names: Names) -> Offer:
-    return _beginning(begun, names.models(begun))
+def _providers() -> list[str]:
+    from chatnb.chat_models.registry import all_providers
+
+    return [provider.name for provider in all_providers()]
 
 
-def _beginning(fragment: str, texts: Iterable[str]) -> Offer:
-    return Offer(fragment, [text for text in dict.fromkeys(texts) if text.startswith(fragment)])
+def _models_of_provider(name: str) -> list[str]:
+    from chatnb.chat_models.registry import all_providers
+    from chatnb.schema.usage import priced_models
 
-
-def _names_of(magics: ChatMagics) -> Names:
-    from chatnb.chat_models.availability import all_providers
-
-    def models(begun: str) -> list[str]:
-        provider, colon, _ = begun.partition(":")
-        if colon:
-            return _models_of(provider)
-        held = [name for name, value in _variables(magics).items() if _is_model(value)]
-        return [*held, *(f"{each.name}:" for each in all_providers())]
-
-    return Names(
-        models,
-        lambda: magics.conversations.names(),
-        lambda: [each.name for each in all_providers()],
-        lambda: [name for name, value in _variables(magics).items() if _is_type(value)],
-    )
-
-
-def _models_of(provider: str) -> list[str]:
-    from chatnb.chat_models.availability import all_providers
-    from chatnb.schema.prices import priced_models
-
-    examples = [each.example for each in all_providers() if each.name == provider]
-    typed = [each for each in examples if not each.partition(":")[2].isupper()]
-    return [*typed, *(f"{provider}:{model}" for model in priced_models(provider))]
-
-
-def _variables(magics: ChatMagics) -> Mapping[str, Any]:
-    own = magics.shell.user_ns
-    return {name: value for name, value in list(own.items()) if not name.startswith("_")}
+    examples = [provider.example for provider in all_providers() if provider.name == name]
+    # An example such as azure:DEPLOYMENT stands for a name that only the user knows.
+    known = [example for example in examples if not example.partition(":")[2].isupper()]
+    return [*known, *(f"{name}:{model}" for model in priced_models(name))]
 
 
 def _is_model(value: object) -> bool:
-    return isinstance(value, BaseChatModel) or is_of_langchain(value)
+    return isinstance(value, BaseChatModel) or is_langchain(value, "Runnable")
 
 
 def _is_type(value: object) -> bool:
-    """What `--schema` takes, told without loading pydantic."""
+    """Return whether `--schema` takes a value, without importing pydantic."""
     if isinstance(value, dict):
         return "properties" in value
     fields = ("model_fields", "__dataclass_fields__", "__total__")

@@ -1,118 +1,358 @@
-"""What a prompt says once the notebook's values are put into it."""
+"""Fill the notebook's values into a prompt."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
+from itertools import chain, islice
+from keyword import iskeyword
+from numbers import Number
+from operator import attrgetter, itemgetter
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-_REFERENCE = re.compile(
-    r"""
-    (?P<name>[^\W\d]\w*)
-    (?P<path>(?: \.[^\W\d]\w* | \[-?\d+\] | \[(?:'[^'\]\n]*'|"[^"\]\n]*")\] )*)
-    """,
-    re.VERBOSE,
-)
-_STEP = re.compile(
-    r"""\.(?P<attribute>\w+) | \[(?P<index>-?\d+)\] | \[['"](?P<key>[^\]]*)['"]\]""", re.X
-)
-_UNTOUCHED = re.compile(
+from IPython.core.error import UsageError
+
+from chatnb.errors import error_line
+from chatnb.markdown.regions import RegionMap
+from chatnb.notebook.widgets.formatting import count
+
+# Each part ends before another could begin, so that the work grows with the length only.
+_BRACES = re.compile(
     r"""
       \{\{ (?P<escaped> [^{}\s][^{}\n]*? ) \}\}
-    | \{\{ .*? \}\} | \{% .*? %\} | \{\# .*? \#\}
+    | \{\{ (?: (?! \{\{ | \}\} ). )* \}\}
+    | \{% (?: (?! \{% | %\} ). )* %\}
+    | \{\# (?: (?! \{\# | \#\} ). )* \#\}
     | (?<![\w\\]) (?: [fF][rR]? | [rR][fF] ) (?P<quote> \"\"\" | ''' | " | ' )
-        (?: \\. | (?!(?P=quote)). )*? (?P=quote)
-    | (?: \\[a-zA-Z]+\*? | [\^_] ) (?: \[[^\]\n]*\] )? (?: \{[^{}\n]*\} )+
+        (?: \\. | (?! (?P=quote) )[^\\] )* (?P=quote)
+    | (?: \\[a-zA-Z]+\*? | [\^_] ) (?: \[[^\[\]\n]*\] )? (?: \{[^{}\n]*\} )+
     | \{ (?P<reference> [^{}\n]+ ) \}
     """,
     re.VERBOSE | re.DOTALL,
 )
-_MOST_ROWS = 30
-_MOST_COLUMNS = 20
-_MOST_CELL_CHARACTERS = 80
+# Not `{x:1}`, which is JavaScript's as well: something only a format has must be in it.
+_FORMAT = re.compile(
+    r"""
+    (?= .*[.,%<>^=+] | 0?\d+[a-zA-Z] )
+    (?:.?[<>=^])? [-+]? \#? \d* [,_]? (?:\.\d+)? [a-zA-Z%]?
+    | (?=.*%[a-zA-Z]) [^\s"'][^"']*
+    """,
+    re.VERBOSE,
+)
+_NUMBER_FORMATS = frozenset("bcdeEfFgGnoxX")
+_CONVERSIONS: dict[int, Callable[[Any], Any]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
+# Before a brace: shells, Ruby, paths of an API, the ends of names.
+_CODE_BEFORE = re.compile(r"[\w$#%@\\/]\Z")
+# On a line without its references: no sentence has it.
+_CODE_ON_LINE = re.compile(r"[{}=;]|\w\(|<[\w/]|[\"']\s*:|://|::|->")
+_MAX_REFERENCE = 500
+_MAX_NAMED = 3
+_LIKENESS = 0.7  # Of a name that was mistyped to the one that was meant.
+_MAX_ROWS = 30
+_MAX_COLUMNS = 20
+_MAX_CELL_CHARACTERS = 80
 
 
-def fill(template: str, namespace: Mapping[str, Any]) -> str:
-    """Put the values of variables into a prompt.
+class Prompt(NamedTuple):
+    """A prompt to send, and notes for the reader: what was not filled in, or not whole."""
 
-    `{name}`, `{name.attribute}`, `{name[0]}` and `{name["key"]}` are replaced when `name` is a
-    variable; every other brace stays as it is, and so do the braces of f-strings, of LaTeX
-    commands and of Jinja. `{{name}}` writes `{name}`.
-
-    Args:
-        template: The prompt as it was typed.
-        namespace: The variables by name.
-
-    Returns:
-        The prompt with the values' text: tables as Markdown, functions and classes as source.
-
-    Raises:
-        LookupError: If a variable has no such item.
-        AttributeError: If a variable has no such attribute.
-
-    Example:
-        >>> fill('{n} of {"n": 1}, {{n}}, {unknown}', {"n": 3})
-        '3 of {"n": 1}, {n}, {unknown}'
-    """
-    return _UNTOUCHED.sub(lambda match: _filled(match, namespace), template)
+    text: str
+    notes: list[str]
 
 
-def _filled(match: re.Match[str], namespace: Mapping[str, Any]) -> str:
-    escaped, reference = match["escaped"], match["reference"]
-    if escaped is not None and _parse(escaped, namespace):
-        return "{" + escaped + "}"
-    parsed = _parse(reference, namespace) if reference is not None else None
-    if parsed is None:
-        return match[0]
-    return as_text(_value(parsed, namespace))
+def prompt_from_cell(cell: str, namespace: Mapping[str, Any]) -> Prompt:
+    """Return the prompt of a cell, with the values of variables filled in."""
+    if not cell.strip():
+        raise UsageError("Write the prompt on the lines below %%chat.")
+    try:
+        return fill(cell.strip("\n"), namespace)
+    except LookupError as error:
+        raise UsageError(str(error.args[0])) from None
 
 
-def _parse(reference: str, namespace: Mapping[str, Any]) -> re.Match[str] | None:
-    parsed = _REFERENCE.fullmatch(reference)
-    return parsed if parsed and parsed["name"] in namespace else None
+def fill(template: str, namespace: Mapping[str, Any]) -> Prompt:
+    """Fill the values of variables into a prompt."""
+    # `{name}`, `{name.attribute}`, `{name[0]}`, `{name[:5]}`, `{name["key"]}` and `{name:.2f}` are
+    # replaced when `name` is a variable; every other brace stays as it is, and so do the braces of
+    # f-strings, of LaTeX commands and of Jinja. `{{name}}` writes `{name}`.
+    filling = _Filling(template, namespace)
+    text = _BRACES.sub(filling.replacement, template)
+    return Prompt(text, filling.notes())
 
 
-def _value(parsed: re.Match[str], namespace: Mapping[str, Any]) -> Any:
-    value = namespace[parsed["name"]]
-    for step in _STEP.finditer(parsed["path"]):
+class _Reference(NamedTuple):
+    """The text between two braces, read as Python reads those of an f-string."""
+
+    value: ast.expr
+    conversion: int = -1
+    format: str | None = None
+
+    @property
+    def path(self) -> _Path | None:
+        """The variable and the way to its part; None for anything that would run code."""
+        return _path(self.value)
+
+    @property
+    def is_format(self) -> bool:
+        """True unless it has a format that could be something else."""
+        return self.format is None or _FORMAT.fullmatch(self.format) is not None
+
+
+class _Path(NamedTuple):
+    """A variable, and the attributes and items that lead to a part of it."""
+
+    name: str
+    steps: list[tuple[str, Callable[[Any], Any]]]  # As they are written, and what they do.
+
+
+class _Filling:
+    """The references of one prompt: their values, and notes about those that have none."""
+
+    def __init__(self, template: str, namespace: Mapping[str, Any]) -> None:
+        self._template = template
+        self._namespace = namespace
+        self._unknown = dict[str, str]()  # The names by the references.
+        self._code = dict[str, _Reference]()
+        self._others = dict[str, None]()
+        self._line_end = -1
+        self._is_sentence = False
+
+    def replacement(self, match: re.Match[str]) -> str:
+        """Return the text for one pair of braces."""
+        escaped: str | None = match["escaped"]
+        reference: str = match["reference"] or ""
+        if escaped is not None and self._is_filled(escaped):
+            return "{" + escaped + "}"
+        parsed = _parse(reference)
+        if parsed is None:
+            return match[0]
+        path = parsed.path
+        if path is None or path.name not in self._namespace:
+            self._note_unfilled(match, parsed, path)
+            return match[0]
+        if reference != reference.strip():  # JavaScript writes `{ name }`.
+            self._note(match, f"write {{{reference.strip()}}}, without spaces")
+            return match[0]
+        return self._filled(match, parsed, path)
+
+    def notes(self) -> list[str]:
+        """Return what there is to say under the reply."""
+        notes = list[str]()
+        if self._unknown:
+            names = islice(self._unknown.values(), _MAX_NAMED)
+            meant = _listed([f"{{{known}}}" for name in names for known in self._known(name)])
+            notes.append(
+                f"{_sent_as_written(self._unknown)}: no such variable."
+                + (f" Did you mean {meant}?" if meant else "")
+            )
+        if self._code:
+            example = next(iter(self._code.values()))
+            braces = f"{{value:{example.format}}}" if example.format else "{value}"
+            notes.append(
+                f"{_sent_as_written(self._code)}: a prompt runs no code. Write "
+                f"value = {ast.unparse(example.value)} in a cell above, and {braces} here."
+            )
+        return [*notes, *self._others]
+
+    def _is_filled(self, reference: str) -> bool:
+        parsed = _parse(reference)
+        path = parsed and parsed.path
+        return path is not None and path.name in self._namespace
+
+    def _filled(self, match: re.Match[str], parsed: _Reference, path: _Path) -> str:
+        done = "text"
         try:
-            value = _item(value, step)
-        except (LookupError, AttributeError, TypeError) as error:
+            value = self._namespace[path.name]
+            for done, step in path.steps:  # noqa: B007 (the error names it)
+                value = step(value)
+            if parsed.conversion >= 0 or parsed.format is not None:
+                return self._formatted(match, parsed, value)
+            text, cut = text_and_cut(value)
+        except Exception as error:  # Objects may raise anything.
+            if not self._is_prose(match):
+                return match[0]
             raise LookupError(
-                f"{{{parsed[0]}}} in the prompt: {parsed['name']!r} has no {step[0]!r} "
-                f"({type(error).__name__}: {error}). Write {{{{{parsed[0]}}}}} for literal braces."
+                f"{match[0]} in the prompt: {path.name!r} has no {done!r} ({error_line(error)}). "
+                f"Write {{{match[0]}}} for literal braces."
             ) from error
+        if cut:
+            self._others[f"Of {match[0]} {cut}."] = None
+        return _on_its_own_lines(text, match) if is_table(value) else text
+
+    def _formatted(self, match: re.Match[str], parsed: _Reference, value: Any) -> str:
+        """Return a value as a format specification says; `{x:1}` is none of a prompt."""
+        given = parsed.format
+        is_letter = given in _NUMBER_FORMATS and given not in self._namespace
+        if not (parsed.is_format or (is_letter and isinstance(value, Number))):
+            return match[0]
+        try:
+            return format(_CONVERSIONS.get(parsed.conversion, _same)(value), given or "")
+        except (ValueError, TypeError) as error:
+            self._note(match, error_line(error))
+            return match[0]
+
+    def _note_unfilled(self, match: re.Match[str], parsed: _Reference, path: _Path | None) -> None:
+        reference: str = match["reference"]
+        if path is None:
+            if _runs_code(parsed.value, self._namespace) and self._is_prose(match):
+                self._code[match[0]] = parsed
+        elif parsed.is_format and reference == reference.strip() and self._is_in_sentence(match):
+            self._unknown[match[0]] = path.name
+
+    def _note(self, match: re.Match[str], words: str) -> None:
+        if self._is_prose(match):
+            self._others[f"{match[0]} was sent as it stands: {words}."] = None
+
+    @cached_property
+    def _regions(self) -> RegionMap:
+        return RegionMap(self._template)
+
+    def _known(self, name: str) -> list[str]:
+        """Return the variable that a mistyped name stands for, if there is one."""
+        names = [name for name in self._namespace if not name.startswith("_")]
+        return get_close_matches(name, names, n=1, cutoff=_LIKENESS)
+
+    def _is_prose(self, match: re.Match[str]) -> bool:
+        """Return whether braces stand in neither code nor a formula."""
+        before = self._template[max(0, match.start() - 1) : match.start()]
+        return not _CODE_BEFORE.match(before) and self._regions.at(match.start()).type == "text"
+
+    def _is_in_sentence(self, match: re.Match[str]) -> bool:
+        """Return whether braces stand in prose, on a line that does not look like code."""
+        if match.start() > self._line_end:  # The references of a line come one after the other.
+            start = self._template.rfind("\n", 0, match.start()) + 1
+            end = self._template.find("\n", match.end())
+            self._line_end = end if end >= 0 else len(self._template)
+            rest = _BRACES.sub("", self._template[start : self._line_end])
+            self._is_sentence = not _CODE_ON_LINE.search(rest)
+        return self._is_sentence and self._is_prose(match)
+
+
+@lru_cache(maxsize=64)
+def _parse(reference: str) -> _Reference | None:
+    """Read a reference by the rules of f-strings; None for what is none in Python."""
+    if reference.isidentifier() and not iskeyword(reference):
+        return _Reference(ast.Name(reference))
+    if len(reference) > _MAX_REFERENCE:
+        return None
+    try:
+        read = ast.parse(f"f'''{{{reference}}}'''", mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    match read:
+        case ast.JoinedStr(values=[ast.FormattedValue() as only]):
+            given = only.format_spec
+            format = None if given is None else "".join(map(_constant_text, ast.walk(given)))
+            return _Reference(only.value, only.conversion, format)
+        case _:  # Such as `{name=}`.
+            return None
+
+
+def _constant_text(node: ast.AST) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def _path(node: ast.expr) -> _Path | None:
+    match node:
+        case ast.Name(id=name):
+            return _Path(name, [])
+        case ast.Attribute(value=inner, attr=attribute):
+            step: tuple[str, Callable[[Any], Any]] = f".{attribute}", attrgetter(attribute)
+        case ast.Subscript(value=inner, slice=index):
+            try:
+                step = f"[{ast.unparse(index)}]", itemgetter(_index(index))
+            except ValueError:
+                return None
+        case _:
+            return None
+    path = _path(inner)
+    return path and _Path(path.name, [*path.steps, step])
+
+
+def _index(node: ast.expr) -> Any:
+    """Return an index or a key that is written out; raise a ValueError for any other."""
+    match node:
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            return slice(*(end and _index(end) for end in (lower, upper, step)))
+        case ast.Tuple(elts=elements):
+            return tuple(map(_index, elements))
+        case _:
+            return ast.literal_eval(node)
+
+
+def _runs_code(node: ast.expr, namespace: Mapping[str, Any]) -> bool:
+    """Return whether an expression would run code with a variable."""
+    if isinstance(node, ast.Tuple | ast.Name | ast.Starred | ast.Lambda):
+        return False
+    names = (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+    return any(name in namespace for name in names)
+
+
+def _same(value: Any) -> Any:
     return value
 
 
-def _item(value: Any, step: re.Match[str]) -> Any:
-    if step["attribute"] is not None:
-        return getattr(value, step["attribute"])
-    return value[int(step["index"]) if step["index"] is not None else step["key"]]
+def _sent_as_written(references: Collection[str]) -> str:
+    if len(references) == 1:
+        return f"{next(iter(references))} was sent as it stands"
+    named = [*islice(references, _MAX_NAMED)]
+    others = len(references) - len(named)
+    return f"{_listed([*named, f'{others} more'] if others else named)} were sent as they stand"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def _on_its_own_lines(table: str, match: re.Match[str]) -> str:
+    """Return a table for its place in the template, which Markdown reads only as lines."""
+    before = match.string[: match.start()].rpartition("\n")[2]
+    after = match.string[match.end() :].partition("\n")[0]
+    return ("\n\n" if before.strip() else "") + table + ("\n\n" if after.strip() else "")
 
 
 def as_text(value: Any) -> str:
-    """Write a value the way a model reads it best.
+    """Write a value the way a model reads it best."""
+    return text_and_cut(value)[0]
 
-    Args:
-        value: Anything. A pandas or polars DataFrame or Series becomes a Markdown table of at
-            most 30 rows and 20 columns that says what was cut; a function, method or class
-            becomes its source; everything else is `str(value)`.
 
-    Example:
-        >>> as_text(3.5)
-        '3.5'
-    """
+def text_and_cut(value: Any) -> tuple[str, str]:
+    """Return a value as text, and what of it is left out, such as "the first 30 of 200 rows"."""
+    # A DataFrame or Series of pandas or polars becomes a Markdown table, cut to 30 rows and 20
+    # columns with a note; a function, method or class becomes its source; all else is `str(value)`.
     if isinstance(value, type | FunctionType) or inspect.ismethod(value):
-        return _source(value)
-    kind = type(value)
-    library = kind.__module__.partition(".")[0]
-    if library in _TABLES and kind.__name__ in ("DataFrame", "Series"):
+        return _source(value), ""
+    library = _library_of(value)
+    if library is not None:
         return _table(value, _TABLES[library])
-    return str(value)
+    text = str(value)
+    return text, "numpy's short form was sent" if _is_summarized(value) else ""
+
+
+def is_table(value: Any) -> bool:
+    """Return whether a value is a DataFrame or Series, which becomes a Markdown table."""
+    return _library_of(value) is not None
+
+
+def _library_of(value: Any) -> str | None:
+    """Return the library of a DataFrame or Series, or None for another value."""
+    library = type(value).__module__.partition(".")[0]
+    is_table = library in _TABLES and type(value).__name__ in ("DataFrame", "Series")
+    return library if is_table else None
+
+
+def _is_summarized(value: Any) -> bool:
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return False
+    return bool(value.size > numpy.get_printoptions()["threshold"])
 
 
 def _source(value: Any) -> str:
@@ -123,14 +363,13 @@ def _source(value: Any) -> str:
 
 
 def _pandas_rows(frame: Any) -> list[list[Any]]:
-    header = [frame.index.name or "", *frame.columns]
-    return [
-        header,
-        *([label, *row] for label, row in zip(frame.index, frame.to_numpy(), strict=True)),
-    ]
+    frame = frame.iloc[:_MAX_ROWS, :_MAX_COLUMNS]
+    rows = zip(frame.index, frame.to_numpy(), strict=True)
+    return [[frame.index.name or "", *frame.columns], *([label, *row] for label, row in rows)]
 
 
 def _polars_rows(frame: Any) -> list[list[Any]]:
+    frame = frame[:_MAX_ROWS, :_MAX_COLUMNS]
     return [list(frame.columns), *(list(row) for row in frame.iter_rows())]
 
 
@@ -140,26 +379,21 @@ _TABLES: dict[str, Callable[[Any], list[list[Any]]]] = {
 }
 
 
-def _table(value: Any, rows_of: Callable[[Any], list[list[Any]]]) -> str:
-    frame = value.to_frame() if type(value).__name__ == "Series" else value
-    height, width = frame.shape
-    header, *rows = rows_of(frame[:_MOST_ROWS][list(frame.columns)[:_MOST_COLUMNS]])
-    lines = [_row(header), _row(["---"] * len(header)), *(_row(row) for row in rows)]
-    cut = [
-        f"{most} of {total} {what}"
-        for most, total, what in (
-            (_MOST_ROWS, height, "rows"),
-            (_MOST_COLUMNS, width, "columns"),
-        )
-        if total > most
-    ]
-    return "\n".join(lines) + (f"\n\n(The first {' and '.join(cut)} are shown.)" if cut else "")
-
-
-def _row(cells: list[Any]) -> str:
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+def _table(value: Any, rows_of: Callable[[Any], list[list[Any]]]) -> tuple[str, str]:
+    header, *rows = rows_of(value.to_frame() if type(value).__name__ == "Series" else value)
+    cells = [list(map(_cell, row)) for row in (header, ["---"] * len(header), *rows)]
+    text = "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    height, width = (*value.shape, 1)[:2]
+    sizes = ((_MAX_ROWS, height, "rows"), (_MAX_COLUMNS, width, "columns"))
+    shown = " and ".join(f"{most} of {all_} {what}" for most, all_, what in sizes if all_ > most)
+    long = sum(len(cell) == _MAX_CELL_CHARACTERS and cell[-1] == "…" for cell in chain(*cells))
+    cut = [f"the first {shown} were sent" if shown else ""]
+    if long:
+        cut.append(f"{count(long, 'long cell')} cut to {_MAX_CELL_CHARACTERS} characters")
+    text += f"\n\n(The first {shown} are shown.)" if shown else ""
+    return text, ", ".join(filter(None, cut))
 
 
 def _cell(value: Any) -> str:
     text = " ".join(str(value).split()).replace("|", "\\|")
-    return text if len(text) <= _MOST_CELL_CHARACTERS else text[: _MOST_CELL_CHARACTERS - 1] + "…"
+    return text if len(text) <= _MAX_CELL_CHARACTERS else text[: _MAX_CELL_CHARACTERS - 1] + "…"

@@ -1,21 +1,18 @@
-"""Replies as JSON, growing while they are streamed."""
+"""Parsers of JSON replies, also while they stream."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
-import jiter
-
 from chatnb.errors import OutputParserError
-from chatnb.output_parsers.base import BaseOutputParser, Reply, text_of
+from chatnb.loose_json import FoundJson, find_json, is_weak, partial_value, search_json
+from chatnb.output_parsers.base import BaseOutputParser, Reply, reply_text
 from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.verbs import Out
+from chatnb.runnables.methods import Out
 
-_NOTHING: Any = object()
-_LANGUAGE = re.compile(r"[\w+-]*")
+_MISSING: Any = object()
 _INSTRUCTIONS = """\
 Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
 
@@ -25,64 +22,57 @@ Answer with one JSON object and nothing else. It must be valid under this JSON S
 
 
 class GrowingJsonParser(BaseOutputParser[Out]):
-    """Reads JSON, whole or as much as there is; a subclass says what it means."""
+    """A parser of complete and partial JSON; a subclass converts its value."""
 
     chunks_replace = True
 
-    def value(self, data: Any, text: str) -> Out:
-        """What whole JSON means.
-
-        Args:
-            data: The JSON's value.
-            text: The reply, for an error.
-
-        Raises:
-            OutputParserError: If it means nothing.
-        """
+    def value(self, found: FoundJson, text: str) -> Out:
+        """Convert the value of complete JSON, or raise an OutputParserError with `text`."""
         raise NotImplementedError
 
     def partial_value(self, data: Any) -> Out:
-        """What the beginning of some JSON means.
-
-        Args:
-            data: The value of as much of the JSON as there is.
-        """
+        """Convert the value of the JSON so far."""
         raise NotImplementedError
 
     def parse(self, text: str) -> Out:
-        return self.value(_read(text), text)
+        try:
+            found = find_json(text)
+        except ValueError as error:
+            raise OutputParserError(f"The reply is not JSON: {error}", text=text) from error
+        return self.value(found, text)
 
     def transform(
         self, input: Iterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Out]:
-        growing, last = GrowingJson(), _NOTHING
+        growing, last = GrowingJson(), _MISSING
         for chunk in input:
-            if growing.add(text_of(chunk)):
+            if growing.add(reply_text(chunk)):
                 yield (last := self.partial_value(growing.data))
-        whole = self.parse(growing.text)
+        whole = self.parse_reply(growing.text)
         if repr(whole) != repr(last):
             yield whole
 
     async def atransform(
         self, input: AsyncIterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
-        growing, last = GrowingJson(), _NOTHING
+        growing, last = GrowingJson(), _MISSING
         async for chunk in input:
-            if growing.add(text_of(chunk)):
+            if growing.add(reply_text(chunk)):
                 yield (last := self.partial_value(growing.data))
-        whole = self.parse(growing.text)
+        whole = self.parse_reply(growing.text)
         if repr(whole) != repr(last):
             yield whole
 
 
 class JsonOutputParser(GrowingJsonParser[Any]):
-    """The JSON of a reply, with or without a fence of backquotes around it.
+    """A parser of JSON, also with prose or fences around it and raw line breaks in its strings.
 
-    A stream gives the value again and again as it grows, strings and numbers that are not at
-    their end included; each replaces the one before. JSON that ends too early is an error.
+    Of several fences the first that is JSON counts. A stream yields the value so far at each
+    change, including incomplete strings and numbers; each replaces the one before. Truncated JSON
+    is an error.
 
     Raises:
-        OutputParserError: When it is run, if there is no JSON; `text` has the reply.
+        OutputParserError: When it runs, if there is no JSON; `text` has the reply.
 
     Example:
         >>> parser = JsonOutputParser()
@@ -92,67 +82,47 @@ class JsonOutputParser(GrowingJsonParser[Any]):
         [{'a': 'x'}, {'a': 'xy'}]
     """
 
-    def value(self, data: Any, text: str) -> Any:
-        return data
+    def value(self, found: FoundJson, text: str) -> Any:
+        return found.value
 
     def partial_value(self, data: Any) -> Any:
         return data
 
 
 class GrowingJson:
-    """JSON of which more and more is there; `data` is its value.
-
-    Example:
-        >>> growing = GrowingJson()
-        >>> growing.add('{"a": "x'), growing.add('y"'), growing.add(" "), growing.data
-        (True, True, False, {'a': 'xy'})
-    """
+    """JSON that streams in; `data` is its value so far."""
 
     def __init__(self) -> None:
         self.text = ""
-        self.data = _NOTHING
+        self.data = _MISSING
+        self._start = 0
+        self._next_search = 0
 
     def add(self, text: str) -> bool:
-        """Take in more of it; whether the value changed."""
+        """Append text; return whether the value changed."""
         self.text += text
-        try:
-            data = jiter.from_json(json_body(self.text).encode(), partial_mode="trailing-strings")
-        except ValueError:
-            return False
-        changed = self.data is _NOTHING or data != self.data
-        self.data = data
+        data = self._read()
+        changed = data is not _MISSING and (self.data is _MISSING or data != self.data)
+        if changed:
+            self.data = data
         return changed
 
-
-def _read(text: str) -> Any:
-    try:
-        return jiter.from_json(json_body(text).encode())
-    except ValueError as error:
-        raise OutputParserError(f"The reply is not JSON: {error}", text=text) from error
-
-
-def json_body(text: str) -> str:
-    """The JSON of a reply, without the fence and what is said before and after it."""
-    before, fence, fenced = text.partition("```")
-    if not fence or before.lstrip().startswith(("{", "[")):
-        return text.strip()
-    body = fenced[_LANGUAGE.match(fenced).end() :]  # pyright: ignore[reportOptionalMemberAccess]
-    end = body.rfind("```")
-    return (body if end < 0 else body[:end]).strip()
+    def _read(self) -> Any:
+        try:
+            data = partial_value(self.text[self._start :])
+        except ValueError:
+            data = _MISSING
+        # A search reads all of the text, so that there is one whenever a twentieth has been added.
+        if not is_weak(data) or len(self.text) < self._next_search:
+            return data
+        self._next_search = len(self.text) * 21 // 20
+        found = search_json(self.text)
+        if found is None or (is_weak(found.value) and self.text[: found.start].strip()):
+            return data
+        self._start = found.start
+        return found.value
 
 
 def json_instructions(schema: Mapping[str, Any]) -> str:
-    """What to tell a model, so that it replies with such JSON.
-
-    Args:
-        schema: The JSON schema.
-
-    Example:
-        >>> print(json_instructions({"type": "object"}))
-        Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
-        <BLANKLINE>
-        ```json
-        {"type": "object"}
-        ```
-    """
+    """Return instructions for a model to reply with JSON of a schema."""
     return _INSTRUCTIONS.format(schema=json.dumps(schema, ensure_ascii=False))

@@ -1,9 +1,9 @@
-"""Prompts: messages and texts with variables."""
+"""Prompt templates for text and for chat messages."""
 
 from chatnb.errors import MissingVariableError
-from chatnb.prompts.chat import ChatPromptTemplate
-from chatnb.prompts.message_templates import (
+from chatnb.prompts.chat import (
     AIMessagePromptTemplate,
+    ChatPromptTemplate,
     HumanMessagePromptTemplate,
     MessagePromptTemplate,
     MessagesPlaceholder,

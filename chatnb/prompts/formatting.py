@@ -1,8 +1,4 @@
-"""Templates in f-string style that can only name variables.
-
-A template may come from elsewhere, so it reaches no further than the values themselves: `{a.b}` and
-`{a[0]}`, which `str.format` would look up in the objects, are refused.
-"""
+"""Templates in f-string style whose fields are variable names only."""
 
 from __future__ import annotations
 
@@ -12,6 +8,8 @@ from typing import Any, NamedTuple
 
 from chatnb.errors import MissingVariableError
 
+# A template may come from elsewhere, so it must not reach into objects: `{a.b}` and `{a[0]}`, which
+# `str.format` would look up, are rejected.
 _CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
 
 
@@ -23,19 +21,7 @@ class _Field(NamedTuple):
 
 
 class Template:
-    """A text with variables.
-
-    Args:
-        text: The text: `{x}` is a variable, also `{x!r}` and `{x:.2f}`; `{{` and `}}` are braces.
-
-    Raises:
-        TypeError: If the text is no string.
-        ValueError: If it is no template, or a field is more than a name.
-
-    Example:
-        >>> Template("{greeting}, {{you}}!").format({"greeting": "Hello"})
-        'Hello, {you}!'
-    """
+    """A text with variables `{x}`, also `{x!r}` and `{x:.2f}`; `{{` and `}}` are braces."""
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -45,25 +31,18 @@ class Template:
         self.variables = tuple(dict.fromkeys(field.name for field in self._fields))
 
     def format(self, values: Mapping[str, Any]) -> str:
-        """The text with values in place of its variables.
-
-        Args:
-            values: A value for each variable, and maybe more.
-
-        Raises:
-            MissingVariableError: If a variable has no value.
-        """
+        """Return the text with values in place of its variables."""
         try:
-            pieces = [_written(field, values[field.name]) for field in self._fields]
+            texts = [_formatted(field, values[field.name]) for field in self._fields]
         except KeyError:
             missing = [name for name in self.variables if name not in values]
             if not missing:
                 raise
             raise MissingVariableError(missing, values) from None
-        return "".join(pieces) + self._rest
+        return "".join(texts) + self._rest
 
 
-def _written(field: _Field, value: Any) -> str:
+def _formatted(field: _Field, value: Any) -> str:
     if field.convert is not None:
         value = field.convert(value)
     return field.before + (
@@ -74,10 +53,10 @@ def _written(field: _Field, value: Any) -> str:
 def _parsed(text: str) -> tuple[tuple[_Field, ...], str]:
     fields, before = list[_Field](), ""
     try:
-        pieces = list(Formatter().parse(text))
+        parsed = list(Formatter().parse(text))
     except ValueError as error:
         raise ValueError(f"{error}; write {{{{ and }}}} for braces: {text!r}") from None
-    for literal, name, spec, conversion in pieces:
+    for literal, name, spec, conversion in parsed:
         before += literal
         if name is not None:
             fields.append(_field(before, name, conversion, spec or ""))
@@ -99,20 +78,7 @@ def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
 
 
 def values_for(input: Any, partials: Mapping[str, Any], needed: Iterable[str]) -> Mapping[str, Any]:
-    """All values a prompt is formatted with.
-
-    Args:
-        input: What the prompt was given.
-        partials: What it was given in advance; functions without arguments are called.
-        needed: The variables that must be there.
-
-    Returns:
-        The values; those of the input win.
-
-    Raises:
-        TypeError: If the input is not a dict.
-        MissingVariableError: If variables are missing, naming them all.
-    """
+    """Return all values of a prompt: those of the input, which win, and its partial values."""
     if not isinstance(input, Mapping):
         raise TypeError(
             "A prompt takes a dict with a value for each variable "
@@ -123,5 +89,5 @@ def values_for(input: Any, partials: Mapping[str, Any], needed: Iterable[str]) -
         raise MissingVariableError(missing, [*input, *partials])  # pyright: ignore[reportUnknownArgumentType]
     if not partials:
         return input  # pyright: ignore[reportUnknownVariableType]
-    known = {name: value() if callable(value) else value for name, value in partials.items()}
-    return {**known, **input}  # pyright: ignore[reportUnknownVariableType]
+    given = {name: value() if callable(value) else value for name, value in partials.items()}
+    return {**given, **input}  # pyright: ignore[reportUnknownVariableType]

@@ -1,4 +1,4 @@
-"""Prompts that are plain text."""
+"""Prompt templates for text."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from chatnb.prompts.formatting import Template, values_for
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
-from chatnb.schema.prompts import StringPromptValue
+from chatnb.schema.prompt_values import StringPromptValue
 
 
 class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
-    """A text with variables.
+    """A prompt of text with variables.
 
     Args:
         template: The text, in f-string style.
-        partials: Values given in advance, or functions without arguments that make them.
+        partials: Values given in advance, or functions without arguments that return them.
 
     Raises:
-        TypeError: If the template is no string.
-        ValueError: If it is no template, or a field is more than a name.
+        TypeError: If the template is not a string.
+        ValueError: If it is not a template, or a field is more than a name.
 
     Example:
         >>> PromptTemplate("Tell me of {topic}.").invoke({"topic": "cats"}).to_string()
@@ -38,7 +38,7 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
 
     @classmethod
     def from_template(cls, template: str) -> PromptTemplate:
-        """The prompt of a text."""
+        """Return the prompt of a text."""
         return cls(template)
 
     def __repr__(self) -> str:
@@ -46,15 +46,11 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
 
     @property
     def input_variables(self) -> list[str]:
-        """The variables that must be given, in their order."""
+        """The required variables, in order."""
         return list(self._needed)
 
     def __add__(self, other: str | PromptTemplate) -> PromptTemplate:
-        """The prompt with more text at its end, which may have variables too.
-
-        Raises:
-            TypeError: If the other is neither a string nor such a prompt.
-        """
+        """Return the prompt with a text or another prompt at its end."""
         if isinstance(other, str):
             return PromptTemplate(self.template + other, partials=self.partials)
         if not isinstance(other, PromptTemplate):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -63,15 +59,15 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
         return PromptTemplate(self.template + other.template, partials=partials)
 
     def partial(self, **values: Any) -> PromptTemplate:
-        """A prompt with some values given in advance.
+        """Return a prompt with some values given in advance.
 
         Args:
-            **values: The values, or functions without arguments that make them at each use.
+            **values: The values, or functions without arguments that return them at each use.
         """
         return PromptTemplate(self.template, partials={**self.partials, **values})
 
     def format(self, **values: Any) -> str:
-        """The text, with values in place of the variables.
+        """Return the text, with values in place of the variables.
 
         Args:
             **values: A value for each variable.
@@ -82,7 +78,7 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
         return self._template.format(values_for(values, self.partials, self._needed))
 
     def format_prompt(self, **values: Any) -> StringPromptValue:
-        """Like `format`, as a prompt value."""
+        """Return the text as a prompt value; see `format`."""
         return StringPromptValue(self.format(**values))
 
     def invoke(

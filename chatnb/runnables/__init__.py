@@ -1,4 +1,4 @@
-"""What can be run, and how it composes."""
+"""Runnables: interfaces to invoke, stream, batch and compose."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from chatnb.lazy_names import lazy_names
 if TYPE_CHECKING:
     from chatnb.runnables.base import Runnable
     from chatnb.runnables.batch import BatchError, BatchInterrupted
-    from chatnb.runnables.binding import RunnableBinding
+    from chatnb.runnables.binding import (
+        ConfigurableField,
+        RunnableBinding,
+        RunnableConfigurableFields,
+        RunnableEach,
+    )
     from chatnb.runnables.branch import RunnableBranch
     from chatnb.runnables.chunks import AddableDict
     from chatnb.runnables.config import RunnableConfig, ensure_config
-    from chatnb.runnables.configurable import ConfigurableField, RunnableConfigurableFields
-    from chatnb.runnables.each import RunnableEach
-    from chatnb.runnables.fallbacks import RunnableWithFallbacks
-    from chatnb.runnables.function import RunnableLambda
-    from chatnb.runnables.generator import RunnableGenerator
+    from chatnb.runnables.functions import RunnableGenerator, RunnableLambda
     from chatnb.runnables.graph import Graph
     from chatnb.runnables.parallel import RunnableParallel
     from chatnb.runnables.passthrough import RunnableAssign, RunnablePassthrough, RunnablePick
-    from chatnb.runnables.retry import RunnableRetry
+    from chatnb.runnables.retry import RunnableRetry, RunnableWithFallbacks
     from chatnb.runnables.sequence import RunnableSequence
 
 __all__ = [
@@ -53,19 +54,17 @@ __getattr__, __dir__ = lazy_names(
     {
         "chatnb.runnables.base": "Runnable",
         "chatnb.runnables.batch": "BatchError BatchInterrupted",
-        "chatnb.runnables.binding": "RunnableBinding",
+        "chatnb.runnables.binding": (
+            "ConfigurableField RunnableBinding RunnableConfigurableFields RunnableEach"
+        ),
         "chatnb.runnables.branch": "RunnableBranch",
         "chatnb.runnables.chunks": "AddableDict",
         "chatnb.runnables.config": "RunnableConfig ensure_config",
-        "chatnb.runnables.configurable": "ConfigurableField RunnableConfigurableFields",
-        "chatnb.runnables.each": "RunnableEach",
-        "chatnb.runnables.fallbacks": "RunnableWithFallbacks",
-        "chatnb.runnables.function": "RunnableLambda",
-        "chatnb.runnables.generator": "RunnableGenerator",
+        "chatnb.runnables.functions": "RunnableGenerator RunnableLambda",
         "chatnb.runnables.graph": "Graph",
         "chatnb.runnables.parallel": "RunnableParallel",
         "chatnb.runnables.passthrough": "RunnableAssign RunnablePassthrough RunnablePick",
-        "chatnb.runnables.retry": "RunnableRetry",
+        "chatnb.runnables.retry": "RunnableRetry RunnableWithFallbacks",
         "chatnb.runnables.sequence": "RunnableSequence",
     },
 )

@@ -1,7 +1,8 @@
-"""The runnable: something that can be run, and put together with others."""
+"""Runnables: objects that can be invoked, streamed, batched and composed with `|`."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -13,27 +14,28 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
-from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.verbs import In, Out, Verbs
+from chatnb.runnables.config import RunnableConfig, merge_configs
+from chatnb.runnables.methods import In, Out, RunnableMethods
 
 if TYPE_CHECKING:
-    from chatnb.runnables.configurable import ConfigurableField
+    from chatnb.runnables.binding import ConfigurableField, RunnableBinding
     from chatnb.runnables.graph import Graph
+    from chatnb.runnables.retry import RunnableRetry, RunnableWithFallbacks
     from chatnb.schema.run_log import RunLog, RunLogPatch
 
 Other = TypeVar("Other")
 
 
-class Runnable(Verbs[In, Out]):
-    """Something that turns an input into an output, whole or in chunks, and composes with `|`.
+class Runnable(RunnableMethods[In, Out]):
+    """An object that turns an input into an output, whole or in chunks, and composes with `|`.
 
-    A class implements one of `invoke`, `stream` and `transform`, or of their asynchronous twins
-    `ainvoke`, `astream` and `atransform`; all other verbs are derived.
+    A class implements one of `invoke`, `stream` and `transform`, or of their asynchronous
+    counterparts `ainvoke`, `astream` and `atransform`; all other methods are derived.
 
     Raises:
-        TypeError: When a class is made that implements none of them.
+        TypeError: When a class is defined that implements none of them.
 
     Example:
         >>> class Shout(Runnable[str, str]):
@@ -44,15 +46,15 @@ class Runnable(Verbs[In, Out]):
     """
 
     name: str | None = None
-    """What it is called in graphs and traces; by default its class."""
+    """Its name in graphs and traces; by default that of its class."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls._own:
+        if not cls._implemented:
             raise TypeError(f"{cls.__name__} must implement invoke, stream or transform")
 
     def get_name(self) -> str:
-        """What this runnable is called."""
+        """Return the name of this runnable."""
         return self.name or type(self).__name__
 
     @overload
@@ -70,18 +72,7 @@ class Runnable(Verbs[In, Out]):
     @overload
     def __or__(self, other: Mapping[str, Any]) -> Runnable[In, dict[str, Any]]: ...
     def __or__(self, other: Any) -> Any:
-        """Run another after this one, on its output.
-
-        Args:
-            other: A runnable, a function, or a dict of these. A generator function gets the
-                iterator over the chunks that this one streams.
-
-        Returns:
-            A `RunnableSequence`.
-
-        Raises:
-            TypeError: If the other is none of these.
-        """
+        """Return a sequence: this runnable, then another on its output."""
         from chatnb.runnables.sequence import RunnableSequence
 
         return RunnableSequence[In, Any](self, other)
@@ -92,11 +83,11 @@ class Runnable(Verbs[In, Out]):
         return RunnableSequence(other, self)
 
     def pipe(self, *others: Any, name: str | None = None) -> Runnable[In, Any]:
-        """Run others after this one: `a.pipe(b, c)` is `a | b | c`.
+        """Return a sequence of runnables: `a.pipe(b, c)` is `a | b | c`.
 
         Args:
             *others: Runnables, functions, or dicts of these.
-            name: What the sequence is called.
+            name: The name of the sequence.
 
         Returns:
             A `RunnableSequence`.
@@ -106,11 +97,11 @@ class Runnable(Verbs[In, Out]):
         return RunnableSequence(self, *others, name=name)
 
     def bind(self, **kwargs: Any) -> Runnable[In, Out]:
-        """This runnable with arguments of its verbs given in advance.
+        """Return this runnable with arguments bound in advance.
 
         Args:
-            **kwargs: What it takes for one call, such as `stop=["."]` of a chat model; what is
-                given at the call wins.
+            **kwargs: Arguments of its methods, such as `stop=["."]` of a chat model; arguments
+                of the call win.
         """
         from chatnb.runnables.binding import RunnableBinding
 
@@ -119,14 +110,13 @@ class Runnable(Verbs[In, Out]):
     def with_config(
         self, config: RunnableConfig | None = None, **entries: Any
     ) -> Runnable[In, Out]:
-        """This runnable with a config of its own, beneath the one given at the call.
+        """Return this runnable with a config of its own; the config of the call wins.
 
         Args:
             config: The config.
             **entries: More entries of it, such as `tags=["summary"]`.
         """
         from chatnb.runnables.binding import RunnableBinding
-        from chatnb.runnables.config import merge_configs
 
         return RunnableBinding(self, config=merge_configs(config, entries))  # pyright: ignore[reportArgumentType]
 
@@ -138,12 +128,12 @@ class Runnable(Verbs[In, Out]):
         wait_exponential_jitter: bool = True,
         **waiting: Any,
     ) -> Runnable[In, Out]:
-        """This runnable, tried again when it fails; a stream only until it says something.
+        """Return this runnable with retries; a stream is retried until it has content.
 
         Args:
-            retry_if_exception_type: The failures after which to try again.
-            stop_after_attempt: How many attempts there are in all.
-            wait_exponential_jitter: Whether to wait between attempts, longer each time.
+            retry_if_exception_type: The exceptions after which to retry.
+            stop_after_attempt: The number of attempts in all.
+            wait_exponential_jitter: True to wait between attempts, longer each time.
             **waiting: `initial`, `maximum`, `sleep`, `asleep` and `random` of `RunnableRetry`.
         """
         from chatnb.runnables.retry import RunnableRetry
@@ -163,14 +153,14 @@ class Runnable(Verbs[In, Out]):
         exceptions_to_handle: tuple[type[BaseException], ...] = (Exception,),
         exception_key: str | None = None,
     ) -> Runnable[In, Out]:
-        """This runnable, and others in its place when it fails; a stream until it says something.
+        """Return this runnable with fallbacks; a stream falls back until it has content.
 
         Args:
-            fallbacks: What to run instead, in turn.
-            exceptions_to_handle: The failures after which to go on to the next.
-            exception_key: Where fallbacks find the failure in their input, which is a dict then.
+            fallbacks: Runnables to run instead, in turn.
+            exceptions_to_handle: The exceptions after which to run the next one.
+            exception_key: The key of the exception in the input of fallbacks, a dict then.
         """
-        from chatnb.runnables.fallbacks import RunnableWithFallbacks
+        from chatnb.runnables.retry import RunnableWithFallbacks
 
         return RunnableWithFallbacks(
             self, fallbacks, exceptions_to_handle=exceptions_to_handle, exception_key=exception_key
@@ -208,26 +198,26 @@ class Runnable(Verbs[In, Out]):
         exclude_tags: Collection[str] | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
-        """Run once and tell the whole life of the run, and of the runs within it, as it goes.
+        """Run once and yield the log of the run, and of the runs within it, step by step.
 
         Args:
             input: The input.
-            config: Tags, callbacks and the like of this run.
-            diff: Whether to yield each step as a patch; otherwise all that is known so far.
+            config: Tags, callbacks and other settings of this run.
+            diff: True to yield each step as a patch; False to yield the whole log so far.
             include_names: Only runs of these names get an entry.
-            include_types: Only runs of these kinds: `llm`, `chain`, `prompt`, `parser`, `tool`.
+            include_types: Only runs of these types: `llm`, `chain`, `prompt`, `parser`, `tool`.
             include_tags: Only runs with one of these tags.
             exclude_names: No runs of these names.
-            exclude_types: No runs of these kinds.
+            exclude_types: No runs of these types.
             exclude_tags: No runs with one of these tags.
-            **kwargs: What `astream` takes.
+            **kwargs: Arguments of `astream`.
 
         Yields:
-            `RunLogPatch`es, which add up to a `RunLog`; or `RunLog`s. A reader that is slow slows
-            the run; one that stops ends it.
+            `RunLogPatch`es, which add up to a `RunLog`; or `RunLog`s. A slow reader slows the
+            run; closing the generator ends it.
 
         Raises:
-            Exception: What the run raised, after the patch that tells of it.
+            Exception: The exception of the run, after the patch with the failure.
 
         Example:
             >>> import asyncio
@@ -238,7 +228,7 @@ class Runnable(Verbs[In, Out]):
             >>> asyncio.run(log())
             {'output': 3}
         """
-        from chatnb.runnables.run_logs import logged
+        from chatnb.runnables.log_stream import stream_run_log
         from chatnb.schema.run_log import RunLog
         from chatnb.tracing.log_writer import Selection
 
@@ -246,7 +236,7 @@ class Runnable(Verbs[In, Out]):
             include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
         )
         log = RunLog()
-        patches = logged(lambda own: self.astream(input, own, **kwargs), config, selection)
+        patches = stream_run_log(lambda own: self.astream(input, own, **kwargs), config, selection)
         async with aclosing(patches):
             async for patch in patches:
                 log = log if diff else log + patch
@@ -255,54 +245,55 @@ class Runnable(Verbs[In, Out]):
     def stream_log(
         self, input: In, config: RunnableConfig | None = None, **selected: Any
     ) -> Iterator[Any]:
-        """Run once and tell the whole life of the run, for synchronous code.
+        """Run once and yield the log of the run, for synchronous code.
 
         Args:
             input: The input.
-            config: Tags, callbacks and the like of this run.
-            **selected: `diff` and the rest, as for `astream_log`.
+            config: Tags, callbacks and other settings of this run.
+            **selected: `diff` and the other arguments of `astream_log`.
 
         Yields:
-            What `astream_log` does; closing the iterator ends the run.
+            Patches or logs, as `astream_log` does; closing the iterator ends the run. An interrupt
+            while it waits stops the run and is raised after the last patches.
 
         Example:
             >>> from chatnb.runnables import RunnableLambda
             >>> [patch.ops[0]["path"] for patch in RunnableLambda(len).stream_log("abc")]
             ['', '/streamed_output/-', '/final_output']
         """
-        from chatnb.runnables.loop_thread import package_loop
+        from chatnb.runnables.log_stream import iterate_run_log
 
         log = cast("Callable[..., AsyncGenerator[Any, None]]", self.astream_log)
-        return package_loop.iterate(lambda: log(input, config, **selected))
+        return iterate_run_log(lambda: log(input, config, **selected))
 
     def watch(self, input: In, config: RunnableConfig | None = None, **selected: Any) -> Any:
-        """Run once and show the tree of the run in a notebook, as it grows.
+        """Run once and show the growing tree of the run in a notebook.
 
         Args:
             input: The input.
-            config: Tags, callbacks and the like of this run.
-            **selected: Which runs to show, as for `astream_log`.
+            config: Tags, callbacks and other settings of this run.
+            **selected: The runs to show, as for `astream_log`.
 
         Returns:
-            A `RunLogTree`. The run begins at once; as the last line of a cell the tree shows
-            itself, and other cells can run meanwhile. `await tree.wait()` waits for the end.
+            A `RunLogTree`. The run begins at once; as the last line of a cell the tree is
+            displayed, and other cells can run meanwhile. `await tree.wait()` waits for the end.
 
         Raises:
             ConfigurationError: Outside of a notebook with `%load_ext chatnb`.
         """
-        from chatnb.runnables.watching import shown
+        from chatnb.runnables.log_stream import view_run
 
         log = cast("Callable[..., AsyncGenerator[RunLogPatch, None]]", self.astream_log)
-        return shown(log(input, config, **selected))
+        return view_run(log(input, config, **selected))
 
     def map(self) -> Runnable[Sequence[In], list[Out]]:
-        """This runnable over a list: each item is run, many at a time."""
-        from chatnb.runnables.each import RunnableEach
+        """Return this runnable over a list: it runs on each item, many at a time."""
+        from chatnb.runnables.binding import RunnableEach
 
         return RunnableEach(self)
 
     def pick(self, keys: str | list[str]) -> Runnable[In, Any]:
-        """Of the dict that this runnable gives, one value or some entries.
+        """Return a sequence that picks one value or some entries from this runnable's dict.
 
         Args:
             keys: A key, for its value; or a list of keys, for a dict.
@@ -312,7 +303,7 @@ class Runnable(Verbs[In, Out]):
         return self.pipe(RunnablePick(keys))
 
     def assign(self, **entries: Any) -> Runnable[In, dict[str, Any]]:
-        """The dict that this runnable gives, with more entries.
+        """Return a sequence that adds entries to this runnable's dict.
 
         Args:
             **entries: Runnables or functions that compute an entry from that dict.
@@ -322,36 +313,78 @@ class Runnable(Verbs[In, Out]):
         return self.pipe(RunnableAssign(entries))
 
     def configurable_fields(self, **fields: ConfigurableField) -> Runnable[In, Out]:
-        """This runnable with attributes that a config may set.
+        """Return this runnable with attributes that a config may set.
 
         Args:
             **fields: For each attribute, the `ConfigurableField` that names it in
                 `config["configurable"]`.
         """
-        from chatnb.runnables.configurable import RunnableConfigurableFields
+        from chatnb.runnables.binding import RunnableConfigurableFields
 
         return RunnableConfigurableFields(self, fields)
 
     def get_graph(self) -> Graph:
-        """What this runnable is made of; `get_graph().draw_mermaid()` draws it.
+        """Return the graph of this runnable's parts; `get_graph().draw_mermaid()` draws it.
 
         Example:
             >>> from chatnb.runnables import RunnableLambda
             >>> len((RunnableLambda(str.strip) | str.upper).get_graph().nodes)
             4
         """
-        from chatnb.runnables.graph import graph_of
+        from chatnb.runnables.graph import Graph
 
-        return graph_of(self)
+        graph = Graph()
+        input = graph.add_node("Input")
+        first, last = self.add_to_graph(graph)
+        graph.add_edge(input, first)
+        graph.add_edge(last, graph.add_node("Output"))
+        return graph
 
     def add_to_graph(self, graph: Graph) -> tuple[str, str]:
-        """Draw this runnable into a graph; composite runnables draw their parts.
+        """Add this runnable to a graph; composite runnables add their parts.
 
         Args:
             graph: The graph.
 
         Returns:
-            The nodes at which it begins and ends.
+            The ids of its first and last node.
         """
         node = graph.add_node(self.get_name())
         return node, node
+
+
+class KeepsModelMethods(Generic[In, Out]):
+    """The types of methods of chat models that keep their methods for tools and types."""
+
+    if TYPE_CHECKING:
+
+        def bind(self, **kwargs: Any) -> RunnableBinding[In, Out]: ...
+        def with_config(
+            self, config: RunnableConfig | None = None, **entries: Any
+        ) -> RunnableBinding[In, Out]: ...
+        def with_retry(self, **options: Any) -> RunnableRetry[In, Out]: ...
+        def with_fallbacks(
+            self, fallbacks: Sequence[Runnable[Any, Any]], **options: Any
+        ) -> RunnableWithFallbacks[In, Out]: ...
+
+
+def to_runnable(thing: Any) -> Runnable[Any, Any]:
+    """Convert a step of a chain to a runnable."""
+    if isinstance(thing, Runnable):
+        return thing  # pyright: ignore[reportUnknownVariableType]
+    if inspect.isgeneratorfunction(thing) or inspect.isasyncgenfunction(thing):
+        from chatnb.runnables.functions import RunnableGenerator
+
+        return RunnableGenerator(thing)
+    if callable(thing):
+        from chatnb.runnables.functions import RunnableLambda
+
+        return RunnableLambda(thing)
+    if isinstance(thing, Mapping):
+        from chatnb.runnables.parallel import RunnableParallel
+
+        return RunnableParallel(thing)  # pyright: ignore[reportUnknownArgumentType]
+    raise TypeError(
+        "A chain takes runnables, functions of one argument, and dicts of these, "
+        f"not {type(thing).__name__}: {thing!r}"
+    )

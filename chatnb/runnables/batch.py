@@ -1,203 +1,414 @@
-"""Many inputs at a time: bounded, in order, and nothing lost when one of them fails."""
+"""Batches: many inputs at a time, limited and in order, on threads or in tasks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from chatnb.errors import BatchError, BatchInterrupted
+from chatnb.concurrency.cancellation import CancelScope, current_scope, pause
+from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.portal import end_tasks
+from chatnb.concurrency.threads import start_thread
+from chatnb.concurrency.waiting import Failed, Ok, Outcome, outcome_of_task, take
+from chatnb.errors import (
+    MAX_RETRY_AFTER,
+    BatchError,
+    BatchInterrupted,
+    QuotaSpentError,
+    RateLimitError,
+    is_wait_too_long,
+    seconds_to_retry,
+)
+from chatnb.runnables.checkpoint import Checkpoint, current_checkpoint
 from chatnb.runnables.config import RunnableConfig, check_config
-from chatnb.runnables.progress import Progress
-from chatnb.runnables.terms import Surroundings, Terms
-from chatnb.runnables.threads import next_of, start_thread
+from chatnb.runnables.deadlines import to_deadline
+from chatnb.runnables.progress import Progress, ProgressBar
+from chatnb.tracing.usage_tracking import (
+    BatchSlot,
+    UsageTracker,
+    current_slot,
+    next_position,
+    track_calls_in_context,
+)
 
-Item: TypeAlias = tuple[int, Any]
+DEFAULT_CONCURRENCY = 64  # The calls mostly wait.
+_TICK_SECONDS = 0.5
+_GRACE_POLL_SECONDS = 0.02
+_FIRST_PAUSE = 1.0
+_MAX_PAUSE = 60.0
+_FIRST_INTERVAL = 0.01
+_MAX_INTERVAL = 5.0
+_SPEED_UP = 0.9
+# So many pauses in a row without one answered call are not a mere rate limit.
+_MAX_FAILED_PAUSES = 8
+_NEVER = float("-inf")
+
+Pair: TypeAlias = tuple[int, Any]
 Calls: TypeAlias = Sequence[Callable[[], Any]]
 AsyncCalls: TypeAlias = Sequence[Callable[[], Coroutine[Any, Any, Any]]]
 
-_TICK_SECONDS = 0.5
+current_pace: ContextVar[Pace | None] = ContextVar("chatnb_pace", default=None)
 
 
-def as_completed(calls: Calls, terms: Terms) -> Iterator[Item]:
-    """Run calls on threads.
+@dataclass(frozen=True)
+class BatchOptions:
+    """The options of a batch; `retry_rate_limits` repeats calls at a slower pace."""
 
-    Args:
-        calls: The calls.
-        terms: How many at a time, and the like.
+    max_concurrency: int | None = None
+    return_exceptions: bool = False
+    checkpoint: str | Path | None = None
+    progress: bool = True
+    checkpoint_grace: float = 0.0
+    retry_rate_limits: bool = True
 
-    Yields:
-        Each call's index and outcome, as they end.
+    def __post_init__(self) -> None:
+        if not 0 <= self.checkpoint_grace < inf:
+            raise ValueError(f"checkpoint_grace takes seconds, not {self.checkpoint_grace!r}")
+        if self.checkpoint_grace and self.checkpoint is None:
+            raise ValueError("checkpoint_grace= keeps replies in a file: give checkpoint=, too")
 
-    Raises:
-        BatchError: At the end, if any failed.
-        BatchInterrupted: On a KeyboardInterrupt.
-    """
-    progress = Progress(len(calls), return_exceptions=terms.return_exceptions)
-    shared = Surroundings(terms, progress)
-    workers = terms.workers(len(calls))
-    run = _one_by_one if workers <= 1 else _on_threads
-    try:
-        for index, outcome in run(calls, workers, progress, shared):
-            shared.tick()
-            if _checked(progress, index, outcome):
-                yield index, outcome
-    except KeyboardInterrupt as interrupt:
-        raise BatchInterrupted(*progress.so_far()) from interrupt
-    finally:
-        progress.stop()
-        shared.end()
-    _check(progress)
+    @classmethod
+    def within_run(cls, max_concurrency: int | None) -> BatchOptions:
+        """Return the options for parallel parts of one run, which is no batch of the user's."""
+        return cls(max_concurrency, progress=False, retry_rate_limits=False)
+
+    def workers(self, total: int) -> int:
+        """Return how many of so many calls run at a time."""
+        return min(self.max_concurrency or DEFAULT_CONCURRENCY, total)
 
 
-def _check(progress: Progress) -> None:
-    if progress.failures:
-        raise BatchError.of(*progress.so_far())
+def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> Generator[Pair]:
+    """Run calls on threads and yield each index and value as it ends; raise failures last."""
+    # With `each` false all come at the end, which wakes this thread less often. Whatever ends the
+    # iteration early ends the requests of running calls, too.
+    batch = Batch(options, len(calls))
+    workers, results = options.workers(len(calls)), batch.progress.results
+    if workers > 1 or (calls and current_scope.get() is not None):  # A thread can be left behind.
+        ended = _run_on_threads(calls, batch, workers, each=each)
+    else:
+        ended = _run_in_turn(calls, batch, batch.context.run)
+    with batch.running():
+        for index in ended:
+            batch.tick()
+            if index in results:
+                yield index, results[index]
+    batch.raise_failures()
 
 
-def _checked(progress: Progress, index: int, outcome: Any) -> bool:
-    if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
-        raise outcome
-    return index in progress.results
+def _run_in_turn(calls: Calls, batch: Batch, enter: Callable[..., Any]) -> Iterator[int]:
+    while (index := batch.progress.next_index()) is not None:
+        batch.run(index, partial(enter, batch.call_at, index, calls[index]))
+        yield index
 
 
-def _outcome(call: Callable[[], Any], shared: Surroundings) -> Any:
-    while True:
-        try:
-            with shared.around():
-                outcome = call()
-        except Exception as error:
-            outcome = error
-        if not shared.again(outcome):
-            return outcome
-        shared.wait()
-        if shared.stopped:
-            return outcome
-
-
-def _one_by_one(
-    calls: Calls, workers: int, progress: Progress, shared: Surroundings
-) -> Iterator[Item]:
-    while True:
-        shared.wait()
-        if (index := progress.take()) is None:
-            return
-        outcome = _outcome(calls[index], shared)
-        progress.record(index, outcome)
-        yield index, outcome
-
-
-def _on_threads(
-    calls: Calls, workers: int, progress: Progress, shared: Surroundings
-) -> Iterator[Item]:
-    ended = SimpleQueue[Item | None]()
+def _run_on_threads(calls: Calls, batch: Batch, workers: int, *, each: bool) -> Iterator[int]:
+    ended = SimpleQueue[int | Failed | None]()
 
     def work() -> None:
         try:
-            for item in _one_by_one(calls, 1, progress, shared):
-                ended.put(item)
+            for index in _run_in_turn(calls, batch, _in_this_context):
+                if each:
+                    ended.put(index)
         except BaseException as error:
-            ended.put((-1, error))
-        finally:
+            ended.put(Failed(error))
+        else:
             ended.put(None)
 
-    for _ in range(workers):
-        start_thread(work)
-    while workers:
-        item = next_of(ended, meanwhile=shared.tick)
+    # Where calls are short one thread may have made all of them before the next is started.
+    running = 0
+    while running < workers and batch.progress.has_next():
+        start_thread(work, batch.context.copy())
+        running += 1
+    while running:
+        item = take(ended, meanwhile=batch.tick)
         if item is None:
-            workers -= 1
+            running -= 1
         else:
-            yield item
+            yield item.unwrap() if isinstance(item, Failed) else item
+    if not each:
+        yield from batch.progress.results
 
 
-async def aas_completed(calls: AsyncCalls, terms: Terms) -> AsyncGenerator[Item, None]:
-    """Run calls as tasks; like `as_completed`. Closing it cancels what runs.
+def _in_this_context(work: Callable[..., Any], *args: Any) -> Any:
+    return work(*args)
 
-    Raises:
-        CancelledError: If the caller is cancelled; it has the `results`, `failures` and
-            `remaining` of `BatchInterrupted`.
-    """
-    progress = Progress(len(calls), return_exceptions=terms.return_exceptions)
-    shared = Surroundings(terms, progress)
-    ended = asyncio.Queue[Item]()
-    tasks = set[asyncio.Task[None]]()
 
-    async def work(index: int) -> None:
+async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenerator[Pair, None]:
+    """Run calls as tasks; like `as_completed`. Closing the generator cancels the tasks."""
+    batch, running = Batch(options, len(calls)), set[asyncio.Task[None]]()
+    ended, results = asyncio.Queue[int | Failed](), batch.progress.results
+
+    def start_next() -> None:
+        if (index := batch.progress.next_index()) is not None:
+            work, context = batch.arun(index, calls[index]), batch.context.copy()
+            task = asyncio.get_running_loop().create_task(work, context=context)
+            running.add(task)
+            task.add_done_callback(partial(end, index))
+
+    def end(index: int, task: asyncio.Task[None]) -> None:
+        running.discard(task)
+        outcome = outcome_of_task(task)  # It failed if it was cancelled or exited.
+        ended.put_nowait(outcome if isinstance(outcome, Failed) else index)
+        start_next()
+
+    with batch.running():
         try:
-            outcome = await _aoutcome(calls[index], shared)
-        except asyncio.CancelledError as stopped:  # By the call itself, if the batch goes on.
-            outcome = stopped
-        else:
-            progress.record(index, outcome)
-        ended.put_nowait((index, outcome))
-
-    def start() -> None:
-        if (index := progress.take()) is not None:
-            task = asyncio.create_task(work(index))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            running.add(index)
-
-    running = set[int]()
-    ticking = asyncio.create_task(_tick(shared)) if shared.bar else None
-    try:
-        for _ in range(terms.workers(len(calls))):
-            start()
-        while running:
-            index, outcome = await ended.get()
-            running.discard(index)
-            start()
-            if _checked(progress, index, outcome):
-                yield index, outcome
-    except asyncio.CancelledError as stopped:
-        results, failures, remaining = progress.so_far()
-        vars(stopped).update(results=results, failures=failures, remaining=remaining)
-        raise
-    finally:
-        progress.stop()
-        for task in (*tasks, *([ticking] if ticking else [])):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        shared.end()
-    _check(progress)
-
-
-async def _aoutcome(call: Callable[[], Coroutine[Any, Any, Any]], shared: Surroundings) -> Any:
-    while True:
-        await shared.await_turn()
-        try:
-            with shared.around():
-                outcome = await call()
-        except Exception as error:
-            outcome = error
-        if not shared.again(outcome):
-            return outcome
-
-
-async def _tick(shared: Surroundings) -> None:
-    while True:
-        await asyncio.sleep(_TICK_SECONDS)
-        shared.tick()
+            for _ in range(options.workers(len(calls))):
+                start_next()
+            batch.keep_ticking()
+            while running or not ended.empty():
+                item = await ended.get()
+                index = item.unwrap() if isinstance(item, Failed) else item
+                if index in results:
+                    yield index, results[index]
+        except asyncio.CancelledError:
+            batch.progress.stop()
+            if running and options.checkpoint_grace:
+                await asyncio.wait(running, timeout=options.checkpoint_grace)
+            raise
+        finally:
+            batch.progress.stop()
+            await end_tasks(running)
+    batch.raise_failures()
 
 
 def configs_for(
     config: RunnableConfig | Sequence[RunnableConfig] | None, total: int
 ) -> list[RunnableConfig | None]:
-    """One config for each input of a batch.
-
-    Raises:
-        ValueError: If there is a list of configs of another length than the inputs, or one
-            `run_id` for several runs.
-    """
+    """Return one config for each input; raise ValueError if they do not fit the inputs."""
     if config is None:
         return [None] * total
     if isinstance(config, Sequence):
         if len(config) != total:
             raise ValueError(f"{total} inputs were given and {len(config)} configs")
-        return [check_config(each) for each in config]
+        return [check_config(item) for item in config]
     check_config(config)
     if total > 1 and "run_id" in config:
         raise ValueError("run_id is the id of one run: give a list with a config for each input")
+    if (deadline := config.get("deadline")) is not None:  # All inputs share it.
+        config = {**config, "deadline": to_deadline(deadline)}
     return [config] * total
+
+
+class Batch:
+    """State that the calls of a batch share: progress and its bar, pace, context variables."""
+
+    def __init__(self, options: BatchOptions, total: int) -> None:
+        outer = current_pace.get()
+        self._position = next_position()
+        self._opened = time.monotonic()
+        self._failed: dict[int, float] = {}  # When each input failed that is to be run again.
+        self._grace = options.checkpoint_grace
+        self._scope = CancelScope()
+        self.progress = Progress(total, return_exceptions=options.return_exceptions)
+        self.pace = (outer or Pace()) if options.retry_rate_limits else None
+        self.context = self._scope.context()
+        tracker = UsageTracker()
+        # A batch within a batch shows no bar of its own.
+        shown = options.progress and outer is None and total > 1
+        self.bar = ProgressBar(self.progress, tracker) if shown else None
+        self._timer: asyncio.TimerHandle | None = None
+        if self.pace is not None:
+            self.context.run(current_pace.set, self.pace)
+        if options.checkpoint is not None:
+            self.context.run(current_checkpoint.set, Checkpoint(options.checkpoint))
+        if self.bar is not None:
+            self.context.run(track_calls_in_context, tracker)
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Start no more inputs at the end; give an interrupt the results so far."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            self._let_calls_end()
+            self._scope.cancel()
+            raise BatchInterrupted(*self.progress.snapshot()) from interrupt
+        except asyncio.CancelledError as cancelled:
+            # The caller finds on it the attributes of `BatchInterrupted`.
+            results, failures, remaining = self.progress.snapshot()
+            vars(cancelled).update(results=results, failures=failures, remaining=remaining)
+            raise
+        except BaseException:
+            self._scope.cancel()
+            raise
+        finally:
+            self._scope.close()
+            self.progress.stop()
+            if self.bar is not None:
+                self.bar.close()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def run(self, index: int, call: Callable[[], Any]) -> None:
+        """Make a call; after errors of the provider's rate limit again, at a slower pace."""
+        while True:
+            if self.pace is not None:
+                self.pace.wait()
+            if self.progress.ended:
+                return
+            self.progress.running.add(index)
+            try:
+                outcome = Ok(call())
+            except Exception as error:
+                outcome = Failed(error)
+            finally:
+                self.progress.running.discard(index)
+            if self._record(index, outcome):
+                return
+
+    async def arun(self, index: int, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Make a call in its task; like `run`."""
+        while True:
+            if self.pace is not None:
+                await self.pace.await_start()
+            if self.progress.ended:
+                return
+            self._open_slot(index)
+            try:
+                outcome = Ok(await call())
+            except Exception as error:
+                outcome = Failed(error)
+            if self._record(index, outcome):
+                return
+
+    def _let_calls_end(self) -> None:
+        """Give calls that are running the time that was asked for; another interrupt ends it."""
+        self.progress.stop()
+        deadline = time.monotonic() + self._grace
+        try:
+            while self.progress.running and time.monotonic() < deadline:
+                time.sleep(_GRACE_POLL_SECONDS)
+        except KeyboardInterrupt:
+            pass
+
+    def call_at(self, index: int, call: Callable[[], Any]) -> Any:
+        """Make a call as that of an input."""
+        self._open_slot(index)
+        return call()
+
+    def _open_slot(self, index: int) -> None:
+        waited = time.monotonic() - self._failed.get(index, self._opened)
+        current_slot.set(BatchSlot((*self._position, index), waited))
+
+    def _record(self, index: int, outcome: Outcome[Any]) -> bool:
+        """Record an outcome, unless the call is to be made again."""
+        error = outcome.error if isinstance(outcome, Failed) else None
+        if self.pace is not None and self.pace.should_retry(error):
+            self._failed[index] = time.monotonic()
+            return False
+        self.progress.record(index, outcome)
+        return True
+
+    def raise_failures(self) -> None:
+        """Raise a `BatchError` if any input failed."""
+        if self.progress.failures:
+            raise BatchError.of(*self.progress.snapshot())
+
+    def tick(self) -> None:
+        """Update the bar, if there is one."""
+        if self.bar is not None:
+            self.bar.tick()
+
+    def keep_ticking(self) -> None:
+        """Update the bar from now on, on the running event loop."""
+        if self.bar is not None:
+            self.bar.tick()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_TICK_SECONDS, self.keep_ticking)
+
+
+class Pace:
+    """The pace of one batch, shared by all of its calls."""
+
+    # A rate limit error pauses all calls for as long as the provider says and spaces out those that
+    # follow; each answered call brings them a little closer again.
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._held_until = _NEVER
+        self._holds = 0
+        self._next = _NEVER
+        self._interval = 0.0
+        self._failed_pauses = 0
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether there was any rate limit error."""
+        return self._held_until != _NEVER
+
+    def hold(self, seconds: float | None) -> None:
+        """Start no call for so many seconds; if None, for longer each time."""
+        with self._lock:
+            now = self._clock()
+            # Calls that were sent together and fail together count once.
+            if now >= self._held_until:
+                self._failed_pauses += 1
+                slower = max(2 * self._interval, _FIRST_INTERVAL)
+                self._interval = min(slower, _MAX_INTERVAL)
+            growing = min(_FIRST_PAUSE * 2.0 ** (self._failed_pauses - 1), _MAX_PAUSE)
+            until = now + (growing if seconds is None else seconds)
+            if until > self._held_until:
+                # All that wait reserve another start, so that they stay spaced out.
+                self._held_until = self._next = until
+                self._holds += 1
+
+    def record_success(self) -> None:
+        """Let calls follow a little closer: one was answered."""
+        if not self.is_limited:
+            return
+        with self._lock:
+            self._failed_pauses = 0
+            faster = self._interval * _SPEED_UP
+            self._interval = faster if faster > _FIRST_INTERVAL / 10 else 0.0
+
+    def should_retry(self, error: BaseException | None) -> bool:
+        """Record how a call ended, and return whether to make it again at the new pace."""
+        if not isinstance(error, RateLimitError):
+            self.record_success()
+            return False
+        if isinstance(error, QuotaSpentError) or is_wait_too_long(error):
+            return False
+        self.hold(seconds_to_retry(error))
+        return self._failed_pauses <= _MAX_FAILED_PAUSES
+
+    def reserve_start(self) -> float:
+        """Return the seconds until the next call may start, and reserve that start."""
+        if not self.is_limited:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._held_until, self._next)
+            self._next = start + self._interval
+            return start - now
+
+    def wait(self) -> None:
+        """Wait until a call may start."""
+        holds = 0
+        while holds != self._holds:
+            holds = self._holds
+            pause(self.reserve_start())
+
+    async def await_start(self) -> None:
+        """Wait until a call may start, without blocking."""
+        holds = 0
+        while holds != self._holds:
+            holds = self._holds
+            await asyncio.sleep(self.reserve_start())
+
+
+def slow_down(seconds: float | None) -> None:
+    """Hold the batch of this context, if there is one: a provider limited the rate of a call."""
+    pace = current_pace.get()
+    if pace is not None and (seconds is None or seconds <= MAX_RETRY_AFTER):
+        pace.hold(seconds)

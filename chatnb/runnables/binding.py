@@ -1,25 +1,127 @@
-"""A runnable with arguments and a config given in advance."""
+"""Runnables that wrap another: bound arguments, configurable fields, a map over lists."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from copy import copy
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.config import RunnableConfig, check_config, merge_configs
-from chatnb.runnables.delegate import Call, RunnableDelegate
-from chatnb.runnables.verbs import In, Out
+from chatnb.redaction import hide_in_options
+from chatnb.runnables.base import KeepsModelMethods, Runnable
+from chatnb.runnables.config import (
+    RunnableConfig,
+    check_config,
+    child_config,
+    effective_config,
+    merge_configs,
+)
+from chatnb.runnables.methods import In, Out
+
+if TYPE_CHECKING:
+    from chatnb.runnables.graph import Graph
+
+_MODEL_METHODS = ("bind_tools", "with_structured_output")
+Call: TypeAlias = tuple[Runnable[Any, Any], RunnableConfig | None, dict[str, Any]]
+
+
+class ModelWrapper(KeepsModelMethods[In, Out]):
+    """The methods for tools and types of a runnable around chat models, which apply to these."""
+
+    bound: Runnable[Any, Any]
+    chunks_replace: bool | None
+    bind_tools: Callable[..., Runnable[Any, Any]]
+    with_structured_output: Callable[..., Runnable[Any, Any]]
+
+    def wrapped(self) -> list[Runnable[Any, Any]]:
+        """Return the runnables that it calls."""
+        return [vars(self)["bound"]] if "bound" in vars(self) else []
+
+    def around(self, wrapped: list[Runnable[Any, Any]]) -> Any:
+        """Return the same around other runnables."""
+        changed = copy(self)
+        changed.bound = wrapped[0]
+        changed.chunks_replace = wrapped[0].chunks_replace
+        return changed
+
+    def __getattr__(self, name: str) -> Any:
+        wrapped = self.wrapped() if name in _MODEL_METHODS else []
+        if not wrapped:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        methods = [getattr(each, name) for each in wrapped]
+        return lambda *args, **kwargs: self.around([m(*args, **kwargs) for m in methods])  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
+
+
+class RunnableDelegate(ModelWrapper[In, Out], Runnable[In, Out]):
+    """A runnable that calls another; a subclass decides in `resolve` how."""
+
+    run_type = None
+
+    def __init__(self, bound: Runnable[In, Out]) -> None:
+        self.bound = bound
+        self.chunks_replace = bound.chunks_replace
+        self.takes_config_keywords = bound.takes_config_keywords
+        self.name = bound.name
+
+    def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
+        """Return the runnable to call, its config and its arguments."""
+        raise NotImplementedError
+
+    def get_name(self) -> str:
+        return self.name or self.bound.get_name()
+
+    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        return bound.invoke(input, config, **kwargs)
+
+    async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        return await bound.ainvoke(input, config, **kwargs)
+
+    def stream(
+        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Out]:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        yield from chain(bound.stream(input, config, **kwargs))
+
+    async def astream(
+        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Out, None]:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        async with aclosing(bound.astream(input, config, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def transform(
+        self, input: Iterator[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Out]:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        yield from bound.transform(input, config, **kwargs)
+
+    async def atransform(
+        self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Out, None]:
+        bound, config, kwargs = self.resolve(config, kwargs)
+        async with aclosing(bound.atransform(input, config, **kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def add_to_graph(self, graph: Graph) -> tuple[str, str]:
+        return self.bound.add_to_graph(graph)
 
 
 class RunnableBinding(RunnableDelegate[In, Out]):
-    """A runnable with arguments and a config given in advance; those of the call win.
+    """A runnable with arguments and a config bound in advance; those of the call win.
 
     Args:
         bound: The runnable.
-        kwargs: Arguments for its verbs.
+        kwargs: Arguments of its methods.
         config: Its config.
 
     Raises:
-        ValueError: If the config has a key that no config has.
+        ValueError: If the config has an unknown key.
 
     Example:
         >>> from chatnb.runnables import RunnableLambda
@@ -35,7 +137,7 @@ class RunnableBinding(RunnableDelegate[In, Out]):
         config: RunnableConfig | None = None,
     ) -> None:
         super().__init__(bound)
-        self.kwargs = kwargs or {}
+        self.kwargs = hide_in_options(kwargs or {})
         self.config = check_config(config) if config else None
         if self.config and "run_name" in self.config:
             self.name = self.config["run_name"]
@@ -45,7 +147,112 @@ class RunnableBinding(RunnableDelegate[In, Out]):
         given += f", config={self.config!r}" if self.config else ""
         return f"RunnableBinding({self.bound!r}{given})"
 
-    def resolved(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
+    def around(self, wrapped: list[Runnable[Any, Any]]) -> Any:
+        changed, later = copy(self), getattr(wrapped[0], "kwargs", dict[str, Any]())
+        changed.kwargs = {key: value for key, value in self.kwargs.items() if key not in later}
+        return super(RunnableBinding, changed).around(wrapped)
+
+    def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
         if self.config:
             config = merge_configs(self.config, config)
         return self.bound, config, {**self.kwargs, **kwargs} if self.kwargs else kwargs
+
+
+@dataclass(frozen=True)
+class ConfigurableField:
+    """An attribute that a config may set.
+
+    Args:
+        id: Its key in `config["configurable"]`.
+        name: A name for people.
+        description: A description for people.
+    """
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+
+
+class RunnableConfigurableFields(RunnableDelegate[In, Out]):
+    """A runnable with attributes that `config["configurable"]` may set for one run.
+
+    A run with other values uses a copy of the runnable.
+
+    Args:
+        bound: The runnable.
+        fields: The field of each attribute that a config may set.
+
+    Raises:
+        ValueError: If the runnable has no such attribute.
+
+    Example:
+        >>> class Repeat(Runnable[str, str]):
+        ...     times = 1
+        ...     def invoke(self, input, config=None, **kwargs):
+        ...         return input * self.times
+        >>> repeat = Repeat().configurable_fields(times=ConfigurableField(id="times"))
+        >>> repeat.invoke("a"), repeat.invoke("a", {"configurable": {"times": 3}})
+        ('a', 'aaa')
+    """
+
+    def __init__(self, bound: Runnable[In, Out], fields: Mapping[str, ConfigurableField]) -> None:
+        super().__init__(bound)
+        for attribute in fields:
+            if not hasattr(bound, attribute):
+                raise ValueError(f"{bound.get_name()} has no attribute {attribute!r} to configure")
+        self.fields = dict(fields)
+
+    def __repr__(self) -> str:
+        return f"RunnableConfigurableFields({self.bound!r}, {self.fields!r})"
+
+    def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
+        given = (effective_config(config) or {}).get("configurable") or {}
+        values = {name: given[field.id] for name, field in self.fields.items() if field.id in given}
+        if not values:
+            return self.bound, config, kwargs
+        changed = copy(self.bound)
+        for attribute, value in values.items():
+            setattr(changed, attribute, value)
+        return changed, config, kwargs
+
+
+Item = TypeVar("Item")
+
+
+class RunnableEach(Runnable[Sequence[In], list[Item]], Generic[In, Item]):
+    """A runnable over each item of a list, many at a time, in order.
+
+    Args:
+        bound: The runnable.
+
+    Raises:
+        TypeError: When it is run, if the input is not a list.
+        BatchError: When it is run, if it fails for an item.
+
+    Example:
+        >>> from chatnb.runnables import RunnableLambda
+        >>> RunnableLambda(len).map().invoke(["a", "bc"])
+        [1, 2]
+    """
+
+    def __init__(self, bound: Runnable[In, Item]) -> None:
+        self.bound = bound
+
+    def __repr__(self) -> str:
+        return f"RunnableEach({self.bound!r})"
+
+    def invoke(
+        self, input: Sequence[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> list[Item]:
+        inner = child_config(effective_config(config))
+        bound: Any = self.bound
+        return bound.batch(input, inner, **kwargs)
+
+    async def ainvoke(
+        self, input: Sequence[In], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> list[Item]:
+        return await self.bound.abatch(input, child_config(effective_config(config)), **kwargs)
+
+    def add_to_graph(self, graph: Graph) -> tuple[str, str]:
+        node = graph.add_node(f"Each<{self.bound.get_name()}>")
+        return node, node

@@ -1,15 +1,15 @@
-"""One of several runnables, chosen by the input."""
+"""Run one of several runnables, chosen by conditions on the input."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.coercion import to_runnable
+from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
-from chatnb.runnables.verbs import In, Out
+from chatnb.runnables.methods import In, Out
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
@@ -19,11 +19,11 @@ class RunnableBranch(Runnable[In, Out]):
     """The first of several runnables whose condition holds for the input.
 
     Args:
-        *branches: Pairs of a condition (a function or runnable) and what to run if it holds; at
-            the end, alone, what to run if none does.
+        *branches: Pairs of a condition and a runnable to run if it holds, each a runnable or a
+            function; and at the end a default.
 
     Raises:
-        TypeError: If what comes before the end is no pair, or the end is one.
+        TypeError: If a branch is no pair, or the default is one.
         ValueError: If there is no pair.
 
     Example:
@@ -62,7 +62,7 @@ class RunnableBranch(Runnable[In, Out]):
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Out]:
         inner = child_config(effective_config(config))
-        yield from self._chosen(input, inner).stream(input, inner, **kwargs)
+        yield from chain(self._chosen(input, inner).stream(input, inner, **kwargs))
 
     async def astream(
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any

@@ -1,81 +1,70 @@
-"""What a caller says about a run besides its input, and how nested runs inherit it.
-
-Configs are values: nothing here, and nothing that runs, changes the dict it was given. A run asks
-`effective_config` what holds for it and hands `child_config` of that to the runs it starts; code
-that people wrote runs inside `inherited`, so that a chain called there takes over the config
-though nobody passed it. Without a config all three do nothing. Callbacks only travel here;
-`chatnb.runnables.traced` calls them.
-"""
+"""Config of a run: tags, callbacks and limits, and their inheritance by nested runs."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
+from chatnb.runnables.deadlines import Deadline, to_deadline
+from chatnb.tracing.handlers import check_handlers
 from chatnb.tracing.run import Run
+
+# Configs are values: no run changes the dict that it was given. A run takes `effective_config` and
+# passes `child_config` of that to the runs it starts; functions of users run inside `inherited`,
+# so that a chain called there has the config though no one passed it. Without a config all three
+# do nothing.
 
 
 class RunnableConfig(TypedDict, total=False):
-    """What a caller says about a run; every key may be left out."""
+    """The config of a run; every key is optional."""
 
     tags: list[str]
-    """Labels of this run and of all beneath it."""
+    """Labels of this run and of all runs below it."""
     metadata: dict[str, Any]
-    """Facts about this run and all beneath it."""
+    """Values that handlers and logs see for this run and all below it."""
     run_name: str
-    """What this run, and only this one, is called."""
+    """The name of this run alone."""
     run_id: UUID | str
-    """The id of this run, and only of this one."""
+    """The id of this run alone."""
     callbacks: list[Any]
-    """Who is told of this run and of all beneath it."""
+    """Handlers of the events of this run and of all below it."""
     max_concurrency: int
-    """How many items of a batch run at a time."""
+    """The number of inputs of a batch that run at a time."""
     recursion_limit: int
-    """How many runnables may return one another before it is an error."""
+    """The number of times that runnables may return one another."""
+    deadline: float | Deadline
+    """The seconds within which the whole call has to end, with all retries, chunks and tools.
+
+    A batch is one call. A call that is late raises a `DeadlineExceededError`, which has the
+    `partial` reply, and the runs below it end.
+    """
     configurable: dict[str, Any]
-    """Values of the fields that `configurable_fields` opened, by id."""
+    """Values for the fields of `configurable_fields`, by id."""
     parent_run: Run
     """The run that started this one."""
 
 
 DEFAULT_RECURSION_LIMIT = 25
+SINGLE_RUN_KEYS = ("run_name", "run_id")  # Nested runs do not inherit these.
+CONFIG_KEYS = frozenset(RunnableConfig.__annotations__)
 
-_KEYS = RunnableConfig.__annotations__.keys()
-_OF_ONE_RUN = ("run_name", "run_id")
-surrounding: ContextVar[RunnableConfig | None] = ContextVar("chatnb_config", default=None)
-"""The config that a run inherits when none is passed to it."""
+inherited_config: ContextVar[RunnableConfig | None] = ContextVar("chatnb_config", default=None)
 
 
 def effective_config(config: RunnableConfig | None) -> RunnableConfig | None:
-    """The config that holds for a run.
-
-    Args:
-        config: What the caller passed.
-
-    Returns:
-        What surrounds the run, overridden by what was passed; None where there is neither.
-
-    Raises:
-        TypeError: If the config is not a dict.
-        ValueError: If it has a key that no config has.
-
-    Example:
-        >>> with inherited({"tags": ["outer"]}):
-        ...     effective_config({"tags": ["inner"]})
-        {'tags': ['outer', 'inner']}
-    """
-    outer = surrounding.get()
+    """Return the inherited config, overridden by the one passed; None if there is neither."""
+    outer = inherited_config.get()
     if not config:
         return outer if config is None or config == {} else check_config(config)
-    check_config(config)
+    config = check_config(config)
     return config if outer is None else merge_configs(outer, config)
 
 
 def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
-    """Like `effective_config`, as a new dict that may be empty.
+    """Return the effective config as a new dict, which may be empty.
 
     Example:
         >>> ensure_config()
@@ -85,89 +74,89 @@ def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
 
 
 def child_config(config: RunnableConfig | None) -> RunnableConfig | None:
-    """What the runs that a run starts inherit: all but its own name and id.
-
-    Example:
-        >>> child_config({"run_name": "outer", "tags": ["a"]})
-        {'tags': ['a']}
-    """
-    if config is None or not any(key in config for key in _OF_ONE_RUN):
+    """Return the config for runs that a run starts: all but its own name and id."""
+    if config is None or not any(key in config for key in SINGLE_RUN_KEYS):
         return config
-    return merge_configs(config, without=_OF_ONE_RUN)
+    return merge_configs(config, without=SINGLE_RUN_KEYS)
 
 
 def merge_configs(*configs: RunnableConfig | None, without: tuple[str, ...] = ()) -> RunnableConfig:
-    """One config that says what several say.
-
-    Args:
-        *configs: The configs, the more important ones later.
-        without: Keys to leave out.
-
-    Returns:
-        A new dict. Tags and callbacks are those of all, each once; metadata and configurable
-        values are those of all, and of every other key the last value counts.
-
-    Example:
-        >>> merge_configs({"tags": ["a"], "run_name": "x"}, {"tags": ["b"]}, None)
-        {'tags': ['a', 'b'], 'run_name': 'x'}
-    """
+    """Merge configs into a new dict."""
+    # Lists and dicts are joined, of other values the last counts; None is no value.
     merged = dict[str, Any]()
     for config in configs:
         for key, value in (config or {}).items():
-            if key not in without:
-                merged[key] = _joined(merged[key], value) if key in merged else _copied(value)
+            if key not in without and value is not None:
+                merged[key] = _join(merged[key], value) if key in merged else _copy(value)
     return merged  # pyright: ignore[reportReturnType]
 
 
-def _copied(value: Any) -> Any:
+def take_config(
+    config: RunnableConfig | None,
+    kwargs: dict[str, Any],
+    keys: Collection[str] = CONFIG_KEYS,
+) -> tuple[RunnableConfig | None, dict[str, Any]]:
+    """Return the config with the keys of it that were given as keywords, and the other keywords."""
+    given = {key: value for key, value in kwargs.items() if key in keys}
+    if not given:
+        return config, kwargs
+    left = {key: value for key, value in kwargs.items() if key not in given}
+    own = cast("RunnableConfig", given)
+    return merge_configs(check_config(config or {}), check_config(own)), left
+
+
+def take_deadline(
+    config: RunnableConfig | None,
+) -> tuple[Deadline | None, RunnableConfig | None]:
+    """Return a config's deadline, which begins now, and the config without it."""
+    given = config.get("deadline") if isinstance(config, dict) else None
+    if config is None or given is None:
+        return None, config
+    return to_deadline(given), merge_configs(config, without=("deadline",))
+
+
+def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, list | dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
-def _joined(left: Any, right: Any) -> Any:
+def _join(left: Any, right: Any) -> Any:
     if isinstance(left, dict) and isinstance(right, dict):
         return {**cast("dict[str, Any]", left), **cast("dict[str, Any]", right)}
     if isinstance(left, list) and isinstance(right, list):
-        kept = cast("list[Any]", left).copy()
-        kept += [item for item in cast("list[Any]", right) if item not in kept]
-        return kept
-    return _copied(right)
+        joined = cast("list[Any]", left).copy()
+        joined += [item for item in cast("list[Any]", right) if item not in joined]
+        return joined
+    return _copy(right)
 
 
 @contextmanager
 def inherited(config: RunnableConfig | None) -> Generator[None, None, None]:
-    """Let runs that are started in this block inherit a config.
-
-    Args:
-        config: The config; with None the block changes nothing.
-    """
+    """Let runs that are started in this block inherit a config; None changes nothing."""
     if config is None:
         yield
         return
-    token = surrounding.set(config)
+    token = inherited_config.set(config)
     try:
         yield
     finally:
-        surrounding.reset(token)
+        inherited_config.reset(token)
 
 
 def check_config(config: RunnableConfig) -> RunnableConfig:
-    """The config itself, if it is one.
-
-    Raises:
-        TypeError: If the config is not a dict, or its callbacks are not a list.
-        ValueError: If it has a key that no config has, or cannot allow any run.
-    """
+    """Return a config, if it is valid, without keys that are None and with handlers of chatnb's."""
     if not isinstance(config, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"A config is a dict, not {type(config).__name__}: {config!r}")
-    if not config.keys() <= _KEYS:
-        unknown = ", ".join(sorted(config.keys() - _KEYS))
-        raise ValueError(f"Unknown config keys: {unknown}. Known keys: {', '.join(_KEYS)}")
-    callbacks = config.get("callbacks", [])
-    if not isinstance(callbacks, list):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(
-            f"callbacks is a list of handlers, not {type(callbacks).__name__}: {callbacks!r}"
-        )
+    if not config.keys() <= CONFIG_KEYS:
+        unknown = ", ".join(sorted(config.keys() - CONFIG_KEYS))
+        known = ", ".join(RunnableConfig.__annotations__)
+        raise ValueError(f"Unknown config keys: {unknown}. Known keys: {known}")
+    if None in config.values():
+        config = merge_configs(config)
+    if (deadline := config.get("deadline")) is not None:
+        to_deadline(deadline)
     limit = config.get("max_concurrency")
     if limit is not None and limit < 1:
         raise ValueError(f"max_concurrency must be 1 or more, not {limit}")
-    return config
+    given = config.get("callbacks")
+    callbacks = None if given is None else check_handlers(given)
+    return config if callbacks is given else {**config, "callbacks": callbacks}  # pyright: ignore[reportReturnType]

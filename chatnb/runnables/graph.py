@@ -1,16 +1,13 @@
-"""What a runnable is made of, as a graph."""
+"""The graph of a runnable's parts, and its drawing in Mermaid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from chatnb.runnables.base import Runnable
+from typing import NamedTuple
 
 
 class Edge(NamedTuple):
-    """From one node to another, by their ids."""
+    """An edge between two nodes, given by their ids."""
 
     source: str
     target: str
@@ -19,7 +16,7 @@ class Edge(NamedTuple):
 
 @dataclass
 class Graph:
-    """Nodes and the way between them.
+    """The parts of a runnable and the flow between them.
 
     Args:
         nodes: The name of each node, by id.
@@ -39,14 +36,7 @@ class Graph:
     edges: list[Edge] = field(default_factory=list[Edge])
 
     def add_node(self, name: str) -> str:
-        """Add a node.
-
-        Args:
-            name: What it is called; several may share a name.
-
-        Returns:
-            Its id.
-        """
+        """Add a node and return its id; several nodes may share a name."""
         node = f"n{len(self.nodes)}"
         self.nodes[node] = name
         return node
@@ -56,36 +46,19 @@ class Graph:
         self.edges.append(Edge(source, target, label))
 
     def draw_mermaid(self) -> str:
-        """The graph in Mermaid's language, which Jupyter draws in Markdown cells."""
+        """Return the graph in Mermaid's language, which Jupyter draws in Markdown cells."""
         lines = ["graph TD"]
-        lines += [f'    {node}["{_escaped(name)}"]' for node, name in self.nodes.items()]
+        lines += [f'    {node}["{_escape(name)}"]' for node, name in self.nodes.items()]
         lines += [f"    {e.source} {_arrow(e.label)} {e.target}" for e in self.edges]
         return "\n".join(lines)
 
 
-def graph_of(runnable: Runnable[Any, Any]) -> Graph:
-    """Draw a runnable, from its input to its output.
-
-    Args:
-        runnable: The runnable.
-
-    Returns:
-        The graph.
-    """
-    graph = Graph()
-    begin = graph.add_node("Input")
-    first, last = runnable.add_to_graph(graph)
-    graph.add_edge(begin, first)
-    graph.add_edge(last, graph.add_node("Output"))
-    return graph
-
-
 def _arrow(label: str) -> str:
-    return f'-- "{_escaped(label)}" -->' if label else "-->"
+    return f'-- "{_escape(label)}" -->' if label else "-->"
 
 
-def _escaped(text: str) -> str:
-    """Without the characters that mean something to Mermaid between quotes."""
+def _escape(text: str) -> str:
+    # These characters have a meaning in Mermaid's quoted labels.
     for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
         text = text.replace(character, entity)
     return text.replace("\n", " ")

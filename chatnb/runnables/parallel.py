@@ -1,31 +1,38 @@
-"""Runnables side by side on one input."""
+"""Run several runnables in parallel on one input, and merge their streams."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.batch import as_completed
-from chatnb.runnables.chunks import AddableDict
-from chatnb.runnables.coercion import to_runnable
+from chatnb.concurrency.portal import Delivery, TaskPump, end_tasks
+from chatnb.concurrency.threads import ThreadPump
+from chatnb.concurrency.waiting import Ok, outcome_of, take
+from chatnb.runnables.base import Runnable, to_runnable
+from chatnb.runnables.batch import BatchOptions, as_completed
+from chatnb.runnables.chunks import AddableDict, AsyncSnapshots, SingleItem, Snapshots
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
-from chatnb.runnables.interleave import ainterleave, atee, interleave, tee
-from chatnb.runnables.terms import side_by_side
-from chatnb.runnables.verbs import In
+from chatnb.runnables.methods import In
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
+NamedChunk: TypeAlias = tuple[str, Any]
+
+_END: Any = object()
+
 
 class RunnableParallel(Runnable[In, dict[str, Any]]):
-    """Runnables that all get the same input; a dict of their outputs.
+    """Runnables that all get the same input; the output is a dict of theirs.
 
-    The branches run at the same time: on threads if there are several, or in tasks. Their chunks
-    are handed out as they come, each in an `AddableDict` with the branch's key.
+    The branches run at the same time, on threads or in tasks. Their chunks are yielded as they
+    come, each in an `AddableDict` with the branch's key.
 
     Args:
         branches: Runnables, functions or dicts of these, by key.
@@ -56,10 +63,10 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         inner = child_config(config)
         calls = [partial(b.invoke, input, inner, **kwargs) for b in self.branches.values()]
         if len(calls) == 1:
-            outputs = [calls[0]()]
+            outputs = {0: calls[0]()}
         else:
-            outputs = _all_of(calls, (config or {}).get("max_concurrency"))
-        return dict(zip(self.branches, outputs, strict=True))
+            outputs = _run_all(calls, (config or {}).get("max_concurrency"))
+        return {key: outputs[index] for index, key in enumerate(self.branches)}
 
     async def ainvoke(
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
@@ -70,9 +77,7 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         try:
             return dict(zip(self.branches, await asyncio.gather(*tasks), strict=True))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     def transform(
         self, input: Iterator[In], config: RunnableConfig | None = None, **kwargs: Any
@@ -83,24 +88,23 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
             key: partial(branch.transform, copy, inner, **kwargs)
             for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
         }
-        for key, chunk in interleave(streams):
-            yield self.chunk_of(key, chunk)
+        for key, chunk in merge_streams(streams):
+            yield self._keyed_chunk(key, chunk)
 
     async def atransform(
         self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[dict[str, Any], None]:
         inner = child_config(effective_config(config))
-        copies = atee(input, len(self.branches))
-        streams = {
-            key: partial(branch.atransform, copy, inner, **kwargs)
-            for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
-        }
-        async with aclosing(ainterleave(streams)) as chunks:
-            async for key, chunk in chunks:
-                yield self.chunk_of(key, chunk)
+        async with atee(input, len(self.branches)) as copies:
+            streams = {
+                key: partial(branch.atransform, copy, inner, **kwargs)
+                for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
+            }
+            async with aclosing(amerge_streams(streams)) as chunks:
+                async for key, chunk in chunks:
+                    yield self._keyed_chunk(key, chunk)
 
-    def chunk_of(self, key: str, chunk: Any) -> AddableDict:
-        """A branch's chunk as a chunk of the whole."""
+    def _keyed_chunk(self, key: str, chunk: Any) -> AddableDict:
         replaced = [key] if self.branches[key].chunks_replace else ()
         return AddableDict({key: chunk}, replaced=replaced)
 
@@ -114,10 +118,137 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         return begin, end
 
 
-def _all_of(calls: list[Callable[[], Any]], limit: int | None) -> list[Any]:
-    outcomes = dict[int, Any]()
-    for index, outcome in as_completed(calls, side_by_side(limit, return_exceptions=True)):
-        if isinstance(outcome, Exception):
-            raise outcome
-        outcomes[index] = outcome
-    return [outcomes[index] for index in range(len(calls))]
+def _run_all(calls: list[Callable[[], Any]], limit: int | None) -> dict[int, Any]:
+    # A failure is raised at once, and ends the requests of other branches.
+    attempts = [partial(outcome_of, call) for call in calls]
+    with closing(as_completed(attempts, BatchOptions.within_run(limit))) as pairs:
+        return {index: outcome.unwrap() for index, outcome in pairs}
+
+
+def merge_streams(streams: Mapping[str, Callable[[], Iterator[Any]]]) -> Iterator[NamedChunk]:
+    """Yield the chunks of several streams as they come, each stream on a thread of its own."""
+    if len(streams) == 1:  # A single one stays on the caller's thread.
+        [(name, source)] = streams.items()
+        yield from ((name, chunk) for chunk in source())
+        return
+    arrived = SimpleQueue[tuple[str, Delivery]]()
+    pumps = {
+        name: ThreadPump(source, partial(_put, arrived.put, name))
+        for name, source in streams.items()
+    }
+    running = len(pumps)
+    delivery: Delivery = None
+    try:
+        for pump in pumps.values():
+            pump.start()
+        while running:
+            name, delivery = take(arrived)
+            if delivery is None:
+                running -= 1
+            else:
+                yield name, delivery.unwrap()
+                pumps[name].request_next()
+    finally:
+        del delivery  # An error would keep this frame alive, and this frame the error.
+        for pump in pumps.values():
+            pump.stop()
+
+
+async def amerge_streams(
+    streams: Mapping[str, Callable[[], AsyncGenerator[Any, None]]],
+) -> AsyncGenerator[NamedChunk, None]:
+    """Yield the chunks of several streams as they come, each stream in a task."""
+    arrived = asyncio.Queue[tuple[str, Delivery]]()
+    pumps = {
+        name: TaskPump(source, partial(_put, arrived.put_nowait, name))
+        for name, source in streams.items()
+    }
+    running = len(pumps)
+    delivery: Delivery = None
+    try:
+        for pump in pumps.values():
+            pump.request_next()
+        while running:
+            name, delivery = await arrived.get()
+            if delivery is None:
+                running -= 1
+            else:
+                yield name, delivery.unwrap()
+                pumps[name].request_next()
+    finally:
+        del delivery
+        await end_tasks([pump.task for pump in pumps.values() if pump.task is not None])
+
+
+def _put(put: Callable[[tuple[str, Delivery]], object], name: str, delivery: Delivery) -> None:
+    put((name, delivery))
+
+
+def tee(source: Iterator[Any], count: int) -> list[Iterator[Any]]:
+    """Return copies of an iterator for several threads, each read at its own pace."""
+    if isinstance(source, SingleItem):
+        items = list(source)
+        return [iter(items) for _ in range(count)]
+    # A copy waits for the thread that reads the source only while it has no item of its own.
+    reading, buffers = threading.Lock(), [deque[Delivery]() for _ in range(count)]
+
+    def read(buffer: deque[Delivery]) -> Iterator[Any]:
+        while True:
+            if not buffer:
+                with reading:
+                    if not buffer:
+                        _append_to_each(buffers, source)
+            if (delivery := buffer.popleft()) is None:
+                return
+            yield delivery.unwrap()
+
+    copies = [read(buffer) for buffer in buffers]
+    return [Snapshots(copy) for copy in copies] if isinstance(source, Snapshots) else [*copies]
+
+
+def _append_to_each(buffers: list[deque[Delivery]], source: Iterator[Any]) -> None:
+    delivery = outcome_of(lambda: next(source, _END))
+    for buffer in buffers:
+        buffer.append(None if isinstance(delivery, Ok) and delivery.value is _END else delivery)
+
+
+@asynccontextmanager
+async def atee(
+    source: AsyncIterator[Any], count: int
+) -> AsyncGenerator[Sequence[AsyncIterator[Any]]]:
+    """Yield copies of an asynchronous iterator, each read at its own pace; one task reads it."""
+    if isinstance(source, SingleItem):
+        items = list(source)
+        yield [_iterate(items) for _ in range(count)]
+        return
+    queues = [asyncio.Queue[Delivery]() for _ in range(count)]
+    reading = False
+
+    def deliver(delivery: Delivery) -> None:
+        nonlocal reading
+        reading = False
+        for queue in queues:
+            queue.put_nowait(delivery)
+
+    async def read(queue: asyncio.Queue[Delivery]) -> AsyncGenerator[Any, None]:
+        nonlocal reading
+        while True:
+            if queue.empty() and not reading:
+                reading = True
+                pump.request_next()
+            if (delivery := await queue.get()) is None:
+                return
+            yield delivery.unwrap()
+
+    pump = TaskPump(lambda: (item async for item in source), deliver)
+    copies = [read(queue) for queue in queues]
+    try:
+        replace = isinstance(source, AsyncSnapshots)
+        yield [AsyncSnapshots(copy) for copy in copies] if replace else copies
+    finally:
+        await pump.aclose()
+
+
+async def _iterate(items: list[Any]) -> AsyncGenerator[Any, None]:
+    for item in items:
+        yield item

@@ -1,4 +1,4 @@
-"""Runnables that hand on what they get, more of it, or less."""
+"""Runnables that pass on their input, with more entries or fewer."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from chatnb.concurrency.threads import close
 from chatnb.runnables.base import Other, Runnable
 from chatnb.runnables.chunks import AddableDict
 from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.interleave import ainterleave, atee, interleave, tee
-from chatnb.runnables.parallel import RunnableParallel
-from chatnb.runnables.threads import close
+from chatnb.runnables.parallel import RunnableParallel, amerge_streams, atee, merge_streams, tee
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
 
 class RunnablePassthrough(Runnable[Other, Other]):
-    """Hands on what it gets.
+    """Pass on the input.
 
     Example:
         >>> RunnableParallel(text=RunnablePassthrough(), length=len).invoke("abc")
@@ -50,7 +49,7 @@ class RunnablePassthrough(Runnable[Other, Other]):
     def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
         **entries: Any,
     ) -> Runnable[dict[str, Any], dict[str, Any]]:
-        """Hands on a dict with more entries.
+        """Return a runnable that adds entries to a dict.
 
         Args:
             **entries: Runnables or functions that compute an entry from the dict.
@@ -63,7 +62,7 @@ class RunnablePassthrough(Runnable[Other, Other]):
 
 
 class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
-    """Hands on a dict with more entries, its own chunks first as they come.
+    """Add entries to a dict; the chunks of the input pass through as they come.
 
     Args:
         entries: Runnables or functions that compute an entry from the dict, by key.
@@ -93,7 +92,7 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
     ) -> Iterator[dict[str, Any]]:
         kept, given = tee(input, 2)
         added = partial(self.entries.transform, given, config, **kwargs)
-        chunks = interleave({"kept": lambda: map(self._kept, kept), "added": added})
+        chunks = merge_streams({"kept": lambda: map(self._kept, kept), "added": added})
         try:
             yield from (chunk for _, chunk in chunks if chunk)
         finally:
@@ -102,18 +101,18 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
     async def atransform(
         self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[dict[str, Any], None]:
-        kept, given = atee(input, 2)
-        added = partial(self.entries.atransform, given, config, **kwargs)
-        async with aclosing(ainterleave({"kept": lambda: self._akept(kept), "added": added})) as it:
-            async for _, chunk in it:
-                if chunk:
-                    yield chunk
+        async with atee(input, 2) as (kept, given):
+            added = partial(self.entries.atransform, given, config, **kwargs)
+            streams = {"kept": lambda: self._akept(kept), "added": added}
+            async with aclosing(amerge_streams(streams)) as chunks:
+                async for _, chunk in chunks:
+                    if chunk:
+                        yield chunk
 
     def _kept(self, chunk: Any) -> AddableDict:
-        replaced = getattr(chunk, "replaced", ())
         entries = _dict(chunk, "assign").items()
         kept = {key: value for key, value in entries if key not in self.entries.branches}
-        return AddableDict(kept, replaced=replaced)
+        return AddableDict(kept, replaced=getattr(chunk, "replaced", ()))
 
     async def _akept(self, chunks: AsyncIterator[Any]) -> AsyncGenerator[AddableDict, None]:
         async for chunk in chunks:
@@ -126,7 +125,7 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
 
 
 class RunnablePick(Runnable[Mapping[str, Any], Any]):
-    """Of a dict, one value or some entries.
+    """Pick one value or some entries of a dict.
 
     Args:
         keys: A key, for its value; or a list of keys, for a dict.
@@ -199,7 +198,7 @@ class RunnablePick(Runnable[Mapping[str, Any], Any]):
             yield AddableDict(kept, replaced=getattr(chunk, "replaced", ()))
 
 
-def _dict(value: Any, verb: str) -> Mapping[str, Any]:
+def _dict(value: Any, method: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise TypeError(f"{verb} takes a dict, not {type(value).__name__}: {value!r}")
+        raise TypeError(f"{method} takes a dict, not {type(value).__name__}: {value!r}")
     return value  # pyright: ignore[reportUnknownVariableType]

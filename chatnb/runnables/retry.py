@@ -1,49 +1,161 @@
-"""A runnable that is tried again when it fails."""
+"""Retry runnables when they fail, or run fallbacks instead."""
 
 from __future__ import annotations
 
 import asyncio
 import random as randomness
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from itertools import count
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatnb.errors import BudgetSpentError, QuotaSpentError
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.chunks import aopening, opening
-from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.threads import close
-from chatnb.runnables.traced import atell, tell
-from chatnb.runnables.verbs import In, Out
+from chatnb.concurrency.cancellation import cancellation, pause
+from chatnb.concurrency.retry_notices import tell_retry
+from chatnb.concurrency.threads import close
+from chatnb.errors import (
+    BudgetSpentError,
+    QuotaSpentError,
+    error_line,
+    is_wait_too_long,
+    seconds_to_retry,
+)
+from chatnb.runnables.base import Runnable, to_runnable
+from chatnb.runnables.binding import ModelWrapper
+from chatnb.runnables.chunks import aread_to_content, read_to_content
+from chatnb.runnables.config import RunnableConfig, child_config, effective_config
+from chatnb.runnables.methods import In, Out
+from chatnb.runnables.tracing import anotify, notify
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
-
-_IN_VAIN = (BudgetSpentError, QuotaSpentError)
-"""What another attempt cannot mend."""
+_NEVER_RETRIED = (BudgetSpentError, QuotaSpentError)  # Another attempt cannot succeed.
 
 
-class RunnableRetry(Runnable[In, Out]):
-    """A runnable that is tried again when it fails.
+class _Attempts(ModelWrapper[In, Out], Runnable[In, Out]):
+    """Run attempts until one succeeds; those at a stream until one has content."""
 
-    A stream is tried again only until it says something; then the failure is raised. In a
-    batch each input has its own attempts. Attempts are 1, 2, 4, ... times `initial` seconds apart,
-    at most `maximum`, and up to a second more by chance; or as long as the failure says in
-    `retry_after`, if that is longer.
+    handled: tuple[type[BaseException], ...]
+    """The exceptions after which there may be another attempt."""
+    _sleep: Callable[[float], None] = staticmethod(pause)
+    _asleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+
+    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        inner, failures = self._inner_config(config), list[BaseException]()
+        while True:
+            _check_cancelled(failures)
+            attempt = self._attempt(input, failures)
+            self._wait(attempt, config, failures)
+            try:
+                return attempt.runnable.invoke(attempt.input, inner, **kwargs)
+            except self.handled as error:
+                failures.append(error)
+
+    async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
+        inner, failures = self._inner_config(config), list[BaseException]()
+        while True:
+            _check_cancelled(failures)
+            attempt = self._attempt(input, failures)
+            await self._await(attempt, config, failures)
+            try:
+                return await attempt.runnable.ainvoke(attempt.input, inner, **kwargs)
+            except self.handled as error:
+                failures.append(error)
+
+    def stream(
+        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Out]:
+        inner, failures = self._inner_config(config), list[BaseException]()
+        while True:
+            _check_cancelled(failures)
+            attempt = self._attempt(input, failures)
+            self._wait(attempt, config, failures)
+            chunks = attempt.runnable.stream(attempt.input, inner, **kwargs)
+            try:
+                try:
+                    opening = read_to_content(chunks)
+                except self.handled as error:
+                    failures.append(error)
+                    continue
+                yield from chain(opening, chunks)
+                return
+            finally:
+                close(chunks)
+
+    async def astream(
+        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Out, None]:
+        inner, failures = self._inner_config(config), list[BaseException]()
+        while True:
+            _check_cancelled(failures)
+            attempt = self._attempt(input, failures)
+            await self._await(attempt, config, failures)
+            async with aclosing(attempt.runnable.astream(attempt.input, inner, **kwargs)) as chunks:
+                try:
+                    opening = await aread_to_content(chunks)
+                except self.handled as error:
+                    failures.append(error)
+                    continue
+                for chunk in opening:
+                    yield chunk
+                async for chunk in chunks:
+                    yield chunk
+                return
+
+    def _attempt(self, input: Any, failures: list[BaseException]) -> _Attempt:
+        """Return the next attempt after some that failed; raise an exception if it was the last."""
+        raise NotImplementedError
+
+    def _inner_config(self, config: RunnableConfig | None) -> RunnableConfig | None:
+        return config
+
+    def _wait(
+        self, attempt: _Attempt, config: RunnableConfig | None, failures: list[BaseException]
+    ) -> None:
+        if attempt.pause is not None:
+            tell_retry(failures[-1], attempt.pause)
+            notify(config, "on_retry", len(failures), failures[-1], attempt.pause)
+            self._sleep(attempt.pause)
+
+    async def _await(
+        self, attempt: _Attempt, config: RunnableConfig | None, failures: list[BaseException]
+    ) -> None:
+        if attempt.pause is not None:
+            tell_retry(failures[-1], attempt.pause)
+            await anotify(config, "on_retry", len(failures), failures[-1], attempt.pause)
+            await self._asleep(attempt.pause)
+
+
+def _check_cancelled(failures: list[BaseException]) -> None:
+    ended = cancellation()
+    if ended is not None:  # The last failure may be that very end, with a partial reply.
+        raise failures[-1] if failures and isinstance(failures[-1], type(ended)) else ended
+
+
+class _Attempt(NamedTuple):
+    runnable: Runnable[Any, Any]
+    input: Any
+    pause: float | None = None  # The seconds to wait before it.
+
+
+class RunnableRetry(_Attempts[In, Out]):
+    """A runnable that is retried when it fails.
+
+    A stream is retried only until it has content; then its exception is raised. In a batch each
+    input has its own attempts. Waits are 1, 2, 4, ... times `initial` seconds, at most `maximum`,
+    and up to a random second more; or the exception's `retry_after`, if that is longer.
 
     Args:
         bound: The runnable.
-        retry_if_exception_type: The failures after which to try again.
-        stop_after_attempt: How many attempts there are in all.
-        wait_exponential_jitter: Whether to wait between attempts.
-        initial: The first wait.
-        maximum: The longest wait, but for `retry_after`.
-        sleep: Waits, for the synchronous verbs.
-        asleep: Waits, for the asynchronous verbs.
-        random: Gives a number from 0 to 1.
+        retry_if_exception_type: The exceptions after which to retry.
+        stop_after_attempt: The number of attempts in all.
+        wait_exponential_jitter: True to wait between attempts.
+        initial: The first wait, in seconds.
+        maximum: The longest wait, except for `retry_after`.
+        sleep: The wait of the synchronous methods.
+        asleep: The wait of the asynchronous methods.
+        random: A function that returns a number from 0 to 1.
 
     Raises:
         ValueError: If there is not even one attempt.
@@ -65,7 +177,7 @@ class RunnableRetry(Runnable[In, Out]):
         wait_exponential_jitter: bool = True,
         initial: float = 1.0,
         maximum: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
         asleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomness.random,
     ) -> None:
@@ -74,7 +186,7 @@ class RunnableRetry(Runnable[In, Out]):
         self.bound = bound
         self.name = bound.name
         self.chunks_replace = bound.chunks_replace
-        self.retry_on = retry_if_exception_type
+        self.handled = self.retry_on = retry_if_exception_type
         self.attempts = stop_after_attempt
         self._waits = wait_exponential_jitter
         self._initial, self._maximum = initial, maximum
@@ -83,77 +195,105 @@ class RunnableRetry(Runnable[In, Out]):
     def __repr__(self) -> str:
         return f"RunnableRetry({self.bound!r}, stop_after_attempt={self.attempts})"
 
-    def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
-        for attempt in count(1):
-            try:
-                return self.bound.invoke(input, config, **kwargs)
-            except self.retry_on as error:
-                failure, pause = error, self._pause(attempt, error)
-            tell(config, "on_retry", attempt, failure, pause)
-            self._sleep(pause)
-        raise AssertionError
-
-    async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
-        for attempt in count(1):
-            try:
-                return await self.bound.ainvoke(input, config, **kwargs)
-            except self.retry_on as error:
-                failure, pause = error, self._pause(attempt, error)
-            await atell(config, "on_retry", attempt, failure, pause)
-            await self._asleep(pause)
-        raise AssertionError
-
-    def stream(
-        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[Out]:
-        for attempt in count(1):
-            chunks = self.bound.stream(input, config, **kwargs)
-            try:
-                held = opening(chunks)
-            except self.retry_on as error:
-                failure, pause = error, self._pause(attempt, error)
-            else:
-                yield from _resumed(held, chunks)
-                return
-            tell(config, "on_retry", attempt, failure, pause)
-            self._sleep(pause)
-
-    async def astream(
-        self, input: In, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AsyncGenerator[Out, None]:
-        for attempt in count(1):
-            async with aclosing(self.bound.astream(input, config, **kwargs)) as chunks:
-                try:
-                    held = await aopening(chunks)
-                except self.retry_on as error:
-                    failure, pause = error, self._pause(attempt, error)
-                else:
-                    for chunk in held:
-                        yield chunk
-                    async for chunk in chunks:
-                        yield chunk
-                    return
-            await atell(config, "on_retry", attempt, failure, pause)
-            await self._asleep(pause)
+    def _attempt(self, input: Any, failures: list[BaseException]) -> _Attempt:
+        pause = self._pause(len(failures), failures[-1]) if failures else None
+        return _Attempt(self.bound, input, pause)
 
     def _pause(self, attempt: int, error: BaseException) -> float:
-        """How long to wait before the next attempt; the error itself if there is none."""
-        if attempt >= self.attempts or isinstance(error, _IN_VAIN):
+        # Raises the error itself after the last attempt.
+        if attempt >= self.attempts or isinstance(error, _NEVER_RETRIED):
+            raise error
+        if is_wait_too_long(error):
             raise error
         if not self._waits:
             return 0.0
         growing = min(self._initial * 2 ** (attempt - 1), self._maximum) + self._random()
-        asked: float | None = getattr(error, "retry_after", None)
-        return max(growing, asked or 0.0)
+        return max(growing, seconds_to_retry(error) or 0.0)
 
     def add_to_graph(self, graph: Graph) -> tuple[str, str]:
         return self.bound.add_to_graph(graph)
 
 
-def _resumed(held: list[Any], chunks: Iterator[Any]) -> Iterator[Any]:
-    """A stream whose first chunks were taken already."""
-    try:
-        yield from held
-        yield from chunks
-    finally:
-        close(chunks)
+class RunnableWithFallbacks(_Attempts[In, Out]):
+    """A runnable with fallbacks that run when it fails.
+
+    A stream falls back only until it has content; then its exception is raised. If all fail, the
+    first exception is raised, with a note of each other.
+
+    Args:
+        bound: The runnable to run first.
+        fallbacks: Runnables to run instead, in turn.
+        exceptions_to_handle: The exceptions after which to run the next one.
+        exception_key: The key of the exception in the input of fallbacks, which is a dict then.
+
+    Raises:
+        TypeError: If a fallback is no runnable, function or dict; or, in a run, if there is an
+            `exception_key` and the input is not a dict.
+        ValueError: If there are no fallbacks.
+
+    Example:
+        >>> from chatnb.runnables import RunnableLambda
+        >>> RunnableLambda(int).with_fallbacks([RunnableLambda(float)]).invoke("1.5")
+        1.5
+    """
+
+    def __init__(
+        self,
+        bound: Runnable[In, Out],
+        fallbacks: Sequence[Any],
+        *,
+        exceptions_to_handle: tuple[type[BaseException], ...] = (Exception,),
+        exception_key: str | None = None,
+    ) -> None:
+        if not fallbacks:
+            raise ValueError("with_fallbacks needs at least one fallback")
+        self.bound = bound
+        self.fallbacks = [to_runnable(fallback) for fallback in fallbacks]
+        self.handled = exceptions_to_handle
+        self.exception_key = exception_key
+        self.chunks_replace = bound.chunks_replace
+        self.name = bound.name
+
+    def __repr__(self) -> str:
+        return f"RunnableWithFallbacks({self.bound!r}, {self.fallbacks!r})"
+
+    def _attempt(self, input: Any, failures: list[BaseException]) -> _Attempt:
+        candidates = self.wrapped()
+        if len(failures) == len(candidates):
+            raise self._failure(failures)
+        return _Attempt(candidates[len(failures)], self._input(input, failures))
+
+    def _inner_config(self, config: RunnableConfig | None) -> RunnableConfig | None:
+        return child_config(effective_config(config))
+
+    def wrapped(self) -> list[Runnable[Any, Any]]:
+        return [*super().wrapped(), *vars(self).get("fallbacks", ())]
+
+    def around(self, wrapped: list[Runnable[Any, Any]]) -> Any:
+        changed = copy(self)
+        changed.fallbacks = wrapped[1:]
+        return super(RunnableWithFallbacks, changed).around(wrapped)
+
+    def _input(self, input: Any, failures: list[BaseException]) -> Any:
+        if self.exception_key is None:
+            return input
+        if not isinstance(input, Mapping):
+            raise TypeError(f"exception_key takes a dict as input, not {type(input).__name__}")
+        return {**input, self.exception_key: failures[-1]} if failures else input  # pyright: ignore[reportUnknownVariableType]
+
+    def _failure(self, failures: list[BaseException]) -> BaseException:
+        first, *others = failures
+        for candidate, error in zip(self.fallbacks, others, strict=True):
+            note = f"{candidate.get_name()} failed too: {error_line(error)}"
+            if note not in getattr(first, "__notes__", ()):
+                first.add_note(note)
+        return first
+
+    def add_to_graph(self, graph: Graph) -> tuple[str, str]:
+        begin = graph.add_node("Fallbacks")
+        end = graph.add_node("Join")
+        for index, candidate in enumerate(self.wrapped()):
+            first, last = candidate.add_to_graph(graph)
+            graph.add_edge(begin, first, f"fallback {index}" if index else "")
+            graph.add_edge(last, end)
+        return begin, end

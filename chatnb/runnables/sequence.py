@@ -1,4 +1,4 @@
-"""Runnables one after another."""
+"""Run runnables one after another, each on the output of the one before."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
-from chatnb.runnables.base import Runnable
+from chatnb.concurrency.threads import ClosableIterator
+from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots
-from chatnb.runnables.coercion import to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
-from chatnb.runnables.handover import Handover
-from chatnb.runnables.verbs import In, Out
+from chatnb.runnables.methods import In, Out
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
 
 class RunnableSequence(Runnable[In, Out]):
-    """Runnables of which each takes the output of the one before.
+    """Runnables one after another: each gets the output of the one before.
 
-    Sequences within it are flattened. Chunks flow through: a step waits for the whole of its
-    input only if it cannot do otherwise. Arguments for one call go to the first step.
+    Sequences within it are flattened. Chunks flow through: a step waits for its whole input only
+    if it cannot stream. Arguments of a call go to the first step.
 
     Args:
         *steps: Runnables, functions, and dicts of these.
-        name: What it is called.
+        name: The name of the sequence.
 
     Raises:
         TypeError: If a step is none of these.
@@ -39,9 +38,12 @@ class RunnableSequence(Runnable[In, Out]):
     def __init__(self, *steps: Any, name: str | None = None) -> None:
         if not steps:
             raise ValueError("A sequence needs at least one step")
-        self.steps = tuple(_flat(steps))
+        self.steps = tuple(_flatten(steps))
         self.name = name
-        self.chunks_replace = _chunks_replace(self.steps)
+        self.chunks_replace = None
+        for step in self.steps:
+            if step.chunks_replace is not None:
+                self.chunks_replace = step.chunks_replace
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.steps))
@@ -68,7 +70,7 @@ class RunnableSequence(Runnable[In, Out]):
         replaced: bool = isinstance(input, Snapshots)
         with ExitStack() as stack:
             for step in self.steps:
-                output = Handover[Any](step.transform(chunks, config, **kwargs))
+                output = ClosableIterator[Any](step.transform(chunks, config, **kwargs))
                 stack.callback(output.close)
                 replaced = replaced if step.chunks_replace is None else step.chunks_replace
                 chunks = Snapshots(output) if replaced else output
@@ -100,16 +102,9 @@ class RunnableSequence(Runnable[In, Out]):
         return first, last
 
 
-def _flat(steps: tuple[Any, ...]) -> Iterator[Runnable[Any, Any]]:
+def _flatten(steps: tuple[Any, ...]) -> Iterator[Runnable[Any, Any]]:
     for step in steps:
         if isinstance(step, RunnableSequence) and step.name is None:  # pyright: ignore[reportUnknownMemberType]
             yield from step.steps
         else:
             yield to_runnable(step)
-
-
-def _chunks_replace(steps: tuple[Runnable[Any, Any], ...]) -> bool | None:
-    replace = None
-    for step in steps:
-        replace = replace if step.chunks_replace is None else step.chunks_replace
-    return replace

@@ -1,6 +1,6 @@
-"""What travels between people, models and views: pure data.
+"""Messages, results and run logs: pure data that models, conversations and views share.
 
-Importing it loads nothing else; each name is loaded when it is first used.
+Importing it loads nothing else; each name is loaded when first used.
 """
 
 from __future__ import annotations
@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from chatnb.schema.coercion import ChatInput, MessageLike, to_messages
-    from chatnb.schema.content import audio_part, file_part, image_part, text_part
+    from chatnb.runnables.messages import filter_messages, merge_message_runs, trim_messages
+    from chatnb.schema.content.parts import audio_part, file_part, image_part, text_part
+    from chatnb.schema.conversion import (
+        ChatInput,
+        MessageLike,
+        convert_to_openai_messages,
+        messages_from_openai_dicts,
+        to_messages,
+    )
+    from chatnb.schema.message_types import get_buffer_string
     from chatnb.schema.messages import (
         AIMessage,
         AIMessageChunk,
@@ -31,13 +39,11 @@ if TYPE_CHECKING:
         ToolMessage,
         ToolMessageChunk,
     )
-    from chatnb.schema.openai_dicts import convert_to_openai_messages, messages_from_openai_dicts
-    from chatnb.schema.outputs import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
-    from chatnb.schema.prompts import ChatPromptValue, PromptValue, StringPromptValue
+    from chatnb.schema.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
+    from chatnb.schema.results import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
     from chatnb.schema.run_log import RunLog, RunLogPatch
     from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
     from chatnb.schema.run_tree import RunRow, leaf_usage, run_rows
-    from chatnb.schema.selection import filter_messages, merge_message_runs
     from chatnb.schema.serialization import (
         message_from_dict,
         message_to_dict,
@@ -46,8 +52,7 @@ if TYPE_CHECKING:
         messages_to_dict,
         messages_to_json,
     )
-    from chatnb.schema.transcript import get_buffer_string
-    from chatnb.schema.trimming import count_tokens_approximately, trim_messages
+    from chatnb.schema.token_counts import count_tokens_approximately
     from chatnb.schema.usage import UsageMetadata
 
 __all__ = [
@@ -111,27 +116,30 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "chatnb.schema.coercion": "ChatInput MessageLike to_messages",
-        "chatnb.schema.content": "audio_part file_part image_part text_part",
+        # They are steps of chains as well, and so belong to a package above this one.
+        "chatnb.runnables.messages": "filter_messages merge_message_runs trim_messages",
+        "chatnb.schema.content.parts": "audio_part file_part image_part text_part",
+        "chatnb.schema.conversion": (
+            "ChatInput MessageLike convert_to_openai_messages messages_from_openai_dicts "
+            "to_messages"
+        ),
+        "chatnb.schema.message_types": "get_buffer_string",
         "chatnb.schema.messages": (
             "AIMessage AIMessageChunk BaseMessage BaseMessageChunk ChatMessage "
             "ChatMessageChunk FunctionMessage FunctionMessageChunk HumanMessage "
             "HumanMessageChunk InvalidToolCall SystemMessage SystemMessageChunk ToolCall "
             "ToolCallChunk ToolMessage ToolMessageChunk"
         ),
-        "chatnb.schema.openai_dicts": "convert_to_openai_messages messages_from_openai_dicts",
-        "chatnb.schema.outputs": "ChatGeneration ChatResult Generation LLMResult RunInfo",
-        "chatnb.schema.prompts": "ChatPromptValue PromptValue StringPromptValue",
+        "chatnb.schema.prompt_values": "ChatPromptValue PromptValue StringPromptValue",
+        "chatnb.schema.results": "ChatGeneration ChatResult Generation LLMResult RunInfo",
         "chatnb.schema.run_log": "RunLog RunLogPatch",
         "chatnb.schema.run_state": "LogEntry RunFailure RunRoot RunState",
         "chatnb.schema.run_tree": "RunRow leaf_usage run_rows",
-        "chatnb.schema.selection": "filter_messages merge_message_runs",
         "chatnb.schema.serialization": (
             "message_from_dict message_to_dict messages_from_dict messages_from_json "
             "messages_to_dict messages_to_json"
         ),
-        "chatnb.schema.transcript": "get_buffer_string",
-        "chatnb.schema.trimming": "count_tokens_approximately trim_messages",
+        "chatnb.schema.token_counts": "count_tokens_approximately",
         "chatnb.schema.usage": "UsageMetadata",
     },
 )

@@ -1,4 +1,7 @@
-"""Changes to a document of dicts and lists, written as data (JSON Patch)."""
+"""JSON Patch: changes to a document of dicts and lists, as data.
+
+Source: https://www.rfc-editor.org/rfc/rfc6902 and, for paths, https://www.rfc-editor.org/rfc/rfc6901
+"""
 
 from __future__ import annotations
 
@@ -12,44 +15,13 @@ _BAD_ESCAPE = re.compile(r"~(?![01])")
 
 
 def escape_key(key: str) -> str:
-    """Write a dict's key as a part of a path.
-
-    Args:
-        key: Any key.
-
-    Returns:
-        The key with `~` and `/` escaped.
-
-    Source:
-        RFC 6901, section 3: https://www.rfc-editor.org/rfc/rfc6901#section-3
-
-    Example:
-        >>> escape_key("a/b~c")
-        'a~1b~0c'
-    """
+    """Return a dict's key as a part of a path, with `~` and `/` escaped."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 @lru_cache(maxsize=4096)
 def split_path(path: str) -> tuple[str, ...]:
-    """Split a path into the keys and indexes that it leads through.
-
-    Args:
-        path: A JSON Pointer, such as `/logs/a~1b/end_time`; empty for the whole document.
-
-    Returns:
-        The parts, unescaped.
-
-    Raises:
-        ValueError: If this is no JSON Pointer.
-
-    Source:
-        RFC 6901, section 3: https://www.rfc-editor.org/rfc/rfc6901#section-3
-
-    Example:
-        >>> split_path("/logs/a~1b/0")
-        ('logs', 'a/b', '0')
-    """
+    """Return the unescaped parts of a JSON Pointer such as `/logs/a~1b/0`."""
     if not path:
         return ()
     if not path.startswith("/") or _BAD_ESCAPE.search(path):
@@ -58,64 +30,52 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 class PatchedDocument:
-    """A document that patches change in place, unless somebody has seen it.
+    """A document that patches change in place, except for the states that `share` returned."""
 
-    What is in a patch is never changed, nor is what `share` gave: where a later patch reaches
-    into it, the document first takes a copy of the dicts and lists on the way, of them alone.
-
-    Args:
-        value: What the document begins as.
-
-    Example:
-        >>> document = PatchedDocument({"a": []})
-        >>> before = document.share()
-        >>> document.apply({"op": "add", "path": "/a/-", "value": 1})
-        >>> before, document.share()
-        ({'a': []}, {'a': [1]})
-    """
+    # Values of patches and shared states are never changed: where a patch reaches into one, only
+    # the dicts and lists on the way are copied. `_own` holds these copies by id.
 
     def __init__(self, value: Any) -> None:
         self._value = value
         self._own = dict[int, object]()
+        # The path and the list of the last operation, if it appended to one.
+        self._end: tuple[str, list[Any]] | None = None
 
     def share(self) -> Any:
-        """The document as it is now; no later patch changes it."""
-        self._own = {}
+        """Return the document as it is now; later patches do not change it."""
+        self._own, self._end = {}, None
         return self._value
 
     def apply(self, op: Mapping[str, Any]) -> None:
-        """Change the document.
-
-        Args:
-            op: One operation: `op` (add, replace or remove), `path` and, but for remove, `value`.
-
-        Raises:
-            ValueError: If the operation is none of these, or its path is not there; the document
-                is as it was.
-
-        Source:
-            RFC 6902, section 4: https://www.rfc-editor.org/rfc/rfc6902#section-4
-        """
-        kind, path, value = _read(op)
-        parts = split_path(path)
+        """Apply an operation; after a ValueError the document is unchanged."""
+        end = self._end
+        if end and op.get("path") == end[0] and op.get("op") == "add" and "value" in op:
+            end[1].append(op["value"])
+            return
+        name, path, value = _read(op)
+        parts, self._end = split_path(path), None
         if not parts:
-            if kind == "remove":
+            if name == "remove":
                 raise ValueError("The whole document cannot be removed, only replaced")
             self._value, self._own = value, {}
-        elif not _CHANGES[kind](self._holder(parts, path), parts[-1], value):
-            _refuse(kind, path)
+            return
+        holder = self._holder(parts, path)
+        if not _OPERATIONS[name](holder, parts[-1], value):
+            _raise_missing(name, path)
+        if parts[-1] == "-" and isinstance(holder, list):
+            self._end = path, cast("list[Any]", holder)
 
     def _holder(self, parts: tuple[str, ...], path: str) -> Any:
-        """The dict or list that the last part is in, from the top down the document's own."""
+        """Return the dict or list of the last part, copied where it is shared."""
         holder = self._value = self._owned(self._value)
         for part in parts[:-1]:
-            place = _place(holder, part)
-            if place is None:
-                _refuse("reach", path)
-            inner = holder[place]
+            key = _find(holder, part)
+            if key is None:
+                _raise_missing("reach", path)
+            inner = holder[key]
             own = self._owned(inner)
             if own is not inner:
-                holder[place] = own
+                holder[key] = own
             holder = own
         return holder
 
@@ -128,36 +88,22 @@ class PatchedDocument:
 
 
 def copy_document(value: Any) -> Any:
-    """Copy dicts and lists, however deep, and share everything else.
-
-    Args:
-        value: A document; it may hold itself.
-
-    Returns:
-        The copy.
-
-    Example:
-        >>> given = {"a": [1]}
-        >>> copied = copy_document(given)
-        >>> copied["a"].append(2)
-        >>> given
-        {'a': [1]}
-    """
+    """Copy dicts and lists recursively, cycles included, and share everything else."""
     return _copied(value, {})
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:
-    place = id(value)
-    if place in copies:
-        return copies[place]
+    value_id = id(value)
+    if value_id in copies:
+        return copies[value_id]
     if isinstance(value, list):
         items: list[Any] = []
-        copies[place] = items
+        copies[value_id] = items
         items += (_copied(item, copies) for item in cast("list[Any]", value))
         return items
     if isinstance(value, dict):
         fields: dict[Any, Any] = {}
-        copies[place] = fields
+        copies[value_id] = fields
         fields |= {key: _copied(v, copies) for key, v in cast("dict[Any, Any]", value).items()}
         return fields
     return value
@@ -165,8 +111,8 @@ def _copied(value: Any, copies: dict[int, Any]) -> Any:
 
 def _read(op: Mapping[str, Any]) -> tuple[str, str, Any]:
     match op:
-        case {"op": "add" | "replace" as kind, "path": str(path), "value": value}:
-            return kind, path, value
+        case {"op": "add" | "replace" as name, "path": str(path), "value": value}:
+            return name, path, value
         case {"op": "remove", "path": str(path)}:
             return "remove", path, None
         case _:
@@ -176,8 +122,8 @@ def _read(op: Mapping[str, Any]) -> tuple[str, str, Any]:
             )
 
 
-def _place(holder: Any, part: str) -> str | int | None:
-    """Where in a dict or list a part of a path is, if it is there."""
+def _find(holder: Any, part: str) -> str | int | None:
+    """Return the key or index of a part in a dict or list, None if it is not there."""
     if isinstance(holder, dict):
         return part if part in cast("dict[str, Any]", holder) else None
     if isinstance(holder, list) and _INDEX.fullmatch(part):
@@ -202,25 +148,25 @@ def _add(holder: Any, part: str, value: Any) -> bool:
 
 
 def _replace(holder: Any, part: str, value: Any) -> bool:
-    place = _place(holder, part)
-    if place is not None:
-        holder[place] = value
-    return place is not None
+    key = _find(holder, part)
+    if key is not None:
+        holder[key] = value
+    return key is not None
 
 
 def _remove(holder: Any, part: str, value: None) -> bool:
-    place = _place(holder, part)
-    if place is not None:
-        del holder[place]
-    return place is not None
+    key = _find(holder, part)
+    if key is not None:
+        del holder[key]
+    return key is not None
 
 
-_CHANGES: dict[str, Callable[[Any, str, Any], bool]] = {
+_OPERATIONS: dict[str, Callable[[Any, str, Any], bool]] = {
     "add": _add,
     "replace": _replace,
     "remove": _remove,
 }
 
 
-def _refuse(verb: str, path: str) -> NoReturn:
-    raise ValueError(f"Cannot {verb} {path!r}: there is nothing of that path")
+def _raise_missing(verb: str, path: str) -> NoReturn:
+    raise ValueError(f"Cannot {verb} {path!r}: there is no such path")

@@ -1,11 +1,10 @@
-"""Every kind of message and chunk, by one path."""
+"""All message and chunk classes."""
 
 from __future__ import annotations
 
-from chatnb.schema.base_chunk import BaseMessageChunk
-from chatnb.schema.base_message import BaseMessage
 from chatnb.schema.chunks import (
     AIMessageChunk,
+    BaseMessageChunk,
     ChatMessageChunk,
     FunctionMessageChunk,
     HumanMessageChunk,
@@ -16,8 +15,9 @@ from chatnb.schema.chunks import (
     text_chunk,
 )
 from chatnb.schema.merging import Content, ContentPart, merge_content, merge_kwargs
-from chatnb.schema.roles import (
+from chatnb.schema.message_types import (
     AIMessage,
+    BaseMessage,
     ChatMessage,
     FunctionMessage,
     HumanMessage,

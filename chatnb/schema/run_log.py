@@ -1,30 +1,36 @@
-"""The life of a run as patches, and what they add up to."""
+"""Run logs: the patches of a run, and the state that they add up to."""
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from pprint import pformat
 from typing import Any, cast
 
-from chatnb.schema.json_patch import copy_document
-from chatnb.schema.run_history import Fold, History
-from chatnb.schema.run_log_json import from_json, read_lines, to_json
-from chatnb.schema.run_state import RunRoot, RunState
+from chatnb.concurrency.locks import Lock
+from chatnb.errors import DamagedFileError
+from chatnb.files import PRIVATE, replace_text
+from chatnb.schema.json_patch import PatchedDocument, copy_document
+from chatnb.schema.run_log_json import from_json, read_lines, read_text_line, to_json
+from chatnb.schema.run_state import RunRoot, RunState, check_op, check_root
 from chatnb.schema.run_tree import leaf_usage, run_rows
 from chatnb.schema.usage import UsageMetadata
 
+_OUTPUT = "/streamed_output/-"
+
 
 class RunLogPatch:
-    """One step of a run: how its log's state changes.
+    """A step of a run: a change of its log's state.
 
-    Patches add up to a `RunLog`. The repr is of the operations alone.
+    Patches add up to a `RunLog`. The repr shows the operations alone.
 
     Args:
-        ops: The operations, of JSON Patch: `op`, `path` and `value`.
-        time: When the step was made, ISO 8601 in UTC.
-        root: What the step tells of the logged run itself that its state has no place for.
+        ops: JSON Patch operations: `op`, `path` and `value`.
+        time: The time of the step, ISO 8601 in UTC.
+        root: Metadata of the logged run that its state has no field for.
 
     Example:
         >>> RunLogPatch({"op": "add", "path": "/streamed_output/-", "value": "Hi"})
@@ -44,7 +50,7 @@ class RunLogPatch:
         return RunLog(self) + other
 
     def __radd__(self, other: int) -> RunLog:
-        """Let `sum` begin with its 0."""
+        """Accept the 0 that `sum` starts with."""
         if other != 0:
             return NotImplemented
         return RunLog(self)
@@ -58,27 +64,27 @@ class RunLogPatch:
         return f"RunLogPatch({pformat(self.ops)[1:-1]})"
 
     def to_json(self) -> str:
-        """Write the patch as a line of JSON.
+        """Return the patch as a line of JSON.
 
         Returns:
-            One line of plain ASCII. Messages, chunks and prompts are read back equal, as is what
-            JSON knows, and tuples, sets, bytes, dates, times, UUIDs and numbers of any size. Of
-            dataclasses, pydantic models and exceptions the plain data is written, without the
-            fields that their reprs leave out; of everything else the repr.
+            One line of plain ASCII. Messages, chunks, prompts, tuples, sets, bytes, dates, times,
+            UUIDs and numbers of any size are read back equal. Dataclasses, pydantic models and
+            exceptions become plain data, without the fields that their reprs leave out; anything
+            else becomes its repr.
 
         Example:
             >>> RunLogPatch({"op": "remove", "path": "/error"}, time="2026-11-22").to_json()
             '{"ops":[{"op":"remove","path":"/error"}],"time":"2026-11-22"}'
         """
         written: dict[str, Any] = {"ops": self.ops, "time": self.time, "root": self.root}
-        return to_json({name: said for name, said in written.items() if said is not None})
+        return to_json({name: value for name, value in written.items() if value is not None})
 
     @classmethod
     def from_json(cls, line: str | bytes) -> RunLogPatch:
         """Read a patch from JSON.
 
         Args:
-            line: What `to_json` gave.
+            line: The return value of `to_json`.
 
         Returns:
             The patch.
@@ -90,17 +96,17 @@ class RunLogPatch:
             >>> RunLogPatch.from_json('{"ops": [{"op": "remove", "path": "/error"}]}')
             RunLogPatch({'op': 'remove', 'path': '/error'})
         """
-        return _as_patch(from_json(line))
+        return _read_patch(line)
 
 
 class RunLog:
-    """What the patches of a run add up to.
+    """The sum of a run's patches.
 
-    Adding a patch makes another log at no cost that grows with the log; `+=` and `apply` change
-    the log itself. What `state` gave stays as it was, whatever comes after.
+    Adding a patch returns another log at a cost that does not grow with the log; `+=` and `apply`
+    change the log itself. A state that was read does not change when patches are added.
 
     Args:
-        patches: What has come so far.
+        patches: The patches so far.
 
     Example:
         >>> empty = {"id": "r", "streamed_output": [], "final_output": None, "logs": {}}
@@ -113,9 +119,9 @@ class RunLog:
     __slots__ = ("_count", "_fold", "_history")
 
     def __init__(self, *patches: RunLogPatch) -> None:
-        self._history = History(list(patches))
+        self._history = _History(list(patches))
         self._count = len(patches)
-        self._fold: Fold | None = None
+        self._fold: _Fold | None = None
 
     @property
     def patches(self) -> list[RunLogPatch]:
@@ -129,10 +135,10 @@ class RunLog:
 
     @property
     def state(self) -> RunState:
-        """What the patches have made, to be read and not changed; an empty dict before the first.
+        """The state after all patches, read-only; an empty dict before the first.
 
-        It is made when it is first read. Reading many logs of one run costs one pass over its
-        patches if they are read in their order, and a pass each if not.
+        It is computed when first read. Reading many logs of one run costs one pass over its patches
+        if they are read in order, and a pass each if not.
 
         Raises:
             ValueError: If a patch cannot be applied.
@@ -141,7 +147,7 @@ class RunLog:
 
     @property
     def root(self) -> RunRoot:
-        """What the patches tell of the logged run beside its state, to be read and not changed.
+        """Metadata of the logged run beside its state, read-only.
 
         Raises:
             ValueError: If a patch cannot be applied.
@@ -150,7 +156,7 @@ class RunLog:
 
     @property
     def usage(self) -> UsageMetadata | None:
-        """What the run cost, in tokens: the sum over its model calls, each once."""
+        """The token usage of the run: the sum over its model calls, each counted once."""
         return leaf_usage(run_rows(self.state, self.root))
 
     def __add__(self, other: RunLogPatch) -> RunLog:
@@ -180,13 +186,13 @@ class RunLog:
         return RunLog, tuple(self.patches)
 
     def apply(self, patch: RunLogPatch) -> None:
-        """Add a patch to this very log.
+        """Add a patch to this log.
 
         Args:
             patch: The next step of the run.
 
         Raises:
-            ValueError: If the patch cannot be applied; the log is as it was.
+            ValueError: If the patch cannot be applied; the log is then unchanged.
 
         Example:
             >>> log = RunLog()
@@ -205,8 +211,7 @@ class RunLog:
         """Copy the state.
 
         Returns:
-            The state as it is now, its dicts and lists the caller's own; messages and other
-            objects in it are shared.
+            The state now. Its dicts and lists are copies; messages and other objects are shared.
 
         Raises:
             ValueError: If a patch cannot be applied.
@@ -214,55 +219,149 @@ class RunLog:
         return copy_document(self.state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the log to a file, a line of JSON a patch.
+        """Write the log to a file, a line of JSON for each patch.
 
         Args:
-            path: The file; one that is there is replaced.
+            path: The file; an existing file is replaced whole, a new one is for you alone.
 
         Raises:
             OSError: If the file cannot be written.
         """
-        with Path(path).open("w", encoding="ascii", newline="\n") as file:
-            file.writelines(f"{patch.to_json()}\n" for patch in self.patches)
+        lines = (f"{patch.to_json()}\n" for patch in self.patches)
+        replace_text(Path(path), lines, mode=PRIVATE)
 
     @classmethod
     def load(cls, source: str | os.PathLike[str] | Iterable[str | bytes]) -> RunLog:
         """Read a log from a file, or from its lines.
 
-        A last line without a line end that is not whole JSON is what a crash left of a patch; it
-        is left out, and nothing is said about it.
+        An incomplete last line without a line end, which a crash leaves, is ignored.
 
         Args:
-            source: The file's path, or lines as `RunLogPatch.to_json` writes them.
+            source: The file's path, or lines as `RunLogPatch.to_json` returns them.
 
         Returns:
             The log.
 
         Raises:
-            ValueError: If any other line is not a patch; the message has its number.
+            ValueError: If any other line is not a patch of a run; the message has its number. For
+                a file it is a DamagedFileError.
             OSError: If the file cannot be read.
 
         Example:
             >>> RunLog.load(['{"ops": [{"op": "add", "path": "/id", "value": "r"}]}'])
             RunLog({'id': 'r'})
         """
-        if isinstance(source, str | os.PathLike):
-            with Path(source).open("rb") as file:
-                return cls(*read_lines(file, _as_patch))
-        return cls(*read_lines(source, _as_patch))
+        if not isinstance(source, str | os.PathLike):
+            return _checked_log(read_lines(source, _read_patch))
+        try:
+            with Path(source).open("rb") as file, _no_collections():
+                return _checked_log(read_lines(file, _read_patch))
+        except ValueError as error:
+            raise DamagedFileError(
+                f"{os.fspath(source)} is no run log, or is damaged: {error} "
+                "Save the log again, or remove the lines from there on."
+            ) from error
 
-    def _folded(self) -> Fold:
+    def _folded(self) -> _Fold:
         if self._fold is None:
             self._fold = self._history.fold(self._count)
         return self._fold
 
 
-def _as_patch(value: Any) -> RunLogPatch:
+class _Fold:
+    """The state after some patches."""
+
+    __slots__ = ("count", "document", "root")
+
+    def __init__(self, value: Any, root: RunRoot, count: int) -> None:
+        self.document = PatchedDocument(value)
+        self.root = root
+        self.count = count
+
+    def apply(self, patch: RunLogPatch) -> None:
+        for op in patch.ops:
+            self.document.apply(op)
+        if patch.root:
+            self.root = cast("RunRoot", {**self.root, **patch.root})
+        self.count += 1
+
+    def copy(self) -> _Fold:
+        return _Fold(self.document.share(), self.root, self.count)
+
+
+class _History:
+    """The patches that logs with the same beginning share; each log counts how many are its own."""
+
+    # One fold advances with the patches, so that logs read in their order cost one pass in all.
+
+    __slots__ = ("_fold", "_lock", "patches")
+
+    def __init__(self, patches: list[RunLogPatch]) -> None:
+        self.patches = patches
+        self._fold = _Fold({}, {}, 0)
+        self._lock = Lock()
+
+    def with_patch(self, count: int, patch: RunLogPatch) -> _History:
+        """Return the history with the patch at index `count`: this one, if the index is free."""
+        self.patches.append(patch)
+        if self.patches[count] is patch:
+            return self
+        return _History([*self.patches[:count], patch])
+
+    def fold(self, count: int) -> _Fold:
+        """Return the state after `count` patches, which belongs to the caller."""
+        with self._lock:
+            if count < self._fold.count:
+                return self._advanced(_Fold({}, {}, 0), count)
+            fold, self._fold = self._fold, _Fold({}, {}, 0)
+            self._fold = self._advanced(fold, count)
+            return self._fold.copy()
+
+    def _advanced(self, fold: _Fold, count: int) -> _Fold:
+        for patch in self.patches[fold.count : count]:
+            fold.apply(patch)
+        return fold
+
+
+@contextmanager
+def _no_collections() -> Generator[None]:
+    """Keep the garbage collector from looking at what is being read, time and again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _checked_log(patches: Iterable[RunLogPatch]) -> RunLog:
+    """Return the log of patches that were read, all of which can be applied."""
+    log = RunLog(*patches)
+    for number, patch in enumerate(log.patches, start=1):
+        try:
+            for op in patch.ops:
+                if op["path"] != _OUTPUT:
+                    check_op(op)
+            if patch.root is not None:
+                check_root(patch.root)
+        except ValueError as error:
+            raise ValueError(f"Patch {number}: {error}") from error
+    _ = log.state
+    return log
+
+
+def _read_patch(line: str | bytes) -> RunLogPatch:
+    if (text := read_text_line(line)) is not None:
+        path, chunk, time = text
+        return RunLogPatch({"op": "add", "path": path, "value": chunk}, time=time)
+    value = from_json(line)
     written = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     ops, time, root = (written.get(name) for name in ("ops", "time", "root"))
     if not isinstance(ops, list) or not all(map(_is_op, cast("list[Any]", ops))):
         raise ValueError(
-            f'A patch is written {{"ops": [{{"op": .., "path": ..}}]}}: {value!r:.200}'
+            f'A patch has the form {{"ops": [{{"op": .., "path": ..}}]}}: {value!r:.200}'
         )
     if not isinstance(time, str | None) or not isinstance(root, dict | None):
         raise ValueError(f"A patch's time is a string and its root a dict: {value!r:.200}")

@@ -1,9 +1,10 @@
-"""The runs of a log as rows of a tree, and what they cost together."""
+"""The runs of a log as rows of a tree, and their usage in sum."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
@@ -18,17 +19,18 @@ class RunRow:
 
     Args:
         id: The run's id.
-        parent_id: The id of the row that it stands below; None for the logged run itself.
-        key: Where its entry is in the state's `logs`; None for the logged run itself.
+        parent_id: The id of the row above; None for the logged run itself.
+        key: The run's key in the state's `logs`; None for the logged run itself.
         depth: 0 for the logged run, 1 for the runs that it started.
         name: The run's name.
-        type: Its kind: llm, chain, prompt, parser or tool.
-        start: When it began, ISO 8601 in UTC; None where that is not logged.
-        first_token: When the first text came, ISO 8601 in UTC.
-        end: When it ended, ISO 8601 in UTC.
-        usage: What it cost, in tokens.
-        error: How it broke off.
+        type: The run's type: llm, chain, prompt, parser or tool.
+        start: The start time, ISO 8601 in UTC; None where it is not logged.
+        first_token: The time of the first token, ISO 8601 in UTC.
+        end: The end time, ISO 8601 in UTC.
+        usage: The token usage.
+        error: The failure, if any.
         status: running, done, failed or stopped.
+        cost: The cost in US dollars; None where it is not known.
     """
 
     id: str
@@ -43,19 +45,30 @@ class RunRow:
     usage: UsageMetadata | None
     error: RunFailure | None
     status: RunStatus
+    cost: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the start to the end; None where one of them is not logged."""
+        return _seconds_between(self.start, self.end)
+
+    @property
+    def first_token_seconds(self) -> float | None:
+        """Seconds from the start to the first text; None where one of them is not logged."""
+        return _seconds_between(self.start, self.first_token)
 
 
 def run_rows(state: RunState, root: RunRoot | None = None) -> list[RunRow]:
-    """Write a log's state as the rows of a tree.
+    """Return the runs of a log as rows of a tree.
 
     Args:
         state: A log's state, at any moment.
-        root: What is known of the logged run beside its state.
+        root: Metadata of the logged run beside its state.
 
     Returns:
-        The logged run, below it the runs it started in the order they began, below each of them
-        its own. A run whose parent was not logged stands below the logged run. No rows where
-        nothing is logged yet.
+        The logged run, below it the runs it started in order of their start, below each of them
+        its own. A run whose parent was not logged is below the logged run. An empty log has no
+        rows.
 
     Example:
         >>> from chatnb.schema import RunLog, RunLogPatch
@@ -64,7 +77,7 @@ def run_rows(state: RunState, root: RunRoot | None = None) -> list[RunRow]:
         >>> [(row.id, row.status) for row in run_rows(log.state, {"name": "chain"})]
         [('r', 'running')]
     """
-    if not state:
+    if not (state and "logs" in state and "final_output" in state):
         return []
     below = _children(state)
     rows = [_root_row(state, root or {})]
@@ -78,14 +91,14 @@ def run_rows(state: RunState, root: RunRoot | None = None) -> list[RunRow]:
 
 
 def leaf_usage(rows: Sequence[RunRow]) -> UsageMetadata | None:
-    """Sum up what the model calls among some runs cost, each once.
+    """Sum the token usage of the model calls among some runs, each counted once.
 
     Args:
-        rows: The runs, each after the one it stands below.
+        rows: The runs, each after its parent.
 
     Returns:
-        The sum over the model calls that have no model call below them, since a run around
-        another one tells the same tokens again. None where none of them tells.
+        The sum over the model calls without a model call below them, since an outer call reports
+        the tokens of the inner one again. None where no usage is known.
 
     Example:
         >>> leaf_usage([]) is None
@@ -98,15 +111,7 @@ def leaf_usage(rows: Sequence[RunRow]) -> UsageMetadata | None:
 
 
 def leaf_calls(rows: Sequence[RunRow]) -> list[RunRow]:
-    """The model calls among some runs that have no model call below them.
-
-    Args:
-        rows: The runs, each after the one it stands below.
-
-    Example:
-        >>> leaf_calls([])
-        []
-    """
+    """Return the model calls among some runs that have no model call below them."""
     leaves, around = list[RunRow](), set[str | None]()
     for row in reversed(rows):
         is_call, is_around = row.type == "llm", row.id in around
@@ -118,19 +123,19 @@ def leaf_calls(rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def _children(state: RunState) -> dict[str | None, list[str]]:
-    """The keys below each key; a parent is whoever of that id was logged before."""
+    """Return the keys below each key; the parent is the first logged run of that id."""
     below: dict[str | None, list[str]] = {None: []}
-    key_of = dict[str, str]()
+    key_by_id = dict[str, str]()
     for key, entry in state["logs"].items():
         below[key] = []
-        below[key_of.get(entry.get("parent_id") or "")].append(key)
-        key_of.setdefault(entry["id"], key)
+        below[key_by_id.get(entry.get("parent_id") or "")].append(key)
+        key_by_id.setdefault(entry["id"], key)
     return below
 
 
 def _root_row(state: RunState, root: RunRoot) -> RunRow:
     error, end = state.get("error"), root.get("end_time")
-    ended = end is not None or state["final_output"] is not None
+    finished = end is not None or state["final_output"] is not None
     return RunRow(
         id=state["id"],
         parent_id=None,
@@ -143,7 +148,8 @@ def _root_row(state: RunState, root: RunRoot) -> RunRow:
         end=end,
         usage=root.get("usage_metadata"),
         error=error,
-        status=_status(error, ended=ended),
+        status=_status(error, finished=finished),
+        cost=root.get("cost"),
     )
 
 
@@ -161,11 +167,23 @@ def _entry_row(key: str, entry: LogEntry, parent_id: str, depth: int) -> RunRow:
         end=end,
         usage=entry.get("usage_metadata"),
         error=error,
-        status=_status(error, ended=end is not None),
+        status=_status(error, finished=end is not None),
+        cost=entry.get("cost"),
     )
 
 
-def _status(error: RunFailure | None, *, ended: bool) -> RunStatus:
+def _status(error: RunFailure | None, *, finished: bool) -> RunStatus:
     if error is not None:
         return "stopped" if error["stopped"] else "failed"
-    return "done" if ended else "running"
+    return "done" if finished else "running"
+
+
+def _seconds_between(start: str | None, end: str | None) -> float | None:
+    if start is None or end is None:
+        return None
+    return (_time(end) - _time(start)).total_seconds()
+
+
+def _time(written: str) -> datetime:
+    time = datetime.fromisoformat(written)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,18 +1,22 @@
-"""Messages as plain dicts and as JSON, and back."""
+"""Messages as plain dicts in LangChain's form and as JSON, and the check of what is read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from chatnb.schema import messages as _messages
-from chatnb.schema.base_message import BaseMessage
+from chatnb.schema.message_types import COMMENTARY, BaseMessage
+from chatnb.strict_json import parse_json
 
-_KINDS: dict[str, type[BaseMessage]] = {
-    kind.type: kind
-    for kind in (
+M = TypeVar("M", bound=BaseMessage)
+_Check: TypeAlias = Callable[[Any], bool]
+
+_CLASSES: dict[str, type[BaseMessage]] = {
+    message_class.type: message_class
+    for message_class in (
         _messages.AIMessage,
         _messages.AIMessageChunk,
         _messages.ChatMessage,
@@ -27,12 +31,12 @@ _KINDS: dict[str, type[BaseMessage]] = {
         _messages.ToolMessageChunk,
     )
 }
-_ONLY_OF_LANGCHAIN = {"type", "example", "chunk_position"}
-"""What its dicts hold beyond a message's fields, and what says nothing here."""
+# Fields of LangChain's dicts that messages do not have.
+_LANGCHAIN_ONLY = {"type", "example", "chunk_position"}
 
 
 def message_to_dict(message: BaseMessage) -> dict[str, Any]:
-    """Write a message as a dict, in langchain's form.
+    """Convert a message to a dict in LangChain's form.
 
     Args:
         message: Any message or chunk.
@@ -41,26 +45,26 @@ def message_to_dict(message: BaseMessage) -> dict[str, Any]:
         Its type, and all of its fields under `data`.
 
     Raises:
-        ValueError: If the message is of a kind that cannot be read back.
+        ValueError: If the message is of a class that cannot be read back.
 
     Example:
         >>> message_to_dict(_messages.HumanMessage("Hi"))["type"]
         'human'
     """
-    if _KINDS.get(message.type) is not type(message):
+    if _CLASSES.get(message.type) is not type(message):
         raise ValueError(f"A {type(message).__name__} cannot be read back from a dict")
     data = {field.name: _copied(getattr(message, field.name)) for field in fields(message)}
     return {"type": message.type, "data": {**data, "type": message.type}}
 
 
 def messages_to_dict(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
-    """Write messages as dicts, in langchain's form.
+    """Convert messages to dicts in LangChain's form.
 
     Args:
         messages: Any messages.
 
     Returns:
-        A dict a message.
+        A dict for each message.
 
     Raises:
         ValueError: As `message_to_dict`.
@@ -73,35 +77,36 @@ def messages_to_dict(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
 
 
 def message_from_dict(written: Mapping[str, Any]) -> BaseMessage:
-    """Read a message from langchain's form of dict.
+    """Convert a dict in LangChain's form to a message.
 
     Args:
-        written: What `message_to_dict` gave.
+        written: The return value of `message_to_dict`.
 
     Returns:
         The message.
 
     Raises:
-        ValueError: If this is no message's dict, or of a type that does not exist.
+        ValueError: If this is not a message's dict, or its type is unknown.
         TypeError: If a field has a wrong type, is missing, or does not exist.
 
     Example:
         >>> message_from_dict({"type": "human", "data": {"content": "Hi"}})
         HumanMessage(content='Hi')
     """
-    kind, data = _form(written)
-    message_class = _KINDS.get(kind)
+    type_, data = _type_and_data(written)
+    message_class = _CLASSES.get(type_)
     if message_class is None:
-        raise ValueError(f"Unknown type of message {kind!r}. Known types: {', '.join(_KINDS)}")
-    given = {name: _copied(value) for name, value in data.items() if name not in _ONLY_OF_LANGCHAIN}
-    return message_class(**given)
+        known = ", ".join(_CLASSES)
+        raise ValueError(f"Unknown message type {type_!r:.80}. Known types: {known}")
+    given = {name: _copied(value) for name, value in data.items() if name not in _LANGCHAIN_ONLY}
+    return checked_message(message_class(**given))
 
 
 def messages_from_dict(written: Iterable[Mapping[str, Any]]) -> list[BaseMessage]:
-    """Read messages from langchain's form of dict.
+    """Convert dicts in LangChain's form to messages.
 
     Args:
-        written: What `messages_to_dict` gave.
+        written: The return value of `messages_to_dict`.
 
     Returns:
         The messages.
@@ -118,17 +123,17 @@ def messages_from_dict(written: Iterable[Mapping[str, Any]]) -> list[BaseMessage
 
 
 def messages_to_json(messages: Iterable[BaseMessage], *, indent: int | None = None) -> str:
-    """Write messages as JSON.
+    """Convert messages to JSON.
 
     Args:
         messages: Any messages.
-        indent: Spaces a level, or None for one line.
+        indent: Spaces for each level, or None for one line.
 
     Returns:
-        The JSON text, which is plain ASCII.
+        The JSON, in plain ASCII.
 
     Raises:
-        TypeError: If a message holds something that JSON cannot.
+        TypeError: If a message holds a value that JSON cannot express.
 
     Example:
         >>> messages_from_json(messages_to_json([_messages.HumanMessage("Hi")]))
@@ -141,10 +146,10 @@ def messages_to_json(messages: Iterable[BaseMessage], *, indent: int | None = No
 
 
 def messages_from_json(text: str) -> list[BaseMessage]:
-    """Read messages from JSON.
+    """Convert JSON to messages.
 
     Args:
-        text: What `messages_to_json` gave.
+        text: The return value of `messages_to_json`.
 
     Returns:
         The messages.
@@ -158,26 +163,148 @@ def messages_from_json(text: str) -> list[BaseMessage]:
         [HumanMessage(content='Hi')]
     """
     try:
-        written: object = json.loads(text)
+        written: object = parse_json(text)
     except ValueError as error:
         raise ValueError(f"This is not JSON of messages: {error}") from error
     if not isinstance(written, list):
-        raise ValueError(f"JSON of messages is a list, not {text[:80]}")
+        raise ValueError(f"JSON of messages is a list, not {written!r:.80}")
     return messages_from_dict(cast("list[dict[str, Any]]", written))
 
 
-def _form(written: Any) -> tuple[str, dict[str, Any]]:
+def _type_and_data(written: Any) -> tuple[str, dict[str, Any]]:
     match written:
-        case {"type": str(kind), "data": dict()}:
-            return kind, written["data"]
+        case {"type": str(type_), "data": dict()}:
+            return type_, written["data"]
         case _:
-            raise ValueError(f'A message is written {{"type": .., "data": {{..}}}}: {written!r}')
+            raise ValueError(
+                f'A message has the form {{"type": .., "data": {{..}}}}: {written!r:.200}'
+            )
 
 
 def _copied(value: Any) -> Any:
-    """Copy dicts and lists, so that neither side changes the other."""
+    # Plainer and faster than json_patch.copy_document, which also copies cycles.
     if isinstance(value, dict):
         return {k: _copied(v) for k, v in cast("dict[Any, Any]", value).items()}
     if isinstance(value, list):
         return [_copied(item) for item in cast("list[Any]", value)]
     return value
+
+
+_MAX_COUNT = 2**53
+_NO_DETAILS = dict[str, object]()
+_TEXT_PARTS = ("text", "input_text", "output_text", "refusal", "thinking", "reasoning")
+
+
+def checked_message(message: M) -> M:
+    """Return the message; raise a TypeError if a field has not the type that readers rely on."""
+    for name, value in vars(message).items():
+        check = _CHECKS.get(name)
+        if check is not None and not check(value):
+            raise TypeError(f"the {name} of a message cannot be {value!r:.80}")
+    return message
+
+
+def with_readable_fields(message: BaseMessage) -> BaseMessage:
+    """Return the message without the fields that `checked_message` would not read back."""
+    state = cast("dict[str, Any]", message.__getstate__())  # Of a sum of chunks, its joined fields.
+    bad = [name for name, value in state.items() if name in _CHECKS and not _CHECKS[name](value)]
+    optional = {field.name for field in fields(message) if field.kw_only}
+    if optional.isdisjoint(bad):
+        return message
+    return type(message)(**{name: value for name, value in state.items() if name not in bad})
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_COUNT
+
+
+def _is_content(value: object) -> bool:
+    if isinstance(value, str):
+        return True
+    return isinstance(value, list) and all(map(_is_part, cast("list[object]", value)))
+
+
+def _is_part(value: object) -> bool:
+    if not isinstance(value, dict):
+        return isinstance(value, str)
+    part = cast("dict[str, object]", value)
+    type = part.get("type")
+    is_read_as_text = type is None or type in _TEXT_PARTS
+    return _is_text(type) and (not is_read_as_text or _is_text(part.get("text")))
+
+
+def is_usage(value: object) -> bool:
+    """Return whether a value is token usage, or None."""
+    if not value or not isinstance(value, dict):
+        return value is None or value == {}
+    usage = cast("dict[str, object]", value)
+    counts = ("input_tokens", "output_tokens", "total_tokens")
+    details = (usage.get(f"{side}_token_details", _NO_DETAILS) for side in ("input", "output"))
+    return (
+        all(_is_count(usage.get(name)) for name in counts)
+        and all(map(_is_details, details))
+        and _is_amount(usage.get("cost", 0.0))
+        and _is_text(usage.get("service_tier"))
+    )
+
+
+def _is_amount(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= cast("float", value) <= _MAX_COUNT
+
+
+def _is_details(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, cast("dict[str, Any]", value).values()))
+
+
+def _has_texts(*names: str) -> _Check:
+    """Return the check of a dict in which some values are texts, if they are there."""
+    return lambda value: (
+        isinstance(value, dict)
+        and all(_is_text(cast("dict[str, object]", value).get(name)) for name in names)
+    )
+
+
+def _calls(value: object) -> Iterator[dict[str, Any] | None]:
+    if not isinstance(value, list):
+        yield None
+        return
+    for call in cast("list[object]", value):
+        yield cast("dict[str, Any]", call) if isinstance(call, dict) else None
+
+
+def _are_calls(value: object) -> bool:
+    return all(
+        call is not None
+        and isinstance(call.get("name"), str)
+        and isinstance(call.get("args"), dict)
+        and _is_text(call.get("id"))
+        for call in _calls(value)
+    )
+
+
+def _are_unfinished_calls(value: object) -> bool:
+    texts = ("name", "args", "id", "error")
+    return all(
+        call is not None
+        and all(_is_text(call.get(name)) for name in texts)
+        and isinstance(call.get("index"), int | None)
+        for call in _calls(value)
+    )
+
+
+# By the field's name; `artifact` may be anything.
+_CHECKS: dict[str, _Check] = {
+    "content": _is_content,
+    "additional_kwargs": _has_texts("reasoning_content", "refusal", COMMENTARY),
+    "response_metadata": _has_texts("finish_reason", "model_name"),
+    "name": _is_text,
+    "id": _is_text,
+    "usage_metadata": is_usage,
+    "tool_calls": _are_calls,
+    "invalid_tool_calls": _are_unfinished_calls,
+    "tool_call_chunks": _are_unfinished_calls,
+}

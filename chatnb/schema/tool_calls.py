@@ -1,4 +1,4 @@
-"""Tool calls: what a model asks for, whole, broken, or on its way."""
+"""Tool calls: valid, invalid, and in chunks of a stream."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+CUSTOM_INPUT = "__arg1"
+"""The one argument of a call of a custom tool, whose input is text; LangChain's name."""
+
 
 class ToolCall(TypedDict):
-    """A call that a model asks for, its arguments parsed."""
+    """A tool call that a model requests, with its arguments parsed."""
 
     name: str
     args: dict[str, Any]
@@ -17,7 +20,7 @@ class ToolCall(TypedDict):
 
 
 class InvalidToolCall(TypedDict):
-    """A call that cannot be made, as it came, and why not."""
+    """A tool call that cannot be made, with its unparsed arguments and the error."""
 
     name: str | None
     args: str | None
@@ -27,7 +30,7 @@ class InvalidToolCall(TypedDict):
 
 
 class ToolCallChunk(TypedDict):
-    """A piece of a call; pieces of one `index` add up. One with an `error` never gets valid."""
+    """A chunk of a tool call; chunks of one `index` add up. One with an `error` stays invalid."""
 
     name: str | None
     args: str | None
@@ -38,29 +41,13 @@ class ToolCallChunk(TypedDict):
 
 
 def tool_call(*, name: str, args: Mapping[str, Any], id: str | None = None) -> ToolCall:
-    """Make a tool call.
-
-    Args:
-        name: The tool.
-        args: Its arguments by name.
-        id: What the tool's answer refers to.
-
-    Returns:
-        The call.
-
-    Raises:
-        TypeError: If the name is no string or the arguments are no mapping.
-
-    Example:
-        >>> tool_call(name="add", args={"a": 1}, id="c1")
-        {'name': 'add', 'args': {'a': 1}, 'id': 'c1', 'type': 'tool_call'}
-    """
+    """Return a tool call; raise a TypeError unless its name is a string and its args a mapping."""
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"A tool call names its tool with a string, not {name!r}")
+        raise TypeError(f"The name of a tool call is a string, not {name!r}")
     if not isinstance(args, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(
             f"The arguments of a tool call are a dict, not {type(args).__name__}: {args!r}; "
-            "what is not parsed belongs into invalid_tool_calls"
+            "unparsed arguments belong into invalid_tool_calls"
         )
     return ToolCall(name=name, args=dict(args), id=id, type="tool_call")
 
@@ -72,21 +59,7 @@ def invalid_tool_call(
     id: str | None = None,
     error: str | None = None,
 ) -> InvalidToolCall:
-    """Make an invalid tool call.
-
-    Args:
-        name: The tool, if it is known.
-        args: The arguments as they came.
-        id: The call's id, if it is known.
-        error: Why the call cannot be made.
-
-    Returns:
-        The invalid call.
-
-    Example:
-        >>> invalid_tool_call(name="add", args='{"a":')["type"]
-        'invalid_tool_call'
-    """
+    """Return an invalid tool call."""
     return InvalidToolCall(name=name, args=args, id=id, error=error, type="invalid_tool_call")
 
 
@@ -97,49 +70,21 @@ def tool_call_chunk(
     id: str | None = None,
     index: int | None = None,
 ) -> ToolCallChunk:
-    """Make a piece of a tool call.
-
-    Args:
-        name: The tool, usually in the first piece only.
-        args: The next characters of the arguments.
-        id: The call's id, usually in the first piece only.
-        index: Which call of the message this belongs to; pieces without one stay alone.
-
-    Returns:
-        The piece.
-
-    Example:
-        >>> tool_call_chunk(args='{"a"', index=0)["args"]
-        '{"a"'
-    """
+    """Return a chunk of a tool call."""
     return ToolCallChunk(name=name, args=args, id=id, index=index, type="tool_call_chunk")
 
 
 def parse_tool_call(
     name: str | None, args: str | None, id: str | None, *, finished: bool
 ) -> ToolCall | InvalidToolCall:
-    """Parse the arguments of a call that has arrived.
-
-    Args:
-        name: The tool.
-        args: The arguments as JSON.
-        id: The call's id.
-        finished: Whether the model said that it was done. Then no arguments at all mean none;
-            before, they may be on their way.
-
-    Returns:
-        A call, or an invalid call with the reason; a truncated one is always invalid.
-
-    Example:
-        >>> parse_tool_call("add", '{"a": 1', "c1", finished=True)["error"]
-        'The arguments are not whole JSON: {"a": 1'
-    """
+    """Parse the JSON arguments of a call; return an invalid call if they are not a JSON object."""
     if not name:
         return invalid_tool_call(name=name, args=args, id=id, error="The call names no tool")
+    # Once the model has finished, missing arguments mean none; before, they may still come.
     if not args and finished:
         return tool_call(name=name, args={}, id=id)
     try:
-        parsed: object = json.loads(args or "")
+        parsed = _parse_arguments(args or "")
     except ValueError:
         error = f"The arguments are not whole JSON: {args or ''}"
         return invalid_tool_call(name=name, args=args, id=id, error=error)
@@ -149,22 +94,36 @@ def parse_tool_call(
     return tool_call(name=name, args=cast("dict[str, Any]", parsed), id=id)
 
 
+def _parse_arguments(text: str) -> object:
+    """Return the JSON of arguments; raise ValueError if they are cut off, or are of two calls."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        from chatnb.loose_json import find_json, search_json
+
+    found = find_json(text)
+    rest = text[found.end :].lstrip()
+    other = search_json(rest) if rest.startswith("{") else None
+    if other is not None and not (other.whole and other.value in ({}, found.value)):
+        raise ValueError("two objects")
+    return found.value
+
+
+def is_json_object(text: str) -> bool:
+    """Return whether a text is a whole JSON object."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def parse_tool_call_chunks(
     chunks: Iterable[ToolCallChunk], *, finished: bool
 ) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Parse the calls that chunks have grown to.
-
-    Args:
-        chunks: The pieces, those of one call already added up.
-        finished: Whether the model said that it was done.
-
-    Returns:
-        The valid calls and the invalid ones.
-
-    Example:
-        >>> parse_tool_call_chunks([tool_call_chunk(name="now", args="{}")], finished=False)
-        ([{'name': 'now', 'args': {}, 'id': None, 'type': 'tool_call'}], [])
-    """
+    """Parse chunks that are already joined into valid and invalid calls."""
     valid, invalid = list[ToolCall](), list[InvalidToolCall]()
     for chunk in chunks:
         name, args, id = chunk.get("name"), chunk.get("args"), chunk.get("id")
@@ -183,19 +142,7 @@ def parse_tool_call_chunks(
 def as_tool_call_chunks(
     valid: Iterable[ToolCall], invalid: Iterable[InvalidToolCall]
 ) -> list[ToolCallChunk]:
-    """Write whole calls as the only pieces of their stream.
-
-    Args:
-        valid: Calls.
-        invalid: Invalid calls, which stay invalid.
-
-    Returns:
-        A chunk a call, numbered.
-
-    Example:
-        >>> as_tool_call_chunks([tool_call(name="add", args={"a": 1})], [])[0]["args"]
-        '{"a": 1}'
-    """
+    """Convert whole calls to numbered chunks; invalid calls stay invalid."""
     chunks = [
         tool_call_chunk(
             name=call["name"],

@@ -1,12 +1,15 @@
-"""Conversations on disk: a tree of messages each, in one SQLite file."""
+"""Conversations in one SQLite file, each a tree of messages."""
 
 from __future__ import annotations
 
-from chatnb.store.location import STORE_VARIABLE, shared_store, store_path
-from chatnb.store.nodes import Node, Status
-from chatnb.store.search import Found
-from chatnb.store.store import Store
-from chatnb.store.summaries import Changes, Summary
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from chatnb.store.rows import Changes, Node, Status, Summary
+    from chatnb.store.search import Found
+    from chatnb.store.store import STORE_VARIABLE, Store, shared_store, store_path
 
 __all__ = [
     "STORE_VARIABLE",
@@ -19,3 +22,12 @@ __all__ = [
     "shared_store",
     "store_path",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "chatnb.store.rows": "Changes Node Status Summary",
+        "chatnb.store.search": "Found",
+        "chatnb.store.store": "STORE_VARIABLE Store shared_store store_path",
+    },
+)

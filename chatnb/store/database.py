@@ -1,222 +1,307 @@
-"""One SQLite file, for all threads of a process and across its forks."""
+"""A SQLite file that any thread reads and one thread of its own writes, also across forks."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from queue import Empty, SimpleQueue
+from sqlite3 import Connection
+from typing import Any, TypeAlias, TypeVar
 
+from chatnb.concurrency.waiting import Promise, outcome_of
 from chatnb.errors import ConfigurationError
-from chatnb.store.tables import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from chatnb.store.file_format import MEMORY, FileFormat
 
-MEMORY: Final = ":memory:"
-_BUSY_SECONDS = 30.0
-"""How long to wait for another process that writes."""
-_NAME_ANOTHER = "Set CHATNB_STORE to another path, or to :memory: to keep nothing."
+T = TypeVar("T")
+Job: TypeAlias = Callable[[], object]
+
+# Seconds between two calls of what repeats.
+_REPEAT_SECONDS = 0.4
+# Seconds to wait for another process that writes, and for one that reads what is to be removed.
+_BUSY_SECONDS, _READER_SECONDS = 5.0, 0.5
+_MAX_PAUSE_SECONDS = 0.02
+# A connection is locked while it reads the tables anew after another has changed them.
+_BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_of_the_parent: list[sqlite3.Connection] = []
-"""Connections of the process that this one was forked from: SQLite forbids even to close them."""
+# Connections of the process that this one was forked from: SQLite forbids even to close them.
+_inherited: list[Connection | None] = []
+
+
+class DamagedRowError(ValueError):
+    """A row does not have the contents that chatnb writes."""
 
 
 class Database:
-    """A connection that every thread of the process may use, one at a time.
+    """A SQLite file: any thread reads it, and a thread of its own writes it."""
 
-    A fork opens the file anew; a fork of a store in memory has a copy of its own.
+    # Transactions are functions, which run one after another, each again while another process is
+    # in its way. An interrupt ends the wait for one, never the transaction. Reads wait for none,
+    # except in memory, where there is one connection. A forked process opens the file again; its
+    # copy of a database in memory is its own.
 
-    Args:
-        path: The file, or `:memory:`.
-
-    Raises:
-        ConfigurationError: If the file cannot be opened, is none of chatnb's, or is of a newer
-            chatnb. It is left as it was.
-
-    Example:
-        >>> Database(":memory:").read("SELECT 1 + 1")
-        [(2,)]
-    """
-
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, format: FileFormat) -> None:
         self._path = str(path)
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._connection = _opened(self._path)
+        self._format = format
+        self._reader: Connection | None = None
+        self._writer: Connection | None = None
+        self._reset()
+        self._when_free(self._reading, self._open_reader)
         _open_databases.add(self)
 
     def __del__(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        if self._jobs is not None:
+            self._jobs.put(None)
+        self._close_connections()
 
     def read(self, statement: str, *values: Any) -> list[Any]:
-        """The rows that a query gives."""
-        with self._lock, self._told():
-            return self._connect().execute(statement, values).fetchall()
+        """Return the rows of a query."""
+        return self._when_free(
+            self._reading, lambda: self._open_reader().execute(statement, values).fetchall()
+        )
 
-    @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """A connection in a transaction: all that is written in the block, or nothing."""
-        with self._lock, self._told():
-            connection = self._connect()
-            connection.execute("BEGIN IMMEDIATE")
+    def read_as(self, convert: Callable[[Any], T], statement: str, *values: Any) -> list[T]:
+        """Return the rows of a query, converted; a row of wrong contents is a DamagedFileError."""
+        read = self.read(statement, *values)
+        try:
+            return [convert(row) for row in read]
+        except DamagedRowError as error:
+            raise self.error(error) from error
+
+    def snapshot(self, work: Callable[[], T]) -> T:
+        """Return the value of a function, all of whose reads see one state of the file."""
+
+        def run() -> T:
+            connection = self._open_reader()
             try:
-                yield connection
-            except BaseException:
+                _begin(connection, "DEFERRED")
+                return work()
+            finally:
                 connection.rollback()
-                raise
-            connection.commit()
 
-    def scrub(self) -> None:
-        """Leave nothing of what was deleted in the file or beside it."""
-        with self._lock, self._told():
-            connection = self._connect()
-            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return self._when_free(self._reading, run)
+
+    def error(self, problem: Exception) -> ConfigurationError:
+        """Return the error of a file that cannot be used: its name, the problem, what to do."""
+        return self._format.error(self._path, problem)
+
+    def post(self, transaction: Callable[[Connection], T]) -> Promise[T]:
+        """Start a transaction, which is written as a whole or not at all, and return at once."""
+        return self._post(partial(_transact, transaction))
+
+    def write(self, transaction: Callable[[Connection], T]) -> T:
+        """Run a transaction and return its value."""
+        promise = self.post(transaction)
+        if threading.current_thread() is self._thread:
+            # In a finalizer, which the collector runs on any thread.
+            raise RuntimeError("The thread that writes cannot wait for a transaction.")
+        return promise.result()
+
+    def repeat(self, post: Job) -> None:
+        """Call a function, which may only post, now and then on the writing thread."""
+        self._repeated.add(post)
+        self._put(lambda: None)  # The thread may be waiting for a job, however long.
+
+    def end_repeat(self, post: Job) -> None:
+        """Call a function no more."""
+        self._repeated.discard(post)
+
+    def version(self) -> tuple[int, int]:
+        """Return a value that changes with every write, of this process or another."""
+        [(version,)] = self.read("PRAGMA data_version")
+        with self._reading:
+            return version, self._open_reader().total_changes  # In memory, its own changes.
+
+    def scrub(self) -> bool:
+        """Remove deleted bytes from the file and its log; return False if that is being read."""
+        # `secure_delete` alone leaves copies in pages from which SQLite has moved rows.
+        self._post(lambda connection: connection.execute("VACUUM").close()).result()
+        deadline = time.monotonic() + _READER_SECONDS
+        while True:
+            [(busy, _, _)] = self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy or time.monotonic() > deadline:
+                return not busy
+            time.sleep(_MAX_PAUSE_SECONDS)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again, but what was in memory is gone."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+        """Write what was posted, and close the file; the next use opens it again."""
+        _call_all(self._repeated)
+        with self._starting:
+            jobs, thread, self._jobs = self._jobs, self._thread, None
+        if jobs is not None and thread is not None:
+            jobs.put(None)
+            thread.join()
+        with self._reading, self._writing:
+            self._close_connections()
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = _opened(self._path)
-        return self._connection
+    def _post(self, work: Callable[[Connection], T]) -> Promise[T]:
+        promise = Promise[T]()
 
-    @contextmanager
-    def _told(self) -> Generator[None]:
-        """What goes wrong with a disk, in words: it is full, or another program locks the file."""
+        # What waited behind another transaction has that much less time to wait for a lock.
+        deadline = time.monotonic() + _BUSY_SECONDS
+
+        def attempt() -> T:
+            return self._when_free(self._writing, lambda: work(self._open_writer()), deadline)
+
+        self._put(lambda: promise.set(outcome_of(attempt)))
+        return promise
+
+    def _put(self, job: Job) -> None:
+        with self._starting:
+            if self._jobs is None:
+                jobs = self._jobs = SimpleQueue()
+                serve = partial(_serve, jobs, self._repeated)
+                self._thread = threading.Thread(target=serve, name="chatnb-store", daemon=True)
+                try:
+                    self._thread.start()
+                except BaseException as error:  # If it started all the same, it ends at once.
+                    jobs.put(None)
+                    self._jobs = None
+                    if not isinstance(error, RuntimeError):
+                        raise
+            if self._jobs is not None:
+                self._jobs.put(job)
+                return
+        job()  # The interpreter is ending, and starts no thread.
+
+    def _when_free(
+        self, lock: threading.RLock, work: Callable[[], T], deadline: float | None = None
+    ) -> T:
+        """Work with a connection, again while another process is in its way."""
+        # SQLite's own wait can neither be interrupted nor let another thread fork.
+        deadline, pause = deadline or time.monotonic() + _BUSY_SECONDS, 0.001
+        while True:
+            try:
+                with lock:
+                    return work()
+            except (sqlite3.Error, OSError, DamagedRowError) as error:
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                if code not in _BUSY_CODES or time.monotonic() > deadline:
+                    raise self.error(error) from error
+            time.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    def _open_reader(self) -> Connection:
+        self._reader = self._reader or self._open()
+        return self._reader
+
+    def _open_writer(self) -> Connection:
+        if self._path == MEMORY:
+            return self._open_reader()
+        self._writer = self._writer or self._open()
+        return self._writer
+
+    def _open(self) -> Connection:
+        self._format.check(self._path)
+        connection = sqlite3.connect(
+            self._path, timeout=0, isolation_level=None, check_same_thread=False
+        )
         try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise ConfigurationError(
-                f"The conversations in {self._path} could not be read or written ({error}). "
-                f"{_NAME_ANOTHER}"
-            ) from error
+            self._format.prepare(connection)
+            if self._format.is_own:
+                connection.execute("PRAGMA secure_delete = ON")
+            if self._path == MEMORY or os.access(self._path, os.W_OK):
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _close_connections(self) -> None:
+        for connection in filter(None, (self._reader, self._writer)):
+            connection.close()
+        self._reader = self._writer = None
+
+    def _reset(self) -> None:
+        self._jobs: SimpleQueue[Job | None] | None = None
+        self._thread: threading.Thread | None = None
+        self._repeated = set[Job]()
+        # Reentrant, since the collector may end an abandoned reply while one is held.
+        self._starting = threading.RLock()
+        # Held while a connection is in use: a fork waits for both.
+        self._reading = threading.RLock()
+        self._writing = self._reading if self._path == MEMORY else threading.RLock()
 
     def _before_fork(self) -> None:
-        self._lock.acquire()
+        self._reading.acquire()
+        self._writing.acquire()
 
     def _after_fork(self) -> None:
-        self._lock.release()
+        self._writing.release()
+        self._reading.release()
 
-    def _begin_in_fork(self) -> None:
-        self._lock = threading.RLock()
-        if self._connection is not None and self._path != MEMORY:
-            _of_the_parent.append(self._connection)
-            self._connection = None
+    def _after_fork_in_child(self) -> None:
+        self._reset()  # The parent writes what was posted.
+        if self._path != MEMORY:
+            _inherited.extend((self._reader, self._writer))
+            self._reader = self._writer = None
 
 
-def _each(step: str) -> None:
+def _transact(transaction: Callable[[Connection], T], connection: Connection) -> T:
+    _begin(connection, "IMMEDIATE")
+    try:
+        value = transaction(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+    return value
+
+
+def _begin(connection: Connection, kind: str) -> None:
+    if connection.in_transaction:  # An interrupt came before the end of the last one.
+        connection.rollback()
+    connection.execute(f"BEGIN {kind}")
+
+
+def _serve(jobs: SimpleQueue[Job | None], repeated: set[Job]) -> None:
+    """Run jobs until one is None, and in between what repeats."""
+    due = 0.0
+    while True:
+        with suppress(Empty):
+            job = jobs.get(timeout=max(0.0, due - time.monotonic()) if repeated else None)
+            if job is None:
+                return
+            _run(job)
+            del job  # It holds the database.
+        if repeated and time.monotonic() >= due:
+            due = time.monotonic() + _REPEAT_SECONDS
+            _call_all(repeated)
+
+
+def _call_all(repeated: set[Job]) -> None:
+    # Not in `_serve`, whose variable would hold the last of them, and so the database, for ever.
+    for post in list(repeated):
+        post()
+
+
+def _run(job: Job) -> None:
+    try:
+        job()
+    except Exception as error:  # A callback failed; others need this thread.
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _call_on_all(step: str) -> None:
     for database in list(_open_databases):
         getattr(database, step)()
 
 
+# Closing also makes SQLite remove its log beside the file.
+atexit.register(_call_on_all, "close")
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=lambda: _each("_before_fork"),
-        after_in_parent=lambda: _each("_after_fork"),
-        after_in_child=lambda: _each("_begin_in_fork"),
+        before=partial(_call_on_all, "_before_fork"),
+        after_in_parent=partial(_call_on_all, "_after_fork"),
+        after_in_child=partial(_call_on_all, "_after_fork_in_child"),
     )
-
-
-def _opened(path: str) -> sqlite3.Connection:
-    try:
-        if path != MEMORY:
-            _refuse_other_files(path)
-            _make_private_file(path)
-        return _prepared(path)
-    except (sqlite3.Error, OSError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be used for conversations ({error}). {_NAME_ANOTHER}"
-        ) from error
-
-
-def _make_private_file(path: str) -> None:
-    """What was said is its user's own: nobody else on the machine may read it."""
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _refuse_other_files(path: str) -> None:
-    """Look at a file without writing to it."""
-    file = Path(path)
-    if not file.exists() or file.stat().st_size == 0:
-        return
-    address = f"{file.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as connection:
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError as error:
-            if "not a database" not in str(error):
-                raise
-            raise ConfigurationError(_foreign(path)) from None
-        _check_header(connection, path)
-
-
-def _check_header(connection: sqlite3.Connection, path: str) -> int:
-    """The version of a store's tables, 0 if it has none yet."""
-    ((application,),) = connection.execute("PRAGMA application_id").fetchall()
-    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
-    if not tables and not version:
-        return 0
-    if application != APPLICATION_ID:
-        raise ConfigurationError(_foreign(path))
-    if version > SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"{path} was written by a newer chatnb (its version is {version}, this chatnb knows "
-            f"{SCHEMA_VERSION}). Update chatnb: pip install -U chatnb. {_NAME_ANOTHER}"
-        )
-    return int(version)
-
-
-def _foreign(path: str) -> str:
-    return f"{path} does not hold chatnb's conversations and is left as it is. {_NAME_ANOTHER}"
-
-
-def _prepared(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        _log_writes_ahead(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA secure_delete = ON")
-        _make_tables(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _log_writes_ahead(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait for others in this step, though they are done within moments."""
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _make_tables(connection: sqlite3.Connection, path: str) -> None:
-    if _check_header(connection, path):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    if not _check_header(connection, path):
-        for statement in TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.commit()

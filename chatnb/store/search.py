@@ -1,4 +1,4 @@
-"""Finding what was said, by its words."""
+"""Full-text search in the messages of a store."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatnb.store.database import Database
-from chatnb.store.nodes import searchable
+from chatnb.store.rows import TYPE, clean_text
 
 _BEGIN, _END = "\x02", "\x03"
 _SNIPPET_TOKENS = 16
 _SNIPPET_CHARACTERS = 100
-_COLUMNS = "c.name, n.id, json_extract(n.message, '$.type'), n.created"
+_COLUMNS = f"c.name, n.id, {TYPE}, n.created"
 _FROM = "JOIN conversations AS c ON c.number = n.conversation WHERE n.hidden = 0"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A message that holds the words.
+    """A message that contains the words of a search.
 
     Args:
         conversation: The name of its conversation.
-        node_id: Which message it is.
+        node_id: The id of the message.
         role: `human`, `ai`, `tool`...
-        created: When it was said, in seconds since 1970.
-        snippet: The words in their surroundings, on one line.
-        marks: Where in the snippet the words are, as (begin, end).
+        created: Its time, in seconds since 1970.
+        snippet: The words with the text around them, on one line.
+        marks: Positions of the words in the snippet, as (begin, end).
     """
 
     conversation: str
@@ -37,25 +37,26 @@ class Found:
 
 
 def search(database: Database, words: str, most: int) -> list[Found]:
-    """Find the messages that have all the words, or words that begin so; the best first.
-
-    Where there is none, those that hold the text as it stands, as in languages without spaces.
-    """
-    terms = searchable(words).split()
+    """Return the messages that contain all words or words that begin so, the best first."""
+    terms = clean_text(words).split()
     if not terms:
         return []
     query = " ".join('"' + term.replace('"', '""') + '"*' for term in terms)
     rows = database.read(
-        f"SELECT {_COLUMNS}, snippet(words, 0, '{_BEGIN}', '{_END}', '…', {_SNIPPET_TOKENS}) "
-        f"FROM words JOIN nodes AS n ON n.number = words.rowid {_FROM} AND words MATCH ? "
+        f"SELECT {_COLUMNS}, "
+        f"snippet(messages_fts, 0, '{_BEGIN}', '{_END}', '…', {_SNIPPET_TOKENS}) "
+        "FROM messages_fts JOIN nodes AS n ON n.number = messages_fts.rowid "
+        f"{_FROM} "
+        "AND messages_fts MATCH ? "
         "ORDER BY rank, n.number DESC LIMIT ?",
         query,
         most,
     )
-    return [_found(*row) for row in rows] or _holding(database, " ".join(terms), most)
+    return [_found(*row) for row in rows] or _containing(database, " ".join(terms), most)
 
 
-def _holding(database: Database, text: str, most: int) -> list[Found]:
+def _containing(database: Database, text: str, most: int) -> list[Found]:
+    # Languages without spaces have no words that the index knows: look for the text as it stands.
     rows = database.read(
         f"SELECT {_COLUMNS}, n.text FROM nodes AS n {_FROM} AND instr(lower(n.text), lower(?)) "
         "ORDER BY n.number DESC LIMIT ?",
@@ -63,8 +64,8 @@ def _holding(database: Database, text: str, most: int) -> list[Found]:
         most,
     )
     return [
-        _found(name, id, kind, created, _around(whole, text))
-        for name, id, kind, created, whole in rows
+        _found(name, id, type, created, _around(whole, text))
+        for name, id, type, created, whole in rows
     ]
 
 
@@ -77,12 +78,12 @@ def _around(whole: str, text: str) -> str:
     return f"{before}{_BEGIN}{whole[at:end]}{_END}{after}{more}"
 
 
-def _found(name: str, node_id: str, kind: Any, created: float, marked: str) -> Found:
+def _found(name: str, node_id: str, type: Any, created: float, marked: str) -> Found:
     marks, plain, at = list[tuple[int, int]](), "", 0
-    for piece in " ".join(marked.split()).split(_BEGIN):
-        word, end, rest = piece.partition(_END)
+    for part in " ".join(marked.split()).split(_BEGIN):
+        word, end, rest = part.partition(_END)
         if end:
             marks.append((at, at + len(word)))
         plain += word + rest
         at = len(plain)
-    return Found(name, node_id, str(kind), created, plain, tuple(marks))
+    return Found(name, node_id, str(type), created, plain, tuple(marks))

@@ -1,44 +1,121 @@
-"""What is kept of conversations, and every way to change it."""
+"""The store of conversations, with every operation that changes it, and the user's own store."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
+import socket
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from math import inf
 from pathlib import Path
-from typing import Any
+from sqlite3 import Connection
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from uuid import uuid4
 
-from chatnb.schema.messages import AIMessageChunk, BaseMessage
+from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.waiting import Promise
+from chatnb.errors import ConfigurationError, NotForgottenError
+from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
 from chatnb.store import rows
 from chatnb.store.database import Database
-from chatnb.store.nodes import COLUMNS, Node, Status, facts_json, message_json, node_of, words_of
+from chatnb.store.file_format import MEMORY
+from chatnb.store.rows import (
+    COLUMNS,
+    Changes,
+    Node,
+    Status,
+    Summary,
+    clean_text,
+    dict_json,
+    message_json,
+    node_from_row,
+)
 from chatnb.store.search import Found, search
-from chatnb.store.summaries import Changes, Summary
-from chatnb.store.writers import is_alive, this_writer
+from chatnb.store.tables import store_format
+from chatnb.strict_json import parse_object
+from chatnb.terminal import warn
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Transaction: TypeAlias = Callable[Concatenate[Connection, float, P], T]
+"""A function of a connection and the time."""
+
+STORE_VARIABLE: Final = "CHATNB_STORE"
+_stores: dict[str, Store] = {}
+_making = Lock()
+# A writer on another machine counts as gone after so long without a heartbeat.
+SILENT_SECONDS: Final = 30.0
+# Setting the clock moves the start time that the system reports for a process a little.
+_SAME_START_SECONDS = 2.0
+
+
+def this_writer() -> str:
+    """Return an identification of this process."""
+    return _writer(os.getpid())
+
+
+@cache
+def _writer(pid: int) -> str:
+    return json.dumps({"machine": _machine(), "pid": pid, "started": _start_time(pid)})
+
+
+def is_alive(writer: str, *, heartbeat: float, now: float) -> bool:
+    """Return whether a process still runs."""
+    try:
+        process = parse_object(writer)
+        started = process["started"]
+        running = _start_time(process["pid"]) if process["machine"] == _machine() else None
+        if running is None or started is None:
+            return now - heartbeat < SILENT_SECONDS
+        return abs(running - started) < _SAME_START_SECONDS
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False
+
+
+def _start_time(pid: int) -> float | None:
+    """Return the time at which a process started, -inf if it is gone, None if unknown."""
+    try:
+        import psutil
+    except ImportError:  # Kernels bring it; plain Python may not.
+        return None
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return -inf
+
+
+@cache
+def _machine() -> str:
+    """Return the machine, or the container on it, whose processes this one sees."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        processes = ""
+    return f"{socket.gethostname()} {processes}".strip()
 
 
 class Store:
     """Conversations in a file, for any number of threads and processes.
 
-    Messages, settings and facts are written as they are given; nothing else of a chat model, so
-    no key, comes here. What changes a conversation makes it if there is none of that name.
+    Messages, settings and metadata are written as they are given; nothing else of a chat model,
+    so no key, comes here. Methods that change a conversation create it if it does not exist.
 
     Args:
-        path: The file, made if it does not exist; or `:memory:`.
-        clock: The time in seconds since 1970.
-        new_id: Makes the ids of messages.
+        path: The file, created if it does not exist; or `:memory:`.
+        clock: Returns the time in seconds since 1970.
+        new_id: Returns ids for messages.
 
     Raises:
-        ConfigurationError: If the file cannot be used; it is left as it was.
+        ConfigurationError: If the file cannot be used; it stays as it was.
 
     Example:
         >>> from chatnb.schema import HumanMessage
         >>> store = Store(":memory:", clock=lambda: 0.0)
         >>> node_id = store.add("ideas", HumanMessage("A name for a boat?"), parent=None)
-        >>> [(said.name, said.turns) for said in store.summaries()]
+        >>> [(summary.name, summary.turns) for summary in store.summaries()]
         [('ideas', 1)]
         >>> [found.snippet for found in store.search("boat")]
         ['A name for a boat?']
@@ -51,51 +128,84 @@ class Store:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        self._database = Database(path)
+        self.path = str(path)
+        self._database = Database(path, store_format())
         self._clock = clock
-        self._new_id = new_id
+        self.new_id = new_id
+        self.repeat, self.end_repeat = self._database.repeat, self._database.end_repeat
+
+    def __reduce__(self) -> Any:
+        if self.path == MEMORY:
+            raise TypeError(
+                "A store in memory cannot be pickled: other processes cannot read it. "
+                "Give it a file: Store(path)."
+            )
+        return Store, (self.path,)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Write what was posted and close the file; the next use opens it again."""
         self._database.close()
 
+    def post(self, transaction: Transaction[[], T]) -> Promise[T]:
+        """Start a transaction without waiting for it; it is written as a whole, or not at all."""
+        now = self._clock()
+        return self._database.post(lambda connection: transaction(connection, now))
+
+    def write(self, transaction: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction and return its value; an interrupt ends only the wait."""
+        now = self._clock()
+        return self._database.write(
+            lambda connection: transaction(connection, now, *args, **kwargs)
+        )
+
+    def version(self) -> object:
+        """Return a value that changes with every write, of this process or another."""
+        return self._database.version()
+
+    def error(self, problem: Exception) -> ConfigurationError:
+        """Return the error of a file whose contents are not those that chatnb writes."""
+        return self._database.error(problem)
+
     def summaries(self) -> list[Summary]:
-        """All conversations, the one that changed last first."""
-        read = self._database.read(
+        """Return all conversations, the one that changed last first."""
+        return self._database.read_as(
+            rows.summary_from_row,
             "SELECT name, origin, settings, created, changed, "
             "(SELECT count(*) FROM nodes WHERE conversation = c.number AND hidden = 0 "
-            " AND json_extract(message, '$.type') = 'human'), "
+            f" AND {rows.TYPE} = 'human'), "
             "(SELECT substr(text, 1, 200) FROM nodes WHERE conversation = c.number "
-            " AND hidden = 0 AND json_extract(message, '$.type') = 'human' "
+            f" AND hidden = 0 AND {rows.TYPE} = 'human' "
             " ORDER BY nodes.number LIMIT 1) "
-            "FROM conversations AS c ORDER BY changed DESC, number DESC"
+            "FROM conversations AS c ORDER BY changed DESC, number DESC",
         )
-        return [
-            Summary(name, origin, turns, created, changed, first or "", json.loads(settings))
-            for name, origin, settings, created, changed, turns, first in read
-        ]
 
     def changes(self, name: str, *, conversation: int = 0, since: int = -1) -> Changes | None:
-        """What is new in a conversation.
+        """Return what is new in a conversation.
 
         Args:
-            name: Which one.
-            conversation: The number that it had when it was read; 0 if it was not yet.
-            since: The version that it had then.
+            name: Its name.
+            conversation: Its number when it was last read; 0 if it never was.
+            since: Its version then.
 
         Returns:
-            All of it if it is another one by now, or None if there is none.
+            The changes; everything if another conversation has the name by now; None if none has.
         """
         self._settle()
-        read = self._database.read(
-            "SELECT number, version, leaf, settings FROM conversations WHERE name = ?", name
+        return self._database.snapshot(lambda: self._changes(name, conversation, since))
+
+    def _changes(self, name: str, conversation: int, since: int) -> Changes | None:
+        read = self._database.read_as(
+            rows.changes_from_row,
+            "SELECT number, version, leaf, settings FROM conversations WHERE name = ?",
+            name,
         )
         if not read:
             return None
-        number, version, leaf, settings = read[0]
-        known = since if number == conversation else -1
-        nodes = self._nodes(number, known) if version != known else []
-        return Changes(number, version, leaf, json.loads(settings), nodes)
+        changes = read[0]
+        known = since if changes.conversation == conversation else -1
+        is_new = changes.version != known
+        nodes = self._nodes(changes.conversation, known) if is_new else []
+        return replace(changes, nodes=nodes)
 
     def add(
         self,
@@ -103,45 +213,50 @@ class Store:
         message: BaseMessage,
         *,
         parent: str | None,
+        after: int | None = None,
         status: Status = "done",
         facts: Mapping[str, Any] | None = None,
         created: float | None = None,
+        id: str | None = None,
     ) -> str:
-        """Write a message after another, and choose the path that it ends.
+        """Add a message after another, and select the path that ends with it.
 
-        A parent that was forgotten meanwhile, by another process, makes it a first message.
+        Args:
+            name: The name of the conversation.
+            message: The message.
+            parent: The id of the message before it, or None.
+            after: The number of the newest known message: if others have continued the path from
+                the parent since then, the message follows theirs.
+            status: Its status.
+            facts: Its metadata.
+            created: Its time, if it is not added now.
+            id: Its id, if it has one.
 
         Returns:
             The id of the new node.
+
+        Raises:
+            DeletedMessageError: If another process has deleted the parent; nothing is added.
         """
         now = self._clock()
-        id = self._new_id()
+        id = id or self.new_id()
         values = {
             "id": id,
             "parent": parent,
             "message": message_json(message),
-            "text": words_of(message),
+            "text": clean_text(message.text),
             "status": status,
-            "facts": facts_json(facts),
+            "metadata": dict_json(facts),
             "created": now if created is None else created,
             "writer": this_writer() if status == "streaming" else None,
-            "beat": now,
+            "heartbeat": now,
         }
-        with self._changing(name) as (connection, number, version):
-            rows.insert_node(connection, values, number, version)
+        self.write(rows.add_node, name, values, after, isinstance(message, HumanMessage))
         return id
 
     def append(self, node_id: str, chunk: AIMessageChunk | None) -> None:
-        """Write the next piece of a reply that is streaming, or only a sign of life."""
-        with self._database.writing() as connection:
-            connection.execute("UPDATE nodes SET beat = ? WHERE id = ?", (self._clock(), node_id))
-            if chunk is None:
-                return
-            number = rows.touch(connection, node_id, self._clock())
-            if number is not None:
-                connection.execute(
-                    "INSERT INTO pieces (node, chunk) VALUES (?, ?)", (node_id, message_json(chunk))
-                )
+        """Write the next chunk of a streaming reply, or only a heartbeat."""
+        self.write(rows.append_chunk, node_id, chunk)
 
     def finish(
         self,
@@ -150,134 +265,149 @@ class Store:
         status: Status = "done",
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """End a reply that was streaming; nothing happens if it was forgotten meanwhile.
+        """End a streaming reply; does nothing if it was deleted meanwhile.
 
         Args:
-            node_id: Which one.
-            message: The whole reply, or None for the sum of its pieces.
-            status: How it ended.
-            facts: What there is to say of it, beside what was said when it began.
+            node_id: Its id.
+            message: The whole reply, or None for the sum of its chunks.
+            status: Its final status.
+            facts: Metadata, added to what was given at its start.
         """
-        with self._database.writing() as connection:
-            rows.finish_node(connection, node_id, message, status, facts or {}, self._clock())
+        self.write(rows.finish_node, node_id, message, status, facts or {})
 
     def select(self, name: str, leaf: str | None) -> None:
-        """Choose the message that the path ends with."""
-        with self._changing(name) as (connection, number, _):
-            connection.execute("UPDATE conversations SET leaf = ? WHERE number = ?", (leaf, number))
+        """Select the message that the path ends with."""
+        self.write(rows.select, name, leaf)
 
     def hide(self, node_id: str) -> None:
-        """Hide a message and all that follows it; `unhide` brings back what this hid."""
-        with self._database.writing() as connection:
-            rows.hide(connection, node_id, self._clock())
+        """Hide a message and all that follow it, until `unhide`."""
+        self.write(rows.hide, node_id)
 
     def unhide(self, node_id: str) -> None:
-        """Show again what `hide` hid."""
-        with self._database.writing() as connection:
-            rows.unhide(connection, node_id, self._clock())
+        """Show the messages again that `hide` hid."""
+        self.write(rows.unhide, node_id)
 
     def change_settings(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Set some of a conversation's settings; None takes one away."""
-        with self._changing(name) as (connection, number, _):
-            (written,) = connection.execute(
-                "SELECT settings FROM conversations WHERE number = ?", (number,)
-            ).fetchone()
-            merged = {**json.loads(written), **settings}
-            kept = {key: value for key, value in merged.items() if value is not None}
-            connection.execute(
-                "UPDATE conversations SET settings = ? WHERE number = ?", (facts_json(kept), number)
-            )
+        """Set some settings of a conversation; None removes one."""
+        self.write(rows.change_settings, name, settings)
 
     def begin(self, stem: str, origin: str = "") -> str:
-        """Make a conversation of its own.
+        """Create a conversation.
 
         Args:
-            stem: Its name, if none is called so yet.
-            origin: The notebook that begins it.
+            stem: Its name, if that is free.
+            origin: The notebook that creates it.
 
         Returns:
             Its name: the stem, or the stem with the next number.
         """
-        with self._database.writing() as connection:
-            name = rows.free_name(connection, stem)
-            rows.make(connection, name, origin, self._clock())
-        return name
+        return self.write(rows.begin, stem, origin)
 
     def set_aside(self, name: str) -> str | None:
-        """Give a conversation another name, so that its own is free.
+        """Rename a conversation, so that its name is free.
 
         Returns:
-            The other name, or None if there is no such conversation.
+            The new name, or None if there is no such conversation.
         """
-        with self._database.writing() as connection:
-            aside = rows.free_name(connection, name)
-            renamed = connection.execute(
-                "UPDATE conversations SET name = ? WHERE name = ?", (aside, name)
-            )
-            return aside if renamed.rowcount else None
+        return self.write(rows.set_aside, name)
 
     def forget(self, name: str) -> bool:
         """Remove a conversation for good, down to the bytes of the file.
 
         Returns:
-            Whether there was one.
+            True if there was one.
+
+        Raises:
+            NotForgottenError: If it is deleted, but its bytes could not be removed, since another
+                process is reading the file.
         """
-        of = "(SELECT number FROM conversations WHERE name = ?)"
-        with self._database.writing() as connection:
-            nodes = f"(SELECT id FROM nodes WHERE conversation = {of})"
-            connection.execute(f"DELETE FROM pieces WHERE node IN {nodes}", (name,))
-            connection.execute(f"DELETE FROM nodes WHERE conversation = {of}", (name,))
-            gone = connection.execute("DELETE FROM conversations WHERE name = ?", (name,))
-        self._database.scrub()
-        return gone.rowcount > 0
+        existed = self.write(rows.delete, name)
+        if not self._database.scrub():
+            raise NotForgottenError(
+                f"{name} is deleted, but another program is reading the store, so that the file "
+                "still holds its text. End that program, then forget any conversation, or close "
+                "all notebooks."
+            )
+        return existed
 
     def search(self, words: str, most: int = 50) -> list[Found]:
         """Find messages by their words.
 
         Args:
-            words: Any text. All its words must be there, or words that begin so.
-            most: How many to give.
+            words: Any text. A message must contain all its words, or words that begin so.
+            most: The largest number of results.
 
         Returns:
-            The best first.
+            The matches, the best first.
         """
         self._settle()
         return search(self._database, words, most)
 
-    @contextmanager
-    def _changing(self, name: str) -> Generator[tuple[sqlite3.Connection, int, int]]:
-        """A transaction on a conversation; its number and the version that it gets."""
-        with self._database.writing() as connection:
-            rows.make(connection, name, "", self._clock())
-            number, version = connection.execute(
-                "UPDATE conversations SET version = version + 1, changed = ? WHERE name = ? "
-                "RETURNING number, version",
-                (self._clock(), name),
-            ).fetchone()
-            yield connection, number, version
-
     def _nodes(self, conversation: int, since: int) -> list[Node]:
-        read = self._database.read(
+        return self._database.read_as(
+            lambda row: node_from_row(row, self._chunks(row)),
             f"SELECT {COLUMNS} FROM nodes WHERE conversation = ? AND version > ? ORDER BY number",
             conversation,
             since,
         )
-        return [node_of(row, self._pieces(row)) for row in read]
 
-    def _pieces(self, row: tuple[Any, ...]) -> list[str]:
+    def _chunks(self, row: tuple[Any, ...]) -> list[str]:
         _, id, _, _, status, *_ = row
         if status != "streaming":
             return []
-        return [chunk for (chunk,) in self._database.read(rows.PIECES, id)]
+        return [chunk for (chunk,) in self._database.read(rows.CHUNKS, id)]
 
     def _settle(self) -> None:
-        """Mark the replies whose process is gone as stopped."""
-        streaming = "SELECT id, writer, beat FROM nodes WHERE status = 'streaming'"
-        left = [row for row in self._database.read(streaming) if row[1] != this_writer()]
-        now = self._clock()
-        for id, writer, beat in left:
-            if is_alive(writer, beat=beat, now=now):
-                continue
-            with self._database.writing() as connection:
-                if (id, writer, beat) in connection.execute(streaming).fetchall():
-                    rows.finish_node(connection, id, None, "stopped", {}, now)
+        """Mark replies whose process is gone as stopped."""
+        streaming, now = self._database.read(rows.STREAMING), self._clock()
+        others = [row for row in streaming if row[1] != this_writer()]
+        left = [row for row in others if not is_alive(row[1], heartbeat=row[2], now=now)]
+        if left:
+            self.write(rows.settle, left)
+
+
+def store_path() -> str:
+    """Return the path in `CHATNB_STORE`, else a file in the user's data folder; or `:memory:`.
+
+    Example:
+        >>> store_path()  # doctest: +SKIP
+        '/home/ada/.local/share/chatnb/conversations.db'
+    """
+    named = os.environ.get(STORE_VARIABLE)
+    if named == MEMORY:
+        return MEMORY
+    if named:
+        return str(Path(named).expanduser().absolute())
+    from platformdirs import user_data_path
+
+    return str(user_data_path("chatnb", appauthor=False) / "conversations.db")
+
+
+def shared_store() -> Store:
+    """Return the store that all conversations of this process share by default.
+
+    If the user's data folder is not writable, as in some containers, conversations are kept in
+    memory and a warning says so. A file that CHATNB_STORE names must be usable.
+
+    Raises:
+        ConfigurationError: If its file cannot be used.
+
+    Example:
+        >>> shared_store() is shared_store()  # doctest: +SKIP
+        True
+    """
+    path = store_path()
+    with _making:
+        if path not in _stores:
+            _stores[path] = _opened(path)
+        return _stores[path]
+
+
+def _opened(path: str) -> Store:
+    try:
+        return Store(path)
+    except ConfigurationError as error:
+        if os.environ.get(STORE_VARIABLE) or not isinstance(error.__cause__, OSError):
+            raise
+        warn(f"{error} They are in memory only, until this process ends.", stacklevel=3)
+        return Store(MEMORY)

@@ -1,4 +1,4 @@
-"""Answers of a type that was asked for: how to ask, how to read, when to ask again."""
+"""Structured output: request a value of a type, parse the reply, retry if it is not valid."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.errors import StructuredOutputError
-    from chatnb.structured_output.asking import StructuredOutput
-    from chatnb.structured_output.inquiry import StructuredReply
+    from chatnb.structured_output.runnable import StructuredOutput, StructuredReply
 
 __all__ = ["StructuredOutput", "StructuredOutputError", "StructuredReply"]
 
@@ -17,7 +16,6 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.errors": "StructuredOutputError",
-        "chatnb.structured_output.asking": "StructuredOutput",
-        "chatnb.structured_output.inquiry": "StructuredReply",
+        "chatnb.structured_output.runnable": "StructuredOutput StructuredReply",
     },
 )

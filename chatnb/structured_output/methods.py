@@ -1,4 +1,4 @@
-"""The ways to ask a model for JSON of a schema, and where its answer then stands.
+"""Methods to request JSON of a schema from a model, and to read it from the reply.
 
 Source: https://platform.openai.com/docs/guides/structured-outputs
 """
@@ -23,65 +23,53 @@ from chatnb.schema.messages import (
 
 MethodName: TypeAlias = Literal["json_schema", "tools", "function_calling", "json_mode"]
 
-_AGAIN = "Your answer is not valid. {why} Answer again, the whole of it, with that corrected."
+_CORRECTION = (
+    "Your answer is not valid. {problem} Answer again, the whole of it, with that corrected."
+)
 
 
 @dataclass(frozen=True)
 class ByJsonSchema:
-    """Asks for a reply that is JSON of the schema; the provider holds the model to it.
-
-    Args:
-        schema: What the JSON is to be like.
-        strict: Whether the provider guarantees it; None for what the provider does by itself.
-    """
+    """Requests a reply that is JSON of the schema; `strict` has the provider guarantee it."""
 
     schema: NamedSchema
     strict: bool | None = None
 
     def params(self) -> dict[str, Any]:
-        """The parameters of the call, in OpenAI's form."""
-        asked = {"name": self.schema.name, "schema": self._wanted(), **self._strictness()}
-        return {"response_format": {"type": "json_schema", "json_schema": asked}}
+        """Return the parameters of the call, in OpenAI's form."""
+        json_schema = {
+            "name": self.schema.name,
+            "schema": self._request_schema(),
+            **self._strict_param(),
+        }
+        return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
 
-    def question(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        """The messages to send for those that were given."""
+    def request_messages(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return the messages to send."""
         return messages
 
     def text(self, reply: AIMessage) -> str:
-        """The JSON of a whole reply.
+        """Return the JSON of a complete reply."""
+        return reply.answer
 
-        Raises:
-            OutputParserError: If there is none.
-        """
-        return reply.text
+    def chunk_text(self, chunk: AIMessageChunk) -> str:
+        """Return the JSON in a chunk of a reply."""
+        return chunk.answer
 
-    def piece(self, chunk: AIMessageChunk) -> str:
-        """The JSON in a chunk of a reply."""
-        return chunk.text
+    def correction_messages(self, reply: AIMessage, problem: str) -> list[BaseMessage]:
+        """Return the messages to append after an invalid reply, so that the model corrects it."""
+        return [reply, HumanMessage(_CORRECTION.format(problem=problem))]
 
-    def complaint(self, reply: AIMessage, why: str) -> list[BaseMessage]:
-        """What to add to the conversation for a better answer.
-
-        Args:
-            reply: The answer that is not valid.
-            why: What is wrong with it.
-        """
-        return [reply, HumanMessage(_AGAIN.format(why=why))]
-
-    def _wanted(self) -> dict[str, Any]:
+    def _request_schema(self) -> dict[str, Any]:
         return strict_schema(self.schema.schema) if self.strict else self.schema.schema
 
-    def _strictness(self) -> dict[str, bool]:
+    def _strict_param(self) -> dict[str, bool]:
         return {} if self.strict is None else {"strict": self.strict}
 
 
 @dataclass(frozen=True)
 class ByJsonMode(ByJsonSchema):
-    """Asks for a reply that is JSON, and tells the model the schema in words.
-
-    Raises:
-        ValueError: If it is to be strict, which only a schema can be.
-    """
+    """Requests a reply that is JSON, with the schema in the system message."""
 
     def __post_init__(self) -> None:
         if self.strict:
@@ -90,23 +78,23 @@ class ByJsonMode(ByJsonSchema):
     def params(self) -> dict[str, Any]:
         return {"response_format": {"type": "json_object"}}
 
-    def question(self, messages: list[BaseMessage]) -> list[BaseMessage]:
-        told = json_instructions(self.schema.schema)
+    def request_messages(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        instructions = json_instructions(self.schema.schema)
         if messages and isinstance(messages[0], SystemMessage):
-            both = f"{messages[0].text}\n\n{told}"
-            return [replace(messages[0], content=both), *messages[1:]]
-        return [SystemMessage(told), *messages]
+            content = f"{messages[0].text}\n\n{instructions}"
+            return [replace(messages[0], content=content), *messages[1:]]
+        return [SystemMessage(instructions), *messages]
 
 
 @dataclass(frozen=True)
 class ByTools(ByJsonSchema):
-    """Has the model call one tool, whose arguments are the answer."""
+    """Requests a call of one tool, whose arguments are the value."""
 
     def params(self) -> dict[str, Any]:
         function: dict[str, Any] = {"name": self.schema.name}
         if self.schema.description:
             function["description"] = self.schema.description
-        function |= {"parameters": self._wanted(), **self._strictness()}
+        function |= {"parameters": self._request_schema(), **self._strict_param()}
         return {
             "tools": [{"type": "function", "function": function}],
             "tool_choice": {"type": "function", "function": {"name": self.schema.name}},
@@ -120,14 +108,14 @@ class ByTools(ByJsonSchema):
             return reply.invalid_tool_calls[0]["args"] or ""
         raise OutputParserError(f"The model did not call {self.schema.name}.", text=reply.text)
 
-    def piece(self, chunk: AIMessageChunk) -> str:
+    def chunk_text(self, chunk: AIMessageChunk) -> str:
         return "".join(call["args"] or "" for call in chunk.tool_call_chunks)
 
-    def complaint(self, reply: AIMessage, why: str) -> list[BaseMessage]:
+    def correction_messages(self, reply: AIMessage, problem: str) -> list[BaseMessage]:
         ids = [call["id"] for call in (*reply.tool_calls, *reply.invalid_tool_calls)]
-        told = _AGAIN.format(why=why)
-        answers = [ToolMessage(told, tool_call_id=id, status="error") for id in ids if id]
-        return [reply, *(answers or [HumanMessage(told)])]
+        text = _CORRECTION.format(problem=problem)
+        results = [ToolMessage(text, tool_call_id=id, status="error") for id in ids if id]
+        return [reply, *(results or [HumanMessage(text)])]
 
 
 _METHODS: dict[str, type[ByJsonSchema]] = {
@@ -138,22 +126,8 @@ _METHODS: dict[str, type[ByJsonSchema]] = {
 }
 
 
-def method_named(name: str, schema: NamedSchema, strict: bool | None) -> ByJsonSchema:
-    """The way to ask that goes by a name.
-
-    Args:
-        name: `json_schema`, `tools` (or `function_calling`), or `json_mode`.
-        schema: What the answer is to be like.
-        strict: Whether the provider is to guarantee it.
-
-    Raises:
-        ValueError: If no way goes by that name, or it cannot be strict.
-
-    Example:
-        >>> schema = NamedSchema("City", "", {"type": "object"})
-        >>> method_named("json_mode", schema, None).params()
-        {'response_format': {'type': 'json_object'}}
-    """
+def get_method(name: str, schema: NamedSchema, strict: bool | None) -> ByJsonSchema:
+    """Return the method `json_schema`, `tools` (or `function_calling`) or `json_mode`."""
     if name not in _METHODS:
         raise ValueError(f"No method is called {name!r}. Methods: {', '.join(_METHODS)}")
     return _METHODS[name](schema, strict)

@@ -1,4 +1,4 @@
-"""What a model may call: tools, and the loop of calls until there is an answer."""
+"""Tools that a model may call, and the loop of calls until it answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.errors import ToolArgumentsError, ToolRoundsError
-    from chatnb.tools.approval import Reject
-    from chatnb.tools.base import Tool
-    from chatnb.tools.decorator import tool
+    from chatnb.tools.base import Tool, tool
+    from chatnb.tools.execution import Reject
+    from chatnb.tools.injected import InjectedToolArg, InjectedToolCallId
     from chatnb.tools.loop import ToolLoop, arun_tools, run_tools
-    from chatnb.tools.openai_tools import to_openai_tool
+    from chatnb.tools.openai_schema import to_openai_tool
 
 __all__ = [
+    "InjectedToolArg",
+    "InjectedToolCallId",
     "Reject",
     "Tool",
     "ToolArgumentsError",
@@ -30,10 +32,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.errors": "ToolArgumentsError ToolRoundsError",
-        "chatnb.tools.approval": "Reject",
-        "chatnb.tools.base": "Tool",
-        "chatnb.tools.decorator": "tool",
+        "chatnb.tools.base": "Tool tool",
+        "chatnb.tools.execution": "Reject",
+        "chatnb.tools.injected": "InjectedToolArg InjectedToolCallId",
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",
-        "chatnb.tools.openai_tools": "to_openai_tool",
+        "chatnb.tools.openai_schema": "to_openai_tool",
     },
 )

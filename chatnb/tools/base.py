@@ -1,52 +1,72 @@
-"""A tool: a function that a model may call."""
+"""Tools: functions that a model may call, their decorator, and their results."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypeGuard, cast, overload
 
+from chatnb.concurrency.pickling import find_in_module, name_in_module
+from chatnb.concurrency.portal import package_portal
 from chatnb.json_schemas import JsonSchema
+from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.config import RunnableConfig, child_config, effective_config, inherited
-from chatnb.runnables.loop_thread import package_loop
-from chatnb.runnables.threads import in_thread
+from chatnb.runnables.config import (
+    RunnableConfig,
+    child_config,
+    effective_config,
+    inherited,
+    merge_configs,
+)
+from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.messages import ToolCall, ToolMessage
-from chatnb.tools.arguments import Arguments, SchemaArguments, TypedArguments
-from chatnb.tools.docstrings import parse_docstring
-from chatnb.tools.results import content_of
-from chatnb.tools.signatures import innermost, model_of_parameters
+from chatnb.tools.injected import injected_parameters
+from chatnb.tools.signatures import (
+    Arguments,
+    SchemaArguments,
+    TypedArguments,
+    innermost,
+    model_of_parameters,
+    parameter_hints,
+    parse_docstring,
+    without_injected_fields,
+)
+from chatnb.tools.stopping import StoppableCall
 
 ToolInput: TypeAlias = Mapping[str, Any] | ToolCall
 ResponseFormat: TypeAlias = Literal["content", "content_and_artifact"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_CALL = {"name", "args", "type"}
+_CALL_KEYS = {"name", "args", "type"}
+_PART_TYPES = frozenset({"text", "image_url", "input_audio", "file"})
 
 
 class Tool(Runnable[ToolInput, Any]):
-    """A function that a model may call, with what the model is told of it.
+    """A function that a model may call, with its name, description and JSON schema.
 
-    It is run on arguments, and gives the function's value; or on a model's call, and gives the
-    `ToolMessage` that answers it. Either way the arguments are validated first, and what the
-    function raises is raised. A plain function runs on a thread in the asynchronous verbs, an
-    asynchronous one on the package's event loop in the others; chains called inside it inherit
+    It runs on arguments, and returns the function's value; or on a model's tool call, and returns
+    the `ToolMessage` that answers it, or the `ToolMessage`s that the function returns. Either way
+    the arguments are validated first, and exceptions of the function are raised. A parameter of the
+    type `RunnableConfig` gets the config of the run; it is hidden from the model, and so are those
+    that are marked with `InjectedToolArg`. Asynchronous methods run a plain function on a thread,
+    the others run an asynchronous one on the package's event loop; chains called inside it inherit
     the config of the run.
 
     Args:
         func: The function, with type hints.
-        name: What the model calls it; by default the function's name.
-        description: What the model is told of it; by default the docstring up to its sections.
-        args_schema: What it takes, where the function's own parameters do not say: a Pydantic
-            model or a JSON schema.
-        response_format: With `content_and_artifact` the function gives a pair: what the model is
-            told, and what the `ToolMessage` keeps beside it.
+        name: The name for the model; by default that of the function.
+        description: The description for the model; by default the docstring up to its sections.
+        args_schema: A Pydantic model or a JSON schema of the arguments; by default the function's
+            parameters describe them.
+        response_format: With `content_and_artifact` the function returns a pair: the content for
+            the model, and the artifact of the `ToolMessage`.
 
     Raises:
-        TypeError: If it is no function, or its parameters cannot be described as JSON.
-        ValueError: If no model could call it by its name, or there is no such response format.
+        TypeError: If it is not a function, or its parameters cannot be described as JSON.
+        ValueError: If models cannot call it by its name, or there is no such response format.
 
     Example:
         >>> def add(a: int, b: int) -> int:
@@ -77,86 +97,150 @@ class Tool(Runnable[ToolInput, Any]):
                 f"A response format is content or content_and_artifact, not {response_format!r}"
             )
         home = innermost(func)
-        said = parse_docstring(inspect.getdoc(home) or "")
+        self._given_schema = args_schema
+        docstring = parse_docstring(inspect.getdoc(home) or "")
         self.func = func
-        called = checked_name(name or getattr(home, "__name__", type(home).__name__))
-        self.name: str = called  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.description = said.description if description is None else description
-        self.args_schema = (
-            model_of_parameters(func, self.name, said.arguments)
-            if args_schema is None
-            else args_schema
-        )
+        valid_name = check_tool_name(name or getattr(home, "__name__", type(home).__name__))
+        self.name: str = valid_name  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.description = docstring.description if description is None else description
+        if args_schema is None:
+            self._injected = injected_parameters(parameter_hints(func, self.name))
+            args_schema = model_of_parameters(func, self.name, docstring.arguments, self._injected)
+        else:
+            args_schema, self._injected = without_injected_fields(func, args_schema)
+        self.args_schema = args_schema
         self.arguments = _arguments(self.name, self.args_schema)
         self.response_format = response_format
-        self._is_async = _is_async(func)
+        self._is_async = self._has_async = _is_async(func)
 
     def __repr__(self) -> str:
         return f"Tool({self.name})"
 
+    def __copy__(self) -> Tool:
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def __reduce__(self) -> Any:
+        # The class of its arguments cannot be found by name, nor can a function in whose place a
+        # decorator put this tool.
+        if type(self) is not Tool:
+            return super().__reduce__()
+        place = name_in_module(self, innermost(self.func))
+        if place is not None:
+            return find_in_module, place
+        return _make_tool, (
+            *(self.func, self.name, self.description, self._given_schema, self.response_format),
+        )
+
     @property
     def parameters(self) -> JsonSchema:
-        """The JSON schema of its arguments."""
+        """Return the JSON schema of its arguments."""
         return self.arguments.parameters
 
     @property
     def args(self) -> dict[str, JsonSchema]:
-        """The JSON schema of each argument, by name."""
+        """Return the JSON schema of each argument, by name."""
         return self.parameters.get("properties", {})
 
     def invoke(self, input: ToolInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         if self._is_async:
-            return package_loop.run(self.ainvoke(input, config, **kwargs))
+            return package_portal.run(self.ainvoke(input, config, **kwargs))
         inner = child_config(effective_config(config))
-        args = self.arguments.checked(self._args(input))
-        with inherited(inner):
-            value = self.func(**args)
-        return self._answer(input, value)
+        args, call_id = self._validated(input, inner), _call_id(input)
+        return self._answer(call_id, self._run(args, call_id, inner))
 
     async def ainvoke(
         self, input: ToolInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
-        if not self._is_async:
-            return await in_thread(partial(self.invoke, input, config, **kwargs))
+        if not self._has_async:
+            return await StoppableCall(partial(self.invoke, input, config, **kwargs)).arun()
         inner = child_config(effective_config(config))
-        args = self.arguments.checked(self._args(input))
-        with inherited(inner):
-            value = await self.func(**args)
-        return self._answer(input, value)
+        args, call_id = self._validated(input, inner), _call_id(input)
+        return self._answer(call_id, await self._arun(args, call_id, inner))
 
-    def _args(self, input: ToolInput) -> Mapping[str, Any]:
+    def without_injected(self, call: ToolCall) -> ToolCall:
+        """Return a model's call without arguments that only the program may give."""
+        if call["args"].keys().isdisjoint(self._injected):
+            return call
+        args = {name: arg for name, arg in call["args"].items() if name not in self._injected}
+        return {**call, "args": args}
+
+    def _run(self, args: dict[str, Any], call_id: str | None, inner: RunnableConfig | None) -> Any:
+        with inherited(inner):
+            return self.func(**args)
+
+    async def _arun(
+        self, args: dict[str, Any], call_id: str | None, inner: RunnableConfig | None
+    ) -> Any:
+        with inherited(inner):
+            return await self.func(**args)
+
+    def _validated(self, input: ToolInput, inner: RunnableConfig | None) -> dict[str, Any]:
+        """Return the function's arguments: those of the model, validated, and the injected ones."""
         if not isinstance(input, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"{self.name} takes its arguments as a dict, or a tool call, "
                 f"not {type(input).__name__}: {input!r}"
             )
-        return cast("Mapping[str, Any]", input["args"] if _is_call(input) else input)
+        given = cast("Mapping[str, Any]", input["args"] if _is_call(input) else input)
+        if not self._injected:
+            return self.arguments.validate(given)
+        visible = {name: arg for name, arg in given.items() if name not in self._injected}
+        args = self.arguments.validate(visible)
+        for name, injected in self._injected.items():
+            if name in given:
+                args[name] = given[name]
+            elif injected == "config":
+                args[name] = merge_configs(inner)
+            elif injected == "tool_call_id":
+                args[name] = _call_id(input) or ""
+        return args
 
-    def _answer(self, input: ToolInput, value: Any) -> Any:
-        """The value itself, or the message that answers a call with it."""
-        artifact = None
-        if self.response_format == "content_and_artifact":
+    def _answer(self, call_id: str | None, value: Any) -> Any:
+        artifact, is_message = None, bool(_tool_messages(value))
+        if self.response_format == "content_and_artifact" and not is_message:
             if not isinstance(value, tuple) or len(cast("tuple[Any, ...]", value)) != 2:
                 raise TypeError(
-                    f"{self.name} is to give a pair of content and artifact, and gave {value!r}"
+                    f"{self.name} must return a pair of content and artifact, not {value!r}"
                 )
             value, artifact = cast("tuple[Any, Any]", value)
-        if not _is_call(input):
+        if call_id is None:
             return value
-        id = cast("ToolCall", input).get("id") or ""
-        return ToolMessage(content_of(value), name=self.name, tool_call_id=id, artifact=artifact)
+        messages = _tool_messages(value)
+        if messages:
+            answers = self._with_ids(messages, call_id)
+            return answers if isinstance(value, list) else answers[0]
+        return ToolMessage(
+            content_from_value(value), name=self.name, tool_call_id=call_id, artifact=artifact
+        )
+
+    def _with_ids(self, messages: list[ToolMessage], call_id: str) -> list[ToolMessage]:
+        """Return messages that a function returned; one of them at least answers the call."""
+        ids = [message.tool_call_id or call_id for message in messages]
+        if call_id not in ids:
+            ids[0] = call_id
+        return [
+            replace(message, tool_call_id=id, name=message.name or self.name)
+            for message, id in zip(messages, ids, strict=True)
+        ]
 
 
-def checked_name(name: str) -> str:
-    """The name itself, if a model can call a tool by it.
+def _tool_messages(value: Any) -> list[ToolMessage]:
+    """Return the messages that a function returned as its result, none if it is another value."""
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    if not all(isinstance(v, ToolMessage) or is_langchain(v, "ToolMessage") for v in values):
+        return []
+    return [
+        message
+        if isinstance(message, ToolMessage)
+        else load_adapter("messages", "message_from_langchain")(message)
+        for message in values
+    ]
 
-    Raises:
-        ValueError: If it cannot.
 
-    Example:
-        >>> checked_name("get_weather")
-        'get_weather'
-    """
+def check_tool_name(name: str) -> str:
+    """Return a name, if models can call a tool by it; raise ValueError otherwise."""
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"A tool's name is 1 to 64 letters, digits, underscores and hyphens, not {name!r}; "
@@ -171,12 +255,142 @@ def _arguments(name: str, schema: type[Any] | JsonSchema) -> Arguments:
     return TypedArguments(name, schema)
 
 
+def _call_id(input: ToolInput) -> str | None:
+    """Return the id of a call, empty if it has none; None for mere arguments."""
+    return str(input.get("id") or "") if _is_call(input) else None
+
+
 def _is_call(input: ToolInput) -> bool:
-    return input.keys() >= _CALL and input.get("type") == "tool_call"
+    return input.keys() >= _CALL_KEYS and input.get("type") == "tool_call"
 
 
 def _is_async(func: Callable[..., Any]) -> bool:
     home = innermost(func)
     return inspect.iscoroutinefunction(home) or inspect.iscoroutinefunction(
         getattr(home, "__call__", None)  # noqa: B004
+    )
+
+
+@overload
+def tool(func: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    name: str | None = None,
+    /,
+    *,
+    description: str | None = None,
+    args_schema: type[Any] | JsonSchema | None = None,
+    response_format: ResponseFormat = "content",
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    func: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    description: str | None = None,
+    args_schema: type[Any] | JsonSchema | None = None,
+    response_format: ResponseFormat = "content",
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function: `@tool`, or `@tool("name", ...)`.
+
+    The schema for the model comes from type hints and docstring: its `Args` describe the
+    arguments, unless `Annotated[int, "..."]` or a Pydantic `Field` does.
+
+    Args:
+        func: The function; or the name of the tool, if it differs from the function's.
+        description: The description for the model; by default the docstring up to its sections.
+        args_schema: A Pydantic model or a JSON schema of the arguments; by default the function's
+            parameters describe them.
+        response_format: With `content_and_artifact` the function returns a pair: the content for
+            the model, and the artifact of the `ToolMessage`.
+
+    Returns:
+        The tool, or a decorator that makes it.
+
+    Raises:
+        TypeError: If the parameters cannot be described as JSON.
+        ValueError: If models cannot call it by its name.
+
+    Example:
+        >>> @tool
+        ... def add(a: int, b: int = 1) -> int:
+        ...     '''Add two numbers.
+        ...
+        ...     Args:
+        ...         a: The first.
+        ...         b: The second.
+        ...     '''
+        ...     return a + b
+        >>> add.args["b"]
+        {'default': 1, 'description': 'The second.', 'type': 'integer'}
+        >>> add.invoke({"a": 2})
+        3
+    """
+    name = func if isinstance(func, str) else None
+    make = partial(
+        Tool,
+        name=name,
+        description=description,
+        args_schema=args_schema,
+        response_format=response_format,
+    )
+    return make if func is None or isinstance(func, str) else make(func)
+
+
+def content_from_value(value: Any) -> Content:
+    """Return a value as the content of a message: text and content parts as they are, else JSON."""
+    if isinstance(value, str):
+        return value
+    if _is_content_parts(value):
+        return value
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError:
+        return str(value)
+
+
+def _is_content_parts(value: Any) -> TypeGuard[list[ContentPart]]:
+    if not isinstance(value, list):
+        return False
+    items = cast("list[Any]", value)
+    return bool(items) and all(isinstance(i, dict) and i.get("type") in _PART_TYPES for i in items)  # pyright: ignore[reportUnknownMemberType]
+
+
+def cut_result(message: ToolMessage, limit: int | None) -> ToolMessage:
+    """Cut the text of a tool's result to a number of characters, with a note for the model."""
+    total = len(message.text)
+    if limit is None or total <= limit:
+        return message
+    note = f"[The result was cut: these are the first {limit} of its {total} characters.]"
+    if isinstance(message.content, str):
+        return replace(message, content=f"{message.content[:limit]}\n{note}")
+    return replace(message, content=[*_cut_parts(message.content, limit), note])
+
+
+def _cut_parts(parts: list[ContentPart], limit: int) -> list[ContentPart]:
+    kept = list[ContentPart]()
+    for part in parts:
+        if isinstance(part, str):
+            part, limit = part[:limit], max(0, limit - len(part))
+        elif isinstance(part.get("text"), str):
+            text = part["text"]
+            part, limit = {**part, "text": text[:limit]}, max(0, limit - len(text))
+        kept.append(part)
+    return kept
+
+
+def _make_tool(
+    func: Callable[..., Any],
+    name: str,
+    description: str,
+    schema: type[Any] | JsonSchema | None,
+    response_format: ResponseFormat,
+) -> Tool:
+    return Tool(
+        func,
+        name=name,
+        description=description,
+        args_schema=schema,
+        response_format=response_format,
     )

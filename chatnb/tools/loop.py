@@ -1,50 +1,60 @@
-"""The loop of a model's calls and their results, until the model answers."""
+"""The loop of model calls and tool calls until the model answers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from typing import Any, TypeAlias
 
+from chatnb.concurrency.threads import close
+from chatnb.errors import ModelError, ToolRoundsError
+from chatnb.langchain_objects import is_langchain
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
-from chatnb.runnables.threads import close
-from chatnb.schema.coercion import ChatInput, to_messages
-from chatnb.schema.messages import AIMessage, BaseMessage
-from chatnb.tools.approval import Approve
+from chatnb.schema.conversion import ChatInput, to_messages
+from chatnb.schema.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ToolMessage,
+    as_chunk,
+    join_chunks,
+)
 from chatnb.tools.base import Tool
-from chatnb.tools.call_check import CallCheck
-from chatnb.tools.caller import Caller
-from chatnb.tools.openai_tools import ToolLike, declaration_of, is_dict, to_openai_tools
-from chatnb.tools.rounds import Rounds, Said, messages_of
+from chatnb.tools.execution import Approve, ToolExecutor
+from chatnb.tools.openai_schema import ToolLike, is_dict, to_openai_tools, to_tool, tool_declaration
+from chatnb.tools.validation import CallCheck, StreamedCalls
 
 ChatModel: TypeAlias = Runnable[ChatInput, AIMessage]
+# The chunks of the model's replies, and the results of tools.
+Streamed: TypeAlias = AIMessageChunk | ToolMessage
 
 DEFAULT_MAX_ROUNDS = 10
 DEFAULT_MAX_RESULT_CHARS = 20_000
 
 
 class ToolLoop(Runnable[ChatInput, BaseMessage]):
-    """A chat model that may call tools until it answers; with the verbs of a chat model.
+    """A chat model that may call tools until it answers; a runnable like a chat model.
 
-    `invoke` gives the answer. `stream` gives everything as it comes: the chunks of the model's
-    replies, and the `ToolMessage`s in the order of the calls; `messages_of` puts them together.
-    The calls of one reply run at the same time, on threads or in tasks; the config's
-    `max_concurrency` says how many. What a tool raises, a rejection, and what is wrong with a call
-    are told to the model, which may do better.
+    `invoke` returns the answer. `stream` yields everything as it comes: the chunks of the model's
+    replies, and the `ToolMessage`s in the order of the calls. The calls of one reply run at the
+    same time, on threads or in tasks, at most `max_concurrency` of the config; they end when the
+    stream is closed, cancelled or interrupted. Exceptions of tools, rejections and invalid calls
+    are reported to the model, which may correct itself.
 
     Args:
-        chat: A chat model, or one that `bind_tools` was called on, whose choices then hold.
-        tools: Functions and `Tool`s, and dicts of tools that the provider has built in.
-        approve: Is asked before each call, one after the other, and gives True, or False or
-            `Reject(reason)`. It may be asynchronous.
-        max_rounds: How often the model may be asked.
-        max_result_chars: The most characters of a result that the model is told; None for all.
+        chat: A chat model; with `bind_tools` its own choice of tools applies.
+        tools: Functions, `Tool`s and LangChain's tools, and dicts of tools that the provider has
+            built in.
+        approve: A function that gets each call before it is made, one after the other, and
+            returns True, or False or `Reject(reason)`. It may be asynchronous.
+        max_rounds: The most requests to the model.
+        max_result_chars: The most characters of a result for the model; None for all.
 
     Raises:
-        TypeError: If a tool is none that can be run here.
+        TypeError: If a tool cannot be run here.
         ValueError: If two tools have the same name, or there is not even one round.
-        ToolRoundsError: When it is run, if the model still calls tools in the last round.
+        ToolRoundsError: In a run, if the model still calls tools in the last round.
 
     Example:
         >>> from chatnb.chat_models import ScriptedChatModel
@@ -67,13 +77,13 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
     ) -> None:
         if max_rounds < 1:
             raise ValueError(f"max_rounds must be 1 or more, not {max_rounds}")
-        runnable = [_runnable(tool) for tool in tools]
+        runnable = [_to_runnable_tool(tool) for tool in tools]
         bound: dict[str, Any] = getattr(chat, "kwargs", {})
         written = to_openai_tools(runnable)
         self.chat = chat.bind(tools=written) if written and "tools" not in bound else chat
         self.tools = [tool for tool in runnable if isinstance(tool, Tool)]
         self.max_rounds = max_rounds
-        self._caller = Caller(self.tools, approve, max_result_chars)
+        self._executor = ToolExecutor(self.tools, approve, max_result_chars)
         self._check = CallCheck(runnable)
 
     def __repr__(self) -> str:
@@ -82,41 +92,44 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
     def invoke(
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
-        return _answer_in(list(self.stream(input, config, **kwargs)))
+        return _final_answer(list(self.stream(input, config, **kwargs)))
 
     async def ainvoke(
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
-        async with aclosing(self.astream(input, config, **kwargs)) as said:
-            return _answer_in([each async for each in said])
+        async with aclosing(self.astream(input, config, **kwargs)) as streamed:
+            return _final_answer([item async for item in streamed])
 
     def stream(
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[Said]:
+    ) -> Iterator[Streamed]:
         inner = child_config(effective_config(config))
         rounds = Rounds(to_messages(input), self.max_rounds, self._check)
         while rounds.open:
-            with rounds.kept(), ExitStack() as stack:
+            with rounds.messages_in_errors(), ExitStack() as stack:
                 chunks = self.chat.stream(rounds.messages, inner, **kwargs)
                 stack.callback(close, chunks)
-                yield from map(rounds.heard, chunks)
-            with closing(self._caller.results(rounds.replied(), inner)) as results:
-                yield from map(rounds.answered, results)
+                yield from map(rounds.add_chunk, chunks)
+            results = self._executor.results(rounds.finish_reply(), inner)
+            with rounds.messages_in_errors(), closing(results):
+                yield from map(rounds.add_result, results)
 
     async def astream(
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AsyncGenerator[Said, None]:
+    ) -> AsyncGenerator[Streamed, None]:
         inner = child_config(effective_config(config))
         rounds = Rounds(to_messages(input), self.max_rounds, self._check)
         while rounds.open:
             chunks = self.chat.astream(rounds.messages, inner, **kwargs)
-            with rounds.kept():
+            with rounds.messages_in_errors():
                 async with aclosing(chunks):
                     async for chunk in chunks:
-                        yield rounds.heard(chunk)
-            async with aclosing(self._caller.aresults(rounds.replied(), inner)) as results:
-                async for message in results:
-                    yield rounds.answered(message)
+                        yield rounds.add_chunk(chunk)
+            results = self._executor.aresults(rounds.finish_reply(), inner)
+            with rounds.messages_in_errors():
+                async with aclosing(results):
+                    async for message in results:
+                        yield rounds.add_result(message)
 
 
 def run_tools(
@@ -131,24 +144,25 @@ def run_tools(
 ) -> list[BaseMessage]:
     """Let a chat model call tools until it answers.
 
-    Whoever wants to keep what came before an interrupt streams a `ToolLoop`.
+    Stream a `ToolLoop` instead to keep the messages before an interrupt.
 
     Args:
-        chat: A chat model, or one that `bind_tools` was called on, whose choices then hold.
-        tools: Functions and `Tool`s, and dicts of tools that the provider has built in.
+        chat: A chat model; with `bind_tools` its own choice of tools applies.
+        tools: Functions, `Tool`s and LangChain's tools, and dicts of tools that the provider has
+            built in.
         messages: A string, a message, or a list of messages.
-        approve: Is asked before each call, one after the other, and gives True, or False or
-            `Reject(reason)`. It may be asynchronous.
-        max_rounds: How often the model may be asked.
-        max_result_chars: The most characters of a result that the model is told; None for all.
-        config: Tags, callbacks and the like of the run.
+        approve: A function that gets each call before it is made, one after the other, and
+            returns True, or False or `Reject(reason)`. It may be asynchronous.
+        max_rounds: The most requests to the model.
+        max_result_chars: The most characters of a result for the model; None for all.
+        config: Tags, callbacks and other settings of the run.
 
     Returns:
-        The new messages: replies with calls, the results of these, and at the end the answer.
+        The new messages: replies with calls, their results, and at the end the answer.
 
     Raises:
-        ToolRoundsError: If the model still calls tools in the last round; `messages` has all of it.
-        ModelError: If the model fails; `messages` has what came before.
+        ToolRoundsError: If the model still calls tools in the last round.
+        ModelError: If the model fails. Both errors have the new messages so far in `messages`.
 
     Example:
         >>> from chatnb.chat_models import ScriptedChatModel
@@ -156,14 +170,14 @@ def run_tools(
         ...     return a + b
         >>> call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c1"}
         >>> chat = ScriptedChatModel([AIMessage("", tool_calls=[call]), "It is 3."])
-        >>> asked, result, answer = run_tools(chat, [add], "What is 1 + 2?")
+        >>> calls, result, answer = run_tools(chat, [add], "What is 1 + 2?")
         >>> result, answer
         (ToolMessage(content='3', name='add', tool_call_id='c1'), AIMessage(content='It is 3.'))
     """
     loop = ToolLoop(
         chat, tools, approve=approve, max_rounds=max_rounds, max_result_chars=max_result_chars
     )
-    return messages_of(loop.stream(messages, config))
+    return join_streamed(loop.stream(messages, config))
 
 
 async def arun_tools(
@@ -180,27 +194,96 @@ async def arun_tools(
     loop = ToolLoop(
         chat, tools, approve=approve, max_rounds=max_rounds, max_result_chars=max_result_chars
     )
-    async with aclosing(loop.astream(messages, config)) as said:
-        return messages_of([each async for each in said])
+    async with aclosing(loop.astream(messages, config)) as streamed:
+        return join_streamed([item async for item in streamed])
 
 
-def _runnable(tool: ToolLike) -> ToolLike:
-    """The tool itself, of a function one that can be run.
-
-    Raises:
-        TypeError: If it can only be described.
-    """
-    if isinstance(tool, Tool) or (is_dict(tool) and declaration_of(tool) is None):
+def _to_runnable_tool(tool: ToolLike) -> ToolLike:
+    """Return a tool, or a function as one; raise TypeError if it cannot run."""
+    if isinstance(tool, Tool) or (is_dict(tool) and tool_declaration(tool) is None):
         return tool
+    if is_langchain(tool, "BaseTool"):
+        return to_tool(tool)
     if is_dict(tool) or isinstance(tool, type) or not callable(tool):
         raise TypeError(
-            "A loop of calls needs tools that it can run, functions and Tools; this only "
+            "A tool loop needs tools that it can run, functions and Tools; this only "
             f"describes one: {tool!r}. bind_tools takes it."
         )
-    return Tool(tool)
+    return to_tool(tool)
 
 
-def _answer_in(said: Sequence[Said]) -> AIMessage:
-    answer = messages_of(said)[-1]
+def _final_answer(streamed: Sequence[Streamed]) -> AIMessage:
+    answer = join_streamed(streamed)[-1]
     assert isinstance(answer, AIMessage)
     return answer
+
+
+def join_streamed(streamed: Iterable[Streamed]) -> list[BaseMessage]:
+    """Join the stream of a tool loop to messages: replies with calls, results, the answer."""
+    messages, chunks = list[BaseMessage](), list[AIMessageChunk]()
+    for item in streamed:
+        if isinstance(item, AIMessageChunk):
+            chunks.append(item)
+            continue
+        if chunks:
+            messages.append(join_chunks(chunks).to_message())
+            chunks = []
+        messages.append(item)
+    return [*messages, join_chunks(chunks).to_message()] if chunks else messages
+
+
+class Rounds:
+    """The rounds of one run: a reply that streams in, then the results of its calls."""
+
+    def __init__(self, messages: Sequence[BaseMessage], max_rounds: int, check: CallCheck) -> None:
+        self._input = list(messages)
+        self._new = list[BaseMessage]()
+        self._remaining = max_rounds
+        self._max_rounds = max_rounds
+        self._check = check
+        self._start_reply()
+        self.open = True
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """Return the messages of the next request."""
+        return [*self._input, *self._new]
+
+    def add_chunk(self, chunk: AIMessage) -> AIMessageChunk:
+        """Add a chunk of the reply, and return it with invalid calls marked."""
+        checked = self._calls.push(chunk if isinstance(chunk, AIMessageChunk) else as_chunk(chunk))
+        self._chunks.append(checked)
+        return checked
+
+    def finish_reply(self) -> AIMessage:
+        """Join the reply; without calls it is the answer, and the last round is over."""
+        reply = join_chunks([*self._chunks, *self._calls.end()]).to_message()
+        self._new.append(reply)
+        self._start_reply()
+        self._remaining -= 1
+        self.open = bool(reply.tool_calls or reply.invalid_tool_calls)
+        if self.open and not self._remaining:
+            raise ToolRoundsError(
+                f"The model still calls tools after {self._max_rounds} rounds. max_rounds= allows "
+                "more; the error's `messages` are those so far.",
+                self._new,
+            )
+        return reply
+
+    def add_result(self, message: ToolMessage) -> ToolMessage:
+        """Add the result of a call, and return it."""
+        self._new.append(message)
+        return message
+
+    @contextmanager
+    def messages_in_errors(self) -> Generator[None]:
+        """Give an error of the model the messages of the rounds before."""
+        try:
+            yield
+        except ModelError as error:
+            error.messages = list(self._new)
+            raise
+
+    def _start_reply(self) -> None:
+        self._chunks = list[AIMessageChunk]()
+        self._calls = StreamedCalls(self._check.problem)

@@ -1,4 +1,4 @@
-"""The life of runs: who started whom, what they streamed, how they ended."""
+"""Runs and their callback handlers: logs, JSON lines, OpenTelemetry spans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatnb.lazy_names import lazy_names
 if TYPE_CHECKING:
     from chatnb.tracing.handlers import RunHandler, add_handler, handling, remove_handler
     from chatnb.tracing.jsonl import JSONLHandler
-    from chatnb.tracing.logs import LoggingHandler
+    from chatnb.tracing.logging import LoggingHandler
     from chatnb.tracing.opentelemetry import OpenTelemetryHandler
     from chatnb.tracing.run import Run
 
@@ -29,7 +29,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "chatnb.tracing.handlers": "RunHandler add_handler handling remove_handler",
         "chatnb.tracing.jsonl": "JSONLHandler",
-        "chatnb.tracing.logs": "LoggingHandler",
+        "chatnb.tracing.logging": "LoggingHandler",
         "chatnb.tracing.opentelemetry": "OpenTelemetryHandler",
         "chatnb.tracing.run": "Run",
     },

@@ -1,60 +1,97 @@
-"""Who is told of runs."""
+"""The callback handler protocol, and the handlers of all runs."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Protocol, cast
 
+from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.tracing.run import Run
 
 _log = logging.getLogger("chatnb.tracing")
 
 
 class RunHandler(Protocol):
-    """What is told of runs, in `config["callbacks"]` for one call or by `add_handler` for all.
+    """A callback handler, in `config["callbacks"]` for one call or by `add_handler` for all.
 
-    Each method may be left out, and may be a coroutine function. What one raises is logged and
-    does not disturb the run.
+    Each method may be left out, and may be a coroutine function. An exception in a handler is
+    logged and does not disturb the run.
     """
 
     def on_start(self, run: Run) -> object:
-        """A run starts; `run.type` says what it is of."""
+        """Handle the start of a run; `run.type` is the type of its runnable."""
         ...
 
     def on_token(self, run: Run, chunk: Any) -> object:
-        """A chat model streams a chunk."""
+        """Handle a chunk of a chat model's stream."""
         ...
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> object:
-        """An attempt failed and there will be another.
+        """Handle a failed attempt that will be repeated.
 
         Args:
-            run: The run that tries again; the attempts are runs beneath it.
-            attempt: The number of the attempt that failed, from 1.
-            error: Why it failed.
-            pause: Seconds until the next one.
+            run: The run that retries; the attempts are runs beneath it.
+            attempt: The number of the failed attempt, from 1.
+            error: The error of the attempt.
+            pause: Seconds until the next attempt.
         """
         ...
 
     def on_end(self, run: Run) -> object:
-        """A run has given its output."""
+        """Handle the end of a run that returned its output."""
         ...
 
     def on_error(self, run: Run) -> object:
-        """A run broke off: `run.error` says why, and whether it was only stopped."""
+        """Handle the failure of a run; `run.error` tells failures from cancellations."""
         ...
 
 
-_everywhere: list[Any] = []
+_EVENTS = ("on_start", "on_token", "on_retry", "on_end", "on_error")
+_global_handlers: list[Any] = []
+
+
+def check_handlers(handlers: Any) -> list[Any]:
+    """Return the handlers of a config, LangChain's adapted; raise TypeError for what is none."""
+    if not isinstance(handlers, list):
+        if is_langchain(handlers, "BaseCallbackManager"):
+            return load_adapter("callbacks", "adapt_manager")(handlers)
+        name = type(handlers).__name__
+        raise TypeError(f"callbacks is a list of handlers, not {name}: {handlers!r}")
+    given = cast("list[Any]", handlers)
+    for handler in given:
+        if not _has_events(cast("type[Any]", type(handler))):
+            return [_check_handler(handler) for handler in given]
+    return given
+
+
+@lru_cache(maxsize=256)  # Each run with handlers asks.
+def _has_events(handler_class: type) -> bool:
+    # LangChain's handlers have an `on_retry`, too, of other arguments.
+    return any(hasattr(handler_class, event) for event in ("on_start", "on_token", "on_end"))
+
+
+def _check_handler(handler: Any) -> Any:
+    if is_langchain(handler, "BaseCallbackHandler"):
+        return load_adapter("callbacks", "adapt_handler")(handler)
+    if isinstance(handler, type) or not any(hasattr(handler, event) for event in _EVENTS):
+        raise TypeError(
+            f"A callback handler is an object with some of the methods {', '.join(_EVENTS)}, "
+            f"or one of LangChain's, not {handler!r}"
+        )
+    return handler
 
 
 def add_handler(handler: Any) -> None:
-    """Tell a handler of every run of this process from now on.
+    """Call a handler for every run of this process from now on.
 
     Args:
-        handler: A `RunHandler`, or something with some of its methods.
+        handler: A `RunHandler`, an object with some of its methods, or a handler of LangChain's.
+
+    Raises:
+        TypeError: If it is none of these.
 
     Example:
         >>> class Names:
@@ -67,21 +104,21 @@ def add_handler(handler: Any) -> None:
         'a'
         >>> remove_handler(names)
     """
-    _everywhere.append(handler)
+    _global_handlers.append(_check_handler(handler))
 
 
 def remove_handler(handler: Any) -> None:
-    """Tell a handler of no more runs.
+    """Stop calling a handler that was added.
 
     Raises:
         ValueError: If it was not added.
     """
-    _everywhere.remove(handler)
+    _global_handlers.remove(_check_handler(handler))
 
 
 @contextmanager
 def handling(handler: Any) -> Generator[None]:
-    """Tell a handler of every run of this process within the block."""
+    """Call a handler for every run of this process within the block."""
     add_handler(handler)
     try:
         yield
@@ -89,11 +126,11 @@ def handling(handler: Any) -> Generator[None]:
         remove_handler(handler)
 
 
-def handlers_everywhere() -> list[Any]:
-    """The handlers that are told of every run."""
-    return _everywhere
+def global_handlers() -> list[Any]:
+    """Return the live list of handlers for all runs."""
+    return _global_handlers
 
 
-def report(handler: Any, event: str) -> None:
-    """Log what a handler raised; called while it is handled."""
+def log_handler_failure(handler: Any, event: str) -> None:
+    """Log the exception of a handler; call this while it is handled."""
     _log.exception("The handler %r failed in %s", handler, event)

@@ -1,36 +1,21 @@
-"""The events of runs, written as the patches of a log: pure but for what it remembers."""
+"""Run events as patches of a run log, without I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
-from threading import Lock
 from typing import Any
 
 from chatnb.schema.json_patch import escape_key
 from chatnb.schema.run_log import RunLogPatch
 from chatnb.schema.run_state import RunRoot, RunState
-from chatnb.tracing.run import Run
+from chatnb.tracing.run import Run, format_time
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which runs within the logged one get an entry: all, unless something is said.
-
-    Args:
-        include_names: Only runs of these names.
-        include_types: Only runs of these kinds.
-        include_tags: Only runs with one of these tags.
-        exclude_names: No runs of these names.
-        exclude_types: No runs of these kinds.
-        exclude_tags: No runs with one of these tags.
-
-    Example:
-        >>> Selection(exclude_types=["prompt"]).includes("p", "prompt", [])
-        False
-    """
+    """A filter of the runs within the logged one that get an entry: all by default."""
 
     include_names: Collection[str] | None = None
     include_types: Collection[str] | None = None
@@ -40,44 +25,39 @@ class Selection:
     exclude_tags: Collection[str] | None = None
 
     def includes(self, name: str, type: str, tags: Collection[str]) -> bool:
-        """Whether such a run gets an entry."""
-        wanted = [
+        """Return whether a run gets an entry."""
+        included = [
             name in (self.include_names or ()),
             type in (self.include_types or ()),
             any(tag in tags for tag in self.include_tags or ()),
         ]
-        unwanted = [
+        excluded = [
             name in (self.exclude_names or ()),
             type in (self.exclude_types or ()),
             any(tag in tags for tag in self.exclude_tags or ()),
         ]
-        asked = (self.include_names, self.include_types, self.include_tags)
-        return (any(wanted) or all(each is None for each in asked)) and not any(unwanted)
+        includes = (self.include_names, self.include_types, self.include_tags)
+        if any(include is not None for include in includes) and not any(included):
+            return False
+        return not any(excluded)
 
 
 class LogWriter:
-    """Writes the patches of one logged run; may be called from several threads.
-
-    The end of the logged run ends the log: of what outlives it on a thread nothing is written.
-
-    Args:
-        root_id: The id of the logged run.
-        selection: Which runs within it get an entry.
-    """
+    """The patches of one logged run; callers on several threads take turns."""
 
     def __init__(self, root_id: str, selection: Selection) -> None:
         self._root_id = root_id
         self._selection = selection
         self._keys: dict[str, str] = {}
-        self._names: set[str] = set()
-        self._lock = Lock()
-        self._ended = False
+        self._next_numbers: dict[str, int] = {}
+        # The end of the logged run closes the log: threads may outlive the run.
+        self._closed = False
 
     def start(self, run: Run) -> RunLogPatch | None:
-        """What to write when a run starts."""
+        """Return the patch for the start of a run."""
         if run.id == self._root_id:
             return self._start_of_root(run)
-        if self._ended or not self._selection.includes(run.name, run.type, run.tags):
+        if self._closed or not self._selection.includes(run.name, run.type, run.tags):
             return None
         key = self._new_key(run)
         entry = {
@@ -86,7 +66,7 @@ class LogWriter:
             "type": run.type,
             "tags": list(run.tags),
             "metadata": dict(run.metadata),
-            "start_time": written(run.start_time),
+            "start_time": format_time(run.start_time),
             "streamed_output_str": [],
             "final_output": None,
             "end_time": None,
@@ -96,37 +76,37 @@ class LogWriter:
             "first_token_time": None,
             "usage_metadata": None,
         }
-        return RunLogPatch(_add(f"/logs/{key}", entry), time=written(run.start_time))
+        return RunLogPatch(_add(f"/logs/{key}", entry), time=format_time(run.start_time))
 
     def has_entry(self, run: Run) -> bool:
-        """Whether a run that has started got an entry."""
+        """Return whether a started run has an entry."""
         return run.id in self._keys
 
     def token(self, run: Run, text: str, time: datetime) -> RunLogPatch | None:
-        """What to write when a chat model says something."""
+        """Return the patch for text that a chat model streams."""
         key = self._keys.get(run.id)
-        if key is None or self._ended or not text:
+        if key is None or self._closed or not text:
             return None
-        return RunLogPatch(_add(f"/logs/{key}/streamed_output_str/-", text), time=written(time))
+        return RunLogPatch(_add(f"/logs/{key}/streamed_output_str/-", text), time=format_time(time))
 
     def end(self, run: Run) -> RunLogPatch | None:
-        """What to write when a run ended, in whatever way."""
+        """Return the patch for the end or failure of a run."""
         if run.id == self._root_id:
             return self._end_of_root(run)
         key = self._keys.get(run.id)
-        if key is None or self._ended:
+        if key is None or self._closed:
             return None
-        said: dict[str, Any] = {"final_output": run.output, "end_time": written(run.end_time)}
-        more = {
-            "first_token_time": written(run.first_token_time),
+        values: dict[str, Any] = {"final_output": run.output, "end_time": format_time(run.end_time)}
+        optional = {
+            "first_token_time": format_time(run.first_token_time),
             "usage_metadata": run.usage_metadata,
             "cost": run.cost,
             "error": run.error,
             "inputs": run.inputs if run.inputs_came_late else None,
         }
-        said.update((name, value) for name, value in more.items() if value is not None)
-        ops = [_add(f"/logs/{key}/{name}", value) for name, value in said.items()]
-        return RunLogPatch(*ops, time=written(run.end_time))
+        values.update((name, value) for name, value in optional.items() if value is not None)
+        ops = [_add(f"/logs/{key}/{name}", value) for name, value in values.items()]
+        return RunLogPatch(*ops, time=format_time(run.end_time))
 
     def _start_of_root(self, run: Run) -> RunLogPatch:
         state = RunState(id=run.id, streamed_output=[], final_output=None, logs={})
@@ -135,46 +115,40 @@ class LogWriter:
             type=run.type,
             tags=list(run.tags),
             metadata=dict(run.metadata),
-            start_time=written(run.start_time) or "",
+            start_time=format_time(run.start_time) or "",
             inputs=run.inputs,
         )
         op = {"op": "replace", "path": "", "value": state}
         return RunLogPatch(op, time=root.get("start_time"), root=root)
 
     def _end_of_root(self, run: Run) -> RunLogPatch:
-        self._ended = True
+        self._closed = True
         ops = [{"op": "replace", "path": "/final_output", "value": run.output}]
         if run.error is not None:
             ops.append(_add("/error", run.error))
         root = RunRoot(
-            end_time=written(run.end_time),
-            first_token_time=written(run.first_token_time),
+            end_time=format_time(run.end_time),
+            first_token_time=format_time(run.first_token_time),
             usage_metadata=run.usage_metadata,
         )
         if run.cost is not None:
             root["cost"] = run.cost
-        return RunLogPatch(*ops, time=written(run.end_time), root=root)
+        return RunLogPatch(*ops, time=format_time(run.end_time), root=root)
 
     def _new_key(self, run: Run) -> str:
-        with self._lock:
-            numbers = count(2)
-            name = run.name
-            while name in self._names:
-                name = f"{run.name}:{next(numbers)}"
-            self._names.add(name)
-            key = self._keys[run.id] = escape_key(name)
-            return key
+        name, numbers = run.name, self._next_numbers
+        while name in numbers:
+            name = f"{run.name}:{numbers[run.name]}"
+            numbers[run.name] += 1
+        numbers[name] = 2
+        key = self._keys[run.id] = escape_key(name)
+        return key
 
     def _logged_parent(self, run: Run) -> str:
         above = run.parent
         while above is not None and above.id not in self._keys:
             above = above.parent
         return above.id if above is not None else self._root_id
-
-
-def written(time: datetime | None) -> str | None:
-    """A time as logs have it: ISO 8601 in UTC, with microseconds."""
-    return None if time is None else time.isoformat(timespec="microseconds")
 
 
 def _add(path: str, value: Any) -> dict[str, Any]:

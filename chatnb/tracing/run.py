@@ -1,26 +1,27 @@
-"""A run: one call of a runnable, from its start to its end."""
+"""A run: one call of a runnable, from its start to its end or failure."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from traceback import FrameSummary, StackSummary, TracebackException
 from typing import Any
 from uuid import uuid4
 
+from chatnb.redaction import environment_secrets, redact
 from chatnb.schema.run_state import RunFailure
 from chatnb.schema.usage import UsageMetadata
-from chatnb.tracing.failure import failure_of
+
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where runs get their times and ids from.
-
-    Args:
-        now: Tells the time, in UTC.
-        new_id: Makes an id.
-    """
+class ClockAndIds:
+    """The source of run times and ids, which tests replace."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: str(uuid4())
@@ -28,26 +29,26 @@ class Origin:
 
 @dataclass(eq=False)
 class Run:
-    """What is known of a run by now; handlers read it and do not change it.
+    """The state of a run so far; handlers read it and do not change it.
 
     Args:
-        id: Its id.
-        name: What the runnable is called.
-        type: Its kind: `llm` (a chat model), `chain`, `prompt`, `parser` or `tool`.
-        start_time: When it started, in UTC.
+        id: The run's id.
+        name: The runnable's name.
+        type: The run's type: `llm` (a chat model), `chain`, `prompt`, `parser` or `tool`.
+        start_time: The start time, in UTC.
         parent: The run that started it.
-        tags: The labels of the run and of those above it.
-        metadata: The facts about the run and those above it.
-        inputs: What it was given; None while that still streams in.
-        output: What it gave: of a chat model an `LLMResult` as a dict, of anything else
-            `{"output": value}`; of a run that broke off what had come, if anything.
-        first_token_time: When a chat model said its first word.
-        end_time: When it ended, in whatever way.
-        usage_metadata: The tokens of a chat model's call.
-        cost: What the call cost, in US dollars, where the price is known.
-        inputs_came_late: Whether the inputs were not known yet when it started.
-        error: Why it broke off.
-        exception: The same, as it was raised.
+        tags: The tags of the run and of those above it.
+        metadata: The metadata of the run and of those above it.
+        inputs: The input; None while it still streams in.
+        output: The output: of a chat model an `LLMResult` as a dict, of anything else
+            `{"output": value}`; of a failed run its partial output, if any.
+        first_token_time: The time of a chat model's first token.
+        end_time: The time of the end or failure.
+        usage_metadata: The token usage of a chat model's call.
+        cost: The cost in US dollars, where the price is known.
+        inputs_came_late: Whether the input was not known at the start.
+        error: The failure, for logs.
+        exception: The failure, as it was raised.
     """
 
     id: str
@@ -73,12 +74,67 @@ class Run:
         return self.parent.id if self.parent else None
 
     def fail(self, exception: BaseException, end_time: datetime) -> None:
-        """End the run as broken off.
+        """End the run with a failure.
 
         Args:
-            exception: Why.
-            end_time: When.
+            exception: The failure.
+            end_time: The end time.
         """
         self.exception = exception
         self.end_time = end_time
-        self.error = failure_of(exception)
+        self.error = failure_from_exception(exception)
+
+
+def format_time(time: datetime | None) -> str | None:
+    """Return a time as logs have it: ISO 8601 in UTC, with microseconds."""
+    return None if time is None else time.isoformat(timespec="microseconds")
+
+
+def failure_from_exception(exception: BaseException) -> RunFailure:
+    """Return an exception as the failure of a run log."""
+    # A cancellation, an interrupt and a reader that closes the stream are not failures but stops.
+    stopped = not isinstance(exception, Exception)
+    traceback = TracebackException.from_exception(exception)
+    _shorten(traceback)
+    return RunFailure(
+        type=type(exception).__name__,
+        message=_clean(_message(exception)) or ("The run was stopped." if stopped else ""),
+        traceback="" if stopped else _clean("".join(traceback.format())),
+        stopped=stopped,
+    )
+
+
+def _clean(text: str) -> str:
+    # Lines of code may hold a key, and so may errors that are not of a chat model.
+    return redact(text, environment_secrets())
+
+
+def _message(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception as error:  # The log of a run gets its end, whatever it failed with.
+        return f"<no message: {type(error).__name__} in its __str__>"
+
+
+def _shorten(traceback: TracebackException) -> None:
+    # Logs are saved and shared, so they name neither this package's own frames nor the folders of
+    # this machine.
+    waiting = [traceback]
+    while waiting:  # A chain of exceptions may be longer than the stack allows.
+        shown = waiting.pop()
+        frames = [frame for frame in shown.stack if not frame.filename.startswith(_PACKAGE)]
+        shown.stack = StackSummary.from_list([_shortened(frame) for frame in frames])
+        related = (shown.__cause__, shown.__context__, *(shown.exceptions or ()))
+        waiting += [exception for exception in related if exception is not None]
+
+
+def _shortened(frame: FrameSummary) -> FrameSummary:
+    return FrameSummary(_relative_path(frame.filename), frame.lineno, frame.name, line=frame.line)
+
+
+def _relative_path(filename: str) -> str:
+    """Return a file's path below the folder it is imported from; otherwise its name."""
+    for folder in sorted(filter(None, sys.path), key=len, reverse=True):
+        if filename.startswith(folder + os.sep):
+            return filename[len(folder) + 1 :]
+    return Path(filename).name

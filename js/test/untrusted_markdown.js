@@ -17,12 +17,12 @@ const escaped = (text) =>
 function hideFormulas(text) {
   const formulas = [];
   const fence = /^(`{3,}|~{3,})[^`\n]*\n[^]*?^\1`*$/gm;
-  const formula = /\$\$[^]*?\$\$|\$[^$]*\$|\\\\[([][^]*?\\\\[)\]]|\\begin\{(\w+)\}[^]*?\\end\{\1\}|@@\d+@@/g;
+  const formula = /\\[{}$]|\$\$[^]*?\$\$|\$(?:\\[{}$]|[^$])*\$|\\\\[([][^]*?\\\\[)\]]|\\begin\{(\w+)\}[^]*?\\end\{\1\}|@@\d+@@/g;
   const kept = text
     .replace(fence, (code) => code.replace(/\$/g, "\0"))
     .replace(/(^|[^\\])(`+)([^\n]*?[^`\n])\2(?!`)/gm, (code) => code.replace(/\$/g, "\0"));
   const hidden = kept.replace(formula, (found) => {
-    if (/\n\s*\n/.test(found)) return found;
+    if (/\n\s*\n/.test(found) || /^\\[{}$]/.test(found)) return found;
     formulas.push(escaped(found.replaceAll("\0", "$")));
     return `@@${formulas.length - 1}@@`;
   });
@@ -80,6 +80,21 @@ function dangersIn(host) {
   return dangers;
 }
 
+// MathJax typesets text between its delimiters, but not in code. These commands do more than draw.
+const ACTIVE_COMMAND =
+  /\\(?:unicode|style|class|cssId|require|def|let|newcommand|enclose|toggle|mmlToken|href(?!\s*\{https?:))(?![A-Za-z])/g;
+const OPENING = /\$|\\[([]|\\begin/;
+const CLOSING = /\$|\\[)\]]|\\end/;
+
+function commandsIn(host) {
+  const typeset = host.cloneNode(true);
+  for (const code of typeset.querySelectorAll("code, pre")) code.remove();
+  const text = typeset.textContent;
+  return [...text.matchAll(ACTIVE_COMMAND)]
+    .filter(({ index }) => OPENING.test(text.slice(0, index)) && CLOSING.test(text.slice(index)))
+    .map(([command]) => command);
+}
+
 function wordsIn(host) {
   const links = [...host.querySelectorAll("a")].map((link) => `${link.getAttribute("href")} ${link.title}`);
   return new Set(`${host.textContent} ${links.join(" ")}`.match(/qz\d+z/g));
@@ -91,7 +106,7 @@ globalThis.examine = (source, safe) => {
   const lost = new Set();
   for (const render of [renderLikeJupyterLab, renderPlainly]) {
     const shown = parseInertly(render(safe));
-    dangers.push(...dangersIn(shown));
+    dangers.push(...dangersIn(shown), ...commandsIn(shown));
     const words = wordsIn(shown);
     for (const word of wordsIn(parseInertly(render(source)))) {
       // The words after a fence and those of a definition are not shown, by Markdown's rules.

@@ -2,13 +2,13 @@
 (source) => {
   const STATE = {
     running: false, error: null, model: "smollm2", models: ["smollm2", "gpt-5-mini"],
-    temperature: null, system: "", usage: "", name: "notes",
+    temperature: null, system: "", usage: "", name: "notes", about: "", suggestions: [],
     limits: { attachment_bytes: 100000, attachments_bytes: 150000, types: ["image/png", "text/*"] },
   };
 
   class FakeModel {
     constructor(items, state) {
-      this.traits = { place: "here", seq: 0 };
+      this.traits = { mount_point: "here", seq: 0 };
       this.items = items;
       this.state = { ...STATE, ...state };
       this.handlers = [];
@@ -33,8 +33,12 @@
     receive(message, buffers) {
       if (this.alive === "closed") throw new Error("The comm is closed");
       this.sent.push({ ...message, buffers: buffers.map((buffer) => new TextDecoder().decode(buffer)) });
-      const asks = message.kind === "hello" || message.kind === "resync";
+      const asks = message.type === "hello" || message.type === "resync";
       if (asks && this.alive) queueMicrotask(() => this.snapshot());
+      if (message.type === "list_variables") {
+        const variables = [{ name: "df", summary: "200 x 5" }, { name: "depth", summary: "2.5" }];
+        queueMicrotask(() => this.message({ type: "variables", variables }));
+      }
     }
 
     trigger(event, ...args) {
@@ -56,24 +60,24 @@
       const size = Math.ceil(this.items.length / parts);
       for (let part = 0; part < parts; part += 1) {
         const items = this.items.slice(part * size, (part + 1) * size);
-        this.message({ kind: "snapshot", seq: this.traits.seq, part, parts, items, state: this.state });
+        this.message({ type: "snapshot", seq: this.traits.seq, part, parts, items, state: this.state });
       }
     }
 
     item(item) {
       const place = this.items.findIndex(({ id }) => id === item.id);
       this.items = place < 0 ? [...this.items, item] : this.items.with(place, item);
-      this.event({ kind: "item", item });
+      this.event({ type: "item_changed", item });
     }
 
     path(items) {
       this.items = items;
-      this.event({ kind: "path", items });
+      this.event({ type: "path_changed", items });
     }
 
     set(changes) {
       this.state = { ...this.state, ...changes };
-      this.event({ kind: "state", state: this.state });
+      this.event({ type: "state_changed", state: this.state });
     }
 
     /** More of the last item's text. */
@@ -81,7 +85,7 @@
       const last = this.items.at(-1);
       const at = last[field].length;
       this.items = this.items.with(-1, { ...last, [field]: last[field] + text });
-      this.event({ kind: "delta", id: last.id, field, at, text }, lost);
+      this.event({ type: "delta", id: last.id, field, at, text }, lost);
     }
 
     /** The last item as it is, with changes. */
@@ -89,8 +93,8 @@
       this.item({ ...this.items.at(-1), ...changes });
     }
 
-    of(kind) {
-      return this.sent.filter((message) => message.kind === kind);
+    of(type) {
+      return this.sent.filter((message) => message.type === type);
     }
   }
 

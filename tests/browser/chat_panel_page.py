@@ -37,9 +37,9 @@ class ChatPanelPage:
         """Run the body of an async function in the page."""
         return self.page.evaluate(f"async (given) => {{ {script} }}", argument)
 
-    def sent(self, kind: str) -> list[dict[str, Any]]:
-        """What the browser has sent of one kind."""
-        return self.run("return model.of(given)", kind)
+    def sent(self, type: str) -> list[dict[str, Any]]:
+        """The requests of one type that the browser has sent."""
+        return self.run("return model.of(given)", type)
 
     def ask(self, text: str) -> None:
         """Write a message and send it."""
@@ -47,7 +47,7 @@ class ChatPanelPage:
         self.field.press("Enter")
 
     def arrive(self, text: str) -> None:
-        """What the kernel says when it has taken a message and begins to answer."""
+        """Do what the kernel does with a new message: add it and start a reply."""
         self.run(
             "model.item(given[0]); model.set({ running: true }); model.item(given[1])",
             [human(text, id="new"), ai("", id="answer", status="streaming")],
@@ -93,7 +93,7 @@ def call(state: str = "done", **changes: Any) -> dict[str, Any]:
 
 
 def branch(index: int, count: int, previous: str | None, following: str | None) -> dict[str, Any]:
-    """Where a message stands among those in its place."""
+    """Return the position of a message among its siblings."""
     return {"index": index, "count": count, "previous": previous, "next": following}
 
 
@@ -107,7 +107,7 @@ def turns(number: int, text: str = "Because.") -> list[Item]:
 
 
 def system(text: str = "Be brief.", **changes: Any) -> Item:
-    """What the model is told of the whole."""
+    """Return a system prompt."""
     return _item("system", text, **changes)
 
 
@@ -118,11 +118,11 @@ def _item(role: str, text: str, **changes: Any) -> Item:
         "text": text,
         "reasoning": "",
         "status": "done",
-        "facts": "",
+        "footer": "",
         "error": None,
         "branch": branch(1, 1, None, None),
         "attachments": [],
-        "calls": [],
+        "tool_calls": [],
     }
     return {**plain, **changes}
 
@@ -157,6 +157,6 @@ def chat_panel_page(browser: Browser, **context_options: Any) -> Iterator[ChatPa
 
 def load_panel(page: Page) -> None:
     """Put the panel's module and style into a page."""
-    page.add_style_tag(content=(STATIC / "chat_panel.css").read_text(encoding="utf-8"))
-    source = (STATIC / "chat_panel.js").read_text(encoding="utf-8")
+    page.add_style_tag(content=(STATIC / "panel.css").read_text(encoding="utf-8"))
+    source = (STATIC / "panel.js").read_text(encoding="utf-8")
     page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), source)

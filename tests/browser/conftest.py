@@ -39,13 +39,13 @@ class ReplyPage:
         return self.run("return view.text.textContent")
 
     def wait_for(self, condition: str) -> None:
-        self.page.wait_for_function(condition, timeout=5000)
+        self.page.wait_for_function(condition)
 
 
 @pytest.fixture(scope="session")
 def reply_source() -> str:
     """The built module of the view."""
-    built = STATIC / "reply.js"
+    built = STATIC / "cell.js"
     if not built.is_file():
         pytest.fail("The view is not built: run `make js`.")
     return built.read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def reply_page(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
     context.on("request", lambda request: note_request(request.url))
     page.on("dialog", lambda dialog: (made.dialogs.append(dialog.message), dialog.dismiss()))
     page.on("pageerror", lambda error: made.errors.append(str(error)))
-    page.add_style_tag(content=(STATIC / "reply.css").read_text(encoding="utf-8"))
+    page.add_style_tag(content=(STATIC / "cell.css").read_text(encoding="utf-8"))
     page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), reply_source)
     yield made
     context.close()

@@ -47,7 +47,7 @@
 
     delta(text, seq = this.seq + 1) {
       this.seq = seq;
-      this.message({ kind: "delta", seq, text });
+      this.message({ type: "delta", seq, text });
     }
 
     /** The next piece, the phase set as the kernel sets it. */
@@ -56,8 +56,8 @@
       this.delta(text);
     }
 
-    count(kind) {
-      return this.sent.filter((message) => message.kind === kind).length;
+    count(type) {
+      return this.sent.filter((message) => message.type === type).length;
     }
   }
 

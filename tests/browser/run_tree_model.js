@@ -5,7 +5,7 @@
   class FakeModel {
     constructor(patches, live) {
       const state = live ? { phase: "live", length: 0 } : { phase: "ended", length: patches.length };
-      this.traits = { place: "here", ...state };
+      this.traits = { mount_point: "here", ...state };
       this.patches = patches;
       this.handlers = [];
       this.sent = [];
@@ -15,7 +15,7 @@
     proxy() {
       return {
         get: (name) => this.traits[name],
-        set: () => {},
+        set: (name, value) => (this.traits[name] = value),
         save_changes: () => {},
         send: (message) => this.receiveFromBrowser(message),
         on: (event, handler) => this.handlers.push([event, handler]),
@@ -27,7 +27,7 @@
 
     receiveFromBrowser(message) {
       this.sent.push(message);
-      if (message.kind === "resync") queueMicrotask(() => this.page(message.first));
+      if (message.type === "resync") queueMicrotask(() => this.page(message.first));
     }
 
     trigger(event, ...args) {
@@ -40,7 +40,7 @@
 
     page(first, to = first + PAGE) {
       const total = this.patches.length;
-      this.message({ kind: "patches", first, patches: this.patches.slice(first, to), total });
+      this.message({ type: "page", first, patches: this.patches.slice(first, to), total });
     }
 
     /** More patches come, as the kernel sends them. */

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
 
-from chatnb.notebook.views.run_tree_wire import RunTreeWire
+from chatnb.notebook.run_tree.updates import RunTreeUpdates
 from chatnb.schema.run_log import RunLogPatch
 
 STATIC = Path(__file__).parents[2] / "chatnb" / "static"
@@ -87,7 +87,7 @@ class RunTreePage:
 
 def wired(patches: Sequence[RunLogPatch]) -> list[dict[str, Any]]:
     """The patches as the kernel sends them."""
-    wire = RunTreeWire()
+    wire = RunTreeUpdates()
     for patch in patches:
         wire.push(patch)
     written, first = list[dict[str, Any]](), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -33,7 +34,8 @@ def panel(browser: Browser) -> Iterator[ChatPanelPage]:
 def test_a_late_view_asks_for_everything(panel: ChatPanelPage) -> None:
     """A panel that opens says hello, and shows the whole conversation when it comes."""
     panel.open(turns(3), usage="3 turns · 120 tokens", name="herons")
-    assert [message["kind"] for message in panel.run("return model.sent")] == ["hello"]
+    sent = [message["type"] for message in panel.run("return model.sent")]
+    assert sent == ["hello", "subscribe"]
     expect(panel.log).to_contain_text("Question 2?")
     assert panel.page.locator(".chatnb-panel-item").count() == 6
     expect(panel.page.get_by_text("3 turns · 120 tokens")).to_be_visible()
@@ -47,14 +49,68 @@ def test_snapshots_come_in_parts(panel: ChatPanelPage) -> None:
         """
         const [first, second] = [given.slice(0, 3), given.slice(3)];
         const state = model.state;
-        model.message({ kind: "snapshot", seq: 7, part: 0, parts: 2, items: first, state });
-        model.message({ kind: "delta", seq: 8, id: "a1", field: "text", at: 8, text: " Later." });
-        model.message({ kind: "snapshot", seq: 7, part: 1, parts: 2, items: second, state });
+        model.message({ type: "snapshot", seq: 7, part: 0, parts: 2, items: first, state });
+        model.message({ type: "delta", seq: 8, id: "a1", field: "text", at: 8, text: " Later." });
+        model.message({ type: "snapshot", seq: 7, part: 1, parts: 2, items: second, state });
         """,
         turns(2),
     )
     expect(panel.message(3)).to_contain_text("Because. Later.")
     assert panel.sent("resync") == []
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_lost_part_of_a_snapshot_is_asked_for(panel: ChatPanelPage, lost: int) -> None:
+    """After the loss of any part of an unasked snapshot, the panel asks for everything in seconds,
+    again if that is lost, too, and goes on with what the kernel has by then."""
+    panel.page.clock.install()
+    panel.open([human(), ai("One ", status="streaming")], running=True)
+    panel.run(
+        """
+        model.alive = false;
+        model.event({}, true);
+        const seq = model.traits.seq, parts = 3, state = model.state;
+        const given_part = (part) => ({ type: "snapshot", seq, part, parts, items: [], state });
+        for (const part of [0, 1, 2]) if (part !== given) model.message(given_part(part));
+        model.grow("two ");
+        """,
+        lost,
+    )
+    panel.page.clock.run_for(5_000)
+    asked = len(panel.sent("resync"))
+    assert asked >= 1
+    panel.run("model.alive = true")
+    panel.page.clock.run_for(20_000)
+    panel.run("model.grow('three'); model.turn({ status: 'done' })")
+    panel.page.clock.run_for(100)
+    expect(panel.message(1)).to_contain_text("One two three")
+    panel.page.clock.run_for(60_000)
+    assert len(panel.sent("resync")) == asked + 1
+
+
+def test_the_kernel_knows_whether_the_page_shows_the_panel(panel: ChatPanelPage) -> None:
+    """A page subscribes with its first view, and unsubscribes some time after its last one is gone,
+    but not if the notebook only draws the output again; and at once when the page is hidden."""
+    panel.page.clock.install()
+    panel.open(turns(1))
+    (subscribed,) = panel.sent("subscribe")
+    panel.run("view.dispose(); window.view = await window.show(); view.dispose()")
+    panel.page.clock.run_for(1_000)
+    panel.run("window.view = await window.show()")
+    panel.page.clock.run_for(5_000)
+    assert panel.sent("unsubscribe") == []
+    panel.run("view.dispose()")
+    panel.page.clock.run_for(5_000)
+    (unsubscribed,) = panel.sent("unsubscribe")
+    assert unsubscribed["page"] == subscribed["page"] != ""
+    panel.run("window.view = await window.show()")
+    panel.run(
+        """
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+        document.dispatchEvent(new Event("visibilitychange"));
+        """
+    )
+    assert len(panel.sent("subscribe")) == len(panel.sent("unsubscribe")) == 2
 
 
 def test_a_gap_asks_once_and_heals(panel: ChatPanelPage) -> None:
@@ -76,7 +132,7 @@ def test_a_gap_asks_once_and_heals(panel: ChatPanelPage) -> None:
 
 
 def test_a_lost_last_event_is_noticed(panel: ChatPanelPage) -> None:
-    """When the very last event is lost, the trait that counts them tells so."""
+    """The trait with the last number reveals that the very last update was lost."""
     panel.open([human(), ai("One ", status="streaming")], running=True)
     panel.run("model.grow('two\\n\\n', 'text', true)")
     expect(panel.message(1)).to_contain_text("One two")
@@ -86,7 +142,7 @@ def test_a_lost_last_event_is_noticed(panel: ChatPanelPage) -> None:
 def test_a_delta_that_does_not_fit_asks_for_everything(panel: ChatPanelPage) -> None:
     """A delta that begins elsewhere than where the text ends is not appended."""
     panel.open([human(), ai("One ", status="streaming")], running=True)
-    panel.run("model.event({ kind: 'delta', id: 'ai', field: 'text', at: 99, text: 'nonsense' })")
+    panel.run("model.event({ type: 'delta', id: 'ai', field: 'text', at: 99, text: 'nonsense' })")
     assert len(panel.sent("resync")) == 1
     expect(panel.log).not_to_contain_text("nonsense")
 
@@ -96,13 +152,14 @@ def test_odd_messages_are_ignored(panel: ChatPanelPage) -> None:
     panel.open(turns(1))
     panel.run(
         """
-        for (const message of [null, 7, "x", {}, { kind: "delta" }, { kind: "item", seq: 1 },
-            { kind: "state", seq: "1" }, { kind: "path", seq: NaN }]) model.message(message);
+        const odd = [null, 7, "x", {}, { type: "delta" }, { type: "item_changed", seq: 1 },
+            { type: "state_changed", seq: "1" }, { type: "path_changed", seq: NaN }];
+        for (const message of odd) model.message(message);
         const state = { limits: 3, models: [null, 4], temperature: "hot" };
-        model.event({ kind: "state", state });
-        model.event({ kind: "item", item: { id: "odd", role: "fool", status: 3, branch: 4,
+        model.event({ type: "state_changed", state });
+        model.event({ type: "item_changed", item: { id: "odd", role: "fool", status: 3, branch: 4,
             attachments: [null, { name: 3, mime: "image/png", data: "'\\"><script>" }],
-            calls: [{}] } });
+            tool_calls: [{}] } });
         """
     )
     assert panel.page.locator(".chatnb-panel-item").count() == 3
@@ -116,7 +173,7 @@ def test_it_stands_in_its_place_and_moves_with_it(panel: ChatPanelPage) -> None:
         """
         window.place = () => {
             const made = document.createElement("div");
-            made.dataset.chatnbPlace = "here";
+            made.dataset.chatnbMount = "here";
             made.innerHTML = "<p class=still>The transcript</p>";
             document.querySelector("main").replaceChildren(made);
         };
@@ -127,14 +184,15 @@ def test_it_stands_in_its_place_and_moves_with_it(panel: ChatPanelPage) -> None:
     panel.run("view.dispose()")
     expect(panel.page.locator(".still")).to_be_hidden()
     panel.field.fill("half a word")
-    panel.run("document.querySelector('[role=log]').scrollTop = 120")
+    panel.log.hover()
+    panel.page.mouse.wheel(0, -300)
+    expect(panel.button("Jump to latest")).to_be_visible()
     panel.settle()
-    panel.run("document.querySelector('[role=log]').scrollTop = 100")
-    panel.settle()
+    scrolled = panel.log.evaluate("log => log.scrollTop")
     panel.run("window.before = document.querySelector('.chatnb-panel'); place()")
     panel.settle()
     assert panel.run("return document.querySelector('.chatnb-panel') === before")
-    assert panel.run("return document.querySelector('[role=log]').scrollTop") == 100
+    assert panel.log.evaluate("log => log.scrollTop") == scrolled > 0
     assert panel.focused() == "Message"
     expect(panel.field).to_have_value("half a word")
     panel.run("unload()")
@@ -221,7 +279,7 @@ def test_facts_and_endings_are_said(panel: ChatPanelPage) -> None:
         [
             *turns(1),
             human(id="h5"),
-            ai("Half of", id="a5", status="stopped", facts="8 tokens · 0.4 s"),
+            ai("Half of", id="a5", status="stopped", footer="8 tokens · 0.4 s"),
             human(id="h6"),
             ai("", id="a6", status="failed", error="RateLimitError: Too many requests."),
         ]
@@ -231,15 +289,76 @@ def test_facts_and_endings_are_said(panel: ChatPanelPage) -> None:
     expect(panel.message(5)).to_contain_text("Failed: RateLimitError: Too many requests.")
 
 
-def test_reasoning_is_folded(panel: ChatPanelPage) -> None:
-    """What the model thought is there, folded up, while it comes and afterwards."""
-    panel.open([human(), ai("", status="streaming", reasoning="Let me ")], running=True)
-    panel.run("model.grow('think.', 'reasoning'); model.grow('Because.\\n\\n')")
-    fold = panel.page.locator("details")
-    assert not fold.evaluate("fold => fold.open")
+def test_reasoning_folds_when_the_answer_begins(panel: ChatPanelPage) -> None:
+    """The last lines of the reasoning are seen while it streams, and it is folded afterwards, with
+    the time that it took; what the reader opens stays open."""
+    panel.page.clock.install()
+    panel.open([human(), ai("", status="streaming")], running=True)
+    panel.run("model.grow('Let me.\\n'.repeat(50), 'reasoning')")
+    fold = panel.page.locator(".chatnb-reasoning")
+    expect(fold).to_have_attribute("open", "")
+    expect(fold.locator("summary")).to_have_text("Thinking…")
+    thoughts = fold.locator(".chatnb-reasoning-frame")
+    assert thoughts.evaluate("each => each.clientHeight < 100")
+    ends = "each => each.getBoundingClientRect().bottom"
+    assert thoughts.evaluate(ends) == fold.locator(".chatnb-reasoning-text").evaluate(ends)
+    panel.page.clock.run_for(12_000)
+    panel.run("model.grow('Because.\\n\\n')")
+    expect(fold).not_to_have_attribute("open", "")
+    # The page's clock runs on, also while the machine stalls.
+    expect(fold.locator("summary")).to_have_text(re.compile(r"^Thought for (1[2-9]|[2-9]\d) s$"))
     fold.locator("summary").click()
-    expect(fold).to_have_text("ReasoningLet me think.")
+    panel.run("model.grow('More.', 'reasoning'); model.turn({ status: 'done' })")
+    expect(fold).to_have_attribute("open", "")
     expect(panel.message(1)).to_contain_text("Because.")
+
+
+def test_an_answer_says_how_long_it_is_waited_for(panel: ChatPanelPage) -> None:
+    """The seconds are counted until the first word comes."""
+    panel.page.clock.install()
+    panel.open([human(), ai("", status="streaming")], running=True, model="chat")
+    expect(panel.message(1)).to_contain_text("Waiting for chat…")
+    panel.page.clock.run_for(3000)
+    expect(panel.message(1)).to_contain_text(re.compile(r"Waiting for chat · ([3-9]|[1-9]\d) s"))
+    panel.run("model.turn({ note: 'rate limited, trying again in 2 s' })")
+    panel.page.clock.run_for(2000)
+    expect(panel.message(1)).to_contain_text("chat: rate limited, trying again in 2 s")
+    panel.run("model.turn({ note: '' })")
+    expect(panel.message(1)).to_contain_text(re.compile(r"Waiting for chat · ([5-9]|[1-9]\d) s"))
+    panel.run("model.grow('Because.')")
+    expect(panel.message(1).get_by_text("Waiting")).to_be_hidden()
+
+
+def test_a_failed_answer_is_made_again_by_its_button(panel: ChatPanelPage) -> None:
+    """The error stands in the answer alone, a long one folded after its first sentence."""
+    long = "ServerError: The server is overloaded. " + "It said so at length. " * 20
+    panel.open([human(), ai("", status="failed", error=long, id="a1")])
+    expect(panel.message(1)).to_contain_text("Failed: ServerError: The server is overloaded.")
+    expect(panel.page.get_by_role("alert")).to_be_hidden()
+    details = panel.message(1).get_by_text("Details")
+    details.click()
+    expect(panel.message(1).get_by_text("at length. It said so at length.")).to_be_visible()
+    panel.button("Try again").click()
+    assert [request["id"] for request in panel.sent("regenerate")] == ["a1"]
+
+
+def test_a_call_of_a_tool_is_one_line(panel: ChatPanelPage) -> None:
+    """It says the call as Python would, and a short result; one that failed is open."""
+    calls = [
+        call(id="1", result="A long-legged bird.", arguments='{"word": "heron", "limit": 3}'),
+        call("failed", id="2", result="TimeoutError: too slow"),
+        call(id="3", arguments='{"word": "her'),
+    ]
+    panel.open([human(), ai("", tool_calls=calls)])
+    lines = panel.page.locator(".chatnb-panel-call")
+    expect(lines.nth(0)).to_contain_text('look_up(word="heron", limit=3) → A long-legged bird.')
+    expect(lines.nth(0).get_by_role("group", name="Result")).to_be_hidden()
+    expect(lines.nth(1).get_by_role("group", name="Result")).to_have_text("TimeoutError: too slow")
+    expect(lines.nth(2)).to_contain_text('look_up({"word": "her)')
+    heights = [lines.nth(at).evaluate("each => each.clientHeight") for at in (0, 2)]
+    assert heights == [24, 24]
+    lines.nth(0).locator("summary").click()
+    expect(lines.nth(0).get_by_role("group", name="Arguments")).to_be_visible()
 
 
 def test_hostile_texts_do_nothing(panel: ChatPanelPage) -> None:
@@ -252,10 +371,10 @@ def test_hostile_texts_do_nothing(panel: ChatPanelPage) -> None:
             ai(
                 f"{HOSTILE}\n\n![a](https://evil.test/a.png) [b](javascript:alert(1))",
                 reasoning=HOSTILE,
-                facts=HOSTILE,
+                footer=HOSTILE,
                 error=HOSTILE,
                 status="failed",
-                calls=[hostile_call],
+                tool_calls=[hostile_call],
             ),
         ],
         name=HOSTILE,

@@ -1,4 +1,4 @@
-"""Whether everybody can use the chat panel: axe-core's rules, names, roles and what is read out."""
+"""Accessibility of the chat panel: axe-core's rules, names, roles and announcements."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ const found = await axe.run(document, { resultTypes: ["violations"] });
 return found.violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary}`));
 """
+RING = """
+const at = document.activeElement;
+const box = at.closest(".chatnb-panel-composer");
+const ring = getComputedStyle(at).outlineStyle !== "none";
+return ring || getComputedStyle(box ?? at).boxShadow !== "none";
+"""
 CODE = "Look at `x`, [this](https://a.test) and:\n\n```python\nif x:\n    y = 'z' # why\n```\n"
 FILE = {"name": "a.csv", "mime": "text/csv", "size": 1200}
 
@@ -42,13 +48,13 @@ def every_state() -> list[dict[str, Any]]:
     return [
         system(),
         human(id="h1", branch=branch(1, 3, None, "x"), attachments=[FILE]),
-        ai(CODE, id="a1", facts="812 tokens · 2.1 s", reasoning="Let me think."),
+        ai(CODE, id="a1", footer="812 tokens · 2.1 s", reasoning="Let me think."),
         human(id="h2"),
         ai("Half of", id="a2", status="stopped", branch=branch(2, 2, "y", None)),
         human(id="h3"),
         ai("", id="a3", status="failed", error="RateLimitError: Too many requests."),
         human(id="h4"),
-        ai("", id="a4", status="waiting", calls=calls),
+        ai("", id="a4", status="waiting", tool_calls=calls),
     ]
 
 
@@ -91,7 +97,7 @@ def test_axe_finds_nothing(panel: ChatPanelPage, scheme: str, theme: str) -> Non
     panel.log.evaluate("log => { log.scrollTop = 0; }")
     panel.settle()
     assert panel.run(RULES) == []
-    panel.run("model.turn({ status: 'done', calls: [] }); model.set({ error: null })")
+    panel.run("model.turn({ status: 'done', tool_calls: [] }); model.set({ error: null })")
     panel.field.fill("")
     panel.field.press("ArrowUp")
     assert panel.run(RULES) == []
@@ -130,25 +136,23 @@ def test_a_stream_is_not_read_piece_by_piece(browser: Browser) -> None:
 
 
 def test_everything_can_be_reached_with_the_keyboard(browser: Browser) -> None:
-    """Tab goes through the panel, and each stop has a name and a ring."""
+    """Tab goes through the panel, the arrows through a toolbar; each stop has a name and a ring."""
     with chat_panel_page(browser) as panel:
         panel.open([human(), ai(CODE, branch=branch(2, 3, "a", "b"))])
-        names, rings = list[str](), list[bool]()
+        names, rings, stops = list[str](), list[bool](), 0
         for _ in range(40):
             panel.page.keyboard.press("Tab")
             if panel.run("return document.activeElement === document.body"):
                 break
-            names.append(panel.focused())
-            rings.append(
-                panel.run(
-                    """const at = document.activeElement;
-                       const box = at.closest(".chatnb-panel-composer");
-                       const ring = getComputedStyle(at).outlineStyle !== "none";
-                       return ring || getComputedStyle(box ?? at).boxShadow !== "none";"""
-                )
-            )
+            stops += 1
+            while (name := panel.focused()) not in names[-4:]:
+                names.append(name)
+                rings.append(panel.run(RING))
+                panel.page.keyboard.press("ArrowRight")
         wanted = ["Model", "Settings", "Conversation", "Edit", "Insert as cell", "Copy code"]
         wanted += ["Previous version", "Next version", "Regenerate", "Delete", "Message", "Send"]
         assert [name for name in wanted if name not in names] == []
         assert all(names)
         assert all(rings)
+        # The rows of buttons are one stop each.
+        assert stops == 13

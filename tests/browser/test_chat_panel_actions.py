@@ -1,12 +1,14 @@
-"""What can be done with the messages of a chat panel, in a real browser."""
+"""The actions on a panel's messages, in a real browser."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import Browser, expect
 
+from chatnb.notebook.cell.code_cell import code_cell
 from tests.browser.chat_panel_page import (
     STATIC,
     ChatPanelPage,
@@ -38,7 +40,7 @@ def test_branches_are_switched(panel: ChatPanelPage) -> None:
     panel.open([human("Two", id="h2", branch=branch(2, 3, "h1", "h3")), ai(id="a2")])
     expect(panel.message(0)).to_contain_text("2/3")
     panel.message(0).get_by_role("button", name="Next version").click()
-    assert panel.sent("branch") == [{"kind": "branch", "id": "h3", "buffers": []}]
+    assert panel.sent("select_branch") == [{"type": "select_branch", "id": "h3", "buffers": []}]
     panel.run(
         "model.path(given)", [human("Three", id="h3", branch=branch(3, 3, "h2", None)), ai(id="a3")]
     )
@@ -47,7 +49,7 @@ def test_branches_are_switched(panel: ChatPanelPage) -> None:
     following = panel.message(0).get_by_role("button", name="Next version")
     expect(following).to_have_attribute("aria-disabled", "true")
     following.click(force=True)
-    assert len(panel.sent("branch")) == 1
+    assert len(panel.sent("select_branch")) == 1
 
 
 def test_regenerate_delete_and_copy(panel: ChatPanelPage) -> None:
@@ -57,7 +59,7 @@ def test_regenerate_delete_and_copy(panel: ChatPanelPage) -> None:
     panel.message(5).get_by_role("button", name="Copy").click()
     assert panel.run("return navigator.clipboard.readText()") == "**Bold**"
     panel.message(5).get_by_role("button", name="Regenerate").click()
-    assert panel.sent("regenerate") == [{"kind": "regenerate", "id": "a", "buffers": []}]
+    assert panel.sent("regenerate") == [{"type": "regenerate", "id": "a", "buffers": []}]
     panel.message(2).hover()
     panel.message(2).get_by_role("button", name="Delete", exact=True).click()
     expect(panel.message(2)).to_contain_text("Delete this message and the 3 after it?")
@@ -66,7 +68,7 @@ def test_regenerate_delete_and_copy(panel: ChatPanelPage) -> None:
     assert panel.focused() == "Delete"
     panel.page.keyboard.press("Enter")
     panel.page.keyboard.press("Enter")
-    assert panel.sent("delete") == [{"kind": "delete", "id": "h1", "buffers": []}]
+    assert panel.sent("delete") == [{"type": "delete", "id": "h1", "buffers": []}]
     assert panel.focused() == "Message"
 
 
@@ -96,7 +98,7 @@ def test_code_can_be_copied_and_offers_a_cell(panel: ChatPanelPage) -> None:
     panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     panel.open([human(), ai(CODE)])
     panel.run(
-        "model.message({ kind: 'highlighter', source: given })",
+        "model.message({ type: 'highlighter', source: given })",
         (STATIC / "highlighter.js").read_text(encoding="utf-8"),
     )
     panel.button("Copy code").click()
@@ -108,30 +110,84 @@ def test_code_can_be_copied_and_offers_a_cell(panel: ChatPanelPage) -> None:
     expect(panel.page.locator(".chatnb-hl-keyword")).to_have_text("if")
 
 
+BLOCKS = [
+    ("python", "x = 1"),
+    ("{python}", "x = 1"),
+    ("", "x = 1"),
+    ("pycon", ">>> x = 1\n>>> x\n1"),
+    ("bash", "ls -l"),
+    ("SH", "ls"),
+    ("bash", "$ ls -l\ntotal 0\n$ pwd"),
+    ("shell-session", "$ ls\n$\nfile"),
+    ("python:a/b.py", "x = 1"),
+    ("{.python .numbered}", "    if x:\n        y()"),
+    ("js", "let x"),
+    ("html", "<b>Hi</b>"),
+    ("tex", "x^2"),
+    ("ruby", "puts 1"),
+    ("json", '{"x": 1}'),
+    ("mermaid", "graph TD"),
+    ("rust", "fn main() {}"),
+    ("constructor", "x"),
+]
+
+
+def test_a_cell_is_offered_for_what_a_cell_runs(
+    panel: ChatPanelPage, bare_shell: InteractiveShell
+) -> None:
+    """With the magic of its language, as `--code` does it; other languages can only be copied."""
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    text = "\n\n".join(f"```{language}\n{code}\n```" for language, code in BLOCKS)
+    nested = "1. Like this:\n\n   ```python\n   if x:\n       y()\n   ```\n"
+    panel.open([human(), ai(f"{text}\n\n{nested}")])
+    cells = [
+        code_cell(f"```{language}\n{code}\n```", bare_shell.find_cell_magic).source
+        for language, code in BLOCKS
+    ]
+    offered = panel.page.get_by_role("button", name="Insert as cell", exact=True)
+    expected = [*filter(None, cells), "if x:\n    y()"]
+    expect(offered).to_have_count(len(expected))
+    for number, source in enumerate(expected):
+        offered.nth(number).click()
+        copied = panel.page.get_by_text("Copied. Paste it into a new cell.")
+        expect(copied).to_have_count(number + 1)
+        assert panel.run("return navigator.clipboard.readText()") == source
+
+
 # Tools.
 
 
 def test_calls_are_shown_and_asked_for(panel: ChatPanelPage) -> None:
     """A call shows its name, arguments, state and result; one that asks has three answers."""
     asking = call("asking", id="c2", name="remove_file", arguments='{"path": "a.txt"}')
-    panel.open([human(), ai("", status="waiting", calls=[call("done", result="3 books"), asking])])
+    panel.open(
+        [human(), ai("", status="waiting", tool_calls=[call("done", result="3 books"), asking])]
+    )
     expect(panel.log).to_contain_text("remove_file")
     expect(panel.log).to_contain_text('{"path": "a.txt"}')
     expect(panel.log).to_contain_text("asks for your approval")
     panel.page.get_by_label("Call of look_up").locator("summary").click()
     expect(panel.log).to_contain_text("3 books")
-    panel.page.get_by_label("Reason for rejecting remove_file").fill("Not that one.")
+    reason = panel.page.get_by_label("Reason for rejecting remove_file")
+    expect(reason).to_be_hidden()
     panel.button("Reject").click()
+    panel.page.keyboard.press("Escape")
+    assert panel.focused() == "Reject"
+    panel.page.keyboard.press("Enter")
+    panel.page.keyboard.type("Not that one.")
+    panel.page.keyboard.press("Enter")
+    expect(panel.field).to_have_value("")
     decided = panel.sent("decide")[0]
     assert decided == {
-        "kind": "decide",
+        "type": "decide",
         "call": "c2",
         "decision": "reject",
         "reason": "Not that one.",
         "buffers": [],
     }
     assert panel.focused() == "Message"
-    panel.run("model.turn({ status: 'done', calls: [{ ...given, state: 'rejected' }] })", asking)
+    rejected = {**asking, "state": "rejected"}
+    panel.run("model.turn({ status: 'done', tool_calls: [given] })", rejected)
     expect(panel.button("Reject")).to_have_count(0)
     expect(panel.log).to_contain_text("rejected")
 
@@ -142,7 +198,7 @@ def test_calls_are_shown_and_asked_for(panel: ChatPanelPage) -> None:
 def test_calls_are_allowed(panel: ChatPanelPage, name: str, decision: str) -> None:
     """Allowing sends the decision, and the focus goes to the next call that asks."""
     calls = [call("asking", id="c1"), call("asking", id="c2", name="second")]
-    panel.open([human(), ai("", status="waiting", calls=calls)], running=True)
+    panel.open([human(), ai("", status="waiting", tool_calls=calls)], running=True)
     panel.button(name).first.click()
     sent = panel.sent("decide")[0]
     assert (sent["call"], sent["decision"], sent["reason"]) == ("c1", decision, "")

@@ -1,4 +1,4 @@
-"""Where messages are written in the chat panel: the keys, the focus, and what is kept."""
+"""The composer of the chat panel: keys, focus and drafts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.chat_panel_page import ChatPanelPage, ai, chat_panel_page, human, turns
+from tests.browser.chat_panel_page import ChatPanelPage, ai, call, chat_panel_page, human, turns
 
 pytestmark = pytest.mark.browser
 
@@ -123,7 +123,7 @@ def test_keys_stay_in_the_panel(panel: ChatPanelPage) -> None:
 
 
 def test_a_draft_survives_the_page(panel: ChatPanelPage) -> None:
-    """What was written comes back after a reload, to the conversation that it was written for."""
+    """A draft comes back after a reload, in its own conversation."""
     panel.open(name="herons")
     panel.field.fill("half a thought")
     panel.run("await unload(); document.querySelector('main').replaceChildren()")
@@ -136,7 +136,7 @@ def test_a_draft_survives_the_page(panel: ChatPanelPage) -> None:
 
 
 def test_a_refused_message_is_kept(panel: ChatPanelPage) -> None:
-    """When the kernel refuses a message, it says why, and the message is still there to be sent."""
+    """A rejected message stays in the field, with the reason above it."""
     panel.open()
     panel.ask("Hi")
     panel.run("model.set({ error: 'There is no key for gpt-5-mini.' })")
@@ -148,7 +148,7 @@ def test_a_refused_message_is_kept(panel: ChatPanelPage) -> None:
 
 
 def test_a_dead_kernel_is_said_and_nothing_lost(panel: ChatPanelPage) -> None:
-    """Where no answer comes for some seconds, that is said and the text kept; sent again it bears
+    """Without an answer for some seconds a notice appears and the text is kept; sent again it bears
     the same mark, so that a kernel that was only busy takes it once."""
     panel.page.clock.install()
     panel.open()
@@ -168,7 +168,7 @@ def test_a_dead_kernel_is_said_and_nothing_lost(panel: ChatPanelPage) -> None:
 
 
 def test_a_closed_comm_is_said_at_once(panel: ChatPanelPage) -> None:
-    """Where the message cannot even be sent there is nothing to wait for."""
+    """A message that cannot be sent is reported at once."""
     panel.open()
     panel.run("model.alive = 'closed'")
     panel.ask("Hi")
@@ -200,11 +200,11 @@ def test_settings_are_within_reach(panel: ChatPanelPage) -> None:
     system.fill("Be kind.")
     system.press("Escape")
     assert panel.focused() == "Settings"
-    sent = [{**each, "buffers": None} for each in panel.sent("settings")]
+    sent = [{**each, "buffers": None} for each in panel.sent("change_settings")]
     assert sent == [
-        {"kind": "settings", "model": "gpt-5-mini", "buffers": None},
-        {"kind": "settings", "temperature": None, "buffers": None},
-        {"kind": "settings", "system": "Be kind.", "buffers": None},
+        {"type": "change_settings", "settings": {"model": "gpt-5-mini"}, "buffers": None},
+        {"type": "change_settings", "settings": {"temperature": None}, "buffers": None},
+        {"type": "change_settings", "settings": {"system": "Be kind."}, "buffers": None},
     ]
 
 
@@ -232,6 +232,12 @@ def test_it_follows_only_a_reader_at_the_end(panel: ChatPanelPage) -> None:
     panel.settle()
     assert panel.run(look) < 2
     assert panel.focused() == "Message"
+    panel.log.evaluate("log => { log.scrollTop = 0; }")  # As browsers do when a page is redrawn.
+    panel.settle()
+    assert panel.run(look) > 100
+    panel.run("model.grow('And fish.\\n\\n')")
+    panel.settle()
+    assert panel.run(look) < 2
 
 
 def test_the_focus_is_never_taken(panel: ChatPanelPage) -> None:
@@ -249,3 +255,100 @@ def test_the_focus_is_never_taken(panel: ChatPanelPage) -> None:
     assert panel.focused() == "Copy"
     panel.run("model.path([])")
     assert panel.focused() == "Message"
+
+
+# Before the first message, variables, and what is in sight.
+
+
+def test_the_empty_panel_offers_a_beginning(panel: ChatPanelPage) -> None:
+    """It says who replies and what may be dropped; a click on a suggestion fills the field,
+    Shift+click sends it, and "/" lists them all."""
+    five = [f"Question {n}?" for n in range(4)] + ["What is in {df}?"]
+    panel.open(about="m replies · 1 tool: look_up", suggestions=five)
+    expect(panel.log).to_contain_text("m replies · 1 tool: look_up")
+    expect(panel.log).to_contain_text("PNG, text")
+    offered = panel.page.get_by_role("group", name="Suggestions").get_by_role("button")
+    expect(offered).to_have_text(five[:4])
+    offered.nth(1).click()
+    expect(panel.field).to_have_value("Question 1?")
+    assert panel.focused() == "Message"
+    panel.field.fill("/what")
+    expect(panel.page.locator(".chatnb-panel-choice")).to_have_text(["What is in {df}?"])
+    panel.page.keyboard.press("Enter")
+    expect(panel.field).to_have_value("What is in {df}?")
+    expect(panel.page.get_by_role("group", name="Variables")).to_contain_text("df· 200 x 5")
+    assert panel.sent("send") == []
+    offered.nth(0).click(modifiers=["Shift"])
+    (sent,) = panel.sent("send")
+    assert (sent["text"], sent["variables"]) == ("Question 0?", [])
+
+
+def test_a_brace_completes_a_variable_that_goes_along(panel: ChatPanelPage) -> None:
+    """The list follows the keys and leaves Enter, Escape and Stop alone once it is closed; the chip
+    says what is sent, and can be taken back."""
+    panel.open(turns(1), running=True)
+    chips = panel.page.get_by_role("group", name="Variables")
+    options = panel.page.locator(".chatnb-panel-choices").get_by_role("option")
+    panel.field.click()
+    panel.page.keyboard.type("Plot {")
+    expect(options).to_have_text(["df200 x 5", "depth2.5"])
+    panel.page.keyboard.type("de")
+    expect(options).to_have_text(["depth2.5"])
+    panel.page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
+    assert panel.sent("stop") == []
+    panel.page.keyboard.press("Backspace")
+    panel.page.keyboard.press("ArrowDown")
+    panel.page.keyboard.press("Tab")
+    expect(panel.field).to_have_value("Plot {depth}")
+    panel.page.keyboard.type(" and {df}")
+    expect(chips).to_contain_text("df· 200 x 5")
+    panel.button("Leave {depth} as text").click()
+    panel.run("model.set({ running: false })")
+    panel.page.keyboard.press("Enter")
+    (sent,) = panel.sent("send")
+    assert (sent["text"], sent["variables"]) == ("Plot {depth} and {df}", ["df"])
+
+
+def test_composer_and_stop_stay_in_sight_while_the_end_is_followed(panel: ChatPanelPage) -> None:
+    """The page scrolls by just what is missing, until the reader scrolls it away."""
+    panel.run("document.querySelector('main').style.height = '600px'")
+    panel.run("document.body.style.paddingBottom = '900px'")
+    panel.open(turns(1))
+    bottom = "document.querySelector('.chatnb-panel').getBoundingClientRect().bottom"
+    in_sight = f"Math.abs(innerHeight - 12 - {bottom}) <= 2"
+    panel.run("document.querySelector('.chatnb-panel-input').focus({ preventScroll: true })")
+    panel.page.keyboard.type("More")
+    panel.page.keyboard.press("Enter")
+    panel.arrive("More")
+    panel.run("model.grow('Because.\\n\\n'.repeat(40))")
+    panel.page.wait_for_function(in_sight)
+    assert panel.run("return document.querySelector('.chatnb-panel-log').clientHeight") <= (
+        panel.run("return innerHeight / 2")
+    )
+    panel.page.mouse.move(5, 5)
+    panel.page.mouse.wheel(0, -400)
+    panel.page.wait_for_function(f"{bottom} > innerHeight + 200")
+    place = panel.run("return scrollY")
+    panel.run("model.grow('Because.\\n\\n'.repeat(40))")
+    panel.settle()
+    panel.settle()
+    assert panel.run("return scrollY") == place
+
+
+def test_a_turn_has_one_line_under_it(panel: ChatPanelPage) -> None:
+    """An answer of several messages has one line with its sums and actions, once it has ended,
+    which are about the whole answer; while it streams, its speed stands beside Stop."""
+    asked = [human(id="h"), ai("Let me look.", id="a1", footer="m · 1", tool_calls=[call()])]
+    panel.open([*asked, ai("So.", id="a2", footer="m · 2")], running=True)
+    lines = panel.log.get_by_text("m · ")
+    expect(lines.filter(visible=True)).to_have_count(0)
+    expect(panel.page.locator(".chatnb-panel-speed")).to_have_text("1 s")
+    panel.run("model.set({ running: false })")
+    expect(lines.filter(visible=True)).to_have_text(["m · 2"])
+    expect(panel.page.locator(".chatnb-panel-speed")).to_have_text("")
+    panel.button("Regenerate").filter(visible=True).click()
+    assert panel.sent("regenerate")[0]["id"] == "a1"
+    panel.button("Delete").last.click()
+    panel.button("Delete").last.click()
+    assert panel.sent("delete")[0]["id"] == "a1"

@@ -58,8 +58,10 @@ def test_files_are_dropped_pasted_and_picked(panel: ChatPanelPage) -> None:
     panel.page.wait_for_function("model.of('send').length === 1")
     (sent,) = panel.sent("send")
     assert sent["buffers"] == ["1,2", "x = 1"]
-    kinds = [(each["name"], each["mime"], each["size"]) for each in sent["attachments"]]
-    assert kinds == [("a.csv", "text/csv", 3), ("c.py", "text/plain", 5)]
+    assert sent["attachments"] == [
+        {"name": "a.csv", "mime": "text/csv"},
+        {"name": "c.py", "mime": "text/plain"},
+    ]
     panel.arrive("These")
     assert file_names(panel) == []
 
@@ -83,7 +85,7 @@ def test_what_may_not_be_attached_is_said(panel: ChatPanelPage) -> None:
 
 
 def test_a_pasted_table_is_text(panel: ChatPanelPage) -> None:
-    """What has a text and a picture, as a spreadsheet's cells do, is pasted as text."""
+    """A paste with text and a picture, as from a spreadsheet, is pasted as text."""
     panel.open()
     panel.field.focus()
     panel.run(PASTE, [["", "text/plain", "1\t2"], ["image.png", "image/png", "pixels"]])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import ReplyPage
 
@@ -48,7 +51,7 @@ def test_gap_asks_once_and_snapshot_heals(reply_page: ReplyPage) -> None:
         model.delta("one ", 1);
         for (const seq of [3, 4, 5]) model.delta(`d${seq} `, seq);
     """)
-    assert reply_page.run("return model.sent") == [{"kind": "resync"}]
+    assert reply_page.run("return model.sent") == [{"type": "resync"}]
     assert "d" not in reply_page.text()
     reply_page.run("""
         model.receive("snapshot", { seq: 5, text: "one two d3 d4 d5 " });
@@ -74,6 +77,21 @@ def test_second_gap_asks_again(reply_page: ReplyPage) -> None:
         model.delta("f", 6);
     """)
     assert reply_page.run("return model.count('resync')") == 2
+
+
+def test_lost_requests_are_repeated(reply_page: ReplyPage) -> None:
+    """A reply with a gap asks again until a snapshot comes, and then no more."""
+    reply_page.page.clock.install()
+    reply_page.open()
+    reply_page.run("model.delta('one ', 1); model.delta('three.', 3)")
+    for asked in range(1, 9):
+        assert reply_page.run("return model.count('resync')") == asked
+        reply_page.page.clock.fast_forward(121_000)
+    reply_page.run("model.receive('snapshot', { seq: 3, text: 'one two three.' })")
+    reply_page.run("model.receive('phase', 'done')")
+    reply_page.page.clock.fast_forward(121_000)
+    assert reply_page.run("return model.count('resync')") == 9
+    assert reply_page.text() == "one two three."
 
 
 def test_snapshot_that_extends_does_not_rebuild(reply_page: ReplyPage) -> None:
@@ -120,6 +138,16 @@ def test_model_starts_from_its_snapshot(reply_page: ReplyPage) -> None:
     assert reply_page.text() == "Seven eight"
 
 
+def test_the_clock_of_a_page_loaded_in_mid_reply_goes_on(reply_page: ReplyPage) -> None:
+    """The seconds are those since the reply was asked for, as the snapshot tells."""
+    snapshot = {"seq": 7, "text": "Seven ", "seconds": 3000}
+    reply_page.open(snapshot={**snapshot, "seconds": 2000}, phase="streaming")
+    clock = reply_page.page.get_by_role("timer")
+    expect(clock).to_contain_text(re.compile("20[0-9][0-9] s"))
+    reply_page.run("model.receive('snapshot', given)", snapshot)
+    expect(clock).to_contain_text(re.compile("30[0-9][0-9] s"))
+
+
 def test_text_after_the_end_is_shown(reply_page: ReplyPage) -> None:
     """A snapshot that comes after the phase has ended is shown all the same."""
     reply_page.open()
@@ -136,8 +164,8 @@ def test_unknown_messages_are_ignored(reply_page: ReplyPage) -> None:
     """A message or snapshot of another shape neither throws nor shows."""
     reply_page.open()
     reply_page.run("""
-        const delta = { kind: "delta", seq: "1", text: 2 };
-        for (const odd of [null, 7, "x", {}, { kind: "delta" }, delta]) model.message(odd);
+        const delta = { type: "delta", seq: "1", text: 2 };
+        for (const odd of [null, 7, "x", {}, { type: "delta" }, delta]) model.message(odd);
         model.receive("snapshot", { seq: 3 });
         model.delta("fine", 1);
         model.receive("phase", "done");
@@ -183,7 +211,7 @@ def test_long_line_goes_into_many_nodes(reply_page: ReplyPage) -> None:
         return longest;
     """)
     assert longest < 4096
-    assert reply_page.run("return view.text.textContent.length") >= 199_990
+    reply_page.wait_for("view.text.textContent.length >= 199_990")
 
 
 # Code.
@@ -192,7 +220,7 @@ def test_long_line_goes_into_many_nodes(reply_page: ReplyPage) -> None:
 def test_code_gets_colours_when_it_closes(reply_page: ReplyPage, highlighter_source: str) -> None:
     """A block is plain while it streams and coloured once it is closed, its text the same."""
     reply_page.open()
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
     reply_page.say("```python\ndef answer():\n    return 42\n")
     assert reply_page.run("return view.text.querySelectorAll('code span').length") == 0
@@ -202,7 +230,7 @@ def test_code_gets_colours_when_it_closes(reply_page: ReplyPage, highlighter_sou
     )
     code = reply_page.run("return view.text.querySelector('pre > code').textContent")
     assert code == "def answer():\n    return 42"
-    assert reply_page.run("return model.count('highlighter')") == 0
+    assert reply_page.run("return model.count('get_highlighter')") == 0
 
 
 def test_highlighter_is_asked_for_once(reply_page: ReplyPage, highlighter_source: str) -> None:
@@ -210,17 +238,17 @@ def test_highlighter_is_asked_for_once(reply_page: ReplyPage, highlighter_source
     reply_page.open()
     reply_page.say(PYTHON_BLOCK, PYTHON_BLOCK)
     reply_page.run("await widget.show()")
-    assert reply_page.run("return model.sent") == [{"kind": "highlighter"}]
+    assert reply_page.run("return model.sent") == [{"type": "get_highlighter"}]
     assert reply_page.run("return document.querySelectorAll('.chatnb-hl-keyword').length") == 0
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     # Two blocks in each of the two views, each with `def` and `return`.
     reply_page.wait_for("document.querySelectorAll('.chatnb-hl-keyword').length === 8")
 
 
 def test_highlighter_serves_the_whole_page(reply_page: ReplyPage, highlighter_source: str) -> None:
-    """What one model brought colours the code of the next one, which asks for nothing."""
+    """The highlighter of one widget colours the code of the next, which requests nothing."""
     reply_page.open()
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
     reply_page.open()
     reply_page.say(PYTHON_BLOCK)
@@ -233,7 +261,7 @@ def test_block_left_open_gets_colours_at_the_end(
 ) -> None:
     """A reply that breaks off inside a block colours what there is of it."""
     reply_page.open()
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
     reply_page.say("```python\ndef answer(")
     reply_page.run("model.receive('phase', 'stopped')")
@@ -271,7 +299,7 @@ def test_languages(
 ) -> None:
     """The languages of chat replies are known, by their aliases too."""
     reply_page.open()
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
     reply_page.say(f"```{language}\n{code}\n```\n\n")
     assert reply_page.run("return view.text.querySelectorAll('[class^=chatnb-hl-]').length") > 0
@@ -281,7 +309,7 @@ def test_languages(
 def test_unknown_language_stays_plain(reply_page: ReplyPage, highlighter_source: str) -> None:
     """Code in a language nobody knows is shown as it is."""
     reply_page.open()
-    reply_page.run("model.message({ kind: 'highlighter', source: given })", highlighter_source)
+    reply_page.run("model.message({ type: 'highlighter', source: given })", highlighter_source)
     reply_page.wait_for("globalThis[Symbol.for('chatnb.highlighter')].highlight !== null")
     reply_page.say("```klingon\n<b>Qapla'</b>\n```\n\n")
     assert reply_page.run("return view.text.querySelector('code').innerHTML") == (
@@ -293,7 +321,7 @@ def test_broken_highlighter_costs_only_the_colours(reply_page: ReplyPage) -> Non
     """A highlighter that does not load leaves the code readable."""
     reply_page.open()
     reply_page.say(PYTHON_BLOCK)
-    reply_page.run("model.message({ kind: 'highlighter', source: 'not a module(' })")
+    reply_page.run("model.message({ type: 'highlighter', source: 'not a module(' })")
     reply_page.say("And on.")
     reply_page.run("model.receive('phase', 'done')")
     assert "return 42" in reply_page.text()
@@ -312,12 +340,12 @@ def test_stop_sends_a_message(reply_page: ReplyPage) -> None:
     button.focus()
     reply_page.page.keyboard.press("Enter")
     reply_page.wait_for("model.sent.length > 0")
-    assert reply_page.run("return model.sent") == [{"kind": "stop"}]
+    assert reply_page.run("return model.sent") == [{"type": "stop"}]
     assert reply_page.run(f"return [{STOP}.disabled, {STOP}.textContent]") == [True, "Stopping…"]
 
 
 def test_stop_interrupts_the_kernel(reply_page: ReplyPage) -> None:
-    """Where the kernel hears no message, Stop interrupts it and sends none."""
+    """Stop interrupts a kernel that hears no message, and sends none."""
     reply_page.run("""
         window.interrupts = 0;
         const kernel = { async interrupt() { window.interrupts += 1; } };
@@ -332,11 +360,11 @@ def test_stop_interrupts_the_kernel(reply_page: ReplyPage) -> None:
     "kernel", ["undefined", "null", "{ async interrupt() { throw new Error('gone'); } }"]
 )
 def test_stop_without_a_kernel_sends_a_message(reply_page: ReplyPage, kernel: str) -> None:
-    """Where the view cannot reach the kernel, Stop falls back to the message."""
+    """Stop falls back to the message if the view cannot reach the kernel."""
     reply_page.run(f"await openWidget({{ stop_with: 'interrupt' }}, {kernel})")
     reply_page.page.get_by_role("button", name="Stop the reply").click()
     reply_page.wait_for("model.sent.length > 0")
-    assert reply_page.run("return model.sent") == [{"kind": "stop"}]
+    assert reply_page.run("return model.sent") == [{"type": "stop"}]
 
 
 @pytest.mark.parametrize(
@@ -362,18 +390,66 @@ def test_phases(
     assert page.locator(".chatnb-text").get_attribute("aria-busy") == str(is_busy).lower()
 
 
-def test_clock_runs_and_stands_at_the_end(reply_page: ReplyPage) -> None:
-    """The seconds run while the reply does and stand still once it has ended."""
-    clock = reply_page.page.clock
+def test_a_note_stands_in_place_of_the_wait(reply_page: ReplyPage) -> None:
+    """While a call is made again the status says why, without a clock, until text comes."""
+    reply_page.page.clock.install()
+    reply_page.open()
+    status, timer = reply_page.page.get_by_role("status"), reply_page.page.get_by_role("timer")
+    reply_page.run("model.receive('note', 'rate limited, trying again in 9 s')")
+    reply_page.page.clock.run_for(3000)
+    expect(status).to_have_text("smollm2: rate limited, trying again in 9 s")
+    expect(timer).to_have_text("")
+    reply_page.run("model.receive('note', '')")
+    expect(status).to_have_text("Waiting for smollm2…")
+    expect(timer).to_contain_text(" s")
+    reply_page.run("model.receive('note', 'server error, trying again')")
+    reply_page.say("word")
+    expect(status).to_have_text("smollm2")
+
+
+def test_time_and_speed_run_and_stand_at_the_end(reply_page: ReplyPage) -> None:
+    """Time shows after a second of waiting, the speed after one of streaming; the end has tenths.
+    None of it is in the status that screen readers speak."""
+    clock, page = reply_page.page.clock, reply_page.page
     clock.install(time=0)
     clock.pause_at(1)
     reply_page.open()
-    clock.run_for(1500)
-    running = reply_page.page.get_by_role("timer").inner_text()
-    assert running.strip(" ·") == "1.5 s"
+    timer = page.get_by_role("timer")
+    clock.run_for(900)
+    assert timer.text_content() == ""
+    clock.run_for(600)
+    assert timer.text_content() == " · 1 s"
+    assert page.get_by_role("status").text_content() == "Waiting for smollm2…"
+    reply_page.say("word " * 80)
+    assert timer.text_content() == " · 1 s"
+    clock.run_for(2000)
+    assert timer.text_content() == " · 50 tokens/s · 3 s"
+    assert page.get_by_role("status").text_content() == "smollm2"
     reply_page.run("model.receive('phase', 'done')")
+    ended = timer.text_content()
+    assert ended == " · 3.5 s"
     clock.run_for(5000)
-    assert reply_page.page.get_by_role("timer").inner_text() == running
+    assert timer.text_content() == ended
+
+
+def test_a_column_has_its_heading_from_the_start_and_its_facts_at_the_end(
+    reply_page: ReplyPage,
+) -> None:
+    """A reply that waits in a comparison is under its heading; what ended shows its facts alone."""
+    reply_page.open(title="slow model")
+    shown = reply_page.page.locator(".chatnb-reply")
+    assert shown.inner_text().startswith("slow model\n")
+    reply_page.run("model.receive('footer', 'm · 8 tokens in · 1.0 s')")
+    reply_page.run("model.receive('phase', 'done')")
+    assert shown.locator(".chatnb-line").inner_text() == "m · 8 tokens in · 1.0 s"
+
+
+def test_a_page_that_is_loaded_in_mid_reply_asks_for_the_text(reply_page: ReplyPage) -> None:
+    """Also where nothing comes that would show it what it has missed."""
+    reply_page.open(phase="streaming")
+    assert reply_page.run("return model.sent") == [{"type": "resync"}]
+    reply_page.run("model.receive('snapshot', { seq: 7, text: 'Half of it. ' })")
+    assert reply_page.text() == "Half of it."
 
 
 def test_disposing_leaves_nothing_running(reply_page: ReplyPage) -> None:
@@ -398,3 +474,81 @@ def test_disposing_leaves_nothing_running(reply_page: ReplyPage) -> None:
     assert reply_page.run("return document.querySelectorAll('.chatnb-reply').length") == 0
     reply_page.run("await widget.unload()")
     assert reply_page.run("return model.handlers.length") == 0
+
+
+# Reasoning, a reply beyond the edge, and a kernel that is gone.
+
+
+def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
+    """It is open while it comes, also to a view that comes late, and folded with its time then."""
+    reply_page.page.clock.install()
+    reply_page.open()
+    reply_page.run("model.receive('phase', 'streaming')")
+    think = "model.message({ type: 'delta', seq: ++model.seq, text: '', reasoning: given })"
+    reply_page.run(think, "Let me ")
+    reply_page.run(think, "think.")
+    fold = reply_page.page.locator(".chatnb-reasoning")
+    expect(fold).to_have_attribute("open", "")
+    expect(fold.locator(".chatnb-reasoning-text")).to_have_text("Let me think.")
+    reply_page.page.clock.run_for(5000)
+    reply_page.say("Because")
+    expect(fold).not_to_have_attribute("open", "")
+    expect(fold.locator("summary")).to_have_text("Thought for 5 s")
+    assert reply_page.text().startswith("Becaus")
+
+
+def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:
+    """A view that missed something shows text and reasoning of the snapshot, each once."""
+    reply_page.open()
+    reply_page.run("model.message({ type: 'delta', seq: 1, text: '', reasoning: 'Let me ' })")
+    reply_page.run(
+        "model.receive('snapshot', { seq: 5, text: 'Because', reasoning: 'Let me think.' })"
+    )
+    assert reply_page.page.locator(".chatnb-reasoning-text").text_content() == "Let me think."
+    assert reply_page.text().startswith("Becaus")
+    reply_page.run("model.receive('snapshot', { seq: 6, text: 'Or', reasoning: 'No.' })")
+    assert reply_page.page.locator(".chatnb-reasoning-text").text_content() == "No."
+    assert reply_page.text().startswith("O")
+
+
+def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
+    """While a reply is longer than the window its status line stays within it, and is in its
+    place once the end is in sight or the reply has ended."""
+    reply_page.open()
+    page, stop = reply_page.page, reply_page.page.get_by_role("button", name="Stop the reply")
+    reply_page.say(*["A line.\n\n"] * 200)
+    below = "stop => innerHeight - stop.getBoundingClientRect().bottom"
+    page.wait_for_function(f"stop => ({below})(stop) > 0", arg=stop.element_handle())
+    assert 0 < stop.evaluate(below) < 20
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    line = page.locator(".chatnb-line")
+    expect(line).not_to_have_attribute("data-stuck", "")
+    page.evaluate("scrollTo(0, 0)")
+    expect(line).to_have_attribute("data-stuck", "")
+    reply_page.run("model.receive('phase', 'done')")
+    expect(line).not_to_have_attribute("data-stuck", "")
+
+
+@pytest.mark.parametrize("status", ["restarting", "autorestarting", "dead"])
+def test_a_kernel_that_is_gone_ends_the_view(reply_page: ReplyPage, status: str) -> None:
+    """The clock stands, there is nothing to stop, and what goes on is said; a busy kernel is none
+    that is gone."""
+    reply_page.run(
+        """
+        const slots = [];
+        window.kernel = { status: "busy", statusChanged: { connect: (slot) => slots.push(slot) } };
+        window.turnKernel = (status) => {
+            kernel.status = status;
+            for (const slot of slots) slot();
+        };
+        await openWidget({}, kernel);
+        model.say("Half");
+        turnKernel("idle");
+        """
+    )
+    status_line = reply_page.page.get_by_role("status")
+    expect(status_line).to_have_text("smollm2")
+    reply_page.run("turnKernel(given)", status)
+    expect(status_line).to_contain_text("Broke off: the kernel is gone. %chat resume goes on")
+    expect(reply_page.page.get_by_role("button", name="Stop the reply")).to_be_hidden()
+    assert reply_page.text() == "Half"

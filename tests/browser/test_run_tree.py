@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from chatnb.schema.run_log import RunLog, RunLogPatch
 from chatnb.schema.run_tree import leaf_usage, run_rows
 from tests.browser.run_tree_page import RunTreePage, run_tree_page, wired
-from tests.run_logs import LogWriter, failure, generated, many, nested, story, tokens
+from tests.support.run_logs import LogWriter, failure, generated, many, nested, story, tokens
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +90,7 @@ def test_totals_count_each_model_call_once(tree: RunTreePage) -> None:
 
 
 def test_a_price_opens_a_column(tree: RunTreePage) -> None:
-    """Where a run has a cost there is a column for it, and nowhere else."""
+    """A column for the cost is there only if a run has one."""
     tree.open(story().patches)
     assert not tree.page.locator(".chatnb-run-cost").first.is_visible()
     log = LogWriter("priced")
@@ -167,18 +167,41 @@ def test_gap_asks_and_heals(tree: RunTreePage) -> None:
     tree.run("model.sent.length = 0; model.patches.push(...given)", wired(patches)[2:])
     tree.run("for (const first of [6, 7, 8]) model.page(first, first + 1)")
     tree.settle()
-    assert tree.run("return model.sent") == [{"kind": "resync", "first": 2}]
+    assert tree.run("return model.sent") == [{"type": "resync", "first": 2}]
     tree.run("model.page(0); model.page(3); model.end()")
     tree.settle()
     assert [_told(row) for row in tree.rows()] == _expected(patches)
 
 
 def test_lost_end_is_asked_for(tree: RunTreePage) -> None:
-    """When the log ends and its last pages were lost, the browser asks for them."""
+    """The browser requests the last pages if the log ends and they were lost."""
     patches = story().patches
     tree.open(patches[:5], live=True)
     tree.run("model.patches.push(...given); model.end()", wired(patches)[5:])
     tree.settle()
+    assert [_told(row) for row in tree.rows()] == _expected(patches)
+
+
+def test_requests_are_repeated_until_there_is_an_answer(tree: RunTreePage) -> None:
+    """However many requests are lost while a kernel is busy, the tree is whole in the end."""
+    patches = story().patches
+    tree.page.clock.install()
+    tree.open(patches[:2], live=True)
+    tree.run(
+        """model.patches.push(...given);
+        model.sent.length = 0;
+        window.answer = model.receiveFromBrowser;
+        model.receiveFromBrowser = (message) => model.sent.push(message);
+        model.page(6, 7);""",
+        wired(patches)[2:],
+    )
+    for asked in range(1, 9):
+        assert tree.run("return model.sent.length") == asked
+        tree.page.clock.fast_forward(121_000)
+    tree.run("model.receiveFromBrowser = window.answer")
+    tree.page.clock.fast_forward(121_000)
+    tree.run("model.end()")
+    tree.page.clock.run_for(100)
     assert [_told(row) for row in tree.rows()] == _expected(patches)
 
 
@@ -197,9 +220,9 @@ def test_odd_messages_are_ignored(tree: RunTreePage) -> None:
     tree.open(story().patches[:3], live=True)
     before = tree.rows()
     tree.run("""
-        const odd = [null, 7, "x", {}, { kind: "patches" }, { kind: "patches", first: "0" }];
+        const odd = [null, 7, "x", {}, { type: "page" }, { type: "page", first: "0" }];
         for (const message of odd) model.message(message);
-        model.message({ kind: "patches", first: 3, patches: [null, { ops: [null, { path: 3 }] },
+        model.message({ type: "page", first: 3, patches: [null, { ops: [null, { path: 3 }] },
             { ops: [{ path: "/logs/none/error", value: 3 }, { path: "/logs" }] }], total: 6 });
     """)
     tree.settle()
@@ -218,7 +241,7 @@ def test_rewinding_is_folding_from_the_start(tree: RunTreePage, make: object) ->
     for length in [*back, *range(1, len(patches)), 2, len(patches) - 1, 3]:
         tree.rewind(length)
         assert [_told(row) for row in tree.rows()] == _expected(patches[:length])
-    assert [message["kind"] for message in tree.run("return model.sent")] == ["resync"]
+    assert [message["type"] for message in tree.run("return model.sent")] == ["resync"]
 
 
 def test_rewinding_with_keys_and_back_to_the_end(tree: RunTreePage) -> None:
@@ -229,7 +252,7 @@ def test_rewinding_with_keys_and_back_to_the_end(tree: RunTreePage) -> None:
     slider = tree.page.locator(".chatnb-run-slider")
     slider.focus()
     tree.press("ArrowLeft", "ArrowLeft")
-    assert slider.get_attribute("aria-valuetext", timeout=100) is not None
+    assert slider.get_attribute("aria-valuetext") is not None
     expect(tree.page.locator(".chatnb-run-position")).to_have_text("Patch 8 of 10")
     tree.add(patches[10:20], after=patches[:10])
     expect(tree.page.locator(".chatnb-run-position")).to_have_text("Patch 8 of 20")
@@ -329,7 +352,7 @@ def test_hostile_texts_do_nothing(tree: RunTreePage) -> None:
 
 
 def test_filter_by_name_kind_and_failure(tree: RunTreePage) -> None:
-    """What is asked for is shown with what is above it, and counted; the rest is not there."""
+    """A search shows and counts the runs that match, with the runs above them, and no others."""
     tree.open(story().patches)
     tree.page.get_by_role("searchbox").fill("openai")
     tree.settle()
@@ -351,7 +374,7 @@ def test_filter_by_name_kind_and_failure(tree: RunTreePage) -> None:
 
 
 def test_a_filter_looks_into_what_is_folded_up(tree: RunTreePage) -> None:
-    """What is asked for is shown wherever it is, and what was folded up is so again afterwards."""
+    """A search shows matches within folded runs, which are folded again afterwards."""
     tree.open(story().patches)
     tree.row("RunnableParallel").locator(".chatnb-run-twisty").click()
     tree.page.get_by_role("searchbox").fill("look")
@@ -464,13 +487,13 @@ def test_a_view_that_is_drawn_anew_goes_on_where_it_was(tree: RunTreePage) -> No
 
 
 def test_the_tree_takes_the_place_of_the_static_one(tree: RunTreePage) -> None:
-    """Wherever the page has the static tree of this log, now or later, the live one stands in for
+    """In every place of the page with the static tree of this log, the live one stands in for
     it; when the kernel is gone, the static one is there again."""
-    static = "<div data-chatnb-place=here><p>static</p></div><div data-chatnb-place=other>x</div>"
+    static = "<div data-chatnb-mount=here><p>static</p></div><div data-chatnb-mount=other>x</div>"
     tree.run("document.body.innerHTML = given", static)
     tree.open(story().patches)
     tree.run("view.dispose()")
-    here = tree.page.locator("[data-chatnb-place=here]")
+    here = tree.page.locator("[data-chatnb-mount=here]")
     expect(here.get_by_role("treeitem")).to_have_count(9)
     expect(here.get_by_text("static")).to_be_hidden()
     assert tree.page.get_by_role("treeitem").count() == 9
@@ -487,7 +510,7 @@ def test_stop_is_offered_while_the_run_is_live(tree: RunTreePage) -> None:
     stop = tree.page.get_by_role("button", name="Stop the run")
     stop.click()
     assert stop.is_disabled()
-    assert tree.run("return model.sent.filter((m) => m.kind === 'stop').length") == 1
+    assert tree.run("return model.sent.filter((m) => m.type === 'stop').length") == 1
     tree.run("model.end()")
     tree.settle()
     expect(stop).to_be_hidden()
@@ -504,7 +527,7 @@ def test_rows_in_the_page_do_not_grow_with_the_log(tree: RunTreePage) -> None:
     tree.run("document.body.replaceChildren()")
     tree.open(patches)
     last = f"document.querySelector('.chatnb-run-slider').max == {len(patches)}"
-    tree.page.wait_for_function(last, timeout=30_000)
+    tree.page.wait_for_function(last)
     tree.settle()
     expect(tree.page.locator(".chatnb-run-footer")).to_contain_text("5,001 runs")
     for top in (0, 30_000, 119_000):

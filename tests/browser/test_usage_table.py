@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from chatnb.notebook.views.usage_table_text import text_table
+from chatnb.notebook.usage_table.static import text_table
 from chatnb.schema.model_call import ModelCall
 from tests.browser.usage_table_page import TOTALS, UsageTablePage, usage_table_page
-from tests.model_calls import made_up, tokens
+from tests.support.model_calls import made_up, tokens
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +98,7 @@ def test_what_prompts_say_is_text(table: UsageTablePage) -> None:
 
 
 def test_messages_of_any_kind_are_survived(table: UsageTablePage) -> None:
-    """What the view does not know of a table it leaves out."""
+    """The view survives states that it does not know."""
     for odd in (None, [], {"length": "x"}, {"length": 2, "columns": [None, {"kind": "text"}]}):
         table.page.evaluate("(table) => openTable(table)", odd)
         assert table.errors == []
@@ -256,6 +256,26 @@ def test_without_permission_there_is_the_old_way(browser: Browser) -> None:
         table.page.get_by_role("button", name="Copy CSV").click()
         expect(table.page.get_by_role("status")).to_have_text("Copied 3 calls as CSV")
         expect(table.page.get_by_role("button", name="Copy CSV")).to_be_focused()
+
+
+def test_ctrl_c_copies_the_selected_rows(browser: Browser) -> None:
+    """Rows come as a spreadsheet pastes them; marked text stays the browser's to copy. Columns that
+    are cut off fade out until they are scrolled to."""
+    permissions = ["clipboard-read", "clipboard-write"]
+    size = {"width": 420, "height": 800}
+    with usage_table_page(browser, viewport=size, permissions=permissions) as table:
+        table.open(made_up(5))
+        table.row(2).click()
+        table.press("Shift+ArrowDown", "Control+c")
+        expect(table.page.get_by_role("status")).to_have_text("Copied 2 calls as TSV")
+        lines = table.run("return navigator.clipboard.readText()").strip("\n").split("\n")
+        assert len(lines) == 3
+        assert len({line.count("\t") for line in lines}) == 1
+        assert lines[0].split("\t")[:2] == ["Prompt", "Model"]
+        grid = table.page.get_by_role("grid")
+        expect(grid).to_have_attribute("data-more", "")
+        grid.evaluate("grid => (grid.scrollLeft = grid.scrollWidth)")
+        expect(grid).not_to_have_attribute("data-more", "")
 
 
 # Many rows.

@@ -2,7 +2,7 @@
 (source) => {
   class FakeModel {
     constructor(table) {
-      this.traits = { place: "here", table };
+      this.traits = { mount_point: "here", table };
       this.handlers = [];
     }
 
@@ -10,6 +10,8 @@
     proxy() {
       return {
         get: (name) => this.traits[name],
+        set: (name, value) => (this.traits[name] = value),
+        save_changes: () => {},
         on: (event, handler) => this.handlers.push([event, handler]),
         off: (event, handler) => {
           this.handlers = this.handlers.filter(([e, h]) => e !== event || h !== handler);

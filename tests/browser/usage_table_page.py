@@ -10,8 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
 
-from chatnb.notebook.views.usage_table_static import usage_bundle
-from chatnb.notebook.views.usage_table_wire import usage_wire
+from chatnb.notebook.usage_table.static import usage_mimebundle
+from chatnb.notebook.usage_table.widget import table_state
 from chatnb.schema.model_call import ModelCall
 
 STATIC = Path(__file__).parents[2] / "chatnb" / "static"
@@ -35,7 +35,7 @@ class UsageTablePage:
         """Show calls in the place of their static table, as an output does."""
         self.page.evaluate(
             "([html, table]) => { document.body.innerHTML = html; return openTable(table); }",
-            [usage_bundle(calls, "here")["text/html"], usage_wire(calls)],
+            [usage_mimebundle(calls, "here")["text/html"], table_state(calls)],
         )
 
     def run(self, script: str, argument: object = None) -> Any:

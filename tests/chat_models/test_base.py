@@ -40,7 +40,7 @@ class OnlyAsync(BaseChatModel):
 
 
 @pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams, OnlyAsync])
-def test_async_verbs_come_from_any_one_hook(model: type[BaseChatModel]) -> None:
+def test_async_methods_come_from_any_one_hook(model: type[BaseChatModel]) -> None:
     """A provider with one hook, whichever, answers ainvoke and astream alike."""
 
     async def collect() -> str:
@@ -51,7 +51,7 @@ def test_async_verbs_come_from_any_one_hook(model: type[BaseChatModel]) -> None:
 
 
 @pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams])
-def test_sync_verbs_come_from_any_one_sync_hook(model: type[BaseChatModel]) -> None:
+def test_sync_methods_come_from_any_one_sync_hook(model: type[BaseChatModel]) -> None:
     """A provider with one synchronous hook answers invoke and stream alike."""
     assert model().invoke("Hi") == AIMessage("one two", id="7")
     assert "".join(chunk.text for chunk in model().stream("Hi")) == "one two"
@@ -98,7 +98,7 @@ def test_an_empty_stream_is_a_clear_error() -> None:
         Silent().invoke("Hi")
 
 
-def test_sync_verbs_of_an_async_model_work_in_and_outside_of_a_loop() -> None:
+def test_sync_methods_of_an_async_model_work_in_and_outside_of_a_loop() -> None:
     """`invoke` and `stream` of a model that is only asynchronous need no help of the caller."""
 
     async def in_a_loop() -> tuple[AIMessage, str]:
@@ -110,7 +110,7 @@ def test_sync_verbs_of_an_async_model_work_in_and_outside_of_a_loop() -> None:
 
 
 def test_context_variables_reach_a_model_s_thread() -> None:
-    """What the caller has set is seen where a synchronous provider runs."""
+    """Context variables of the caller are seen where a synchronous provider runs."""
     user = ContextVar("user", default="nobody")
 
     class Greets(BaseChatModel):
@@ -128,8 +128,8 @@ def test_context_variables_reach_a_model_s_thread() -> None:
 
 
 @pytest.mark.parametrize("model", [OnlyGenerates, OnlyStreams, OnlyAsync])
-def test_a_rate_limiter_spaces_every_verb_out(model: type[BaseChatModel]) -> None:
-    """Each call takes one place in the row, whatever verb makes it."""
+def test_a_rate_limiter_spaces_every_method_out(model: type[BaseChatModel]) -> None:
+    """Each call takes one place in the row, whatever method makes it."""
 
     class Row(RateLimiter):
         places = 0

@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
-from chatnb.chat_models import BaseChatModel, ScriptedChatModel
+from chatnb.chat_models import (
+    AzureChatOpenAI,
+    BaseChatModel,
+    ChatAnthropic,
+    ChatOpenAI,
+    ScriptedChatModel,
+)
 from chatnb.chat_models.cache import InMemoryCache, ReplyCache, SQLiteCache, set_llm_cache
 from chatnb.errors import ConfigurationError, ServerError
-from chatnb.schema import AIMessage, BaseMessage
+from chatnb.schema import AIMessage, BaseMessage, messages_to_json
 
 
 class Counts(BaseChatModel):
@@ -37,7 +43,7 @@ def astream(chat: BaseChatModel, asked: str, **params: Any) -> str:
     return asyncio.run(collect())
 
 
-VERBS: dict[str, Callable[..., str]] = {
+METHODS: dict[str, Callable[..., str]] = {
     "invoke": lambda chat, asked, **params: chat.invoke(asked, **params).text,
     "ainvoke": lambda chat, asked, **params: asyncio.run(chat.ainvoke(asked, **params)).text,
     "stream": lambda chat, asked, **params: "".join(c.text for c in chat.stream(asked, **params)),
@@ -46,7 +52,7 @@ VERBS: dict[str, Callable[..., str]] = {
         chat.generate([[asked]], **params).generations[0][0].text
     ),
 }
-every_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -61,13 +67,13 @@ def shared(cache: ReplyCache) -> Iterator[ReplyCache]:
     set_llm_cache(None)
 
 
-@every_verb
+@every_method
 @pytest.mark.usefixtures("shared")
-def test_the_same_question_is_asked_once(verb: Callable[..., str]) -> None:
-    """Whatever verb asked first and whatever asks again, the second reply is the first one."""
-    for first in VERBS.values():
+def test_the_same_question_is_asked_once(method: Callable[..., str]) -> None:
+    """Whatever method asked first and whatever asks again, the second reply is the first one."""
+    for first in METHODS.values():
         chat = Counts(style=str(first))
-        assert first(chat, "Hi") == verb(chat, "Hi") == "reply 1"
+        assert first(chat, "Hi") == method(chat, "Hi") == "reply 1"
 
 
 @pytest.mark.usefixtures("shared")
@@ -101,6 +107,18 @@ def test_a_model_may_have_its_own_cache_or_none() -> None:
     assert [chat.invoke("Hi").text for _ in range(2)] == ["reply 1", "reply 2"]
     chat.cache = InMemoryCache()
     assert [chat.invoke("Hi").text for _ in range(2)] == ["reply 3", "reply 3"]
+
+
+def test_an_empty_cache_is_used() -> None:
+    """Also one that has a length, and so is false while it is empty."""
+
+    class Sized(InMemoryCache):
+        def __len__(self) -> int:
+            return 0
+
+    chat = Counts()
+    chat.cache = Sized()
+    assert chat.invoke("Hi").text == chat.invoke("Hi").text == "reply 1"
 
 
 def test_what_is_changed_by_a_caller_does_not_change_the_cache(cache: ReplyCache) -> None:
@@ -170,18 +188,18 @@ class Full(InMemoryCache):
         raise OSError("No space left on device")
 
 
-@every_verb
-def test_a_cache_that_fails_does_not_lose_the_reply(verb: Callable[..., str]) -> None:
+@every_method
+def test_a_cache_that_fails_does_not_lose_the_reply(method: Callable[..., str]) -> None:
     """A reply that was paid for comes through, with a warning that it could not be kept."""
     chat = Counts()
     chat.cache = Full()
     with pytest.warns(UserWarning, match="could not be kept: OSError: No space left"):
-        assert verb(chat, "Hi") == "reply 1"
+        assert method(chat, "Hi") == "reply 1"
 
 
 @pytest.mark.parametrize("text", ["not json", "{}", '[{"type": "nobody", "data": {}}]'])
 def test_an_unreadable_entry_is_asked_for_anew(cache: ReplyCache, text: str) -> None:
-    """What another version wrote is told of and replaced, not fallen over."""
+    """Entries of another version are told of and replaced, not fallen over."""
     chat = Counts()
     chat.cache = cache
     kept = list[str]()
@@ -203,3 +221,47 @@ def test_what_is_no_cache_is_refused(value: Any) -> None:
     chat.cache = value
     with pytest.raises(TypeError, match="InMemoryCache or a SQLiteCache"):
         chat.invoke("Hi")
+
+
+SAVED_KEYS = [
+    (
+        lambda url, cache: ChatOpenAI("m", openai_api_key="none", base_url=url, cache=cache),
+        "7212df6010d3a51fe3c5fb528c203703e9384a2a6023fde3ee97cc3e005ea3c0",
+    ),
+    (
+        lambda url, cache: ChatAnthropic("m", api_key="none", base_url=url, cache=cache),
+        "10c0cc059dd485fb6d44b88f7e2c96edb4131b806179df1ff9af5740f091cbce",
+    ),
+    (
+        lambda url, cache: AzureChatOpenAI(
+            azure_deployment="m",
+            azure_endpoint=url,
+            api_version="2024-10-21",
+            api_key="none",
+            cache=cache,
+        ),
+        "e816de356ce61f0d4b05966b24d60e079cdf181d2c0caa1e884854c8f57024fb",
+    ),
+]
+
+
+class _SpyCache(InMemoryCache):
+    """Remembers the keys that were looked up, and answers everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[str] = []
+
+    def lookup(self, key: str) -> str:
+        self.keys.append(key)
+        return messages_to_json([AIMessage("cached")])
+
+
+@pytest.mark.parametrize(("make", "key"), SAVED_KEYS, ids=["openai", "anthropic", "azure"])
+def test_keys_in_saved_caches_stay_the_same(
+    make: Callable[[str, ReplyCache], BaseChatModel], key: str
+) -> None:
+    """A file that an earlier version wrote still answers, wherever the class lives now."""
+    cache = _SpyCache()
+    assert make("http://127.0.0.1:9/v1", cache).invoke("Hi").content == "cached"
+    assert cache.keys == [key]

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,10 @@ from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables.checkpoint import Checkpoint
 from chatnb.schema import AIMessage, BaseMessage
-from chatnb.tracing.usage_tracker import track_usage
-from tests.chat_models import killed_batches
+from chatnb.tracing.usage_tracking import track_usage
+from tests.support import killed_batches
 
 Ask = Callable[..., list[str]]
 
@@ -28,7 +30,7 @@ class Numbering(BaseChatModel):
     """Answers each call with its number, and fails as it is told to."""
 
     model_name = "numbering"
-    _not_in_key = BaseChatModel._not_in_key | {"asked", "failing"}
+    _not_in_cache_key = BaseChatModel._not_in_cache_key | {"asked", "failing"}
 
     def __init__(self, temperature: float = 0.0) -> None:
         self.temperature = temperature
@@ -187,3 +189,48 @@ def _check_batch(runs: list[list[list[str]]]) -> None:
 
 def _prompt(reply: str) -> str:
     return reply.partition(",")[0]
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """Processes that begin a checkpoint at once wait for each other, and none says `locked`."""
+    path, begun = tmp_path / "run.sqlite", list[object]()
+    first = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    first.execute("BEGIN IMMEDIATE")
+
+    def begin() -> None:
+        try:
+            begun.append(Checkpoint(path).next_reply("k"))
+        except ConfigurationError as error:
+            begun.append(error)
+
+    beginning = threading.Thread(target=begin, daemon=True)
+    beginning.start()
+    beginning.join(0.1)
+    assert begun == []
+    first.rollback()
+    beginning.join(60)
+    first.close()
+    assert begun == [None]
+
+
+def test_an_event_loop_goes_on_while_a_checkpoint_waits_for_the_disk(tmp_path: Path) -> None:
+    """A batch that cannot write a reply yet keeps no other task waiting."""
+    path = tmp_path / "run.sqlite"
+    by_batch(Numbering(), ["a"], checkpoint=path)
+
+    async def main() -> list[AIMessage]:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        batch = asyncio.create_task(Numbering().abatch(["b"], checkpoint=path))
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        assert not batch.done()
+        other.rollback()
+        other.close()
+        return await batch
+
+    running = threading.Thread(target=lambda: replies.extend(asyncio.run(main())), daemon=True)
+    replies = list[AIMessage]()
+    running.start()
+    running.join(60)
+    assert [reply.text for reply in replies] == ["b 1"]

@@ -20,7 +20,7 @@ from chatnb.errors import (
 )
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage
 from chatnb.schema.messages import join_chunks
-from tests.loopback import Exchange, LoopbackServer, Script, event, head, refusal, saying
+from tests.support.loopback import Exchange, LoopbackServer, Script, event, head, refusal, saying
 
 KEY = "provider-very-secret-key"
 Ask = Callable[..., AIMessage]
@@ -158,9 +158,9 @@ def test_a_row_says_where_its_facts_come_from(name: str) -> None:
 
 @every_provider
 def test_the_wire_is_the_row_s(name: str) -> None:
-    """What the table says of usage and reasoning is what these tests play."""
+    """The table's fields for usage and reasoning agree with the recorded wires."""
     row, wire = known_providers()[name], WIRES[name]
-    assert wire.asks_for_usage == (row.usage == "asked")
+    assert wire.asks_for_usage == (row.usage == "on_request")
     field = row.reasoning.removesuffix(" parts")
     assert (wire.reasoning is None) == (row.reasoning == "none")
     assert f'"{field}"' in json.dumps(wire.events) or wire.reasoning is None
@@ -215,10 +215,10 @@ def test_a_request_has_only_what_the_provider_takes(
     }
 
 
-REFUSED = [(row.name, each) for row in known_providers().values() for each in row.refused]
+REJECTED = [(row.name, each) for row in known_providers().values() for each in row.rejected]
 
 
-@pytest.mark.parametrize(("name", "parameter"), REFUSED)
+@pytest.mark.parametrize(("name", "parameter"), REJECTED)
 def test_what_a_provider_refuses_is_not_sent(
     loopback: LoopbackServer, name: str, parameter: str
 ) -> None:
@@ -402,7 +402,7 @@ def test_a_real_llama_cpp_answers() -> None:
 
 
 def test_a_strange_reply_is_an_error(loopback: LoopbackServer) -> None:
-    """What is not in the provider's form is malformed, not a crash."""
+    """A payload that is not in the provider's form raises MalformedReplyError."""
     loopback.plays(saying(head(), event({"choices": ["what"]})))
     with pytest.raises(MalformedReplyError):
         streamed(chat_at(loopback, "mistral"), "Hi")

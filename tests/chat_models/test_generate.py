@@ -9,14 +9,15 @@ import pytest
 
 from chatnb import budget
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
-from chatnb.chat_models.tokens import count_tokens
+from chatnb.chat_models.generate import count_tokens
 from chatnb.errors import ServerError
+from chatnb.notebook.usage_table.sources import calls_from_source
 from chatnb.schema import AIMessage, BaseMessage, HumanMessage
-from chatnb.schema.call_totals import Sum, totals_of
-from chatnb.schema.model_calls import calls_of
-from chatnb.schema.outputs import LLMResult
-from chatnb.schema.prompts import StringPromptValue
+from chatnb.schema.model_call import Sum, sum_calls
+from chatnb.schema.prompt_values import StringPromptValue
+from chatnb.schema.results import LLMResult
 from chatnb.schema.usage import UsageMetadata
+from tests.support.recording_handler import Recorder
 
 Generate = Callable[..., LLMResult]
 
@@ -140,7 +141,7 @@ def test_what_describes_the_run_is_not_sent_to_the_model(generate: Generate) -> 
             seen.append({k: v for k, v in params.items() if v is not None})
             return super()._generate(messages)
 
-    generate(Notes(), [["Hi"]], callbacks=[object()], tags=["a"], metadata={"b": 1}, seed=3)
+    generate(Notes(), [["Hi"]], callbacks=[Recorder()], tags=["a"], metadata={"b": 1}, seed=3)
     assert seen == [{"seed": 3}]
 
 
@@ -174,8 +175,8 @@ def test_prompts_that_failed_are_told_of_as_well(generate: Generate) -> None:
     with budget(tokens=2):
         result = generate(Fails(), prompts, max_concurrency=1, return_exceptions=True)
     errors = ["ServerError", None, "BudgetSpentError"]
-    assert [call.error for call in calls_of(result)] == errors
+    assert [call.error for call in calls_from_source(result)] == errors
     parts = result.flatten()
-    assert [call.error for part in parts for call in calls_of(part)] == errors
+    assert [call.error for part in parts for call in calls_from_source(part)] == errors
     assert [list(part.errors) for part in parts] == [[0], [], [0]]
-    assert totals_of(calls_of(result)).tokens["total"] == Sum(2, unknown=1)
+    assert sum_calls(calls_from_source(result)).tokens["total"] == Sum(2, unknown=1)

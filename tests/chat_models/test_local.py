@@ -9,11 +9,12 @@ import urllib.error
 import urllib.request
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from chatnb.chat_models import ChatLocal, init_chat_model
-from chatnb.errors import ContextOverflowError
+from chatnb.errors import ConfigurationError, ContextOverflowError
 from chatnb.schema.messages import join_chunks
 
 
@@ -105,6 +106,29 @@ def test_it_ends_with_its_process_in_mid_reply() -> None:
         "next(chunks); next(chunks); print('ok')"
     )
     assert (ran.returncode, ran.stdout) == (0, "ok\n")
+
+
+def test_other_threads_go_on_while_it_starts() -> None:
+    """A cold model holds up neither the branches of a chain beside it nor the kernel."""
+    ran = run(
+        "import threading, time\n"
+        "from chatnb.chat_models import ChatLocal\n"
+        "chat, ticks, started = ChatLocal(), [], threading.Event()\n"
+        "def tick():\n"
+        "    while not started.is_set(): ticks.append(time.sleep(0.001))\n"
+        "thread = threading.Thread(target=tick)\n"
+        "thread.start(); chat._connection(); started.set(); thread.join()\n"
+        "print(len(ticks) > 20)\n"
+    )
+    assert (ran.returncode, ran.stdout) == (0, "True\n"), ran.stderr
+
+
+def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    """An error, and not the end of the kernel."""
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(ConfigurationError, match=r"broken\.gguf cannot be loaded"):
+        ChatLocal(model_path=broken).invoke("Hi")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

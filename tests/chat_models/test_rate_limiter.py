@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 
 import pytest
 
@@ -52,4 +54,37 @@ def test_a_call_that_was_cancelled_gives_its_place_back() -> None:
 
     limiter.reserve()
     asyncio.run(cancel_while_waiting())
+    assert limiter.reserve() == 100
+
+
+def test_a_call_that_was_cancelled_gives_back_its_own_place() -> None:
+    """The next call takes the place that is free, and not one that another call waits for."""
+    clock = Clock()
+    limiter = RateLimiter(0.01, clock=clock)
+
+    async def cancel_the_second() -> list[float]:
+        first, second, third = (asyncio.create_task(limiter.aacquire()) for _ in range(3))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        places = [limiter.reserve(), limiter.reserve()]
+        for task in (first, third):
+            task.cancel()
+        await asyncio.gather(first, third, return_exceptions=True)
+        return places
+
+    limiter.reserve()
+    assert asyncio.run(cancel_the_second()) == [200, 400]
+    clock.now = 350
+    assert [limiter.reserve(), limiter.reserve()] == [150, 250]
+
+
+def test_an_interrupted_wait_gives_its_place_back() -> None:
+    """Ctrl-C while a call waits for its place leaves the place to the next call."""
+    limiter = RateLimiter(0.01, clock=Clock())
+    limiter.reserve()
+    main = threading.main_thread().ident or 0
+    threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        limiter.acquire()
     assert limiter.reserve() == 100

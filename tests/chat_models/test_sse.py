@@ -19,6 +19,7 @@ STREAM = (
     "\N{ZERO WIDTH NO-BREAK SPACE}data: one\r\n\r\n: a comment\ndata:two\ndata: lines\n\n"
     "event: odd\rdata: drei ü 😀\r\rid: 7\nretry: 10\n\ndata\n\ndata:  two spaces\n\ndata: cut"
 ).encode()
+# The events that a browser reads from the stream.
 EVENTS = [
     ServerSentEvent(b"one"),
     ServerSentEvent(b"two\nlines"),
@@ -26,7 +27,6 @@ EVENTS = [
     ServerSentEvent(b""),
     ServerSentEvent(b" two spaces"),
 ]
-"""What a browser makes of the stream."""
 
 LINES = st.one_of(
     st.sampled_from(
@@ -106,7 +106,7 @@ def test_any_number_of_cuts_changes_nothing(stream: bytes, cuts: list[int]) -> N
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60).map(lambda noise: b"data: " + noise + b"\n\ndata: ok\n\n"))
 def test_bytes_that_are_no_text_are_read_as_the_standard_says(stream: bytes) -> None:
-    """What is not UTF-8 becomes U+FFFD, wherever it is cut."""
+    """Bytes that are not UTF-8 become U+FFFD, wherever they are cut."""
     expected = read_naively(stream)
     for cut in range(len(stream) + 1):
         assert read([stream[:cut], stream[cut:]]) == expected

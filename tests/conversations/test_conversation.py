@@ -12,7 +12,7 @@ def said(talk: Conversation) -> list[str]:
 
 
 def test_the_same_name_resumes_with_messages_settings_and_path() -> None:
-    """What one object was told another finds, as after a restart."""
+    """Messages that one object was told another finds, as after a restart."""
     talk = Conversation("ideas")
     talk.system, talk.model, talk.temperature = "Be brief.", "local:smollm2", 0.5
     talk.add(HumanMessage("one"))
@@ -21,7 +21,7 @@ def test_the_same_name_resumes_with_messages_settings_and_path() -> None:
     assert again.messages == [HumanMessage("one"), AIMessage("1")]
     assert again.path()[1].facts == {"seconds": 0.5}
     assert (again.system, again.model, again.temperature) == ("Be brief.", "local:smollm2", 0.5)
-    assert again.asking("two")[0] == SystemMessage("Be brief.")
+    assert again.request_messages("two")[0] == SystemMessage("Be brief.")
     again.system = None
     assert Conversation("ideas").system is None
 
@@ -80,7 +80,7 @@ def test_delete_hides_a_message_and_what_follows_it_and_restore_brings_it_back()
 
 
 def test_deleting_one_of_several_shows_another() -> None:
-    """Where there are more answers to a question, the newest of them takes the place."""
+    """Of several answers to a question, the newest takes the place."""
     talk = Conversation("ideas")
     asked = talk.add(HumanMessage("one"))
     talk.add(AIMessage("a"), parent=asked.id)
@@ -103,11 +103,11 @@ def test_a_notebook_sees_what_another_went_on_with_and_keeps_its_own_branch() ->
 
 
 def test_a_question_beside_a_reply_that_streams_is_a_branch() -> None:
-    """Whoever asks meanwhile has not seen that reply; afterwards both turns are there."""
+    """A question asked meanwhile has not seen that reply; afterwards both turns are there."""
     here, there = Conversation("ideas"), Conversation("ideas")
     here.add(HumanMessage("one"))
     draft = here.begin_reply()
-    assert there.asking("two") == [HumanMessage("two")]
+    assert there.request_messages("two") == [HumanMessage("two")]
     there.add(HumanMessage("two"))
     draft.finish(AIMessage("1"))
     there.add(AIMessage("2"))
@@ -141,7 +141,7 @@ def test_what_providers_refuse_is_not_asked() -> None:
     calls = [tool_call(name="f", args={}, id=id) for id in ("a", "b")]
     talk.add(AIMessage("", tool_calls=calls))
     talk.add(ToolMessage("4", tool_call_id="a"))
-    kinds = [message.type for message in talk.asking("three")]
+    kinds = [message.type for message in talk.request_messages("three")]
     assert kinds == ["human", "human", "ai", "tool", "tool", "human"]
 
 
@@ -155,6 +155,42 @@ def test_starting_again_sets_aside_what_was_said() -> None:
     assert (talk.messages, talk.system) == ([], None)
     old = Conversation(aside)
     assert (old.messages, old.system) == ([HumanMessage("one")], "Be brief.")
+
+
+@pytest.mark.parametrize("first", ["forget", "start again"])
+@pytest.mark.parametrize("earlier", [1, 2, 3])
+@pytest.mark.parametrize("later", [1, 2, 3])
+def test_what_was_begun_again_elsewhere_is_another_conversation(
+    first: str, earlier: int, later: int
+) -> None:
+    """A notebook that still has the old one shows the new one alone, with its settings, however
+    many changes both have had; and goes on in it."""
+    here, there = Conversation("ideas"), Conversation("ideas")
+    here.system = "Be brief."
+    for number in range(earlier):
+        here.add(HumanMessage(f"old {number}"))
+    there.refresh()
+    there.forget() if first == "forget" else there.start_again()
+    for number in range(later):
+        there.add(HumanMessage(f"new {number}"))
+    there.select(there.add(HumanMessage("side"), parent=None).id)
+    there.select(there.nodes()[0].id)
+    assert here.refresh()
+    assert not here.refresh()
+    new = [f"new {number}" for number in range(later)]
+    assert (said(here), here.system, here.elsewhere) == (new, None, 1)
+    here.add(HumanMessage("more"))
+    assert said(there) == said(here) == [*new, "more"]
+
+
+def test_what_was_forgotten_elsewhere_is_gone() -> None:
+    """It is told as a change, once."""
+    here, there = Conversation("ideas"), Conversation("ideas")
+    here.add(HumanMessage("one"))
+    there.forget()
+    assert here.refresh()
+    assert not here.refresh()
+    assert (said(here), here.nodes(), here.tip) == ([], [], None)
 
 
 def test_a_name_that_says_nothing_is_refused() -> None:

@@ -22,7 +22,7 @@ def any_kernel(
         install(request.param, overlay)
     kernel = Kernel(overlay)
     _prepare(kernel)
-    shown = kernel.run("import ipykernel; print(ipykernel.__version__)").of("stream")[0]["text"]
+    shown = kernel.run("import ipykernel; print(ipykernel.__version__)").printed
     expected = version("ipykernel") if overlay is None else request.param
     assert shown.startswith(expected)
     yield kernel

@@ -19,7 +19,7 @@ Message = dict[str, Any]
 
 @dataclass
 class Ran:
-    """What running a cell sent."""
+    """The messages that running a cell sent."""
 
     reply: Message
     messages: list[Message] = field(default_factory=list)
@@ -29,8 +29,13 @@ class Ran:
         return [m["content"] for m in self.messages if m["msg_type"] == kind]
 
     @property
+    def printed(self) -> str:
+        """The text of the cell's streams, which come in one message or in several."""
+        return "".join(content["text"] for content in self.of("stream"))
+
+    @property
     def outputs(self) -> list[dict[str, Any]]:
-        """What the cell shows in the end: displays, with their updates applied."""
+        """The cell's outputs in the end: displays, with their updates applied."""
         shown: list[Message] = []
         for message in self.messages:
             if message["msg_type"] == "display_data":
@@ -46,7 +51,7 @@ class Ran:
     def streamed(self) -> str:
         """The text that the reply view was sent in deltas."""
         contents = [m["data"].get("content", {}) for m in self.of("comm_msg")]
-        return "".join(c["text"] for c in contents if c.get("kind") == "delta")
+        return "".join(c["text"] for c in contents if c.get("type") == "delta")
 
 
 class Kernel:
@@ -55,11 +60,15 @@ class Kernel:
     Args:
         overlay: A folder with another ipykernel, to be found before the installed one.
         environment: Variables for it.
+
+    Attributes:
+        listeners: Called with every message, whichever cell or wait it comes in.
     """
 
     def __init__(
         self, overlay: Path | None = None, environment: dict[str, str] | None = None
     ) -> None:
+        self.listeners = list[Callable[[Message], None]]()
         self._manager = KernelManager()
         self._manager.kernel_spec.argv[0] = sys.executable  # type: ignore[union-attr]
         more = {"PYTHONPATH": str(overlay)} if overlay else {}
@@ -74,11 +83,15 @@ class Kernel:
         code: str,
         *,
         watched: bool = True,
+        cell_id: str = "cell",
         timeout: float = 60,
-        on_message: Callable[[Message], None] = lambda _: None,
+        on_message: Callable[[Message], object] = lambda _: None,
     ) -> Ran:
-        """Run a cell to its end, telling of each message as it comes."""
-        sent = self.client.execute(code, allow_stdin=watched)
+        """Run a cell to its end, telling of each message as it comes.
+
+        JupyterLab and VS Code tell the id of the cell; jupyter console has none.
+        """
+        sent = self._execute(code, allow_stdin=watched, cell_id=cell_id)
         ran, deadline = Ran({}), time.monotonic() + timeout
         while True:
             message, size = self._next_message(deadline)
@@ -91,7 +104,40 @@ class Kernel:
                 ran.reply = self._reply(sent)
                 return ran
 
-    def listen(self, enough: Callable[[Message], object], *, timeout: float = 20) -> None:
+    def _execute(self, code: str, *, allow_stdin: bool, cell_id: str) -> str:
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        request = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(request)
+        return request["header"]["msg_id"]
+
+    def deliver(self, ran: Ran) -> set[str]:
+        """Tell, as the page does, that it has a cell's outputs; return the comms open after that.
+
+        The page's own widget, which has no view and stays with the kernel, is not among them.
+        """
+        [*_, (page, replies)] = [
+            (content["comm_id"], content["data"]["state"]["replies"])
+            for content in ran.of("comm_msg")
+            if "replies" in content["data"].get("state", {})
+        ]
+        for id, reply in replies.items():
+            assert reply["finished"]
+            self.tell(page, {"type": "delivered", "id": id})
+        after = self.run("pass")
+        opened = {content["comm_id"]: content["data"] for content in ran.of("comm_open")}
+        closed = {content["comm_id"] for each in (ran, after) for content in each.of("comm_close")}
+        layout = opened.get(page, {}).get("state", {}).get("layout", "")
+        return opened.keys() - closed - {page, layout.removeprefix("IPY_MODEL_")}
+
+    def listen(self, enough: Callable[[Message], object], *, timeout: float = 60) -> None:
         """Take what the kernel sends by itself, until a message is enough."""
         deadline = time.monotonic() + timeout
         while not enough(self._next_message(deadline)[0]):
@@ -104,11 +150,14 @@ class Kernel:
             raise TimeoutError("the kernel sent nothing more")
         frames = channel.socket.recv_multipart()
         _, parts = channel.session.feed_identities(frames)
-        return channel.session.deserialize(parts), sum(len(frame) for frame in frames)
+        message = channel.session.deserialize(parts)
+        for listener in self.listeners:
+            listener(message)
+        return message, sum(len(frame) for frame in frames)
 
     def _reply(self, sent: str) -> Message:
         while True:
-            reply = self.client.get_shell_msg(timeout=10)
+            reply = self.client.get_shell_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == sent:
                 return reply["content"]
 
@@ -141,4 +190,5 @@ class Kernel:
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **more}
+    # A model in the background takes time from the cells of the test.
+    return {**os.environ, "CHATNB_WARM_UP": "0", **more}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.kernel.driver import Kernel, Message, Ran
-from tests.notebook.panel_talks import Browser
+from tests.support.panel_controllers import Browser
 
 
 class PanelInKernel:
@@ -22,46 +22,42 @@ class PanelInKernel:
         self.kernel = kernel
         self.browser = Browser()
         self.grown = [(0.0, 0)]
-        """When how much of the last reply was shown."""
+        """The times and lengths at which the last reply grew."""
         self.shown: Ran = kernel.run(code)
         self.view = next(
             content["comm_id"]
             for content in self.shown.of("comm_open")
             if "seq" in content["data"]["state"]
         )
-        self.say({"kind": "hello"})
+        # Also while another panel is waited for: a message that is missed leaves a gap.
+        kernel.listeners.append(self._hear)
+        self.send({"type": "hello"})
         self.until(lambda browser: bool(browser.state))
 
-    def say(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+    def send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         self.kernel.tell(self.view, content, buffers)
 
-    def hear(self, message: Message) -> None:
+    def _hear(self, message: Message) -> None:
         """Take a message of the kernel, if it is for this panel."""
         content = message["content"]
         if message["msg_type"] != "comm_msg" or content["comm_id"] != self.view:
             return
         told = content["data"].get("content")
         # Before the answer to the hello come numbers that this browser cannot know.
-        if told is None or (not self.browser.state and told["kind"] != "snapshot"):
+        if told is None or (not self.browser.state and told["type"] != "snapshot"):
             return
-        self.browser.hear([told])
+        self.browser.receive([told])
         text = self.browser.items[-1]["text"] if self.browser.items else ""
         self.grown.append((time.monotonic(), len(text)))
 
-    def until(self, happened: Callable[[Browser], object], timeout: float = 20) -> None:
+    def until(self, happened: Callable[[Browser], object], timeout: float = 60) -> None:
         """Wait for the browser to show something, while the kernel does nothing else."""
-        if happened(self.browser):
-            return
-
-        def enough(message: Message) -> object:
-            self.hear(message)
-            return happened(self.browser)
-
-        self.kernel.listen(enough, timeout=timeout)
+        if not happened(self.browser):
+            self.kernel.listen(lambda _: happened(self.browser), timeout=timeout)
 
 
 def has_ended(browser: Browser) -> bool:
-    """Whether a turn was shown, to its end."""
+    """Return whether a turn was shown, to its end."""
     if browser.state["running"] or not browser.items or browser.last["role"] != "ai":
         return False
     return browser.last["status"] not in ("streaming", "waiting")

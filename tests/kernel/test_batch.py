@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.kernel.driver import Kernel, Message
+
+pytestmark = pytest.mark.slow
 
 LONG = "ScriptedChatModel(['word ' * 8], delay=0.1)"
 TWENTY = "[[f'Prompt {n}'] for n in range(20)]"
@@ -24,7 +28,7 @@ def test_a_long_batch_draws_one_bar_that_stays_as_text(kernel: Kernel) -> None:
 
 
 def test_a_program_that_runs_the_notebook_gets_no_bar(kernel: Kernel) -> None:
-    """What is compared or committed has no bar in it."""
+    """Outputs that are compared or committed have no bar in them."""
     ran = kernel.run(f"{LONG}.generate({TWENTY}, max_concurrency=4).flatten()[0]", watched=False)
     assert ran.of("display_data") == []
     assert ran.of("stream") == []
@@ -46,7 +50,7 @@ def test_an_interrupt_of_generate_keeps_what_has_finished(kernel: Kernel, tmp_pa
     assert ran.reply["ename"] == "BatchInterrupted"
     kernel.run("import sys; kept = len(getattr(sys, 'last_exc', sys.last_value).results)")
     again = f"with chatnb.track_usage() as t: again = {call}\nprint(kept, len(t), len(again.calls))"
-    kept, asked, calls = map(int, kernel.run(again).of("stream")[-1]["text"].split())
+    kept, asked, calls = map(int, kernel.run(again).printed.split())
     assert calls == 20
     assert 0 < kept < 20
     assert asked <= 20 - kept
@@ -56,13 +60,15 @@ def test_a_cancelled_agenerate_has_what_has_finished(kernel: Kernel) -> None:
     """The interrupt of an awaited batch leaves the replies on the error that ends it."""
     kernel.run(f"slow = {LONG}")
     code = (
-        "import asyncio\n"
-        f"task = asyncio.ensure_future(slow.agenerate({TWENTY}, max_concurrency=5))\n"
-        "await asyncio.sleep(1.5)\ntask.cancel()\n"
+        "import asyncio, chatnb\n"
+        "with chatnb.track_usage() as finished:\n"
+        f"    task = asyncio.ensure_future(slow.agenerate({TWENTY}, max_concurrency=5))\n"
+        "    while len(finished) < 6:\n        await asyncio.sleep(0.01)\n"
+        "task.cancel()\n"
         "try:\n    await task\n"
         "except asyncio.CancelledError as stopped:\n"
         "    print(len(stopped.results), len(stopped.remaining))"
     )
-    kept, remaining = map(int, kernel.run(code).of("stream")[-1]["text"].split())
+    kept, remaining = map(int, kernel.run(code).printed.split())
     assert kept >= 5
     assert kept + remaining == 20

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.kernel.driver import Kernel
+
+pytestmark = pytest.mark.slow
 
 WORK = "import asyncio\nasync def work():\n    await asyncio.sleep(0.2)\n    return 42\n"
 
 
 def text(kernel: Kernel, code: str) -> str:
-    return "".join(content["text"] for content in kernel.run(code).of("stream"))
+    return kernel.run(code).printed
 
 
 def test_asyncio_run_works_in_cells_after_it_and_not_before(any_kernel: Kernel) -> None:
@@ -35,7 +39,7 @@ def test_cells_that_wait_still_run(any_kernel: Kernel) -> None:
 
 
 def test_chat_cells_and_await_work_beside_it(any_kernel: Kernel) -> None:
-    """What chatnb and the kernel do with their own event loops is not harmed."""
+    """The event loops of chatnb and the kernel keep working."""
     any_kernel.run(f"{WORK}import chatnb\nchatnb.nested_asyncio()")
     ran = any_kernel.run("%%chat -m 'scripted:Some words.'\nHi")
     assert ran.outputs[0]["text/plain"] == "Some words."

@@ -1,23 +1,17 @@
-"""One JupyterLab for all the tests in this folder."""
+"""JupyterLab and Notebook 7, one of each for all the tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.lab.jupyterlab import JupyterLab, Notebook7
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    lab = JupyterLab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.close()
-
-
-@pytest.fixture(scope="session")
-def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+def notebook7(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     notebook = Notebook7(tmp_path_factory.mktemp("notebook"))
     yield notebook
     notebook.close()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from playwright.sync_api import Browser, Locator, Page
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 REPLY = ".chatnb-reply"
 OUTPUT = ".jp-OutputArea-output"
+LOADING = 180_000
+"""Milliseconds that JupyterLab may take to load, on a machine that stalls."""
 
 _READY = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
@@ -29,30 +31,67 @@ _READY = """() => {
 }"""
 
 
+# Loading JupyterLab takes seconds, and opening another notebook in it a fraction of one. What the
+# earlier notebooks left is closed afterwards: an empty JupyterLab would open its launcher.
+_OPEN_ANOTHER = """async path => {
+    const app = window.jupyterapp;
+    const opened = await app.commands.execute("docmanager:open", {path});
+    await opened.context.ready;
+    for (const widget of [...app.shell.widgets("main")]) {
+        if (widget === opened) continue;
+        await widget.sessionContext?.shutdown();
+        widget.dispose();
+    }
+    app.shell.activateById(opened.id);
+}"""
+
+
 class JupyterLab:
     """JupyterLab in a process of its own, on a folder, with settings of its own.
 
     Args:
         folder: Where its notebooks and settings go.
-        environment: Variables for it and its kernels.
+        kernels: Versions of ipykernel to offer as kernels, to be installed into their `overlay`.
     """
 
     _module, _app = "jupyterlab", "LabApp"
+    _can_open_another = True
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, kernels: Iterable[str] = ()) -> None:
         self.folder = folder
+        self._page: Page | None = None
+        self._options: dict[str, Any] = {}
+        self._shown: dict[Path, str] = {}  # The settings that the page was loaded with.
         self._address = f"http://127.0.0.1:{_free_port()}"
         own = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
         settings = {name: str(folder / ".jupyter" / name) for name in own}
         self._settings = Path(settings["JUPYTERLAB_SETTINGS_DIR"])
+        settings["JUPYTER_PATH"] = str(folder / ".jupyter")
+        for version in kernels:
+            self._offer(version)
         self._log = (folder / "jupyterlab.log").open("wb")
         self._process = subprocess.Popen(
             self._command(),
-            env={"CHATNB_STORE": ":memory:", **os.environ, **settings, **(environment or {})},
+            env={"CHATNB_STORE": ":memory:", "CHATNB_WARM_UP": "0", **os.environ, **settings},
             stdout=self._log,
             stderr=self._log,
         )
         self._wait_until_it_answers()
+
+    def overlay(self, version: str) -> Path:
+        """The folder with an ipykernel of that version, to be found before the installed one."""
+        return self.folder / ".jupyter" / f"ipykernel-{version}"
+
+    def _offer(self, version: str) -> None:
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": f"ipykernel {version}",
+            "language": "python",
+            "env": {"PYTHONPATH": str(self.overlay(version))},
+        }
+        folder = self.folder / ".jupyter" / "kernels" / version
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps(spec))
 
     def _command(self) -> list[str]:
         options = {
@@ -72,10 +111,10 @@ class JupyterLab:
         return f"{self._address}/lab/workspaces/{uuid4().hex}/tree/{notebook.name}"
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
-                urllib.request.urlopen(f"{self._address}/api", timeout=5).close()
+                urllib.request.urlopen(f"{self._address}/api", timeout=30).close()
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
@@ -92,8 +131,12 @@ class JupyterLab:
         target.write_text(json.dumps(notebook), encoding="utf-8")
         return target
 
-    def write(self, name: str, *sources: str) -> Path:
-        """Write a notebook with these code cells."""
+    def write(self, name: str, *sources: str, kernel: str = "python3") -> Path:
+        """Write a notebook with these code cells.
+
+        Raises:
+            FileExistsError: If another test wrote one of that name, whose kernel may still run.
+        """
         cells = [
             {
                 "cell_type": "code",
@@ -105,30 +148,71 @@ class JupyterLab:
             }
             for i, source in enumerate(sources)
         ]
-        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
         notebook = {
             "nbformat": 4,
             "nbformat_minor": 5,
-            "metadata": {"kernelspec": kernel},
+            "metadata": {"kernelspec": spec},
             "cells": cells,
         }
         target = self.folder / name
-        target.write_text(json.dumps(notebook), encoding="utf-8")
+        with target.open("x", encoding="utf-8") as file:
+            json.dump(notebook, file)
         return target
 
     @contextmanager
     def open(
-        self, browser: Browser, notebook: Path, *, theme: str = "JupyterLab Light", **context: Any
+        self,
+        browser: Browser,
+        notebook: Path,
+        *,
+        theme: str = "JupyterLab Light",
+        fresh: bool = False,
+        **context: Any,
     ) -> Iterator[NotebookPage]:
-        """A page with the notebook open and its kernel idle."""
+        """A page with the notebook open and its kernel idle.
+
+        Args:
+            browser: The browser.
+            notebook: The notebook.
+            theme: JupyterLab's theme.
+            fresh: Load JupyterLab again, instead of using the page of the test before.
+            **context: Options of the browser's context.
+        """
         self.set("@jupyterlab/apputils-extension", "themes", {"theme": theme})
         self.set("@jupyterlab/apputils-extension", "notification", {"fetchNews": "false"})
-        with browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context}) as made:
-            page = made.new_page()
-            page.goto(self._page_of(notebook))
+        page = self._page_with(browser, {"viewport": {"width": 1200, "height": 900}, **context})
+        try:
+            if self._can_open_another and not fresh and self._shown == self._all_settings():
+                page.evaluate(_OPEN_ANOTHER, notebook.name)
+            else:
+                page.goto(self._page_of(notebook), timeout=LOADING)
+                self._shown = self._all_settings()
             opened = NotebookPage(page, notebook)
             opened.wait_until_idle()
             yield opened
+            if opened.was_reloaded:  # JupyterLab opens what was open before, at some later time.
+                self._shown = {}
+        except BaseException:
+            self._close_page()
+            raise
+
+    def _page_with(self, browser: Browser, options: dict[str, Any]) -> Page:
+        """Return the page of the test before, if its options are the same, else a blank one."""
+        # A page of the same context has most of JupyterLab in its cache, already compiled.
+        if self._page is None or self._options != options:
+            self._close_page()
+            self._options, self._page = options, browser.new_context(**options).new_page()
+        return self._page
+
+    def _close_page(self) -> None:
+        if self._page is not None:
+            self._page.context.close()
+        self._page, self._shown = None, {}
+
+    def _all_settings(self) -> dict[Path, str]:
+        files = self._settings.rglob("*.jupyterlab-settings")
+        return {file: file.read_text(encoding="utf-8") for file in files}
 
     def set(self, extension: str, plugin: str, values: dict[str, Any]) -> None:
         """Change settings, for pages that are opened afterwards."""
@@ -137,8 +221,13 @@ class JupyterLab:
         (folder / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 
     def close(self) -> None:
+        self._close_page()
         self._process.terminate()
-        self._process.wait(20)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:  # It waits for each of its kernels in turn.
+            self._process.kill()
+            self._process.wait()
         self._log.close()
 
 
@@ -146,6 +235,7 @@ class Notebook7(JupyterLab):
     """Jupyter Notebook in a process of its own, which is made of the same parts."""
 
     _module, _app = "notebook", "JupyterNotebookApp"
+    _can_open_another = False  # Its pages hold one notebook each.
 
     def _page_of(self, notebook: Path) -> str:
         return f"{self._address}/notebooks/{notebook.name}"
@@ -156,15 +246,24 @@ class NotebookPage:
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
+        self.was_reloaded = False
         self._path = path
 
     def wait_until_idle(self) -> None:
         """Wait for the kernel to have nothing to do."""
-        self.page.wait_for_function(_READY, timeout=60_000)
+        self.page.wait_for_function(_READY, timeout=LOADING)
+
+    def reload(self) -> None:
+        """Load the page again, and wait for the kernel."""
+        self.was_reloaded = True
+        self.page.reload(timeout=LOADING)
+        self.wait_until_idle()
+        # Until then it may open its notebook over that of the next test.
+        self.page.evaluate("() => window.jupyterapp.restored")
 
     def cell(self, number: int) -> Locator:
         """The code cell of that number, from 0, also when it is scrolled away."""
-        return self.page.locator(".jp-CodeCell").nth(number)
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(number)
 
     def start(self, number: int) -> Locator:
         """Run a cell and do not wait for it."""
@@ -200,16 +299,9 @@ class NotebookPage:
 
     def saved(self) -> dict[str, Any]:
         """Save, and read the file on disk."""
-        before = self._path.stat().st_mtime_ns
-        self.page.keyboard.press("Control+s")
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            self.page.wait_for_timeout(50)
-            written = self._path.read_text(encoding="utf-8")
-            # JupyterLab empties the file before it writes it anew.
-            if self._path.stat().st_mtime_ns != before and written.rstrip().endswith("}"):
-                return json.loads(written)
-        raise TimeoutError("JupyterLab did not save the notebook")
+        # Ctrl+S does nothing while an earlier one makes its checkpoint, of which no page tells.
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+        return json.loads(self._path.read_text(encoding="utf-8"))
 
 
 def _free_port() -> int:

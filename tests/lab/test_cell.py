@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -20,7 +22,7 @@ Before <script>window.pwned = 1</script> <img src=x onerror="window.pwned = 2"> 
 
 <iframe srcdoc="<script>parent.pwned = 6</script>"></iframe> <style>body { display: none }</style>
 
-`<img src=x onerror=window.pwned=7>` and $\href{javascript:window.pwned=8}{math}$
+`<img src=x onerror=window.pwned=7>` and $x^2$ and $\href{javascript:window.pwned=8}{math}$
 
 ```html
 <script>window.pwned = 9</script>
@@ -37,6 +39,21 @@ Before <script>window.pwned = 1</script> <img src=x onerror="window.pwned = 2"> 
 
 ```python
 unclosed = "<img src=x onerror='window.pwned = 12'>"
+"""
+TYPESET = r"""
+$\unicode[x;background:url(https://tracker.test/font)]{x41}$ and $x^2$, also written
+&#36;&#92;unicode[x;background:url(https://tracker.test/entity)]{x41}&#36;
+
+```mermaid
+sequenceDiagram
+  participant A
+  properties A: {"icon": "https:tracker.test/icon"}
+```
+
+```mermaid
+graph TD
+  A[Drawn] --> B
+```
 """
 WORDS = [
     "Before",
@@ -69,14 +86,31 @@ def test_hostile_markdown_does_nothing_while_it_streams_and_when_it_is_done(
         shown = cell.locator(OUTPUT).first
         assert notebook.page.evaluate("window.pwned") is None
         assert [url for url in asked_for if "tracker.test" in url or url.endswith("/x")] == []
-        active = "script, img, svg, iframe, style, object, embed, form"
-        assert shown.locator(active).count() == 0
+        active = ":is(script, img, svg, iframe, style, object, embed, form)"
+        assert shown.locator(f"{active}:not(.chatnb-actions *)").count() == 0
         for link in shown.locator("a[href]").all():
             assert (link.get_attribute("href") or "").startswith(("https://", "#"))
         text = shown.inner_text() + " ".join(
             link.get_attribute("href") or "" for link in shown.locator("a[href]").all()
         )
         assert [word for word in WORDS if word not in text] == []
+
+
+def test_formulas_and_diagrams_fetch_nothing(lab: JupyterLab, browser: Browser) -> None:
+    """Formulas and diagrams that only draw are drawn, others are shown as source; in HTML, too."""
+    setup = f"{SETUP}\nodd = ScriptedChatModel([{TYPESET!r}])"
+    path = lab.write("typeset.ipynb", setup, "%%chat -m odd\nHi", "%%chat --compare odd,odd\nHi")
+    with lab.open(browser, path) as notebook:
+        asked_for = list[str]()
+        notebook.run(0)
+        notebook.page.on("request", lambda request: asked_for.append(request.url))
+        shown = notebook.run(1).locator(OUTPUT).first
+        notebook.run(2)
+        expect(shown.locator(".jp-RenderedMermaid img")).to_have_count(1)
+        expect(shown.locator("mjx-container").first).to_be_visible()
+        expect(shown).to_contain_text("unicode[x;background")
+        expect(shown).to_contain_text("properties A")
+        assert [url for url in asked_for if "tracker" in url] == []
 
 
 def test_a_failed_cell_says_why_in_one_line(lab: JupyterLab, browser: Browser) -> None:
@@ -104,7 +138,40 @@ def test_code_is_highlighted_while_the_reply_streams(lab: JupyterLab, browser: B
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         cell = notebook.start(1)
-        cell.locator(f"{REPLY} .chatnb-hl-keyword").first.wait_for(timeout=10_000)
+        cell.locator(f"{REPLY} pre code span[class]").first.wait_for()
         assert cell.locator(REPLY).get_attribute("data-phase") == "streaming"
         cell.get_by_role("button", name="Stop the reply").click()
         notebook.wait_until_done(cell)
+
+
+def test_nothing_jumps_when_a_reply_is_finished(lab: JupyterLab, browser: Browser) -> None:
+    """The first finished reply in a language, which JupyterLab draws only once it has loaded that,
+    takes the place of the live one without the output ever being lower, nor the notebook moved."""
+    code = "```rust\n" + "for heron in river { println!(heron); }\n" * 40 + "```\n"
+    model = f"m = ScriptedChatModel([{code!r}], delay=0.005)"
+    path = lab.write("swap.ipynb", f"{SETUP}\n{model}", "%%chat -m m\nHi", "1")
+    with lab.open(browser, path, fresh=True) as notebook:
+        notebook.run(0)
+        notebook.page.evaluate(
+            """() => {
+                const cell = document.querySelectorAll(".jp-CodeCell")[1];
+                const area = cell.querySelector(".jp-OutputArea");
+                const scroller = document.querySelector(".jp-WindowedPanel-outer");
+                window.frames_ = [];
+                const shoot = () => {
+                    frames_.push([area.offsetHeight, scroller.scrollTop]);
+                    requestAnimationFrame(shoot);
+                };
+                shoot();
+            }"""
+        )
+        cell = notebook.run(1)
+        expect(cell.locator(".jp-RenderedMarkdown pre")).to_be_visible()
+        notebook.page.wait_for_timeout(300)
+        frames = notebook.page.evaluate("frames_")
+        heights = [height for height, _ in frames]
+        drops = [before - after for before, after in pairwise(heights) if before > 100]
+        assert max(heights) > 700
+        assert max(drops) <= 2
+        tops = [top for _, top in frames]
+        assert all(after >= before for before, after in pairwise(tops))

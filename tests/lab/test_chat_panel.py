@@ -21,12 +21,16 @@ import os
 os.environ["CHATNB_STORE"] = os.path.abspath("{name}.db")
 from chatnb import AIMessage, ChatPanel, ScriptedChatModel
 
+held = []
+
 async def chat(messages):
     question = messages[-1].text
     count = int(question.split()[-1])
     for number in range(count):
         yield f"{{number}} "
         await asyncio.sleep(0.02)
+        while held and number == 200:
+            await asyncio.sleep(0.02)
     yield f"of {{len(messages)}}."
 
 def weather(city: str) -> str:
@@ -48,7 +52,7 @@ class Panel:
         self.cell = cell
         self.field = cell.get_by_label("Message", exact=True)
         self.items = cell.locator(".chatnb-panel-item")
-        expect(self.field).to_be_visible(timeout=20_000)
+        expect(self.field).to_be_visible()
 
     def send(self, text: str) -> None:
         self.field.fill(text)
@@ -57,7 +61,7 @@ class Panel:
     def ask(self, text: str, answer: str) -> None:
         """Send, and wait for the whole answer."""
         self.send(text)
-        expect(self.items.last).to_contain_text(answer, timeout=30_000)
+        expect(self.items.last).to_contain_text(answer)
         expect(self.button("Send")).to_be_visible()
 
     def button(self, name: str, within: Locator | None = None) -> Locator:
@@ -79,7 +83,7 @@ def opened(notebook: NotebookPage) -> Panel:
 
 def saved_once_it_says(notebook: NotebookPage, words: str) -> dict[str, Any]:
     """The panel's saved output, once its transcript, which follows the view, has these words."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         (output,) = notebook.saved()["cells"][1]["outputs"]
         if words in "".join(output["data"].get("text/markdown", "")):
@@ -110,14 +114,12 @@ def test_several_turns_with_branches_and_a_stop(jupyter: JupyterLab, browser: Br
         editor.press("Enter")
         expect(panel.items.nth(3)).to_contain_text("0 of 3.")
         expect(panel.items.nth(2)).to_contain_text("2/2")
-        panel.send("Up to 2000")
+        panel.send("Up to 5000")
         expect(panel.items.nth(5)).to_contain_text("0 1 2 3")
         expect(notebook.run(2).locator(OUTPUT)).to_have_text("42")
         expect(panel.button("Stop")).to_be_visible()
-        pressed = time.monotonic()
         panel.button("Stop").click()
         expect(panel.button("Send")).to_be_visible()
-        assert time.monotonic() - pressed < 1
         expect(panel.items.nth(5)).to_contain_text("Stopped")
         output = saved_once_it_says(notebook, "*(stopped)*")
     assert set(output["data"]) == {"text/plain", "text/markdown", "text/html"}
@@ -140,6 +142,7 @@ def test_a_tool_waits_for_the_word(jupyter: JupyterLab, browser: Browser) -> Non
         expect(panel.items.nth(2)).to_contain_text("It rains.")
         panel.send("How is Rome?")
         expect(asking).to_be_visible()
+        panel.button("Reject", asking).click()
         asking.get_by_role("textbox").fill("I know Rome.")
         panel.button("Reject", asking).click()
         expect(panel.items.nth(5)).to_contain_text("Well.")
@@ -154,18 +157,18 @@ def test_a_page_that_is_loaded_again_in_mid_stream_misses_nothing(
     jupyter: JupyterLab, browser: Browser
 ) -> None:
     """The reply goes on while the page is away, and is shown whole when it is back."""
-    path = prepared(jupyter, "reload", PANEL)
+    path = prepared(jupyter, "reload", f"held.append(True)\n{PANEL}", "held.clear()")
     with jupyter.open(browser, path) as notebook:
         panel = opened(notebook)
         notebook.saved()
         panel.send("Count to 400")
         expect(panel.items.nth(1)).to_contain_text("0 1 2 3")
-        notebook.page.reload()
-        notebook.wait_until_idle()
+        notebook.reload()
         panel = Panel(notebook.cell(1))
         expect(panel.button("Stop")).to_be_visible()
         early = panel.items.nth(1).inner_text()
-        expect(panel.items.nth(1)).to_contain_text(f"{counted(400)} of 1.", timeout=30_000)
+        notebook.run(2)
+        expect(panel.items.nth(1)).to_contain_text(f"{counted(400)} of 1.")
         assert counted(400) not in early
         panel.ask("And to 2", "0 1 of 3.")
 
@@ -178,7 +181,7 @@ def test_a_restarted_kernel_resumes(jupyter: JupyterLab, browser: Browser) -> No
         panel = opened(notebook)
         panel.ask("Count to 3", "0 1 2 of 1.")
         panel.send("Count to 2000")
-        expect(panel.items.nth(3)).to_contain_text(counted(60), timeout=20_000)
+        expect(panel.items.nth(3)).to_contain_text(counted(60))
         notebook.restart()
         panel = opened(notebook)
         expect(panel.items).to_have_count(4)
@@ -190,19 +193,27 @@ def test_a_restarted_kernel_resumes(jupyter: JupyterLab, browser: Browser) -> No
 
 def test_two_panels_stream_while_a_cell_computes(jupyter: JupyterLab, browser: Browser) -> None:
     """Neither waits for the other, nor the cell for them."""
-    two = ("ChatPanel(chat)", "ChatPanel(chat)")
-    path = prepared(jupyter, "two", *two, "import time; time.sleep(1); 6 * 7")
+    enough = jupyter.folder / "two.enough"
+    computes = (
+        f"import time\nwhile not os.path.exists({enough.name!r}): time.sleep(0.01)\nheld.clear()"
+    )
+    path = prepared(
+        jupyter, "two", "held.append(True)\nChatPanel(chat)", "ChatPanel(chat)", computes
+    )
     with jupyter.open(browser, path) as notebook:
         panels = [opened(notebook), Panel(notebook.run(2))]
         for panel in panels:
-            panel.send("Count to 200")
+            panel.send("Count to 400")
+            expect(panel.button("Stop")).to_be_visible()  # A kernel that computes hears nothing.
         cell = notebook.start(3)
         for panel in panels:
-            expect(panel.items.nth(1)).to_contain_text("0 1 2 3")
+            expect(panel.items.nth(1)).to_contain_text(counted(200))
             expect(panel.button("Stop")).to_be_visible()
+        expect(cell.locator(".jp-InputPrompt")).to_have_text("[*]:")
+        enough.touch()
         notebook.wait_until_done(cell)
         for panel in panels:
-            expect(panel.items.nth(1)).to_contain_text(f"{counted(200)} of 1.", timeout=20_000)
+            expect(panel.items.nth(1)).to_contain_text(f"{counted(400)} of 1.")
 
 
 def test_the_embedded_model_talks(lab: JupyterLab, browser: Browser) -> None:
@@ -216,7 +227,7 @@ def test_the_embedded_model_talks(lab: JupyterLab, browser: Browser) -> None:
         panel.send("Tell a long story about it.")
         expect(panel.items.nth(3)).to_contain_text(re.compile(r"(\w+\s+){8}"), timeout=60_000)
         panel.button("Stop").click()
-        expect(panel.items.nth(3)).to_contain_text("Stopped", timeout=5_000)
+        expect(panel.items.nth(3)).to_contain_text("Stopped")
 
 
 def test_a_notebook_without_its_kernel_shows_the_transcript(
@@ -228,7 +239,7 @@ def test_a_notebook_without_its_kernel_shows_the_transcript(
         opened(notebook).ask("Count to 3", "0 1 2 of 1.")
         saved_once_it_says(notebook, "0 1 2 of 1.")
         notebook.run_command("kernelmenu:shutdown")
-    with jupyter.open(browser, path) as notebook:
+    with jupyter.open(browser, path, fresh=True) as notebook:
         shown = notebook.cell(1).locator(OUTPUT)
         expect(shown).to_contain_text("0 1 2 of 1.")
         expect(shown.locator("strong").first).to_have_text("You")

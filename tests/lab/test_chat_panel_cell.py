@@ -34,9 +34,9 @@ item = {"id": "a", "role": "ai", "text": "Look:\\n\\n```python\\n" + CODE + "\\n
 heard = []
 
 class Panel(anywidget.AnyWidget):
-    _esm = static / "chat_panel.js"
-    _css = static / "chat_panel.css"
-    place = traitlets.Unicode("p").tag(sync=True)
+    _esm = static / "panel.js"
+    _css = static / "panel.css"
+    mount_point = traitlets.Unicode("p").tag(sync=True)
     seq = traitlets.Int(0).tag(sync=True)
 
     def __init__(self):
@@ -47,10 +47,10 @@ class Panel(anywidget.AnyWidget):
         heard.append(content)
         state = {"name": "n", "limits": {}}
         everything = {"part": 0, "parts": 1, "items": [item], "state": state}
-        self.send({"kind": "snapshot", "seq": 0, **everything})
+        self.send({"type": "snapshot", "seq": 0, **everything})
 
 panel = Panel()
-place = '<div data-chatnb-place="p"><div class="chatnb-panel-static">The transcript</div></div>'
+place = '<div data-chatnb-mount="p"><div class="chatnb-panel-static">The transcript</div></div>'
 shown = display(HTML(place), display_id=True)"""
 
 
@@ -81,11 +81,12 @@ def prompts(notebook: NotebookPage) -> list[Any]:
 
 @pytest.mark.parametrize("active", [1, 2])
 def test_code_becomes_a_cell(notebook: NotebookPage, active: int) -> None:
-    """Whichever cell is active, the code stands below the panel's own cell, character by character,
+    """With any cell active, the code stands below the panel's own cell, character by character,
     has the cursor, and has not been run."""
     before = sources(notebook)
     notebook.cell(active).locator(".jp-InputPrompt").click()
-    notebook.page.get_by_role("button", name="Insert as cell").click()
+    # By the keyboard: JupyterLab scrolls to the active cell some time later, below a mouse.
+    notebook.page.get_by_role("button", name="Insert as cell").press("Enter")
     notebook.page.wait_for_function(
         "count => jupyterapp.shell.currentWidget.content.widgets.length === count",
         arg=len(before) + 1,
@@ -111,7 +112,7 @@ def test_keys_do_not_reach_the_notebook(notebook: NotebookPage) -> None:
 
 
 def test_the_panel_outlives_its_output(notebook: NotebookPage) -> None:
-    """When the kernel updates the output, the panel that is shown is the same one, and so are its
+    """An update of the output by the kernel keeps the panel that is shown, its
     text and its focus."""
     field = notebook.page.get_by_label("Message", exact=True)
     field.fill("half a word")

@@ -1,4 +1,4 @@
-"""What goes beyond a plain %%chat cell, in a real JupyterLab."""
+"""Commands and comparisons beyond a plain %%chat cell, in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab
 
 pytestmark = pytest.mark.lab
 
-SETUP = (
-    "%load_ext chatnb\nfrom chatnb.chat_models import ScriptedChatModel\n"
-    "from chatnb.errors import ServerError\n"
-    "left = ScriptedChatModel(['left ' * 60], delay=0.02)\n"
-    "right = ScriptedChatModel(['right ' * 60], delay=0.02)\n"
-    "breaks = ScriptedChatModel([['Half', ServerError('Overloaded.')]])\n"
-    "fixer = ScriptedChatModel(['By zero.\\n```python\\nprint(6 * 7)\\n```'])"
-)
+SETUP = """\
+%load_ext chatnb
+import asyncio
+import os
+from chatnb.chat_models import ScriptedChatModel
+from chatnb.errors import ServerError
+
+class Held(ScriptedChatModel):
+    async def _astream(self, *args, **params):
+        async for chunk in super()._astream(*args, **params):
+            yield chunk
+        while not os.path.exists("enough"):
+            await asyncio.sleep(0.01)
+
+left, right = Held(["left " * 60]), Held(["right " * 60])
+breaks = ScriptedChatModel([["Half", ServerError("Overloaded.")]])
+fixer = ScriptedChatModel(["By zero.\\n```python\\nprint(6 * 7)\\n```"])"""
 
 
 def lefts(columns: Locator) -> list[float]:
-    """Where the columns begin, in pixels from the left."""
+    """Return the left edges of the columns, in pixels."""
     boxes = [column.bounding_box() for column in columns.all()]
     return [box["x"] for box in boxes if box is not None]
 
@@ -31,6 +40,8 @@ def test_models_stream_side_by_side_and_stay_there(
 ) -> None:
     """Three columns where there is room and one where there is not, live and when done; what is
     saved is no widget."""
+    enough = lab.folder / "enough"
+    enough.unlink(missing_ok=True)
     path = lab.write(f"compare{width}.ipynb", SETUP, "%%chat --compare left,breaks,right\nHi")
     with lab.open(browser, path, viewport={"width": width, "height": 900}) as notebook:
         if width < 700:
@@ -40,11 +51,14 @@ def test_models_stream_side_by_side_and_stay_there(
         expect(cell.locator(REPLY).nth(1)).to_contain_text("ServerError: Overloaded.")
         expect(cell.get_by_role("button", name="Stop all replies").first).to_be_visible()
         assert len(set(lefts(cell.locator(REPLY)))) == beside
+        enough.touch()
         notebook.wait_until_done(cell)
         columns = cell.locator(".chatnb-comparison > div")
         expect(columns).to_have_count(3)
         assert len(set(lefts(columns))) == beside
         expect(columns.nth(1)).to_contain_text("Broke off · ")
+        # Prompts are Markdown to JupyterLab's editor.
+        assert "markdown" in (cell.locator(".cm-content").get_attribute("data-language") or "")
         expect(cell.locator(REPLY)).to_have_count(0)
         saved = notebook.saved()
         (output,) = saved["cells"][1]["outputs"]

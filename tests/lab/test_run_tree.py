@@ -9,13 +9,13 @@ from playwright.sync_api import Browser, Locator, expect
 
 from chatnb.schema.run_log import RunLog
 from tests.lab.jupyterlab import OUTPUT, JupyterLab, NotebookPage
-from tests.run_logs import story
+from tests.support.run_logs import story
 
 pytestmark = pytest.mark.lab
 
 SETUP = """\
 import asyncio
-from chatnb.notebook.views.run_tree import RunLogTree
+from chatnb.notebook.run_tree.tree import RunLogTree
 from chatnb.schema.run_log import RunLog
 
 async def replay(hang=False):
@@ -47,11 +47,11 @@ def test_tree_grows_beside_the_notebook_and_stays_alive(lab: JupyterLab, browser
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         cell = notebook.run(1)
-        expect(rows_of(cell).nth(1)).to_be_visible(timeout=10_000)
+        expect(rows_of(cell).nth(1)).to_be_visible()
         expect(cell.get_by_role("button", name="Stop the run")).to_be_visible()
         early = rows_of(cell).count()
         expect(notebook.run(2).locator(OUTPUT)).to_have_text("42\n")
-        expect(cell.locator(".chatnb-run-status")).to_have_text("Done", timeout=20_000)
+        expect(cell.locator(".chatnb-run-status")).to_have_text("Done")
         assert early < rows_of(cell).count() == 9
         rewind(notebook, cell)
         bundle = notebook.saved()["cells"][1]["outputs"][0]["data"]
@@ -81,7 +81,7 @@ def test_stop_closes_the_stream(lab: JupyterLab, browser: Browser) -> None:
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         cell = notebook.run(1)
-        expect(rows_of(cell).nth(6)).to_be_visible(timeout=20_000)
+        expect(rows_of(cell).nth(6)).to_be_visible()
         cell.get_by_role("button", name="Stop the run").click()
         expect(cell.locator(".chatnb-run-status")).to_have_text("Stopped")
         expect(rows_of(cell).first).to_have_attribute("data-status", "stopped")
@@ -94,11 +94,10 @@ def test_a_page_that_is_loaded_again_shows_the_whole_log(lab: JupyterLab, browse
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         cell = notebook.run(1)
-        expect(rows_of(cell)).to_have_count(9, timeout=20_000)
+        expect(rows_of(cell)).to_have_count(9)
         notebook.saved()
-        notebook.page.reload()
-        notebook.wait_until_idle()
-        expect(rows_of(notebook.cell(1))).to_have_count(9, timeout=20_000)
+        notebook.reload()
+        expect(rows_of(notebook.cell(1))).to_have_count(9)
 
 
 def test_a_notebook_without_its_kernel_shows_the_static_tree(
@@ -106,16 +105,16 @@ def test_a_notebook_without_its_kernel_shows_the_static_tree(
 ) -> None:
     """A page outlives its kernel, and a saved notebook that is opened with another one shows the
     run, and no error."""
-    path = prepared(lab, "saved.ipynb", 'RunLogTree("story.jsonl")')
+    path = prepared(lab, "tree_saved.ipynb", 'RunLogTree("story.jsonl")')
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         cell = notebook.run(1)
-        expect(rows_of(cell)).to_have_count(9, timeout=20_000)
+        expect(rows_of(cell)).to_have_count(9)
         notebook.saved()
         notebook.run_command("kernelmenu:shutdown")
-        expect(notebook.page.get_by_text("No Kernel").first).to_be_visible(timeout=20_000)
+        expect(notebook.page.get_by_text("No Kernel").first).to_be_visible()
         expect(rows_of(cell)).to_have_count(9)
-    with lab.open(browser, path) as notebook:
+    with lab.open(browser, path, fresh=True) as notebook:
         shown = notebook.cell(1).locator(OUTPUT)
         expect(shown.locator("summary").first).to_have_text("answer_with_sources · chain · 1.16 s")
         expect(shown.locator("details[open] > summary")).to_have_count(9)

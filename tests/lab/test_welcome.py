@@ -1,9 +1,8 @@
-"""What a newcomer does with the welcome notebook, with the real embedded model."""
+"""The welcome notebook as a newcomer runs it, with the real embedded model."""
 
 from __future__ import annotations
 
 import re
-import time
 from itertools import pairwise
 
 import pytest
@@ -18,8 +17,8 @@ LOAD, ASK, FOLLOW_UP, STORY = range(4)
 
 
 def test_a_real_reply_grows_stops_and_is_saved(lab: JupyterLab, browser: Browser) -> None:
-    """A reply is seen in at least three growing states; Stop ends a long one within a second and
-    keeps the partial; the saved file holds both replies as Markdown, and no widget state even
+    """A reply is seen in at least three growing states; Stop ends a long one and keeps the
+    partial; the saved file holds both replies as Markdown, and no widget state even
     where JupyterLab is told to save it."""
     welcome = lab.copy("01_welcome.ipynb")
     lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", {"saveState": True})
@@ -45,10 +44,8 @@ def test_a_real_reply_grows_stops_and_is_saved(lab: JupyterLab, browser: Browser
             "text => document.querySelector(text)?.textContent.length > 40",
             arg=f"{REPLY} .chatnb-text",
         )
-        pressed = time.monotonic()
         stop.click()
         notebook.wait_until_done(story)
-        assert time.monotonic() - pressed < 1
         expect(story.locator(OUTPUT).first).to_contain_text(re.compile("^.{30}", re.DOTALL))
         expect(story.locator(OUTPUT).nth(1)).to_contain_text("Stopped · smollm2")
 
@@ -66,11 +63,11 @@ def test_a_real_reply_grows_stops_and_is_saved(lab: JupyterLab, browser: Browser
 def test_a_saved_reply_is_readable_without_a_kernel(lab: JupyterLab, browser: Browser) -> None:
     """Opened again, with nothing run, the notebook shows the reply as rendered Markdown."""
     path = lab.write(
-        "saved.ipynb", "%load_ext chatnb", "%%chat -m 'scripted:Some **bold** words.'\nHi"
+        "welcome_saved.ipynb", "%load_ext chatnb", "%%chat -m 'scripted:Some **bold** words.'\nHi"
     )
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         notebook.run(1)
         notebook.saved()
-    with lab.open(browser, path) as notebook:
+    with lab.open(browser, path, fresh=True) as notebook:
         expect(notebook.cell(1).locator(OUTPUT).first.locator("strong")).to_have_text("bold")

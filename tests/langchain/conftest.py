@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.langchain.standard_skips import SUITES, is_explained
+from tests.langchain.standard_skips import SUITES, skip_reason
 
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """What LangChain's asynchronous tests run on."""
+    """The event loop of LangChain's asynchronous tests."""
     return "asyncio"
 
 
@@ -28,16 +28,20 @@ def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A standard test fails that is skipped or xfailed and not in the table, or is and runs."""
+    """A skipped standard test gives the reason of the table; one that is skipped or xfailed and not
+    in the table fails, and so does one that is in it and runs."""
     report = yield
     suite = getattr(getattr(item, "cls", None), "__name__", "")
     if suite not in SUITES:
         return report
-    explained = is_explained(suite, getattr(item, "originalname", item.name))
-    if report.skipped and not explained:
+    reason = skip_reason(suite, getattr(item, "originalname", item.name))
+    if report.skipped and reason is None:
         report.outcome = "failed"
         report.longrepr = f"{item.name} is skipped, and not in standard_skips.py: {report.longrepr}"
-    if report.when == "call" and report.passed and explained:
+    elif report.skipped and isinstance(report.longrepr, tuple):
+        path, line, _ = report.longrepr
+        report.longrepr = (path, line, f"Skipped: {reason}")
+    if report.when == "call" and report.passed and reason is not None:
         report.outcome = "failed"
         report.longrepr = f"{item.name} runs, and is in standard_skips.py"
     return report

@@ -23,11 +23,11 @@ from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache
 from chatnb.langchain import from_langchain, to_langchain
 from chatnb.notebook import register
-from tests.langchain.wire_model import answering
-from tests.loopback import LoopbackServer
+from tests.support.langchain_wire_model import answering
+from tests.support.loopback import LoopbackServer
 
-VERBS = pytest.mark.parametrize("verb", ["invoke", "ainvoke", "stream", "astream"])
-STREAMS = pytest.mark.parametrize("verb", ["stream", "astream"])
+METHODS = pytest.mark.parametrize("method", ["invoke", "ainvoke", "stream", "astream"])
+STREAMS = pytest.mark.parametrize("method", ["stream", "astream"])
 
 
 class Told(TheirChatModel):
@@ -82,20 +82,20 @@ def told(*says: Any) -> Told:
     return Told(says=says)
 
 
-def reply_of(chat: Any, verb: str, input: Any = "Hi", **params: Any) -> schema.AIMessage:
-    """The whole reply, by any verb."""
+def reply_of(chat: Any, method: str, input: Any = "Hi", **params: Any) -> schema.AIMessage:
+    """The whole reply, by any method."""
 
     async def gathered() -> list[Any]:
-        if verb == "ainvoke":
+        if method == "ainvoke":
             return [await chat.ainvoke(input, **params)]
         return [chunk async for chunk in chat.astream(input, **params)]
 
-    if verb.startswith("a"):
+    if method.startswith("a"):
         said = asyncio.run(gathered())
     else:
-        given = getattr(chat, verb)(input, **params)
-        said = [given] if verb == "invoke" else list(given)
-    return said[0] if verb.endswith("invoke") else sum(said).to_message()
+        given = getattr(chat, method)(input, **params)
+        said = [given] if method == "invoke" else list(given)
+    return said[0] if method.endswith("invoke") else sum(said).to_message()
 
 
 def counted(input_tokens: int, output_tokens: int, **details: Any) -> dict[str, Any]:
@@ -104,9 +104,9 @@ def counted(input_tokens: int, output_tokens: int, **details: Any) -> dict[str, 
     return {**counts, **details}
 
 
-@VERBS
-def test_a_reply_comes_through(verb: str) -> None:
-    """Text, usage, metadata and id are those of the LangChain model, by every verb."""
+@METHODS
+def test_a_reply_comes_through(method: str) -> None:
+    """Text, usage, metadata and id are those of the LangChain model, by every method."""
     read = AIMessageChunk(
         content="Hel",
         id="m1",
@@ -117,7 +117,7 @@ def test_a_reply_comes_through(verb: str) -> None:
         usage_metadata=counted(0, 3, output_token_details={"reasoning": 2}),  # type: ignore[arg-type]
         response_metadata={"stop_reason": "max_tokens", "model_name": "told-1"},
     )
-    reply = reply_of(from_langchain(told(read, rest)), verb)
+    reply = reply_of(from_langchain(told(read, rest)), method)
     assert (reply.content, reply.id) == ("Hello", "m1")
     assert reply.usage_metadata == counted(
         7, 4, input_token_details={"cached": 5}, output_token_details={"reasoning": 2}
@@ -130,7 +130,7 @@ def test_a_reply_comes_through(verb: str) -> None:
 
 
 @STREAMS
-def test_a_stream_streams(verb: str) -> None:
+def test_a_stream_streams(method: str) -> None:
     """Chunks come as the model says them, with running totals of usage."""
     pieces = [AIMessageChunk(content=t, usage_metadata=counted(0, 1)) for t in "abc"]  # type: ignore[arg-type]
     chat = from_langchain(told(*pieces))
@@ -138,43 +138,43 @@ def test_a_stream_streams(verb: str) -> None:
     async def gathered() -> list[schema.AIMessageChunk]:
         return [chunk async for chunk in chat.astream("Hi")]
 
-    chunks = list(chat.stream("Hi")) if verb == "stream" else asyncio.run(gathered())
+    chunks = list(chat.stream("Hi")) if method == "stream" else asyncio.run(gathered())
     assert [chunk.content for chunk in chunks if chunk.content] == ["a", "b", "c"]
     totals = [chunk.usage_metadata["output_tokens"] for chunk in chunks if chunk.usage_metadata]
     assert totals == [1, 2, 3]
 
 
-@VERBS
-def test_tool_calls_come_through(verb: str) -> None:
+@METHODS
+def test_tool_calls_come_through(method: str) -> None:
     """A call in pieces is one call, also without arguments, and without OpenAI's finish reason."""
     named = {"name": "now", "args": "", "id": "c1", "index": 0}
     pieces = [
         AIMessageChunk(content="", tool_call_chunks=[named]),  # type: ignore[list-item]
         AIMessageChunk(content="", response_metadata={"stop_reason": "tool_use"}),
     ]
-    reply = reply_of(from_langchain(told(*pieces)), verb)
+    reply = reply_of(from_langchain(told(*pieces)), method)
     assert reply.tool_calls == [{"name": "now", "args": {}, "id": "c1", "type": "tool_call"}]
     assert reply.invalid_tool_calls == []
     assert reply.response_metadata["finish_reason"] == "tool_calls"
 
 
-@VERBS
-def test_a_model_without_streams_gives_one_chunk(verb: str) -> None:
+@METHODS
+def test_a_model_without_streams_gives_one_chunk(method: str) -> None:
     """LangChain's stream of such a model is a whole message, calls and all."""
 
     class Whole(FakeListChatModel):
         disable_streaming: Any = True
 
-    assert reply_of(from_langchain(Whole(responses=["Hello."])), verb).content == "Hello."
+    assert reply_of(from_langchain(Whole(responses=["Hello."])), method).content == "Hello."
 
 
-@VERBS
-def test_the_request_reaches_the_model(verb: str) -> None:
+@METHODS
+def test_the_request_reaches_the_model(method: str) -> None:
     """Messages are LangChain's, parameters and stop texts arguments; None says nothing."""
     model = told("one. two.")
     reply = reply_of(
         from_langchain(model),
-        verb,
+        method,
         [("system", "Be brief."), "Hi"],
         stop=["two"],
         seed=1,
@@ -194,13 +194,13 @@ def test_the_request_reaches_the_model(verb: str) -> None:
         ({"type": "function", "function": {"name": "add"}}, "add"),
     ],
 )
-@VERBS
-def test_tools_go_through_bind_tools(verb: str, choice: Any, understood: str) -> None:
+@METHODS
+def test_tools_go_through_bind_tools(method: str, choice: Any, understood: str) -> None:
     """OpenAI's tools and choice become what every LangChain model understands."""
     tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
     model = told("Hi.")
     reply_of(
-        from_langchain(model), verb, tools=[tool], tool_choice=choice, parallel_tool_calls=False
+        from_langchain(model), method, tools=[tool], tool_choice=choice, parallel_tool_calls=False
     )
     assert model.asked[-1][1] == {
         "stop": None,
@@ -220,7 +220,7 @@ def test_what_wraps_a_model_keeps_its_own_arguments() -> None:
 
 
 def test_fallbacks_get_the_tools_too(loopback: LoopbackServer) -> None:
-    """Where the first model fails, the next one is asked with the same tools."""
+    """After a first model that fails, the next one is asked with the same tools."""
     loopback.plays(answering)
     busy = to_langchain(ScriptedChatModel([errors.RateLimitError("Slow down.")]))
     wire = to_langchain(ChatOpenAI("loopback-1", base_url=loopback.base_url, api_key="none"))
@@ -231,7 +231,7 @@ def test_fallbacks_get_the_tools_too(loopback: LoopbackServer) -> None:
     assert chat.model_name == "scripted"
 
 
-def test_chatnb_s_own_verbs_work_on_it(loopback: LoopbackServer) -> None:
+def test_chatnb_s_own_methods_work_on_it(loopback: LoopbackServer) -> None:
     """bind_tools and with_structured_output of chatnb ask a LangChain model, here one on a wire."""
     loopback.plays(answering)
     wire = to_langchain(ChatOpenAI("loopback-1", base_url=loopback.base_url, api_key="none"))
@@ -250,7 +250,7 @@ def test_chatnb_s_own_verbs_work_on_it(loopback: LoopbackServer) -> None:
 
 
 def status_error(status: int, message: str) -> openai.APIStatusError:
-    """What OpenAI's SDK raises, as integrations before langchain-core 1.7 pass it on."""
+    """An error of OpenAI's SDK, as integrations before langchain-core 1.7 pass it on."""
     request = httpx2.Request("POST", "http://example.org")
     headers = {"x-request-id": "r1", "retry-after": "3"} if status == 429 else {}
     response = httpx2.Response(status, request=request, headers=headers)
@@ -262,7 +262,7 @@ class LimitError(theirs.ModelRateLimitError):
 
 
 class ConnectError(Exception):
-    """What HTTP libraries call it."""
+    """The name that HTTP libraries give it."""
 
 
 FAILURES: dict[type[errors.ModelError], Exception] = {
@@ -279,12 +279,12 @@ FAILURES: dict[type[errors.ModelError], Exception] = {
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-@VERBS
-def test_errors_are_chatnb_s(verb: str, kind: type[errors.ModelError]) -> None:
+@METHODS
+def test_errors_are_chatnb_s(method: str, kind: type[errors.ModelError]) -> None:
     """Whatever the model raises is a ModelError of its kind, in its words, with the cause."""
     failure = FAILURES[kind]
     with pytest.raises(errors.ModelError, match=str(failure)[:12]) as caught:
-        reply_of(from_langchain(told(failure)), verb)
+        reply_of(from_langchain(told(failure)), method)
     assert type(caught.value) is kind
     assert repr(caught.value.__cause__) == repr(failure)
     assert caught.value.partial is None
@@ -300,20 +300,20 @@ def test_a_refusal_keeps_its_details() -> None:
 
 
 @STREAMS
-def test_a_broken_stream_keeps_what_had_come(verb: str) -> None:
+def test_a_broken_stream_keeps_what_had_come(method: str) -> None:
     """A connection that is lost in mid-reply is a reply that broke off."""
     with pytest.raises(errors.StreamInterruptedError) as caught:
-        reply_of(from_langchain(told("Hel", "lo", ConnectError("Lost."))), verb)
+        reply_of(from_langchain(told("Hel", "lo", ConnectError("Lost."))), method)
     assert caught.value.partial is not None
     assert caught.value.partial.content == "Hello"
 
 
-@VERBS
-def test_keys_stay_out_of_errors(verb: str) -> None:
+@METHODS
+def test_keys_stay_out_of_errors(method: str) -> None:
     """A key that the provider repeats is blotted out, in the cause as well."""
     failure = RuntimeError("Bad key lc-secret-key.")
     with pytest.raises(errors.ModelError) as caught:
-        reply_of(from_langchain(told(failure).bind(seed=1)), verb)
+        reply_of(from_langchain(told(failure).bind(seed=1)), method)
     assert "lc-secret-key" not in f"{caught.value} {caught.value.__cause__}"
 
 
@@ -327,7 +327,7 @@ def test_chatnb_s_own_errors_pass() -> None:
 
 
 @STREAMS
-def test_leaving_a_stream_leaves_the_model_s(verb: str) -> None:
+def test_leaving_a_stream_leaves_the_model_s(method: str) -> None:
     """The LangChain model's own stream is closed at once."""
     model = told("a", "b")
     chat = from_langchain(model)
@@ -338,7 +338,7 @@ def test_leaving_a_stream_leaves_the_model_s(verb: str) -> None:
         await chunks.aclose()
         assert model.closed == ["closed"]
 
-    if verb == "astream":
+    if method == "astream":
         asyncio.run(first_word())
         return
     chunks = chat.stream("Hi")
@@ -388,7 +388,7 @@ def test_a_cell_takes_a_langchain_model_from_a_variable(
 
 LAZY = """
 import sys
-import chatnb, chatnb.langchain, chatnb.notebook.chosen_model
+import chatnb, chatnb.langchain, chatnb.notebook.session
 assert not [name for name in sys.modules if name.startswith(("langchain_core", "langsmith"))]
 """
 MISSING = """
@@ -409,3 +409,22 @@ for name in ("to_langchain", "from_langchain", "message_to_langchain"):
 def test_langchain_is_loaded_when_it_is_used(script: str) -> None:
     """Importing chatnb loads no LangChain; without it the error says what to install."""
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [
+        ("abort", errors.StreamInterruptedError),
+        ("FinishReason.SAFETY", errors.ContentFilterError),
+        ("error", errors.ServerError),
+    ],
+)
+def test_a_bad_ending_is_an_error(reason: str, error: type[errors.ModelError]) -> None:
+    """A reply of LangChain's that did not end well raises, whole or streamed."""
+    end = AIMessageChunk(content="lf", response_metadata={"finish_reason": reason})
+    chat = from_langchain(Told(says=["ha", end]))
+    for ask in (chat.invoke, lambda text: list(chat.stream(text))):
+        with pytest.raises(error) as raised:
+            ask("Hi")
+        assert raised.value.partial is not None
+        assert raised.value.partial.text == "half"

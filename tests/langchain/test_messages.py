@@ -14,7 +14,7 @@ from chatnb.langchain import (
     messages_to_langchain,
 )
 from chatnb.schema.tool_calls import invalid_tool_call, tool_call, tool_call_chunk
-from tests.langchain.made_up import OURS, THEIRS
+from tests.support.langchain_messages import OURS, THEIRS
 
 thoroughly = settings(
     max_examples=150,
@@ -113,7 +113,7 @@ def test_raw_calls_are_not_called_twice() -> None:
 
 
 def test_an_invalid_call_in_a_chunk_stays_invalid() -> None:
-    """What LangChain says is invalid is not parsed anew into a call that would be made."""
+    """Calls that LangChain calls invalid are not parsed again into calls that would be made."""
     whole = invalid_tool_call(name="rm", args='{"path": "/"}', id="c1")
     there = theirs.AIMessageChunk(content="", invalid_tool_calls=[whole])  # type: ignore[list-item]
     here = message_from_langchain(there)

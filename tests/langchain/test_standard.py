@@ -11,8 +11,8 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 
 from chatnb.chat_models import ChatLocal, ChatOpenAI
 from chatnb.langchain import ChatnbChat
-from tests.langchain.wire_model import answering
-from tests.loopback import LoopbackServer
+from tests.support.langchain_wire_model import answering
+from tests.support.loopback import LoopbackServer
 
 
 class TestUnits(ChatModelUnitTests):

@@ -37,8 +37,9 @@ ORDINARY = [
     '[titled](https://x.test "A title"), [part](#part), <https://x.test/a?b=c> and <me@x.test>.\n',
     "See [the docs][1] and [2].\n\n[1]: https://x.test/docs\n[2]: <https://x.test> 'T'\n",
     "Water is H<sub>2</sub>O, 10<sup>3</sup>.<br>Press <kbd>Ctrl</kbd>.\n",
-    "$a<b$ and $x < y$, \\(p<q\\):\n\n$$\n\\sum_{i<n} x_i \\href{https://x.test}{y}\n$$\n",
-    "It costs $5, she said \"fine\", and he paid $6 for d[0](x) and list[int]: see on = 1.\n",
+    "$a<b$ and $x < y$, $p<q$:\n\n$$\n\\sum_{i<n} x_i \\href{https://x.test}{y}\n$$\n",
+    "$\\begin{pmatrix}a\\\\b\\end{pmatrix} \\color{red}x \\ce{H2O}$ and C:\\Users\\name or \\d+\n",
+    "It costs $5, she said \"fine\", and he paid 6 for d[0](x) and list[int]: see on = 1.\n",
     "if a < b && c > d: a<=b, a<-b, 3 <4, <3, -> and !important, wow! [ok]\n",
     "Use `List<String>`, `vector<int>`, `<T>`, `a[i](b)`, `![1]` and `std::map<int, string>`.\n",
     "```cpp\n#include <vector>\nstd::vector<std::string> v{1};\n```\n",
@@ -52,6 +53,12 @@ ORDINARY = [
     "An unclosed fence:\n\n```python\nprint(1)\n",
     "Emoji 🎉, Ελληνικά, 中文, \u00a0 and a [footnote][^1].\n\n[^1]: A note.\n",
 ]  # fmt: skip
+
+
+def code(text: str) -> str:
+    """Return the code element that shows a text."""
+    return f"<code>{re.sub('[!-/:-@[-`{-~]', lambda found: f'&#{ord(found[0])};', text)}</code>"
+
 
 HOSTILE = [
     ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
@@ -72,7 +79,30 @@ HOSTILE = [
     ("`<script>`", "<code>&#60;script&#62;</code>"),
     ("    <script>", "    <\u2060script>"),
     ("$a<b onclick=1$", "$a< b onclick=1$"),
-    ("$\\href{javascript:x}{y}$", "$\\ href{javascript:x}{y}$"),
+    ("$\\href{javascript:x}{y}$", code("$\\href{javascript:x}{y}$")),
+    ("$x$ $\\unicode[a;b:url(c)]{x}$", "$x$ " + code("$\\unicode[a;b:url(c)]{x}$")),
+    ("$$a<b\n\\let\\x=y$$", code("$$a<b \\let\\x=y$$")),
+    ("$\\color{red;a:url(b)}{x}$", code("$\\color{red;a:url(b)}{x}$")),
+    ("$\\begin{x}\\end{x}$", code("$\\begin{x}\\end{x}$")),
+    ("&#92;(\\unicode[x]{y}&#92;)", "&#92;(\\\u2060unicode[x]{y}&#92;)"),
+    ("\\\\&lpar;\\unicode[x]{y}\\\\&#x29;", "\\\\&lpar;\\\u2060unicode[x]{y}\\\\&#x29;"),
+    (
+        "&bsol;b&#101;gin{CD}\\let\\x &bsol;end{CD}",
+        "&bsol;b&#101;gin{CD}\\\u2060let\\\u2060x &bsol;end{CD}",
+    ),
+    ("&#36;&bsol;unicode[x]{y}&#36;", "&#36;&bsol;\u2060unicode[x]{y}&#36;"),
+    ("$a &#92;&#117;nicode[x]{y}$", code("$a &#92;&#117;nicode[x]{y}$")),
+    (
+        "$5 &#92;&#117;nicode[x]{y} $6",
+        "<span>\\$</span>5 &#92;\u2060&#117;nicode[x]{y} <span>\\$</span>6",
+    ),
+    ("$\n\n\\uni&#99;ode $", "$\n\n\\\u2060uni&#99;ode $"),
+    ("$ \\( \\\\unicode[x]{y} \\) $", code("$ \\( \\\\unicode[x]{y} \\) $")),
+    (
+        "$\n~~~\n\\let\\x \\d\n~~~\n$",
+        "<span>\\$</span>\n~~~\n\\\u2060let\\x \\d\n~~~\n<span>\\$</span>",
+    ),
+    ("$\n\n\\\\unicode[x]{y} $", "$\n\n\\\\\u2060unicode[x]{y} $"),
     ("```html\n<script>", "```html\n<script>\n```"),
     ("a\n```\n<img src=x>\n```\nb", "a\n\n```\n<img src=x>\n```\n\nb"),
     ('```"onclick="x\ny\n```', "```'onclick='x\ny\n```"),
@@ -101,7 +131,9 @@ FRAGMENTS = [
     "[{w}](http://a/@\\@0@@)", "http://a/\\\\(\"onclick=a\\\\)", "\\begin{a}", "\\end{a}",
     "onclick=x", "[{w}](http://a/$\"$/onclick\\=x)", "\"", "'", "&lt;script&gt;", "&lt", "=", ">",
     "$", "$$", "\\$", "$\\href{javascript:x}{{w}}$", "$a<b$", "$a<script$", "\\\\(", "\\\\)", "\\[",
-    "\\]", "{", "}", "```html\n<script>{w}</script>\n```", "```\"onclick=x a=\"\n{w}\n```",
+    "\\]", "{", "}", "$\\unicode[{w}]{x}$", "\\unicode[{w}]{x}", "\\\\unicode[{w}]{x}",
+    "&#92;&#117;nicode[{w}]", "&#36;", "$$\\let\\x=y$$", "<code>\\unicode[{w}]</code>",
+    "```html\n<script>{w}</script>\n```", "```\"onclick=x a=\"\n{w}\n```",
     "~~~\"><img src=x>\n", "\n\n```html\n]: y\n<img src=x>\n```\n\n",
     "\n\n```html\n<img src=x onerror={w}>\n```\n\n", "```a$\" onclick=x $\n",
     "`<script>{w}</script>`", "`` <img src={w}> ``", "`", "``", "```", "~~~", "````",
@@ -205,7 +237,13 @@ def test_nothing_acts_and_no_word_is_lost_in_jupyterlab(examiner: Page) -> None:
 
 def test_the_examiner_sees_what_acts(examiner: Page) -> None:
     """The test above can fail: unguarded text, and JupyterLab's formulas, are seen to act."""
-    for text in ("<img src=x>", "[a](javascript:x)", 'http://a/$"onclick=x//$', '```"onclick="x\n'):
+    for text in (
+        "$\\let\\x=y$",
+        "<img src=x>",
+        "[a](javascript:x)",
+        'http://a/$"onclick=x//$',
+        '```"onclick="x\n',
+    ):
         assert examiner.evaluate("(text) => examine(text, text).dangers", text), text
 
 
@@ -217,7 +255,7 @@ def test_the_work_grows_with_the_length_only(unit: str) -> None:
 
 
 def calls_of(work: Callable[[str], str], text: str) -> int:
-    """How many functions are called to do the work."""
+    """Return the number of function calls."""
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:

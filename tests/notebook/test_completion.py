@@ -21,20 +21,20 @@ def shell(bare_shell: InteractiveShell) -> InteractiveShell:
 
 
 def completed(shell: InteractiveShell, line: str) -> list[str]:
-    """The line as each completion would make it."""
+    """Return the line with each of its completions."""
     with provisionalcompleter():
         found = list(shell.Completer.completions(line, len(line)))
     return [line[: each.start] + each.text for each in found]
 
 
 def test_every_option_and_every_command_is_offered(shell: InteractiveShell) -> None:
-    """What the parser and the commands declare is what Tab offers; there is no second list."""
+    """Tab offers all that the parser and the commands declare; there is no second list."""
     assert completed(shell, "%%chat ") == [f"%%chat {flag}" for flag in sorted(OPTIONS.long)]
     assert completed(shell, "%chat ") == [f"%chat {name}" for name in sorted(all_commands())]
 
 
 def test_an_option_is_offered_once(shell: InteractiveShell) -> None:
-    """What stands there already is not offered again."""
+    """Tab does not offer an option that the line has."""
     assert "%%chat --log --log" not in completed(shell, "%%chat --log --")
 
 
@@ -49,7 +49,7 @@ def test_an_option_is_offered_once(shell: InteractiveShell) -> None:
     ],
 )
 def test_the_line_becomes_what_was_meant(shell: InteractiveShell, line: str, whole: str) -> None:
-    """A completion takes the place of just what was typed of it, colons and commas included."""
+    """A completion replaces just what was typed of it, colons and commas included."""
     assert completed(shell, line) == [whole]
 
 
@@ -59,3 +59,21 @@ def test_where_anything_can_stand_nothing_of_ours_is_offered(
 ) -> None:
     """Numbers and new names are the user's."""
     assert not [each for each in completed(shell, line) if "--" in each or "some_model" in each]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "whole"),
+    [
+        ("Say pri", ["Say pri"]),
+        ("import o", ["import o"]),
+        ("some_mo", ["some_mo"]),
+        ("Explain {some", ["Explain {some_model"]),
+        ("{{some", ["{{some"]),
+        ("%chat u", ["%chat u"]),
+        ("Hi ", ["Hi "]),
+    ],
+)
+def test_prompts_are_prose(shell: InteractiveShell, prompt: str, whole: list[str]) -> None:
+    """Below %%chat no name of Python is offered, but a variable within a brace is."""
+    cell = f"%%chat -m some_model\nFirst line.\n{prompt}"
+    assert completed(shell, cell) == [cell.removesuffix(prompt) + text for text in whole]

@@ -96,7 +96,7 @@ def test_json_grows_while_it_is_streamed(way: str, size: int) -> None:
 
 @both
 def test_each_value_is_an_object_of_its_own(way: str) -> None:
-    """Whoever keeps or changes one does not see it in another."""
+    """Changing one value does not change another."""
     values = streamed(JsonOutputParser(), ['{"a": [1', ", 2", "]}"], way)
     assert values == [{"a": [1]}, {"a": [1, 2]}]
     values[0]["a"].append("mine")
@@ -119,7 +119,7 @@ def test_a_fence_around_json_is_no_part_of_it(text: str) -> None:
     assert list(JsonOutputParser().transform(iter(text)))[-1] == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["", "Sure!", '{"a": 1', '{"a": 1} and so on', "```json\n```"])
+@pytest.mark.parametrize("text", ["", "Sure!", '{"a": 1', "{'a': 1} and so on", "```json\n```"])
 @pytest.mark.parametrize("make", [JsonOutputParser, lambda: PydanticOutputParser(Book)])
 def test_what_is_no_json_is_an_error_with_the_text(make: Any, text: str) -> None:
     """Also what ends too early, and also at the end of a stream."""
@@ -135,7 +135,7 @@ def test_what_is_no_json_is_an_error_with_the_text(make: Any, text: str) -> None
 
 
 def test_a_chain_gathers_the_last_value_not_the_sum() -> None:
-    """What follows a parser in a chain gets the whole value once, lists and numbers included."""
+    """The step after a parser gets the whole value once, also lists and numbers."""
 
     def words(text: str) -> Any:
         yield from text
@@ -166,10 +166,12 @@ def test_objects_grow_while_they_are_streamed(way: str) -> None:
 def test_what_is_not_valid_is_an_error_with_the_text() -> None:
     """The error names the field and the model; the validation error is its cause."""
     wrong = JSON.replace('"pages": 3', '"pages": 0')
-    with pytest.raises(OutputParserError, match=r"The reply is no Book: (.|\n)*pages") as caught:
+    with pytest.raises(
+        OutputParserError, match=r"The reply is not a valid Book: (.|\n)*pages"
+    ) as caught:
         PydanticOutputParser(Book).invoke(wrong)
     assert caught.value.text == wrong
-    with pytest.raises(OutputParserError, match="The reply is no Book"):
+    with pytest.raises(OutputParserError, match="The reply is not a valid Book"):
         list(PydanticOutputParser(Book).transform(iter(wrong)))
 
 

@@ -1,4 +1,4 @@
-"""What Binder makes of binder/, without Docker: the steps that it would take, in a fresh venv."""
+"""The steps that Binder would take with binder/, without Docker, in a fresh venv."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_the_wheel_holds_what_is_not_python(wheel: Path) -> None:
         f"chatnb/static/{path.name}" for path in (CLONE / "chatnb/static").glob("*.[jc]s*")
     }
     notebooks = {f"chatnb/notebooks/{path.name}" for path in (CLONE / "notebooks").glob("*.ipynb")}
-    assert "chatnb/static/reply.js" in front_end
+    assert "chatnb/static/cell.js" in front_end
     assert "chatnb/notebooks/01_welcome.ipynb" in notebooks
     assert front_end | notebooks | {"chatnb/py.typed"} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
@@ -76,7 +76,7 @@ def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> 
     where = run(python, "-c", "import chatnb; print(chatnb.__file__)", cwd=tmp_path, PYTHONPATH="")
     assert Path(where.strip()).is_relative_to(tmp_path)
     report = run(python, "-m", "chatnb", "doctor", cwd=tmp_path, PYTHONPATH="")
-    assert "reply.js" in report
+    assert "cell.js" in report
 
 
 def test_the_sdist_needs_no_node(sdist: Path, tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_the_sdist_needs_no_node(sdist: Path, tmp_path: Path) -> None:
     (source,) = (tmp_path / "unpacked").iterdir()
     assert (source / "js" / "package.json").is_file()
     wheel = build("wheel", source, tmp_path / "wheel", PATH="", PYTHONPATH="")
-    assert "chatnb/static/reply.js" in in_wheel(wheel)
+    assert "chatnb/static/cell.js" in in_wheel(wheel)
     assert "chatnb/notebooks/01_welcome.ipynb" in in_wheel(wheel)

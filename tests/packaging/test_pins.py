@@ -1,4 +1,4 @@
-"""What the project promises about its own manifests."""
+"""The promises of the project about its own manifests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CLONE = Path(__file__).parents[2]
 MANIFEST = tomllib.loads((CLONE / "pyproject.toml").read_text())
 
 
-def rooms() -> set[str]:
+def packages() -> set[str]:
     return {path.parent.name for path in (CLONE / "chatnb").glob("*/__init__.py")}
 
 
@@ -31,7 +31,7 @@ def test_the_pins_hold_no_addresses() -> None:
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line)
 
 
-def test_every_room_is_strictly_typed() -> None:
-    """pyright is strict in every room but notebook/."""
+def test_every_package_is_strictly_typed() -> None:
+    """pyright is strict in every package but notebook/."""
     strict = MANIFEST["tool"]["pyright"]["strict"]
-    assert {f"chatnb/{room}" for room in rooms() - {"notebook"}} <= set(strict)
+    assert {f"chatnb/{package}" for package in packages() - {"notebook"}} <= set(strict)

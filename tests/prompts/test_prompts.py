@@ -191,7 +191,7 @@ def test_errors_of_a_value_are_not_missing_variables() -> None:
 
 @pytest.mark.parametrize("item", [3, None, ("human",), ("human", "a", "b"), ("human", 3), {}])
 def test_other_things_are_no_part_of_a_prompt(item: Any) -> None:
-    """What is accepted is said."""
+    """The error names the accepted types."""
     with pytest.raises(TypeError, match=r"A chat prompt is made of|A message template takes"):
         ChatPromptTemplate([item])
 

@@ -5,6 +5,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from chatnb.runnables import (
     RunnableLambda,
     ensure_config,
 )
+from tests.support.hangs import ends
 
 Batch = Callable[..., list[Any]]
 
@@ -44,11 +46,11 @@ def fail_at(*bad: int) -> Callable[[int], int]:
 
 @both
 def test_order_is_kept(batch: Batch) -> None:
-    """Outputs stand where their inputs stood, whichever came first."""
+    """Outputs have the order of their inputs, whichever came first."""
     last = threading.Event()
 
     def wait_for_the_last(n: int) -> int:
-        assert n == 3 or last.wait(10)
+        assert n == 3 or last.wait(60)
         last.set()
         return n * 2
 
@@ -59,7 +61,7 @@ def test_order_is_kept(batch: Batch) -> None:
 def test_many_run_at_a_time(batch: Batch) -> None:
     """Calls that only wait do not wait for one another: forty meet at one barrier."""
     barrier = threading.Barrier(40)
-    outputs = batch(RunnableLambda(lambda _: barrier.wait(20)), list(range(40)))
+    outputs = batch(RunnableLambda(lambda _: barrier.wait(60)), list(range(40)))
     assert sorted(outputs) == list(range(40))
 
 
@@ -82,7 +84,7 @@ def test_no_more_run_at_a_time_than_allowed(batch: Batch, limit: int) -> None:
 
 @both
 def test_one_error_keeps_what_finished(batch: Batch) -> None:
-    """The error is of the failure's class too, and says what finished, failed and remained."""
+    """The error is of the failure's class too, with results, failures and remaining inputs."""
     with pytest.raises(ValueError, match="input 1: ValueError: not 1") as caught:
         batch(RunnableLambda(fail_at(1)), [0, 1, 2, 3], {"max_concurrency": 1})
     error = caught.value
@@ -100,11 +102,11 @@ def test_what_is_running_at_a_failure_is_kept(batch: Batch) -> None:
     all_started, failed = threading.Barrier(3), threading.Event()
 
     def work(n: int) -> int:
-        all_started.wait(10)
+        all_started.wait(60)
         if n == 0:
             failed.set()
             raise ValueError("no")
-        assert failed.wait(10)
+        assert failed.wait(60)
         return n
 
     with pytest.raises(BatchError) as caught:
@@ -114,7 +116,7 @@ def test_what_is_running_at_a_failure_is_kept(batch: Batch) -> None:
 
 @both
 def test_errors_may_be_results(batch: Batch) -> None:
-    """With `return_exceptions` each failure stands in its place."""
+    """With `return_exceptions` each failure is at the index of its input."""
     outputs = batch(RunnableLambda(fail_at(1)), [0, 1, 2], return_exceptions=True)
     assert (outputs[0], str(outputs[1]), outputs[2]) == (0, "not 1", 4)
 
@@ -139,7 +141,7 @@ def test_outputs_are_handed_out_as_they_come() -> None:
     second_seen = threading.Event()
 
     def work(n: int) -> int:
-        assert n == 1 or second_seen.wait(10)
+        assert n == 1 or second_seen.wait(60)
         if n == 2:
             raise ValueError("no")
         return n
@@ -153,7 +155,7 @@ def test_outputs_are_handed_out_as_they_come() -> None:
 
 
 def test_leaving_early_starts_no_more() -> None:
-    """Closing the iterator leaves the rest undone."""
+    """Closing the iterator starts no more inputs."""
     started = list[int]()
     pairs = RunnableLambda(started.append).batch_as_completed([0, 1, 2], {"max_concurrency": 1})
     next(pairs)
@@ -162,7 +164,7 @@ def test_leaving_early_starts_no_more() -> None:
 
 
 def test_leaving_early_cancels_tasks() -> None:
-    """In a loop what runs is cancelled, and its end is waited for."""
+    """In a loop the running calls are cancelled and awaited."""
     ended = list[int]()
 
     async def work(n: int) -> int:
@@ -190,11 +192,11 @@ def test_an_interrupt_keeps_what_finished() -> None:
         if n == 0:
             return n
         if n == 1:
-            assert two_started.wait(10)
+            assert two_started.wait(60)
             signal.pthread_kill(main, signal.SIGINT)
         else:
             two_started.set()
-        let_go.wait(10)
+        let_go.wait(60)
         return n
 
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -219,7 +221,7 @@ def test_an_interrupt_inside_a_call_keeps_what_finished() -> None:
 
 @both
 def test_a_failing_exit_is_not_collected(batch: Batch) -> None:
-    """SystemExit and the like are no failure of an input."""
+    """SystemExit is no failure of an input."""
 
     def leave(_: int) -> None:
         raise SystemExit(3)
@@ -259,13 +261,13 @@ def test_inputs_are_a_list(batch: Batch, inputs: Any) -> None:
     ],
 )
 def test_configs_fit_the_inputs(batch: Batch, config: Any, message: str) -> None:
-    """Configs that cannot be those of the runs are refused before any is started."""
+    """Configs that do not fit the inputs raise before any run starts."""
     with pytest.raises(ValueError, match=message):
         batch(RunnableLambda(len), ["a", "b"], config)
 
 
 def test_a_call_that_is_cancelled_by_itself_ends_the_batch() -> None:
-    """It raises what it raises elsewhere, with what finished, and nobody waits for ever."""
+    """Its exception is raised with the results so far, and nothing waits forever."""
 
     async def cancelled_at_one(n: int) -> int:
         if n == 1:
@@ -283,7 +285,7 @@ def test_a_call_that_is_cancelled_by_itself_ends_the_batch() -> None:
 
 
 def test_nothing_is_asked_again_once_nobody_waits() -> None:
-    """A refused call that waits for its turn is not made any more after an interrupt."""
+    """A rate-limited call that waits to be repeated is not made after an interrupt."""
     asked, refused = list[int](), threading.Event()
     threads = dict[int, threading.Thread]()
 
@@ -291,13 +293,75 @@ def test_nothing_is_asked_again_once_nobody_waits() -> None:
         asked.append(n)
         threads[n] = threading.current_thread()
         if n == 0:
-            refused.wait(10)
+            refused.wait(60)
             raise KeyboardInterrupt
         refused.set()
         raise RateLimitError("Slow down.", retry_after=0.3)
 
     with pytest.raises(BatchInterrupted):
         RunnableLambda(busy).batch([0, 1], {"max_concurrency": 2}, progress=False)
-    threads[1].join(10)
+    threads[1].join(60)
     assert not threads[1].is_alive()
     assert sorted(asked) == [0, 1]
+
+
+@pytest.mark.parametrize("method", ["abatch", "abatch_as_completed"])
+def test_a_base_exception_of_an_item_ends_the_batch(method: str) -> None:
+    """A BaseException, such as the failure of a test, is raised; no other task stays."""
+    cancelled = list[int]()
+
+    async def fail_at_one(n: int) -> int:
+        if n == 1:
+            pytest.fail("no")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(n)
+        return n
+
+    async def run() -> None:
+        batch, before = RunnableLambda(fail_at_one), asyncio.all_tasks()
+        try:
+            if method == "abatch":
+                await batch.abatch([0, 1, 2], return_exceptions=True)
+            else:
+                async for _ in batch.abatch_as_completed([0, 1, 2]):
+                    pass
+        finally:
+            assert asyncio.all_tasks() == before
+
+    with pytest.raises(pytest.fail.Exception):
+        ends(lambda: asyncio.run(asyncio.wait_for(run(), 5)))
+    assert sorted(cancelled) == [0, 2]
+
+
+@both
+def test_a_returned_exception_is_a_value(batch: Batch) -> None:
+    """Only what is raised is a failure, however errors are to be handled."""
+    errors = [ValueError("a"), RateLimitError("b"), KeyboardInterrupt("c")]
+    identity = RunnableLambda[Any, Any](lambda n: errors[n])
+    for return_exceptions in (False, True):
+        outputs = batch(identity, [0, 1, 2], return_exceptions=return_exceptions)
+        assert [output is error for output, error in zip(outputs, errors, strict=True)] == [
+            True
+        ] * 3
+    assert batch(identity, [0], {"max_concurrency": 1}) == errors[:1]
+
+
+def test_a_slow_reader_does_not_hold_up_the_calls() -> None:
+    """In a loop as on threads, the next call starts when one has ended, whoever reads."""
+
+    async def run() -> None:
+        last = asyncio.Event()
+
+        async def work(n: int) -> int:
+            if n == 5:
+                last.set()
+            return n
+
+        pairs = RunnableLambda(work).abatch_as_completed(range(6), {"max_concurrency": 2})
+        async with aclosing(pairs):
+            await anext(pairs)
+            await asyncio.wait_for(last.wait(), 10)
+
+    asyncio.run(run())

@@ -21,7 +21,7 @@ def size() -> RunnableBranch[int, str]:
 
 @pytest.mark.parametrize(("number", "word"), [(-1, "less"), (0, "none"), (1, "more")])
 def test_the_first_condition_that_holds_decides(number: int, word: str) -> None:
-    """Or the default; in every verb."""
+    """Or the default runs; in every method."""
     assert size().invoke(number) == word
     assert list(size().stream(number)) == [word]
     assert asyncio.run(size().ainvoke(number)) == word
@@ -38,13 +38,13 @@ def test_the_first_condition_that_holds_decides(number: int, word: str) -> None:
     ],
 )
 def test_branches_are_pairs_and_a_default(branches: Any, error: type[Exception]) -> None:
-    """Anything else is refused when it is made."""
+    """Anything else raises when the branch is made."""
     with pytest.raises(error):
         RunnableBranch(*branches)
 
 
 def test_a_graph_shows_every_step() -> None:
-    """Steps follow one another, and branches part and join."""
+    """Steps follow one another, and branches fork and join."""
     chain = RunnablePassthrough.assign(n=RunnableLambda(len, name="count")) | RunnableParallel(
         a=RunnableLambda(str, name="text").with_retry(), b=size().map()
     )
@@ -63,7 +63,7 @@ def test_a_graph_shows_every_step() -> None:
 
 
 def test_fallbacks_and_branches_are_drawn() -> None:
-    """Each alternative has an arrow that says when it is taken."""
+    """Each alternative has an arrow with its condition."""
     chain = size().with_fallbacks([RunnableLambda(len, name="length")])
     drawn = chain.get_graph().draw_mermaid()
     assert '-- "fallback 1" -->' in drawn
@@ -71,6 +71,6 @@ def test_fallbacks_and_branches_are_drawn() -> None:
 
 
 def test_names_cannot_break_out_of_a_drawing() -> None:
-    """What a name says is text for Mermaid, whatever characters are in it."""
+    """A name is plain text for Mermaid, with any characters."""
     drawn = RunnableLambda(len, name='a"]; <b>#\nc').get_graph().draw_mermaid()
     assert 'n1["a#quot;]; #lt;b#gt;#35; c"]' in drawn

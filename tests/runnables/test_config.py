@@ -14,6 +14,7 @@ from chatnb.runnables import (
     ensure_config,
 )
 from chatnb.runnables.config import child_config, merge_configs
+from chatnb.tracing import add_handler
 
 
 def seen(_: Any) -> RunnableConfig:
@@ -25,15 +26,26 @@ async def aseen(_: Any) -> RunnableConfig:
 
 
 def without_run(config: RunnableConfig) -> RunnableConfig:
-    """A config but for the run that has it, which is there once somebody listens."""
+    """Return a config without its run, which is there with a handler."""
     config.pop("parent_run", None)
     return config
+
+
+class Someone:
+    """A handler that equals its copies."""
+
+    def on_start(self, run: Any) -> None: ...
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Someone)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 FULL: RunnableConfig = {
     "tags": ["a"],
     "metadata": {"k": {"deep": 1}},
-    "callbacks": ["someone"],
+    "callbacks": [Someone()],
     "configurable": {"x": 1},
     "max_concurrency": 2,
 }
@@ -41,7 +53,7 @@ FULL: RunnableConfig = {
 
 @pytest.mark.parametrize("func", [seen, aseen])
 def test_a_chain_called_inside_a_function_inherits_the_config(func: Any) -> None:
-    """Tags, metadata, callbacks and the like reach runs that nobody passed them to."""
+    """Nested runs inherit tags, metadata and callbacks without being passed a config."""
     inner = RunnableLambda(func)
     outer = RunnableLambda(lambda _: inner.invoke("")) | RunnableLambda(lambda x: x)
     assert outer.invoke("", FULL) == FULL
@@ -67,7 +79,7 @@ def test_name_and_id_are_not_inherited() -> None:
 
 
 def test_the_config_does_not_outlive_the_run() -> None:
-    """After a run, and between the chunks of one, the caller's surroundings are as before."""
+    """After a run, and between its chunks, the caller's inherited config is as before."""
 
     def chunks(_: str) -> Any:
         yield str(ensure_config())
@@ -83,7 +95,7 @@ def test_the_config_does_not_outlive_the_run() -> None:
 
 
 def test_configs_are_never_changed() -> None:
-    """Neither a run nor a merge touches the dict that it was given, however deep."""
+    """Neither a run nor a merge changes the dict that it was given, at any depth."""
     config = deepcopy(FULL)
     chain = RunnableLambda(seen).with_config(tags=["z"], metadata={"m": 1}) | RunnableLambda(len)
     chain.with_retry().with_config(config).invoke("", config)
@@ -94,7 +106,7 @@ def test_configs_are_never_changed() -> None:
 
 
 def test_with_config_stays_beneath_the_config_of_the_call() -> None:
-    """The call's values win over those given in advance."""
+    """The call's values win over bound ones."""
     bound = RunnableLambda(seen).with_config({"tags": ["a"]}, metadata={"k": 1, "l": 1})
     assert bound.invoke("", {"tags": ["b"], "metadata": {"k": 2}}) == {
         "tags": ["a", "b"],
@@ -104,7 +116,7 @@ def test_with_config_stays_beneath_the_config_of_the_call() -> None:
 
 @pytest.mark.parametrize("config", ["tags", 3, ["a"], 0, []])
 def test_a_config_is_a_dict(config: Any) -> None:
-    """Anything else is refused."""
+    """Anything else raises."""
     with pytest.raises(TypeError, match="A config is a dict"):
         RunnableLambda(len).invoke("", config)
 
@@ -117,13 +129,36 @@ def test_a_config_is_a_dict(config: Any) -> None:
     ],
 )
 def test_a_mistake_in_a_config_is_noticed(config: Any, message: str) -> None:
-    """In the call, in a batch, and in what is given in advance."""
+    """In the call, in a batch, and in a bound config."""
     with pytest.raises(ValueError, match=message):
         RunnableLambda(len).invoke("", config)
     with pytest.raises(ValueError, match=message):
         RunnableLambda(len).batch([""], config)
     with pytest.raises(ValueError, match=message):
         RunnableLambda(len).with_config(config)
+
+
+NONE: Any = dict.fromkeys(RunnableConfig.__annotations__)
+
+
+def test_none_stands_for_no_value_in_a_config() -> None:
+    """In every method, in a bound config, and below handlers; it hides no inherited value."""
+    chain = RunnableLambda(seen)
+    assert chain.invoke("", NONE) == chain.with_config(NONE).invoke("", NONE) == {}
+    assert chain.batch([""], NONE) == list(chain.stream("", NONE)) == [{}]
+    assert asyncio.run(chain.ainvoke("", NONE)) == {}
+    assert chain.with_config(FULL).invoke("", NONE) == FULL
+    outer = RunnableLambda(lambda _: chain.invoke("", NONE))
+    assert outer.invoke("", {**NONE, "callbacks": [Someone()]}) == {"callbacks": [Someone()]}
+
+
+@pytest.mark.parametrize("handler", ["log", 3, object(), Someone])
+def test_what_is_no_handler_is_refused(handler: Any) -> None:
+    """In a config and for all runs; a class is no handler but its objects are."""
+    with pytest.raises(TypeError, match="A callback handler is an object with some of the methods"):
+        RunnableLambda(len).invoke("", {"callbacks": [Someone(), handler]})
+    with pytest.raises(TypeError, match="or one of LangChain's, not"):
+        add_handler(handler)
 
 
 class Repeat(Runnable[str, str]):

@@ -1,4 +1,4 @@
-"""Every verb, sync and async, over one table of runnables."""
+"""Every method, sync and async, over one table of runnables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chatnb.runnables import (
 )
 from chatnb.runnables.chunks import add_up
 from chatnb.schema.messages import AIMessage, HumanMessage
-from chatnb.schema.prompts import ChatPromptValue
+from chatnb.schema.prompt_values import ChatPromptValue
 
 
 class OnlyInvokes(Runnable[str, str]):
@@ -178,7 +178,7 @@ def total(runnable: Runnable[Any, Any], chunks: list[Any]) -> Any:
     return add_up(chunks, replace=bool(runnable.chunks_replace))
 
 
-def sync_verbs(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
+def sync_methods(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
     streamed = total(runnable, list(runnable.stream(input)))
     transformed = total(runnable, list(runnable.transform(iter([input]))))
     batched = runnable.batch([input, input])
@@ -186,7 +186,7 @@ def sync_verbs(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
     return [runnable.invoke(input), streamed, transformed, *batched, *(o for _, o in completed)]
 
 
-async def async_verbs(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
+async def async_methods(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
     async def one() -> AsyncIterator[Any]:
         yield input
 
@@ -198,22 +198,22 @@ async def async_verbs(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
     return [await runnable.ainvoke(input), streamed, transformed, *batched, *completed]
 
 
-async def sync_verbs_in_a_loop(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
+async def sync_methods_in_a_loop(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
     await asyncio.sleep(0)
-    return sync_verbs(runnable, input)
+    return sync_methods(runnable, input)
 
 
-async def sync_verbs_on_a_thread_of_a_loop(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
-    return await asyncio.to_thread(sync_verbs, runnable, input)
+async def sync_methods_on_a_thread_of_a_loop(runnable: Runnable[Any, Any], input: Any) -> list[Any]:
+    return await asyncio.to_thread(sync_methods, runnable, input)
 
 
 WAYS: dict[str, Callable[[Runnable[Any, Any], Any], list[Any]]] = {
-    "sync": sync_verbs,
-    "async": lambda runnable, input: asyncio.run(async_verbs(runnable, input)),
-    "sync in a loop": lambda *case: asyncio.run(sync_verbs_in_a_loop(*case)),
-    "sync on a thread": lambda *case: asyncio.run(sync_verbs_on_a_thread_of_a_loop(*case)),
+    "sync": sync_methods,
+    "async": lambda runnable, input: asyncio.run(async_methods(runnable, input)),
+    "sync in a loop": lambda *case: asyncio.run(sync_methods_in_a_loop(*case)),
+    "sync on a thread": lambda *case: asyncio.run(sync_methods_on_a_thread_of_a_loop(*case)),
     "sync in async in sync": lambda runnable, input: RunnableLambda(
-        lambda _: sync_verbs(runnable, input), _nested(runnable)
+        lambda _: sync_methods(runnable, input), _nested(runnable)
     ).invoke(input),
     "sync in async lambda": lambda runnable, input: RunnableLambda(_nested(runnable)).invoke(input),
 }
@@ -221,22 +221,22 @@ WAYS: dict[str, Callable[[Runnable[Any, Any], Any], list[Any]]] = {
 
 def _nested(runnable: Runnable[Any, Any]) -> Callable[[Any], Any]:
     async def run(input: Any) -> list[Any]:
-        return sync_verbs(runnable, input)
+        return sync_methods(runnable, input)
 
     return run
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CASES)
-def test_every_verb_gives_the_same(case: str, way: str) -> None:
-    """Whatever a runnable implements and wherever it is called, all its verbs agree."""
+def test_every_method_gives_the_same(case: str, way: str) -> None:
+    """All methods agree, for any implementation and any caller."""
     make, input, expected = CASES[case]
     assert WAYS[way](make(), input) == [expected] * 7
 
 
 @pytest.mark.parametrize("case", SHOUTS)
-def test_every_verb_raises_the_same(case: str) -> None:
-    """An error comes out of every verb as it was raised."""
+def test_every_method_raises_the_same(case: str) -> None:
+    """An error comes out of every method as it was raised."""
     failing = SHOUTS[case]() | fails
 
     async def arun() -> None:

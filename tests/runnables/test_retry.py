@@ -11,11 +11,11 @@ from chatnb.errors import BudgetSpentError, RateLimitError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda
 from chatnb.schema.messages import AIMessageChunk
-from tests.loopback import LoopbackServer, delta, event, head, reset, saying
+from tests.support.loopback import LoopbackServer, delta, event, head, reset, saying
 
 
 class Flaky:
-    """Fails a number of times; then it answers, in two chunks."""
+    """A runnable that fails a number of times and then answers in two chunks."""
 
     def __init__(self, *failures: BaseException | None) -> None:
         self.failures = list(failures)
@@ -32,7 +32,7 @@ class Flaky:
 
 
 class Waits:
-    """Notes how long it was to wait, and does not."""
+    """A fake sleep that records the waits."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -64,7 +64,7 @@ def atransform(runnable: Runnable[str, str]) -> Any:
     return asyncio.run(run())
 
 
-VERBS: dict[str, Callable[[Runnable[str, str]], Any]] = {
+METHODS: dict[str, Callable[[Runnable[str, str]], Any]] = {
     "invoke": lambda r: r.invoke("a"),
     "stream": lambda r: "".join(r.stream("a")),
     "transform": lambda r: "".join(r.transform(iter("a"))),
@@ -74,41 +74,41 @@ VERBS: dict[str, Callable[[Runnable[str, str]], Any]] = {
     "atransform": atransform,
     "abatch": lambda r: asyncio.run(r.abatch(["a"]))[0],
 }
-each_verb = pytest.mark.parametrize("verb", VERBS)
+each_method = pytest.mark.parametrize("method", METHODS)
 
 
-@each_verb
-def test_it_is_tried_again_until_it_works(verb: str) -> None:
-    """Two failures, then the answer; the waits grow and have chance in them."""
+@each_method
+def test_it_is_tried_again_until_it_works(method: str) -> None:
+    """Two failures, then the answer; the waits grow and have a random part."""
     waits, flaky = Waits(), Flaky(ValueError("1"), ValueError("2"))
-    assert VERBS[verb](retrying(flaky, waits)) == "a!"
+    assert METHODS[method](retrying(flaky, waits)) == "a!"
     assert (flaky.calls, waits.seconds) == (3, [1.25, 2.25])
 
 
-@each_verb
-def test_the_last_failure_is_raised(verb: str) -> None:
-    """After the last attempt its failure comes out, without another wait."""
+@each_method
+def test_the_last_failure_is_raised(method: str) -> None:
+    """After the last attempt its failure is raised, without another wait."""
     waits, flaky = Waits(), Flaky(ValueError("1"), ValueError("2"), ValueError("3"))
     with pytest.raises(ValueError, match=r"2$"):
-        VERBS[verb](retrying(flaky, waits, stop_after_attempt=2))
+        METHODS[method](retrying(flaky, waits, stop_after_attempt=2))
     assert (flaky.calls, waits.seconds) == (2, [1.25])
 
 
-@each_verb
-def test_only_some_failures_are_tried_again(verb: str) -> None:
+@each_method
+def test_only_some_failures_are_tried_again(method: str) -> None:
     """Other failures are raised at once."""
     waits, flaky = Waits(), Flaky(KeyError("1"))
     with pytest.raises(KeyError):
-        VERBS[verb](retrying(flaky, waits, retry_if_exception_type=(ValueError,)))
+        METHODS[method](retrying(flaky, waits, retry_if_exception_type=(ValueError,)))
     assert (flaky.calls, waits.seconds) == (1, [])
 
 
-@pytest.mark.parametrize("verb", ["stream", "transform", "astream", "atransform"])
-def test_a_stream_is_not_tried_again_after_its_first_chunk(verb: str) -> None:
-    """What was handed out cannot be taken back, so the failure is raised."""
+@pytest.mark.parametrize("method", ["stream", "transform", "astream", "atransform"])
+def test_a_stream_is_not_tried_again_after_its_first_chunk(method: str) -> None:
+    """Yielded chunks cannot be taken back, so the failure is raised."""
     waits, flaky = Waits(), Flaky(None, ValueError("late"))
     with pytest.raises(ValueError, match="late"):
-        VERBS[verb](retrying(flaky, waits))
+        METHODS[method](retrying(flaky, waits))
     assert (flaky.calls, waits.seconds) == (1, [])
 
 
@@ -136,7 +136,7 @@ def test_it_need_not_wait() -> None:
 
 
 def test_a_batch_tries_only_what_failed_and_keeps_the_order() -> None:
-    """Each input has its own attempts, and outputs stand where their inputs stood."""
+    """Each input has its own attempts, and outputs have the order of the inputs."""
     calls = list[int]()
 
     def odd_ones_fail_once(n: int) -> int:
@@ -152,52 +152,52 @@ def test_a_batch_tries_only_what_failed_and_keeps_the_order() -> None:
 
 
 def test_there_is_at_least_one_attempt() -> None:
-    """No attempt is no run."""
+    """At least one attempt is required."""
     with pytest.raises(ValueError, match="stop_after_attempt must be 1 or more, not 0"):
         RunnableLambda(len).with_retry(stop_after_attempt=0)
 
 
-@each_verb
-def test_a_fallback_answers(verb: str) -> None:
-    """The next in turn takes the place of what failed."""
+@each_method
+def test_a_fallback_answers(method: str) -> None:
+    """The next fallback runs instead."""
     chain = RunnableLambda(Flaky(ValueError("1"))).with_fallbacks(
         [RunnableLambda(Flaky(ValueError("2"))), RunnableLambda(Flaky())]
     )
-    assert VERBS[verb](chain) == "a!"
+    assert METHODS[method](chain) == "a!"
 
 
-@each_verb
-def test_if_all_fail_the_first_failure_is_raised(verb: str) -> None:
-    """It has a note of each other one."""
+@each_method
+def test_if_all_fail_the_first_failure_is_raised(method: str) -> None:
+    """It has a note for each of the others."""
     other = RunnableLambda(Flaky(KeyError("2")), name="other")
     chain = RunnableLambda(Flaky(ValueError("1"))).with_fallbacks([other])
     with pytest.raises(ValueError, match="1") as caught:
-        VERBS[verb](chain)
+        METHODS[method](chain)
     assert caught.value.__notes__ == ["other failed too: KeyError: '2'"]
 
 
-@each_verb
-def test_only_some_failures_have_a_fallback(verb: str) -> None:
+@each_method
+def test_only_some_failures_have_a_fallback(method: str) -> None:
     """Other failures are raised at once."""
     chain = RunnableLambda(Flaky(KeyError("1"))).with_fallbacks(
         [RunnableLambda(Flaky())], exceptions_to_handle=(ValueError,)
     )
     with pytest.raises(KeyError):
-        VERBS[verb](chain)
+        METHODS[method](chain)
 
 
-@pytest.mark.parametrize("verb", ["stream", "transform", "astream", "atransform"])
-def test_a_stream_has_no_fallback_after_its_first_chunk(verb: str) -> None:
+@pytest.mark.parametrize("method", ["stream", "transform", "astream", "atransform"])
+def test_a_stream_has_no_fallback_after_its_first_chunk(method: str) -> None:
     """Two halves of two answers are no answer."""
     chain = RunnableLambda(Flaky(None, ValueError("late"))).with_fallbacks(
         [RunnableLambda(Flaky())]
     )
     with pytest.raises(ValueError, match="late"):
-        VERBS[verb](chain)
+        METHODS[method](chain)
 
 
 def test_a_fallback_may_be_told_of_the_failure() -> None:
-    """It finds it in its input, which is not changed for others."""
+    """The exception is in its input, which is unchanged for others."""
     given = {"a": 1}
     chain = RunnableLambda(lambda d: d["b"]).with_fallbacks(
         [RunnableLambda(lambda d: repr(d["error"]))], exception_key="error"
@@ -210,13 +210,13 @@ def test_a_fallback_may_be_told_of_the_failure() -> None:
 
 @pytest.mark.parametrize(("fallbacks", "error"), [([], ValueError), ([3], TypeError)])
 def test_fallbacks_are_runnables(fallbacks: Any, error: type[Exception]) -> None:
-    """None, or something that cannot run, is refused."""
+    """An empty list, or something that cannot run, raises."""
     with pytest.raises(error):
         RunnableLambda(len).with_fallbacks(fallbacks)
 
 
 def starting(*chunks: Any) -> Callable[[str], Iterator[Any]]:
-    """Gives these chunks and breaks off at the first call; answers at the next."""
+    """A runnable that yields chunks and fails at the first call, and answers at the next."""
     calls = list[str]()
 
     def stream(text: str) -> Iterator[Any]:
@@ -231,29 +231,29 @@ def starting(*chunks: Any) -> Callable[[str], Iterator[Any]]:
 SILENT = [AIMessageChunk(""), AIMessageChunk("", response_metadata={"model": "m"})]
 
 
-@pytest.mark.parametrize("verb", ["stream", "transform", "astream", "atransform"])
+@pytest.mark.parametrize("method", ["stream", "transform", "astream", "atransform"])
 @pytest.mark.parametrize("silence", ["", *SILENT], ids=["text", "message", "metadata"])
-def test_a_stream_that_said_nothing_is_tried_again(verb: str, silence: Any) -> None:
-    """Chunks without content are held back, and no failure among them is seen."""
+def test_a_stream_that_said_nothing_is_tried_again(method: str, silence: Any) -> None:
+    """Chunks without content are held back, and failures among them are not seen."""
     retried = RunnableLambda(starting(silence, silence)).with_retry(wait_exponential_jitter=False)
     other = RunnableLambda(starting(silence)).with_fallbacks([RunnableLambda(Flaky())])
     text = RunnableLambda(lambda chunk: getattr(chunk, "content", chunk))
-    assert VERBS[verb](retried | text) == ""
-    assert VERBS[verb](other | text) == "a!"
+    assert METHODS[method](retried | text) == ""
+    assert METHODS[method](other | text) == "a!"
 
 
-@pytest.mark.parametrize("verb", ["stream", "astream"])
-def test_a_tool_call_says_something(verb: str) -> None:
-    """A message chunk without text counts as said if it carries part of a tool call."""
+@pytest.mark.parametrize("method", ["stream", "astream"])
+def test_a_tool_call_says_something(method: str) -> None:
+    """A message chunk without text has content if it has part of a tool call."""
     call = {"name": "t", "args": "", "id": "1", "index": 0}
     chunk = AIMessageChunk("", tool_call_chunks=[call])
     chain = RunnableLambda(starting(chunk)).with_retry(wait_exponential_jitter=False)
     with pytest.raises(ValueError, match="broken off"):
-        VERBS[verb](chain)
+        METHODS[method](chain)
 
 
 def test_a_reply_that_breaks_off_before_its_first_word(loopback: LoopbackServer) -> None:
-    """The empty chunk with which OpenAI opens a reply does not count as said."""
+    """The empty chunk with which OpenAI opens a reply has no content."""
     model = ChatOpenAI("m", api_key="sk-12345678", base_url=loopback.base_url, max_retries=0)
     answer = saying(head(), delta(""), delta("hi"), delta(None, "stop"), event("[DONE]"))
     for chain in (
@@ -265,7 +265,7 @@ def test_a_reply_that_breaks_off_before_its_first_word(loopback: LoopbackServer)
 
 
 def test_a_spent_budget_is_not_tried_again() -> None:
-    """What waiting cannot mend is raised at once."""
+    """Errors that waiting cannot fix are raised at once."""
     attempts = list[int]()
 
     def spent(_: str) -> str:

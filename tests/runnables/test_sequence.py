@@ -13,7 +13,7 @@ from chatnb.schema.messages import AIMessageChunk
 
 
 class Source(Runnable[Any, AIMessageChunk]):
-    """Yields three words, and notes what was asked of it."""
+    """A source of three words that records the words it yielded."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -52,7 +52,7 @@ class Upper(Runnable[str, str]):
 
 
 def test_chunks_flow_through_without_waiting() -> None:
-    """The first chunk is out before the second is asked for."""
+    """The first chunk is out before the second is requested."""
     source = Source()
     chunks = (source | StrOutputParser() | Upper() | RunnablePassthrough()).stream("")
     assert next(chunks) == "ONE "
@@ -92,7 +92,7 @@ def test_closing_a_stream_closes_its_source() -> None:
 
 
 def test_sequences_are_flat() -> None:
-    """However they are grouped, sequences are the same steps; a named one stays whole."""
+    """Sequences have the same steps with any grouping; a named one stays one step."""
     a, b, c = RunnableLambda(str.strip), RunnableLambda(str.upper), RunnableLambda(len)
     assert RunnableSequence(a, b | c).steps == (a, b, c)
     assert a.pipe(b, c).steps == (a, b, c)  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def test_sequences_are_flat() -> None:
 
 
 def test_arguments_go_to_the_first_step() -> None:
-    """What is given to one call reaches the first step only."""
+    """Arguments of a call reach the first step only."""
     source = Source()
     (source | StrOutputParser() | len).invoke("", stop=["."])
     assert source.given == {"stop": ["."]}
@@ -111,7 +111,7 @@ def test_arguments_go_to_the_first_step() -> None:
 
 @pytest.mark.parametrize("thing", [3, None, "text", [len]])
 def test_other_things_do_not_compose(thing: Any) -> None:
-    """What cannot run is refused, and what can is said."""
+    """The error lists the types that can run."""
     with pytest.raises(TypeError, match="runnables, functions of one argument, and dicts"):
         RunnableLambda(len) | thing
     with pytest.raises(TypeError, match="runnables, functions of one argument, and dicts"):
@@ -133,7 +133,7 @@ def test_a_sequence_of_nothing_is_refused() -> None:
 
 
 def test_a_runnable_that_implements_nothing_is_refused() -> None:
-    """Forgetting the verb is noticed when the class is made."""
+    """A missing method raises when the class is defined."""
     with pytest.raises(TypeError, match="Empty must implement invoke, stream or transform"):
 
         class Empty(Runnable[str, str]):
@@ -141,7 +141,7 @@ def test_a_runnable_that_implements_nothing_is_refused() -> None:
 
 
 def test_a_stream_without_chunks_has_no_result() -> None:
-    """Nothing is not something: both ways of asking say so."""
+    """Both `invoke` and `transform` raise without a chunk."""
 
     def nothing(_: str) -> Iterator[str]:
         yield from ()

@@ -11,14 +11,15 @@ from typing import Any, cast
 import pytest
 
 from chatnb.chat_models import ChatOpenAI
+from chatnb.concurrency.cancellation import Abandoned
+from chatnb.concurrency.threads import ClosableIterator
 from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
-from chatnb.runnables.handover import Abandoned, Handover
-from tests.loopback import Exchange, LoopbackServer, Script, delta, head
+from tests.support.loopback import Exchange, LoopbackServer, Script, delta, head
 
 
 class Stalling(Runnable[str, str]):
-    """Says one thing and waits; it knows when it is waited for, and when it was closed."""
+    """A source that yields once and waits; it records that it is waited for, and closed."""
 
     def __init__(self) -> None:
         self.waits, self.go_on, self.closed = (threading.Event() for _ in range(3))
@@ -27,7 +28,7 @@ class Stalling(Runnable[str, str]):
         try:
             yield "said"
             self.waits.set()
-            self.go_on.wait(10)
+            self.go_on.wait(60)
             yield "too late"
         finally:
             self.closed.set()
@@ -58,11 +59,11 @@ def in_thread(work: Callable[[], Any]) -> None:
 
 @each_way
 def test_a_stalled_chain_is_interrupted(way: str) -> None:
-    """Ctrl-C is KeyboardInterrupt at once; what stalls is closed when its step returns."""
+    """Ctrl-C raises KeyboardInterrupt at once; the stalled source is closed after its step."""
     source = Stalling()
 
     def interrupt() -> None:
-        source.waits.wait(10)
+        source.waits.wait(60)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     in_thread(interrupt)
@@ -70,7 +71,7 @@ def test_a_stalled_chain_is_interrupted(way: str) -> None:
         list((source | StrOutputParser() | CROSSING[way]).stream(""))
     assert not source.closed.is_set()
     source.go_on.set()
-    assert source.closed.wait(10)
+    assert source.closed.wait(60)
 
 
 def test_a_stalled_chain_is_closed() -> None:
@@ -79,11 +80,11 @@ def test_a_stalled_chain_is_closed() -> None:
     chunks = (source | RunnablePassthrough() | CROSSING["split"]).stream("")
     first, second = next(chunks), next(chunks)
     assert {**first, **second} == {"a": "SAID", "b": "said"}
-    assert source.waits.wait(10)
+    assert source.waits.wait(60)
     cast("Generator[Any]", chunks).close()
     assert not source.closed.is_set()
     source.go_on.set()
-    assert source.closed.wait(10)
+    assert source.closed.wait(60)
 
 
 def test_a_stalled_branch_lets_the_others_be_closed() -> None:
@@ -91,17 +92,17 @@ def test_a_stalled_branch_lets_the_others_be_closed() -> None:
     stalled, other = Stalling(), Stalling()
     chunks = RunnableParallel[str](a=stalled, b=other).stream("")
     next(chunks), next(chunks)
-    assert stalled.waits.wait(10) or other.waits.wait(10)
+    assert stalled.waits.wait(60) or other.waits.wait(60)
     cast("Generator[Any]", chunks).close()
     for source in (stalled, other):
         source.go_on.set()
-        assert source.closed.wait(10)
+        assert source.closed.wait(60)
 
 
 def test_a_running_iterator_is_closed_by_the_thread_that_runs_it() -> None:
-    """That thread learns that it is abandoned, and not that its input came to an end."""
+    """That thread gets `Abandoned`, and not the end of its input."""
     source, seen = Stalling(), list[Any]()
-    items = Handover(source.stream(""))
+    items = ClosableIterator(source.stream(""))
     assert next(items) == "said"
 
     def read() -> None:
@@ -112,10 +113,10 @@ def test_a_running_iterator_is_closed_by_the_thread_that_runs_it() -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert source.waits.wait(10)
+    assert source.waits.wait(60)
     items.close()
     source.go_on.set()
-    reader.join(10)
+    reader.join(60)
     assert [type(each) for each in seen] == [Abandoned]
     assert source.closed.is_set()
     with pytest.raises(Abandoned):
@@ -123,12 +124,12 @@ def test_a_running_iterator_is_closed_by_the_thread_that_runs_it() -> None:
 
 
 def test_leaving_a_batch_starts_no_more() -> None:
-    """Who breaks off gets no error and waits for nothing."""
+    """A reader that stops gets no error and waits for nothing."""
     let_go, started = threading.Event(), list[int]()
 
     def work(n: int) -> int:
         started.append(n)
-        return n if n == 0 or let_go.wait(10) else -1
+        return n if n == 0 or let_go.wait(60) else -1
 
     pairs = RunnableLambda(work).batch_as_completed([0, 1, 2, 3, 4], {"max_concurrency": 2})
     assert next(pairs) == (0, 0)
@@ -139,9 +140,9 @@ def test_leaving_a_batch_starts_no_more() -> None:
 
 
 def test_a_failing_branch_does_not_wait_for_a_slow_one() -> None:
-    """Its error is raised while the other still works, as in the asynchronous verbs."""
+    """Its error is raised while the other still works, as in the asynchronous methods."""
     let_go = threading.Event()
-    slow = RunnableLambda[str, bool](lambda _: let_go.wait(10))
+    slow = RunnableLambda[str, bool](lambda _: let_go.wait(60))
 
     def fail(_: str) -> None:
         raise ValueError("bad")
@@ -192,7 +193,7 @@ def test_a_stalled_asynchronous_chain_times_out(loopback: LoopbackServer, step: 
 
     with pytest.raises(TimeoutError):
         asyncio.run(run())
-    assert loopback.exchanges[0].closed.wait(10)
+    assert loopback.exchanges[0].closed.wait(60)
 
 
 @each_step
@@ -217,7 +218,7 @@ def test_a_stalled_asynchronous_chain_is_cancelled(loopback: LoopbackServer, ste
 
 
 class StallingOnLoop(Runnable[str, str]):
-    """Like `Stalling`, for the asynchronous verbs; it waits for ever."""
+    """Like `Stalling`, for the asynchronous methods; it waits for ever."""
 
     def __init__(self) -> None:
         self.waits, self.closed = threading.Event(), threading.Event()
@@ -239,7 +240,7 @@ def test_the_error_of_a_blocking_branch_is_not_masked() -> None:
 
     def failing(chunks: Iterator[str]) -> Iterator[str]:
         yield next(chunks)
-        source.waits.wait(10)
+        source.waits.wait(60)
         raise ValueError("bad")
 
     async def run() -> None:

@@ -28,8 +28,8 @@ from chatnb.schema import (
 )
 from chatnb.schema.messages import as_chunk, join_chunks
 from chatnb.schema.tool_calls import tool_call_chunk
-from tests.counting import calls_during
-from tests.schema.generated import message, pieces_of
+from tests.support.call_counting import calls_during
+from tests.support.message_strategies import message, pieces_of
 
 
 class Piece(str):
@@ -70,7 +70,7 @@ def test_the_left_class_wins() -> None:
 
 
 def test_nothing_is_lost_silently_between_kinds() -> None:
-    """What the left class has no field for is refused by its name."""
+    """A field that the left class lacks raises an error with its name."""
     calling = AIMessageChunk("", tool_call_chunks=[tool_call_chunk(name="add")])
     with pytest.raises(ValueError, match=r"AIMessageChunk with tool_call_chunks .*HumanMessage"):
         HumanMessageChunk("a") + calling
@@ -163,8 +163,24 @@ def test_repeated_metadata_is_not_doubled_and_logprobs_add_up() -> None:
     assert whole.response_metadata == {**pieces[0], "logprobs": {"content": ["a", "b", "c"]}}
 
 
+@pytest.mark.parametrize(
+    ("part", "reasoning"),
+    [
+        ({"type": "reasoning", "reasoning": "Hm."}, "Hm."),
+        ({"type": "thinking", "thinking": "Hm.", "signature": "s"}, "Hm."),
+        ({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, "Hm."),
+        ({"type": "redacted_thinking", "data": "x"}, ""),
+        ({"type": "reasoning", "reasoning": None}, ""),
+    ],
+)
+def test_reasoning_is_read_from_content(part: dict[str, Any], reasoning: str) -> None:
+    """Reasoning in a content part of any provider's form is the reasoning of the message, too."""
+    content = [part, {"type": "text", "text": "Hi"}]
+    assert AIMessage(content).reasoning == AIMessageChunk(content).reasoning == reasoning
+
+
 def test_reasoning_grows() -> None:
-    """What a model thinks comes in pieces too, and is a property of the whole."""
+    """Reasoning arrives in chunks too, and is a property of the whole."""
     pieces = ["Let me", " think", "."]
     whole = sum(AIMessageChunk("", additional_kwargs={"reasoning_content": p}) for p in pieces)
     assert whole.reasoning == whole.to_message().reasoning == "Let me think."
@@ -189,7 +205,7 @@ def test_a_sum_is_not_changed_by_what_happens_to_its_parts() -> None:
 
 
 def test_a_sum_can_be_changed_before_it_is_read() -> None:
-    """What is assigned stays, also in further sums."""
+    """An assigned field keeps its value, also in further sums."""
     whole = AIMessageChunk("a", additional_kwargs={"k": "x"}) + AIMessageChunk("b")
     whole.content = "c"
     assert (whole + AIMessageChunk("d")).content == "cd"
@@ -224,7 +240,7 @@ def test_adding_sixteen_thousand_chunks_copies_no_text() -> None:
     many = sum(calls_during(lambda: add(chunks)).values())
     assert many < 16.5 * few
     reading = calls_during(lambda: [add(chunks).content for _ in range(1)])
-    assert reading["_content_of"] == 1
+    assert reading["_split_content"] == 1
     assert add(chunks).content == "word " * 16_000
 
 
@@ -268,7 +284,7 @@ def test_any_message_cut_anywhere_adds_up_in_any_order_of_brackets(seed: int) ->
 
 
 def test_sums_of_one_beginning_do_not_mix() -> None:
-    """Whoever adds to the same sum, in turn or on threads at once, gets only what was added."""
+    """Sums that share a left side hold only their own chunks, also when threads add at once."""
     start = sum([AIMessageChunk("a", id="c"), AIMessageChunk("b", id="c")])
     kept = [start + AIMessageChunk(text, id="c") for text in "xy"]
     assert [chunk.content for chunk in kept] == ["abx", "aby"]

@@ -65,13 +65,13 @@ def test_what_draws_is_known_without_importing_it(module: str, method: str) -> N
 
 
 def test_a_real_pil_image_is_a_part() -> None:
-    """Where Pillow is installed, its images work."""
+    """Images of Pillow work, if it is installed."""
     image = pytest.importorskip("PIL.Image").new("RGB", (2, 2))
     assert image_part(image)["image_url"]["url"].startswith("data:image/png;base64,")
 
 
 def test_a_real_figure_is_a_part() -> None:
-    """Where matplotlib is installed, its figures work."""
+    """Figures of matplotlib work, if it is installed."""
     figure = pytest.importorskip("matplotlib.figure").Figure()
     assert image_part(figure)["image_url"]["url"].startswith("data:image/png;base64,")
 
@@ -105,7 +105,9 @@ def test_a_file_that_is_not_there_is_named(make: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("make", [image_part, audio_part, file_part])
-@pytest.mark.parametrize(("data", "said"), [(b"<svg/>", "the kinds that models read"), (b"", "0")])
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"<svg/>", "the formats that models read"), (b"", "0")]
+)
 def test_an_unknown_kind_says_what_is_known(make: Any, data: bytes, said: str) -> None:
     """Bytes that models do not read are refused before they are sent."""
     with pytest.raises(ValueError, match=said):
@@ -118,7 +120,7 @@ def test_what_is_too_large_is_refused(make: Any, data: bytes, tmp_path: Path) ->
     path = tmp_path / "large"
     path.write_bytes(data)
     for source in (data, path):
-        with pytest.raises(ValueError, match=rf"has {len(data)} bytes; the most is 3"):
+        with pytest.raises(ValueError, match=rf"has {len(data)} bytes; the maximum is 3"):
             make(source, max_bytes=3)
 
 
@@ -131,7 +133,7 @@ def test_another_source_says_what_is_taken(make: Any) -> None:
 
 def test_other_bad_parts_are_refused() -> None:
     """Text must be a string, and an image's address one that providers fetch."""
-    with pytest.raises(TypeError, match="A part of text is a string, not int"):
+    with pytest.raises(TypeError, match="A text part is a string, not int"):
         text_part(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"begins with https:.* not 'ftp://a/b.png'"):
         image_part("ftp://a/b.png")

@@ -22,7 +22,7 @@ def test_a_list_of_messages_shows_their_reprs(bare_shell: InteractiveShell) -> N
 
 
 def test_a_hostile_message_does_not_act(bare_shell: InteractiveShell) -> None:
-    """What a model writes is shown as text where it could act."""
+    """Active HTML in a message is displayed as text."""
     message = AIMessage("<img src=x onerror=alert(1)> ![i](https://tracker.test/i.png)")
     bundle, _ = bare_shell.display_formatter.format(message)  # type: ignore[union-attr]
     assert "<img" not in bundle["text/markdown"]
@@ -30,8 +30,8 @@ def test_a_hostile_message_does_not_act(bare_shell: InteractiveShell) -> None:
 
 
 def test_parts_and_tool_calls_are_named(bare_shell: InteractiveShell) -> None:
-    """What is not text is named, so that nothing is missing from what is shown."""
+    """Parts that are not text are named, so that nothing is missing from the display."""
     call = ToolCall(name="add", args={"a": 1}, id="c1", type="tool_call")
     parts = [{"type": "text", "text": "See:"}, {"type": "image_url", "image_url": {"url": "u"}}]
     bundle, _ = bare_shell.display_formatter.format(AIMessage(parts, tool_calls=[call]))  # type: ignore[union-attr, arg-type]
-    assert bundle["text/markdown"] == 'See:\n\n*[image_url]*\n\n```\nadd({"a": 1})\n```'
+    assert bundle["text/markdown"] == 'See:\n\n*[image]*\n\n```\nadd({"a": 1})\n```'

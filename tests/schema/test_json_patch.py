@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnb.schema.json_patch import PatchedDocument, copy_document, escape_key, split_path
-from tests.schema.run_logs import LEAVES, NAMES
+from tests.support.run_log_strategies import LEAVES, NAMES
 
 KEYS = NAMES | st.sampled_from(["1", "2", "01", "a"])
 DOCUMENTS = st.recursive(
@@ -54,9 +54,30 @@ def test_any_operations_do_what_the_reference_does(
     assert (value, operations) == given
 
 
+@given(st.lists(st.sampled_from("aAbBxXsS"), max_size=12))
+def test_items_are_appended_to_the_list_that_is_there(steps: list[str]) -> None:
+    """One after another or not, to a list that was seen, replaced or removed meanwhile."""
+    document = PatchedDocument({"x": [], "y": {"x": []}})
+    theirs: dict[str, Any] = {"x": [], "y": {"x": []}}
+    seen = list[tuple[Any, Any]]()
+    for number, step in enumerate(steps):
+        path = "/x" if step.islower() else "/y/x"
+        op: dict[str, Any] = {"op": "add", "path": f"{path}/-", "value": number}
+        if step in "bB":
+            op = {"op": "replace", "path": path, "value": [number]}
+        elif step in "xX":
+            op = {"op": "add", "path": f"{path}/0", "value": number}
+        elif step in "sS":
+            seen.append((document.share(), copy.deepcopy(theirs)))
+        document.apply(op)
+        theirs = jsonpatch.apply_patch(theirs, [op])
+    assert document.share() == theirs
+    assert all(shown == as_it_was for shown, as_it_was in seen)
+
+
 @given(st.lists(st.text(max_size=4), max_size=4))
 def test_any_keys_survive_a_path(keys: list[str]) -> None:
-    """What is escaped is split into what it was, as the reference does."""
+    """An escaped key is split into the same key, as in the reference implementation."""
     path = "".join(f"/{escape_key(key)}" for key in keys)
     assert list(split_path(path)) == keys == jsonpointer.JsonPointer(path).parts
 
@@ -64,7 +85,7 @@ def test_any_keys_survive_a_path(keys: list[str]) -> None:
 @pytest.mark.parametrize(
     ("op", "said"),
     [
-        ({"op": "add", "path": "/b/c", "value": 1}, "Cannot reach '/b/c': there is nothing"),
+        ({"op": "add", "path": "/b/c", "value": 1}, "Cannot reach '/b/c': there is no such path"),
         ({"op": "replace", "path": "/b", "value": 1}, "Cannot replace '/b'"),
         ({"op": "remove", "path": "/a/2"}, "Cannot remove '/a/2'"),
         ({"op": "remove", "path": "/a/-"}, "Cannot remove '/a/-'"),
@@ -75,6 +96,8 @@ def test_any_keys_survive_a_path(keys: list[str]) -> None:
         ({"op": "add", "path": "/~2", "value": 1}, "A path begins with /"),
         ({"op": "move", "path": "/a", "from": "/b"}, "An operation is an add"),
         ({"op": "add", "path": "/a"}, "An operation is an add"),
+        ({"op": "add", "path": "/a/-"}, "An operation is an add"),
+        ({"path": "/a/-", "value": 1}, "An operation is an add"),
         ({"op": "add", "value": 1}, "An operation is an add"),
     ],
 )
@@ -84,6 +107,10 @@ def test_what_cannot_be_done_says_why(op: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         document.apply(op)
     assert document.share() == {"a": [0, 1]}
+    document = PatchedDocument({"a": [0]})
+    document.apply({"op": "add", "path": "/a/-", "value": 1})
+    with pytest.raises(ValueError, match=said):
+        document.apply(op)
 
 
 def test_a_copy_holds_itself_as_the_document_does() -> None:

@@ -19,8 +19,8 @@ from chatnb.schema import (
     ToolMessage,
     to_messages,
 )
+from chatnb.schema.characters import SurrogateJoiner
 from chatnb.schema.messages import join_chunks
-from chatnb.schema.surrogates import SurrogateJoiner
 
 
 def test_the_repr_shows_content_and_leaves_out_defaults() -> None:
@@ -108,7 +108,7 @@ def test_only_chunks_of_one_speaker_add_up() -> None:
 
 
 def test_a_chunk_never_equals_a_message() -> None:
-    """What is still growing is not what is done."""
+    """A chunk is not equal to a message of the same content."""
     assert AIMessageChunk("a") != AIMessage("a")
     assert AIMessageChunk("a").to_message() == AIMessage("a")
 

@@ -35,8 +35,8 @@ from chatnb.schema import (
 )
 from chatnb.schema.messages import as_chunk
 from chatnb.schema.run_log_json import from_json, to_json
-from tests.schema.generated import message
-from tests.schema.run_logs import BEGUN, VALUES, add, begun, chunk, patches
+from tests.support.message_strategies import message
+from tests.support.run_log_strategies import BEGUN, VALUES, add, begun, chunk, patches
 
 _HASHABLE = (
     st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.uuids() | st.dates()
@@ -62,7 +62,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 @given(_ANY)
 def test_any_value_survives(value: Any) -> None:
-    """What JSON knows, and messages, tuples, sets, bytes, times and any keys come back equal."""
+    """JSON's types, messages, tuples, sets, bytes, times and any keys are read back equal."""
     line = to_json(value)
     assert line.isascii()
     assert "\n" not in line
@@ -263,7 +263,7 @@ def test_a_log_can_be_saved_and_loaded(tmp_path: Path, as_path: Any) -> None:
 
 
 def test_a_file_that_broke_off_is_read_up_to_there(tmp_path: Path) -> None:
-    """Wherever a crash cut the last line, everything before it is there and nothing is said."""
+    """Of a file whose last line a crash cut, everything before it is there and nothing is said."""
     path = tmp_path / "run.jsonl"
     log = begun() + chunk("a") + chunk("b")
     log.save(path)
@@ -289,24 +289,33 @@ _OP = '{"op": "add", "path": "/a", "value": %s}'
     [
         ('{"ops": [', "not JSON"),
         (b"\xff", "not JSON"),
-        ("[1]", "A patch is written"),
-        ('{"ops": [1]}', "A patch is written"),
-        ('{"ops": [{"op": "add"}]}', "A patch is written"),
+        ("[1]", "A patch has the form"),
+        ('{"ops": [1]}', "A patch has the form"),
+        ('{"ops": [{"op": "add"}]}', "A patch has the form"),
         ('{"ops": [], "time": 1}', "time is a string"),
         ('{"ops": [], "root": 1}', "root a dict"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "pickle", "value": ""}'), "no value of a log"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": ["uuid"], "value": ""}'), "no value of a log"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "uuid"}'), "no value of a log"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "uuid", "value": 1}'), "no uuid of a log"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "bytes", "value": "!"}'), "no bytes of a log"),
-        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "decimal", "value": "x"}'), "no decimal"),
+        (
+            '{"ops": [%s]}' % (_OP % '{"__chatnb__": "pickle", "value": ""}'),
+            "not a value of a run log",
+        ),
+        (
+            '{"ops": [%s]}' % (_OP % '{"__chatnb__": ["uuid"], "value": ""}'),
+            "not a value of a run log",
+        ),
+        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "uuid"}'), "not a value of a run log"),
+        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "uuid", "value": 1}'), "not a uuid of a run log"),
+        (
+            '{"ops": [%s]}' % (_OP % '{"__chatnb__": "bytes", "value": "!"}'),
+            "not a bytes of a run log",
+        ),
+        ('{"ops": [%s]}' % (_OP % '{"__chatnb__": "decimal", "value": "x"}'), "not a decimal"),
         (
             '{"ops": [%s]}' % (_OP % '{"__chatnb__": "timedelta", "value": [9999999999999]}'),
-            "no timedelta",
+            "not a timedelta",
         ),
         (
             '{"ops": [%s]}' % (_OP % '{"__chatnb__": "message", "value": {"type": "x"}}'),
-            "no message of a log",
+            "not a message of a run log",
         ),
         ('{"ops": [%s]}' % (_OP % ("[" * 100_000 + "]" * 100_000)), "nested too deeply"),
         ('{"ops": [%s]}' % (_OP % ("9" * 10_000)), "Line 3"),
@@ -322,7 +331,7 @@ def test_a_line_that_is_no_patch_is_an_error_with_its_number(line: Any, said: st
 
 def test_a_whole_last_line_that_is_no_patch_is_no_crashs_doing() -> None:
     """JSON that is whole was not cut off, even where its line end is missing."""
-    with pytest.raises(ValueError, match="Line 2: A patch is written"):
+    with pytest.raises(ValueError, match="Line 2: A patch has the form"):
         RunLog.load([_GOOD, "[1]"])
 
 

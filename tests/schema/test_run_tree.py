@@ -6,7 +6,7 @@ import pytest
 
 from chatnb.schema import RunLog, RunLogPatch, leaf_usage, run_rows
 from chatnb.schema.json_patch import escape_key
-from tests.schema.run_logs import BEGUN, ENDED, USAGE, add, begun, ended, entry
+from tests.support.run_log_strategies import BEGUN, ENDED, USAGE, add, begun, ended, entry
 
 _FAILURE = {"type": "RateLimitError", "message": "no", "traceback": "", "stopped": False}
 

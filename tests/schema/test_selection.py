@@ -47,7 +47,7 @@ TALK: list[BaseMessage] = [
     ],
 )
 def test_messages_are_filtered(criteria: dict[str, Any], ids: str) -> None:
-    """What nothing excludes and something includes stays, in order."""
+    """Messages that an include matches and no exclude does are kept, in order."""
     assert "".join(str(m.id) for m in filter_messages(TALK, **criteria)) == ids
 
 

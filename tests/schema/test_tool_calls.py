@@ -55,10 +55,46 @@ def test_names_and_ids_that_are_repeated_are_not_doubled() -> None:
     assert [(call["name"], call["id"]) for call in reply.tool_calls] == [("add", "c1")]
 
 
-def test_pieces_without_an_index_stay_alone() -> None:
-    """Nothing says that they belong together."""
-    reply = streamed({"name": "a", "args": "{}"}, {"name": "b", "args": "{}"})
-    assert [call["name"] for call in reply.tool_calls] == ["a", "b"]
+F, G = {"name": "f"}, {"name": "g"}
+ONE, TWO = {"args": '{"a": 1}'}, {"args": '{"a": 2}'}
+HALVES: list[dict[str, Any]] = [{"args": '{"a"'}, {"args": ": 1}"}]
+# The chunks of a stream, and the calls that they are.
+GROUPED: list[tuple[list[dict[str, Any]], list[tuple[str, Any]]]] = [
+    ([{**F, "id": "c1"}, *HALVES], [("f", {"a": 1})]),
+    ([F, *HALVES], [("f", {"a": 1})]),
+    ([{**F, "id": "c1", **half} for half in HALVES], [("f", {"a": 1})]),
+    ([{**F, **half} for half in HALVES], [("f", {"a": 1})]),
+    ([{**F, "id": "c1"}, *HALVES, {**G, "id": "c2"}, *HALVES], [("f", {"a": 1}), ("g", {"a": 1})]),
+    ([F, *HALVES, {**G, **ONE}], [("f", {"a": 1}), ("g", {"a": 1})]),
+    ([{**F, **ONE}, {**F, **TWO}], [("f", {"a": 1}), ("f", {"a": 2})]),
+    ([{**F, **ONE}, {**F, **ONE}], [("f", {"a": 1}), ("f", {"a": 1})]),
+    ([{**F, "args": "{}"}, {**G, "args": "{}"}], [("f", {}), ("g", {})]),
+    ([{**F, **ONE, "id": "c1"}, {**F, **ONE, "id": "c2"}], [("f", {"a": 1}), ("f", {"a": 1})]),
+    ([{**F, "id": "c1", "args": "{}"}, ONE], [("f", {"a": 1})]),
+    ([{**F, "args": "{}"}, {**F, **ONE}], [("f", {"a": 1})]),
+    ([{**F, "args": "{}"}, *HALVES], [("f", {"a": 1})]),
+    ([{**F, **ONE}, {**F, "args": ""}], [("f", {"a": 1})]),
+    ([{"name": "ge"}, {"name": "t"}, *HALVES], [("get", {"a": 1})]),
+    (
+        [
+            {**F, "id": "c1"},
+            {**G, "id": "c2"},
+            *({**h, "id": i} for h in HALVES for i in ("c1", "c2")),
+        ],
+        [("f", {"a": 1}), ("g", {"a": 1})],
+    ),
+]
+
+
+@pytest.mark.parametrize("index", [None, 0])
+@pytest.mark.parametrize(("chunks", "calls"), GROUPED)
+def test_chunks_without_an_index_or_with_the_same_are_sorted_into_calls(
+    chunks: list[dict[str, Any]], calls: list[tuple[str, Any]], index: int | None
+) -> None:
+    """By ids, and by names after whole arguments; an empty object before the arguments is none."""
+    reply = streamed(*({**chunk, "index": index} for chunk in chunks), finish="tool_calls")
+    assert [(call["name"], call["args"]) for call in reply.tool_calls] == calls
+    assert reply.invalid_tool_calls == []
 
 
 @pytest.mark.parametrize("finish", ["length", "stop", "tool_calls", None])
@@ -93,8 +129,8 @@ def test_what_is_no_call_says_why(name: str | None, args: str, error: str) -> No
     [
         ({"name": "f"}, ValueError, "a dict with a name and args"),
         ("f()", ValueError, "a dict with a name and args"),
-        ({"name": "f", "args": '{"a": 1}'}, TypeError, "belongs into invalid_tool_calls"),
-        ({"name": None, "args": {}}, TypeError, "names its tool with a string"),
+        ({"name": "f", "args": '{"a": 1}'}, TypeError, "belong into invalid_tool_calls"),
+        ({"name": None, "args": {}}, TypeError, "name of a tool call is a string"),
     ],
 )
 @pytest.mark.parametrize("message_class", [AIMessage, AIMessageChunk])
@@ -107,7 +143,7 @@ def test_a_call_that_is_none_is_refused(
 
 
 def test_an_invalid_call_must_be_a_dict() -> None:
-    """What is not even a dict is refused."""
+    """An invalid call that is not a dict is rejected."""
     with pytest.raises(ValueError, match="An invalid tool call is a dict"):
         AIMessage("", invalid_tool_calls=["f("])  # type: ignore[list-item]
 

@@ -72,7 +72,7 @@ def test_messages_are_cut_to_a_number(most: int, how: dict[str, Any], kept: str)
 def test_the_result_never_exceeds_the_limit_and_leaves_no_room(
     most: int, strategy: Any, allow_partial: bool
 ) -> None:
-    """What is kept fits, is a run of the conversation, and nothing more would have fitted."""
+    """The kept messages fit, are a run of the conversation, and are the longest that fits."""
     kept = trim_messages(
         TALK,
         max_tokens=most,

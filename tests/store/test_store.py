@@ -27,7 +27,7 @@ talk = Conversation(name)
 print("ready", flush=True)
 sys.stdin.readline()
 for turn in range(40):
-    talk.asking("more")
+    talk.request_messages("more")
     talk.add(HumanMessage(f"{who} asks {turn}"))
     draft = talk.begin_reply()
     draft.finish(AIMessage(f"{who} hears {turn}"))
@@ -80,7 +80,7 @@ def test_two_processes_that_append_at_once_lose_no_turn() -> None:
 
 
 def test_processes_that_make_the_file_at_once_all_get_it(tmp_path: Path) -> None:
-    """Whoever comes first makes the tables; nobody fails."""
+    """The first process makes the tables; none fails."""
     code = """
 import sys
 from chatnb import HumanMessage
@@ -284,7 +284,7 @@ NOTHING = [
 
 @pytest.mark.parametrize("words", [*NOTHING, "-boat", "boat;--", "\ud800", 'boat"', "AND boat"])
 def test_any_words_are_a_search(words: str) -> None:
-    """What means something to SQLite means only itself, and what is no word counts for nothing."""
+    """Words that mean something to SQLite mean only themselves, and signs count for nothing."""
     store = shared_store()
     store.add("ideas", HumanMessage("A name for a boat?"), parent=None)
     found = [found.snippet for found in store.search(words)]
@@ -345,6 +345,14 @@ def test_forget_leaves_no_byte_of_what_was_said() -> None:
     assert Conversation("other").messages == [HumanMessage("stays")]
     talk.add(HumanMessage("again"))
     assert Conversation("secret").messages == [HumanMessage("again")]
+
+
+def test_memory_forgets_too() -> None:
+    """A store in memory has no log to empty."""
+    store = Store(":memory:")
+    store.add("secret", HumanMessage("xyzzy"), parent=None)
+    assert store.forget("secret")
+    assert (store.summaries(), store.search("xyzzy")) == ([], [])
 
 
 def test_a_reply_whose_conversation_is_forgotten_meanwhile_writes_nothing() -> None:

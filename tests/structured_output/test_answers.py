@@ -11,7 +11,7 @@ from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.errors import RateLimitError, StructuredOutputError
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
-from tests.structured_output.answers import (
+from tests.support.structured_replies import (
     Line,
     Person,
     Point,
@@ -91,8 +91,8 @@ def test_with_the_message_nothing_is_raised(way: str) -> None:
     """include_raw gives the message, and either the value or the error, whole and streamed."""
     good, bad = '{"name": "Ann", "age": 7}', '{"name": "Ann", "age": -1}'
     chat = ScriptedChatModel([good, bad]).with_structured_output(Person, include_raw=True)
-    for verb in (answer, last_grown):
-        fine, wrong = verb(chat, "Hi", way), verb(chat, "Hi", way)
+    for method in (answer, last_grown):
+        fine, wrong = method(chat, "Hi", way), method(chat, "Hi", way)
         ann = Person(name="Ann", age=7)
         assert list(fine) == ["raw", "parsed", "parsing_error"]
         assert type(fine["raw"]) is AIMessage
@@ -137,7 +137,7 @@ def test_parameters_of_one_call_go_to_the_model() -> None:
 
 @both
 def test_a_stream_that_is_left_is_closed(way: str) -> None:
-    """Whoever has seen enough of an answer ends the model's stream with it."""
+    """Closing the stream of values closes the model's stream."""
     closed = list[bool]()
 
     class Endless(BaseChatModel):

@@ -9,7 +9,7 @@ from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ContentFilterError, OutputParserError, StructuredOutputError
 from chatnb.schema import AIMessage, HumanMessage
 from chatnb.schema.messages import ToolMessage
-from tests.structured_output.answers import (
+from tests.support.structured_replies import (
     Person,
     Recorder,
     answer,
@@ -24,11 +24,11 @@ def test_an_invalid_answer_is_an_error_with_all_there_is(way: str) -> None:
     """The error names every field that is wrong and has the text, the message and its cause."""
     said = '{"name": "Ann", "age": 200}'
     chat = ScriptedChatModel([said]).with_structured_output(Person)
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         with pytest.raises(
-            StructuredOutputError, match="no Person: age: Input should be"
+            StructuredOutputError, match="valid Person: age: Input should be"
         ) as caught:
-            verb(chat, "Hi", way)
+            method(chat, "Hi", way)
         error = caught.value
         assert isinstance(error, OutputParserError)
         assert isinstance(error.__cause__, ValidationError)
@@ -43,9 +43,9 @@ def test_an_invalid_answer_is_an_error_with_all_there_is(way: str) -> None:
     ("said", "wrong"),
     [
         ("Sure!", "The reply is not JSON"),
-        ("[1]", "The reply is no JSON object"),
-        ('{"x": 1}', "The reply is no pair: 'y' is a required property"),
-        ('{"x": "a", "y": 2}', "The reply is no pair: x: 'a' is not of type 'integer'"),
+        ("[1]", "The reply is not a JSON object"),
+        ('{"x": 1}', 'The reply is not a valid pair: "y" is a required property'),
+        ('{"x": "a", "y": 2}', 'The reply is not a valid pair: x: "a" is not of type "integer"'),
     ],
 )
 def test_a_json_schema_holds(said: str, wrong: str) -> None:
@@ -62,9 +62,9 @@ def test_a_reply_that_was_cut_off_says_so(reason: str, way: str) -> None:
     """The hint tells that there were too few tokens, not that the model got it wrong."""
     cut = AIMessage('{"name": "An', response_metadata={"finish_reason": reason})
     chat = ScriptedChatModel([cut]).with_structured_output(Person)
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         with pytest.raises(StructuredOutputError, match=r"not JSON: .*\. The reply was cut off"):
-            verb(chat, "Hi", way)
+            method(chat, "Hi", way)
 
 
 @both
@@ -78,12 +78,12 @@ def test_a_reply_that_was_cut_off_says_so(reason: str, way: str) -> None:
 def test_a_refusal_is_an_error_of_its_own(refused: AIMessage, way: str) -> None:
     """It is not asked again, and says that the model refused."""
     chat = ScriptedChatModel([refused])
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         with pytest.raises(ContentFilterError, match="The model refused to answer") as caught:
-            verb(chat.with_structured_output(Person, repair=3), "Hi", way)
+            method(chat.with_structured_output(Person, repair=3), "Hi", way)
         assert caught.value.partial is not None
         assert caught.value.partial.text == refused.text
-        told = verb(chat.with_structured_output(Person, include_raw=True), "Hi", way)
+        told = method(chat.with_structured_output(Person, include_raw=True), "Hi", way)
         assert (told["raw"].text, told["parsed"]) == (refused.text, None)
         assert isinstance(told["parsing_error"], ContentFilterError)
 
@@ -92,9 +92,9 @@ def test_a_refusal_is_an_error_of_its_own(refused: AIMessage, way: str) -> None:
 def test_a_model_that_calls_no_tool_is_an_error(way: str) -> None:
     """Small models answer in prose instead; the error has what they said."""
     chat = ScriptedChatModel(["A nice town."]).with_structured_output(Person, method="tools")
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         with pytest.raises(StructuredOutputError, match="did not call Person") as caught:
-            verb(chat, "Hi", way)
+            method(chat, "Hi", way)
         assert caught.value.text == "A nice town."
 
 
@@ -110,9 +110,9 @@ def test_the_arguments_of_a_call_are_the_text_of_an_error() -> None:
 def test_a_model_may_repair_its_answer(way: str) -> None:
     """It is shown its answer and what is wrong, and asked again, no more than needed."""
     bad, good = '{"name": "Ann", "age": 200}', '{"name": "Ann", "age": 20}'
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         chat = Recorder(bad, good)
-        told = verb(chat.with_structured_output(Person, repair=3), "Who?", way)
+        told = method(chat.with_structured_output(Person, repair=3), "Who?", way)
         assert told == Person(name="Ann", age=20)
         assert len(chat.asked) == 2
         question, shown, complaint = chat.asked[1]
@@ -123,10 +123,10 @@ def test_a_model_may_repair_its_answer(way: str) -> None:
 @both
 def test_repairs_end(way: str) -> None:
     """After the last the error has every attempt."""
-    for verb in (answer, last_grown):
+    for method in (answer, last_grown):
         chat = Recorder("one", "two", "three", "four")
         with pytest.raises(StructuredOutputError, match="not JSON") as caught:
-            verb(chat.with_structured_output(Person, repair=2), "Who?", way)
+            method(chat.with_structured_output(Person, repair=2), "Who?", way)
         assert [attempt.text for attempt in caught.value.attempts] == ["one", "two", "three"]
         assert caught.value.text == "three"
         assert "repair" not in caught.value.hint

@@ -9,7 +9,7 @@ from chatnb.errors import (
     ConfigurationError,
 )
 from chatnb.schema import HumanMessage, SystemMessage
-from tests.structured_output.answers import (
+from tests.support.structured_replies import (
     Person,
     Recorder,
     called,
@@ -74,7 +74,7 @@ def test_json_mode_tells_the_schema_in_the_system_prompt() -> None:
 def test_mistakes_are_told_before_anything_is_asked(
     options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
-    """When the runnable is made, not when it is run."""
+    """Wrong arguments raise an error when the runnable is made, not when it is run."""
     with pytest.raises(error, match=said):
         ScriptedChatModel(["x"]).with_structured_output(**{"schema": Person, **options})
 

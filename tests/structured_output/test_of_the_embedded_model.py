@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chatnb.chat_models import ChatLocal
 from chatnb.errors import StructuredOutputError
-from tests.structured_output.answers import Person, Point, Town
+from tests.support.structured_replies import Person, Point, Town
 
 STORY = "Anna is 34 and happy. She lives in Rome with Bob, who is 7 and sad. Describe them."
 
@@ -60,6 +60,6 @@ def test_its_message_tells_what_it_cost(chat: ChatLocal) -> None:
 
 def test_too_few_tokens_cut_it_off(chat: ChatLocal) -> None:
     """The error says so and has what there was."""
-    with pytest.raises(StructuredOutputError, match="was cut off at its limit") as caught:
+    with pytest.raises(StructuredOutputError, match="was cut off at its token limit") as caught:
         chat.with_structured_output(Town).invoke(STORY, max_tokens=8)
     assert caught.value.text.startswith("{")

@@ -7,8 +7,8 @@ import pytest
 
 from chatnb.chat_models import ChatOpenAI
 from chatnb.errors import ContentFilterError, StructuredOutputError
-from tests.loopback import LoopbackServer, Script, delta, event, head, saying, whole
-from tests.structured_output.answers import Person, answer, both, growing, last_grown
+from tests.support.loopback import LoopbackServer, Script, delta, event, head, saying, whole
+from tests.support.structured_replies import Person, answer, both, growing, last_grown
 
 ARGUMENTS = '{"name": "Ann", "age": 7, "mood": "sad"}'
 ANN = Person(name="Ann", age=7, mood="sad")
@@ -88,7 +88,7 @@ def test_arguments_that_are_cut_off_are_an_error(
 ) -> None:
     """The error has the arguments as far as they came, and the hint says why."""
     loopback.plays(tool_call(how, ARGUMENTS[:20], finish="length"))
-    with pytest.raises(StructuredOutputError, match="was cut off at its limit") as caught:
+    with pytest.raises(StructuredOutputError, match="was cut off at its token limit") as caught:
         told(asked(loopback, method="tools"), how, way)
     assert caught.value.text == ARGUMENTS[:20]
     assert caught.value.raw is not None

@@ -13,8 +13,8 @@ from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import RunnableLambda
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from chatnb.tools import Reject, ToolLoop, arun_tools, run_tools, tool
-from chatnb.tools.rounds import messages_of
-from tests.loopback import LoopbackServer, delta, event, head, saying
+from chatnb.tools.loop import join_streamed
+from tests.support.loopback import LoopbackServer, delta, event, head, saying
 
 
 @tool
@@ -51,7 +51,7 @@ ONE = asks(("add", {"a": 1, "b": 2}), text="Let me see.")
 
 @each_way
 def test_calls_are_made_until_there_is_an_answer(way: str) -> None:
-    """What comes back is all that was said: replies, results, and the answer at the end."""
+    """The result has all messages: replies, results, and the answer at the end."""
     chat = ScriptedChatModel([ONE, asks(("add", {"a": 3, "b": 3})), "It is 6."])
     messages = run(way, chat, [add])
     assert [type(m) for m in messages] == [
@@ -73,7 +73,7 @@ def test_an_answer_without_calls_is_all(way: str) -> None:
 
 
 class Replaying(BaseChatModel):
-    """Replies from a list, and remembers what it was asked."""
+    """A model with replies from a list that records its requests."""
 
     model_name = "replaying"
 
@@ -90,7 +90,7 @@ class Replaying(BaseChatModel):
 
 @each_way
 def test_the_model_is_told_of_tools_and_results(way: str) -> None:
-    """Each round it gets the tools, what it was asked, and all that came since."""
+    """Each round sends the tools, the input, and all messages since."""
     chat = Replaying([ONE, AIMessage("Done.")])
     given = [HumanMessage("Add.")]
     messages = run(way, chat, [add, {"type": "web_search"}], given)
@@ -144,7 +144,7 @@ def test_calls_of_one_reply_run_at_the_same_time_and_stay_in_order(way: str) -> 
 
     @tool
     def first() -> str:
-        assert last_ran.wait(10)
+        assert last_ran.wait(60)
         return "one"
 
     @tool
@@ -188,7 +188,7 @@ def strict(call: Any) -> bool | Reject:
 @each_way
 @pytest.mark.parametrize("approve", [strict, astrict])
 def test_calls_need_leave(way: str, approve: Any) -> None:
-    """What is rejected is not run, and the model is told why."""
+    """Rejected calls are not run, and the model gets the reason."""
     ran = list[int]()
 
     @tool
@@ -207,7 +207,7 @@ def test_calls_need_leave(way: str, approve: Any) -> None:
 
 @each_way
 def test_false_rejects_without_a_reason(way: str) -> None:
-    """The model is told who did."""
+    """The model gets the text of a rejection by the user."""
     messages = run(way, ScriptedChatModel([ONE, "Well."]), [add], approve=lambda call: False)
     assert results(messages) == [("c1", "The call was rejected by the user.", "error")]
 
@@ -227,7 +227,7 @@ def test_what_is_no_verdict_allows_nothing(way: str, verdict: Any) -> None:
 def test_rounds_are_bounded_and_nothing_is_lost(way: str) -> None:
     """The error has every message that was paid for; the last calls are not made."""
     chat = ScriptedChatModel([ONE])
-    with pytest.raises(ToolRoundsError, match=r"asked 2 times.*max_rounds=") as caught:
+    with pytest.raises(ToolRoundsError, match=r"after 2 rounds.*max_rounds=") as caught:
         run(way, chat, [add], max_rounds=2)
     assert [type(m) for m in caught.value.messages] == [AIMessage, ToolMessage, AIMessage]
     with pytest.raises(ValueError, match="max_rounds must be 1 or more, not 0"):
@@ -282,7 +282,7 @@ def test_everything_is_streamed_as_it_comes(way: str) -> None:
     middle = kinds.index(ToolMessage)
     assert kinds == [AIMessageChunk] * middle + [ToolMessage] + [AIMessageChunk] * 3
     assert "".join(each.text for each in said[middle + 1 :]) == "It is 3."
-    assert messages_of(said) == run_tools(ScriptedChatModel([ONE, "It is 3."]), [add], "Go.")
+    assert join_streamed(said) == run_tools(ScriptedChatModel([ONE, "It is 3."]), [add], "Go.")
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke", "batch"])
@@ -321,7 +321,7 @@ def test_models_and_tools_run_with_the_config_of_the_loop() -> None:
     "given", [{"title": "f", "properties": {}}, {"name": "f"}, int, "add"], ids=str
 )
 def test_what_cannot_be_run_is_refused(given: Any) -> None:
-    """What only describes a tool is for `bind_tools`."""
+    """A mere description of a tool is for `bind_tools`."""
     with pytest.raises(TypeError, match="needs tools that it can run"):
         ToolLoop(ScriptedChatModel(["Hi"]), [given])
 

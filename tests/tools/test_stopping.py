@@ -13,7 +13,7 @@ import pytest
 from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.schema import AIMessage, ToolMessage
 from chatnb.tools import ToolLoop, arun_tools, run_tools, tool
-from tests.loopback import LoopbackServer, endless
+from tests.support.loopback import LoopbackServer, endless
 
 
 class Waiting:
@@ -45,7 +45,7 @@ def calling(*names: str) -> ScriptedChatModel:
 
 def interrupt_when(event: threading.Event) -> None:
     def interrupt() -> None:
-        event.wait(10)
+        event.wait(60)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
@@ -68,7 +68,7 @@ def test_an_interrupt_ends_the_wait_for_tools(others: list[str]) -> None:
 
 
 def test_closing_the_stream_waits_for_no_tool() -> None:
-    """What has come stays, and the one that is still running is left alone."""
+    """Results so far stay."""
     waiting = Waiting()
     said = ToolLoop(calling("quick", "wait"), [tool(waiting.wait), quick]).stream("Go.")
     first = next(each for each in said if isinstance(each, ToolMessage))
@@ -96,6 +96,60 @@ def test_cancelling_ends_the_wait_for_tools(name: str) -> None:
     waiting.go_on.set()
 
 
+class Busy:
+    """A tool that works in Python until it is ended."""
+
+    def __init__(self) -> None:
+        self.works, self.ended, self.returned = (threading.Event() for _ in range(3))
+
+    def work(self) -> str:
+        self.works.set()
+        try:
+            while not self.returned.wait(0.001):
+                pass
+        finally:
+            self.ended.set()
+        return "returned"
+
+
+@pytest.mark.parametrize("way", ["close", "interrupt", "cancel", "aclose"])
+@pytest.mark.parametrize("name", ["work", "await_"])
+def test_stop_ends_the_tools_that_run(way: str, name: str) -> None:
+    """Those on threads and asynchronous ones, in loops of either kind."""
+    busy, waiting = Busy(), Waiting()
+    begun, ended = (
+        (busy.works, busy.ended) if name == "work" else (waiting.waits, waiting.cancelled)
+    )
+    loop = ToolLoop(calling("quick", name), [tool(busy.work), tool(waiting.await_), quick])
+
+    async def run() -> None:
+        streamed = loop.astream("Go.")
+        if way == "cancel":
+            task = asyncio.create_task(loop.ainvoke("Go."))
+            await asyncio.to_thread(begun.wait, 10)
+            task.cancel()
+            await asyncio.wait([task])
+        else:
+            while not isinstance(await anext(streamed), ToolMessage):
+                pass
+            await asyncio.to_thread(begun.wait, 10)
+            await streamed.aclose()
+
+    if way == "interrupt":
+        interrupt_when(begun)
+        with pytest.raises(KeyboardInterrupt):
+            loop.invoke("Go.")
+    elif way == "close":
+        said = loop.stream("Go.")
+        next(each for each in said if isinstance(each, ToolMessage))
+        assert begun.wait(60)
+        cast("Generator[Any]", said).close()
+    else:
+        asyncio.run(run())
+    assert ended.wait(60)
+    assert not busy.returned.is_set()
+
+
 def loop_on(server: LoopbackServer) -> ToolLoop:
     server.plays(endless())
     chat = ChatOpenAI("m", api_key="sk-12345678", base_url=server.base_url, max_retries=0)
@@ -107,11 +161,11 @@ def test_closing_the_stream_closes_the_connection(loopback: LoopbackServer) -> N
     said = loop_on(loopback).stream("Go.")
     next(iter(said))
     cast("Generator[Any]", said).close()
-    assert loopback.exchanges[0].closed.wait(10)
+    assert loopback.exchanges[0].closed.wait(60)
 
 
 def test_closing_the_asynchronous_stream_closes_the_connection(loopback: LoopbackServer) -> None:
-    """While the loop goes on."""
+    """The event loop continues meanwhile."""
 
     async def run() -> None:
         said = loop_on(loopback).astream("Go.")
@@ -129,4 +183,4 @@ def test_an_interrupt_closes_the_connection(loopback: LoopbackServer) -> None:
     words = (heard.set() for _ in loop_on(loopback).stream("Go."))
     with pytest.raises(KeyboardInterrupt):
         list(words)
-    assert loopback.exchanges[0].closed.wait(10)
+    assert loopback.exchanges[0].closed.wait(60)

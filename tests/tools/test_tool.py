@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from chatnb.runnables import RunnableLambda
 from chatnb.schema import AIMessage, ToolMessage
 from chatnb.tools import Tool, ToolArgumentsError, tool
+from tests.support.loopback import LoopbackServer
 
 
 class Unit(Enum):
@@ -73,7 +74,7 @@ def run(way: str, made: Tool, given: Any) -> Any:
     return made.invoke(given) if way == "invoke" else asyncio.run(made.ainvoke(given))
 
 
-each_verb = pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+each_method = pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 each_kind = pytest.mark.parametrize("function", [add, aadd])
 CALL = {"name": "add", "args": {"a": "2"}, "id": "c1", "type": "tool_call"}
 
@@ -108,12 +109,12 @@ def test_arguments_become_what_the_hints_say() -> None:
     assert measure.invoke({**given, "size": {"width": 3}}) == said
 
 
-@each_verb
+@each_method
 @each_kind
 def test_arguments_give_the_value_and_a_call_gives_a_message(
     way: str, function: Callable[..., Any]
 ) -> None:
-    """Both kinds of functions run in both verbs, on either kind of input."""
+    """Both kinds of functions run in both methods, on either kind of input."""
     made = tool("add")(function)
     assert run(way, made, {"a": 2, "b": 3}) == 5
     answer = ToolMessage("3", name="add", tool_call_id="c1")
@@ -121,7 +122,7 @@ def test_arguments_give_the_value_and_a_call_gives_a_message(
     assert run(way, made, AIMessage("", tool_calls=[CALL]).tool_calls[0]) == answer  # type: ignore[list-item]
 
 
-@each_verb
+@each_method
 @each_kind
 @pytest.mark.parametrize(
     ("args", "said"),
@@ -140,7 +141,7 @@ def test_arguments_that_do_not_fit_are_refused(
         run(way, tool(function), args)
 
 
-@each_verb
+@each_method
 def test_what_a_tool_raises_is_raised(way: str) -> None:
     """On a call, too: what to tell the model is the loop's to decide."""
 
@@ -158,7 +159,7 @@ def test_what_is_no_dict_is_refused() -> None:
         tool(add).invoke("2")  # type: ignore[arg-type]
 
 
-@each_verb
+@each_method
 def test_an_artifact_stays_beside_the_content(way: str) -> None:
     """Of a pair the model is told the first, and the message keeps the second as it is."""
     rows = [object()]
@@ -222,16 +223,37 @@ def test_a_json_schema_will_do() -> None:
     assert made.invoke({"a": 1}) == {"a": 1}
     with pytest.raises(ToolArgumentsError, match="a: -1 is less than the minimum of 0"):
         made.invoke({"a": -1})
-    with pytest.raises(ToolArgumentsError, match="'a' is a required property"):
+    with pytest.raises(ToolArgumentsError, match='"a" is a required property'):
         made.invoke({})
+
+
+def test_half_a_surrogate_pair_is_text() -> None:
+    """JSON may hold one, so that it fits a schema of text."""
+    schema = {"properties": {"a": {"type": "string", "maxLength": 1}}}
+    made = Tool(lambda **given: given, name="f", args_schema=schema)
+    assert made.invoke({"a": "\ud83d"}) == {"a": "\ud83d"}
+    with pytest.raises(ToolArgumentsError, match="is longer than 1 character"):
+        made.invoke({"a": "\ud83dx"})
+
+
+def test_a_schema_is_not_fetched(loopback: LoopbackServer) -> None:
+    """A reference to another document fails, and no request is made for it."""
+    schema = {"properties": {"a": {"$ref": loopback.base_url}}}
+    made = Tool(lambda **given: given, name="f", args_schema=schema)
+    with pytest.raises(ToolArgumentsError, match="bad schema"):
+        made.invoke({"a": 1})
+    assert loopback.exchanges == []
 
 
 @pytest.mark.parametrize(
     ("a", "said"),
-    [({"type": "objct"}, "'objct' is not valid"), ({"$ref": "http://127.0.0.1/a"}, "Unresolvable")],
+    [
+        ({"type": "objct"}, '"objct" is not valid'),
+        ({"$ref": "http://127.0.0.1/a"}, "Resource"),
+    ],
 )
 def test_a_schema_that_is_none_lets_nothing_through(a: dict[str, Any], said: str) -> None:
-    """And nothing is fetched from the network for it."""
+    """The error says what is wrong with it."""
     made = Tool(lambda **given: given, name="f", args_schema={"properties": {"a": a}})
     with pytest.raises(ToolArgumentsError, match=f"bad schema: {said}"):
         made.invoke({"a": 1})
@@ -284,13 +306,13 @@ def reserved(model_config: int) -> None: ...
         (stars, r"by name, and stars takes \*\*a"),
         (opaque, "The parameters of opaque cannot be described as JSON"),
         (unknown, "The type hints of unknown cannot be read.*'Nowhere'"),
-        (private, "Pydantic keeps the name _a for itself: private"),
-        (reserved, "Pydantic keeps the name model_config for itself"),
+        (private, "Pydantic reserves the name _a: rename that parameter of private"),
+        (reserved, "Pydantic reserves the name model_config"),
         (3, "made of a function"),
     ],
 )
 def test_what_no_model_could_call_is_refused(function: Any, said: str) -> None:
-    """When the tool is made, not when a model has been paid to call it."""
+    """It raises when the tool is made, not after a paid call of the model."""
     with pytest.raises(TypeError, match=said):
         Tool(function)
 
@@ -327,7 +349,7 @@ def test_methods_and_wrapped_functions_are_tools() -> None:
     assert (five.name, five.invoke({"a": 1})) == ("add", 6)
 
 
-@each_verb
+@each_method
 def test_chains_inside_a_tool_inherit_its_config(way: str) -> None:
     """The config of the run reaches what the function calls, though nobody passes it on."""
     seen = list[Any]()

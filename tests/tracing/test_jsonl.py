@@ -12,7 +12,7 @@ import pytest
 from chatnb.schema import AIMessageChunk
 from chatnb.schema.run_log_json import from_json
 from chatnb.tracing import JSONLHandler
-from tests.tracing_runs import QUESTION, at, chain, ended, live, live_at_once, model, replied
+from tests.support.traced_runs import QUESTION, at, chain, ended, live, live_at_once, model, replied
 
 
 def _lines(path: Path) -> list[Any]:
@@ -46,7 +46,7 @@ def test_each_event_is_a_line_in_the_order_of_the_events(tmp_path: Path) -> None
 
 
 def test_messages_and_chunks_come_back_equal(tmp_path: Path) -> None:
-    """What was said to the model, its chunks and its result are read as they were."""
+    """A model's input, chunks and result are read back equal."""
     path = tmp_path / "runs.jsonl"
     run = model()
     with JSONLHandler(path) as handler:
@@ -112,7 +112,7 @@ def test_lines_of_threads_do_not_mix(tmp_path: Path) -> None:
 WRITE_LONG_LINES = """
 import sys
 from chatnb.tracing import JSONLHandler
-from tests.tracing_runs import chain
+from tests.support.traced_runs import chain
 
 path, letter = sys.argv[1:]
 run = chain(letter)

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from chatnb.errors import MissingRuntimeError, RateLimitError
 from chatnb.schema import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from chatnb.tracing import OpenTelemetryHandler, Run
-from tests.tracing_runs import START, at, chain, ended, live, live_at_once, model, replied
+from tests.support.traced_runs import START, at, chain, ended, live, live_at_once, model, replied
 
 
 class Traced:
@@ -212,7 +212,7 @@ def test_what_was_said_is_there_when_it_is_asked_for(traced: Traced) -> None:
 
 @pytest.mark.parametrize("content", [False, True])
 def test_a_tool_tells_its_arguments_only_when_asked(traced: Traced, content: bool) -> None:
-    """What a tool was given and gave is there with `content=True`, and only then."""
+    """A tool's arguments and result are recorded with `content=True`, and only then."""
     run = Run("t1", "add", "tool", START, inputs={"a": 1})
     handler = traced.handler(content=content)
     handler.on_start(run)

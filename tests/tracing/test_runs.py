@@ -18,17 +18,17 @@ from chatnb.runnables import Runnable, RunnableLambda, RunnableParallel, Runnabl
 from chatnb.schema import AIMessage
 from chatnb.tools import Tool, ToolLoop, arun_tools, run_tools
 from chatnb.tracing import Run, add_handler, handling, remove_handler
-from tests.counting import calls_during
-from tests.tracing.recording import Recorder, until
-from tests.tracing.verbs import CALLS, VERBS
+from tests.support.call_counting import calls_during
+from tests.support.recording_handler import Recorder, until
+from tests.support.runnable_methods import CALLS, METHODS
 
 USAGE: Any = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
-each_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 class Stated(Runnable[Any, Any]):
-    """Implements one verb, and fails in it if it is given a failure."""
+    """Implements one method, and fails in it if it is given a failure."""
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         return said(input)
@@ -86,14 +86,14 @@ def one_run(recorder: Recorder) -> Run:
     return run
 
 
-@each_verb
+@each_method
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_verb_is_one_run(kind: Any, verb: Any) -> None:
-    """Whichever verb a class implements and whichever is called: one run, with the call's facts,
-    which ends once with what the verb gives."""
+def test_each_method_is_one_run(kind: Any, method: Any) -> None:
+    """Any method that a class implements or that is called makes one run, with the call's facts,
+    which ends once with what the method gives."""
     told = Recorder()
     config: Any = {"callbacks": [told], "tags": ["t"], "metadata": {"k": 1}, "run_name": "mine"}
-    verb(kind(), "a", config)
+    method(kind(), "a", config)
     run = one_run(told)
     assert (run.name, run.type, run.parent, run.tags, run.metadata) == (
         "mine", "chain", None, ["t"], {"k": 1},
@@ -105,13 +105,13 @@ def test_each_verb_is_one_run(kind: Any, verb: Any) -> None:
     assert config.keys() == {"callbacks", "tags", "metadata", "run_name"}
 
 
-@each_verb
+@each_method
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_run_that_fails_ends_once(kind: Any, verb: Any) -> None:
+def test_each_run_that_fails_ends_once(kind: Any, method: Any) -> None:
     """A failure ends the run once, says why with its traceback, and is raised as it was."""
     told = Recorder()
     with pytest.raises(ValueError, match="no good"):
-        verb(kind(), ValueError("no good"), {"callbacks": [told]})
+        method(kind(), ValueError("no good"), {"callbacks": [told]})
     run = one_run(told)
     assert run.error is not None
     assert (run.error["type"], run.error["message"]) == ("ValueError", "no good")
@@ -120,24 +120,24 @@ def test_each_run_that_fails_ends_once(kind: Any, verb: Any) -> None:
     assert told.events() == [("start", kind.__name__), ("error", kind.__name__)]
 
 
-@pytest.mark.parametrize("verb", [VERBS["invoke"], VERBS["stream"], VERBS["transform"]])
+@pytest.mark.parametrize("method", [METHODS["invoke"], METHODS["stream"], METHODS["transform"]])
 @pytest.mark.parametrize("kind", [Stated, Streamed, Transformed])
-def test_an_interrupt_counts_as_stopped(kind: Any, verb: Any) -> None:
+def test_an_interrupt_counts_as_stopped(kind: Any, method: Any) -> None:
     """A KeyboardInterrupt ends the run as stopped, not as failed, and is raised."""
     told = Recorder()
     with pytest.raises(KeyboardInterrupt):
-        verb(kind(), KeyboardInterrupt(), {"callbacks": [told]})
+        method(kind(), KeyboardInterrupt(), {"callbacks": [told]})
     run = one_run(told)
     assert run.error is not None
     assert run.error["stopped"] is True
 
 
-@each_verb
-def test_a_chat_model_is_one_run(verb: Any) -> None:
+@each_method
+def test_a_chat_model_is_one_run(method: Any) -> None:
     """A model's run is of kind llm; it gives an LLMResult as a dict, and its usage."""
     told = Recorder()
     chat = ScriptedChatModel(["Hello there."], usage=[USAGE])
-    verb(chat, "Hi", {"callbacks": [told]})
+    method(chat, "Hi", {"callbacks": [told]})
     run = one_run(told)
     [[generation]] = run.output["generations"]
     assert (run.name, run.type, run.inputs) == ("ScriptedChatModel", "llm", "Hi")
@@ -147,7 +147,7 @@ def test_a_chat_model_is_one_run(verb: Any) -> None:
 
 
 @each_call
-def test_the_verbs_of_the_page_are_runs(call: Any) -> None:
+def test_the_methods_of_the_page_are_runs(call: Any) -> None:
     """So are generate, predict and the call itself, which take the config's entries by name."""
     told = Recorder()
     chat = ScriptedChatModel(["Hello."], usage=[USAGE])
@@ -170,25 +170,25 @@ def test_each_prompt_of_a_batch_is_a_run() -> None:
     assert told.ends_each_run_once()
 
 
-@pytest.mark.parametrize("verb", ["generate", "agenerate"])
-def test_an_id_is_of_one_run(verb: str) -> None:
+@pytest.mark.parametrize("method", ["generate", "agenerate"])
+def test_an_id_is_of_one_run(method: str) -> None:
     """As in a batch, several prompts cannot share one."""
     chat, prompt = ScriptedChatModel(["Hello."]), [AIMessage("Hi")]
 
     async def ask() -> None:
-        outcome = getattr(chat, verb)([prompt, prompt], run_id="r")
-        await outcome if verb == "agenerate" else None
+        outcome = getattr(chat, method)([prompt, prompt], run_id="r")
+        await outcome if method == "agenerate" else None
 
     with pytest.raises(ValueError, match="run_id is the id of one run"):
         asyncio.run(ask())
 
 
-@pytest.mark.parametrize("verb", [VERBS["stream"], VERBS["astream"]])
-def test_tokens_are_told_as_they_come(verb: Any) -> None:
+@pytest.mark.parametrize("method", [METHODS["stream"], METHODS["astream"]])
+def test_tokens_are_told_as_they_come(method: Any) -> None:
     """Each chunk of a model, between its start and its end; the first word's time is kept."""
     told = Recorder()
     chat = ScriptedChatModel([["", "Hel", "lo."]])
-    verb(chat | StrOutputParser(), "Hi", {"callbacks": [told]})
+    method(chat | StrOutputParser(), "Hi", {"callbacks": [told]})
     tokens = [each for each in told.told if each.event == "token"]
     assert [each.more for each in tokens] == [("",), ("Hel",), ("lo.",)]
     run = tokens[0].run
@@ -197,13 +197,13 @@ def test_tokens_are_told_as_they_come(verb: Any) -> None:
     assert run.start_time <= run.first_token_time <= run.end_time
 
 
-@each_verb
-def test_a_chain_tells_of_its_steps(verb: Any) -> None:
+@each_method
+def test_a_chain_tells_of_its_steps(method: Any) -> None:
     """Each step is a run beneath the chain's, of its kind; the chain's ends last."""
     told = Recorder()
     chat = ScriptedChatModel(["Hello."])
     chain = ChatPromptTemplate.from_template("{x}") | chat | StrOutputParser()
-    verb(chain, {"x": "Hi"}, {"callbacks": [told], "tags": ["t"], "run_name": "mine"})
+    method(chain, {"x": "Hi"}, {"callbacks": [told], "tags": ["t"], "run_name": "mine"})
     assert told.tree() == [
         ("mine", "chain", None),
         ("ChatPromptTemplate", "prompt", "mine"),
@@ -216,12 +216,12 @@ def test_a_chain_tells_of_its_steps(verb: Any) -> None:
     assert told.runs()[-1].inputs.text == "Hello."
 
 
-@each_verb
-def test_branches_are_beneath_their_fork(verb: Any) -> None:
+@each_method
+def test_branches_are_beneath_their_fork(method: Any) -> None:
     """On threads and in tasks alike."""
     told = Recorder()
     fork = RunnableParallel(a=Stated() | Streamed(), b=AStated(), c=RunnablePassthrough())
-    verb(fork, "x", {"callbacks": [told]})
+    method(fork, "x", {"callbacks": [told]})
     assert set(told.tree()) == {
         ("RunnableParallel", "chain", None),
         ("RunnableSequence", "chain", "RunnableParallel"),
@@ -242,12 +242,12 @@ async def ainner_chain(value: str) -> str:
     return await (Stated() | AStated()).ainvoke(value)
 
 
-@each_verb
+@each_method
 @pytest.mark.parametrize("func", [inner_chain, ainner_chain])
-def test_chains_called_inside_are_beneath_their_caller(func: Any, verb: Any) -> None:
+def test_chains_called_inside_are_beneath_their_caller(func: Any, method: Any) -> None:
     """A chain that a function calls without passing anything finds the run that it is part of."""
     told = Recorder()
-    verb(RunnableLambda(func, name="outer"), "x", {"callbacks": [told], "metadata": {"k": 1}})
+    method(RunnableLambda(func, name="outer"), "x", {"callbacks": [told], "metadata": {"k": 1}})
     assert told.tree() == [
         ("outer", "chain", None),
         ("RunnableSequence", "chain", "outer"),
@@ -270,12 +270,12 @@ def test_a_function_that_calls_itself_is_a_run_each_time() -> None:
     assert told.ends_each_run_once()
 
 
-@pytest.mark.parametrize("verb", [VERBS[v] for v in ("invoke", "ainvoke", "stream", "astream")])
-def test_attempts_are_runs_of_their_own(verb: Any) -> None:
+@pytest.mark.parametrize("method", [METHODS[v] for v in ("invoke", "ainvoke", "stream", "astream")])
+def test_attempts_are_runs_of_their_own(method: Any) -> None:
     """Each attempt is a run beneath the retry's, of which on_retry is told in between."""
     told = Recorder()
     chat = ScriptedChatModel([ValueError("busy"), "Hello."])
-    verb(chat.with_retry(wait_exponential_jitter=False), "Hi", {"callbacks": [told]})
+    method(chat.with_retry(wait_exponential_jitter=False), "Hi", {"callbacks": [told]})
     kept = [each for each in told.events() if each[0] != "token"]
     assert kept == [
         ("start", "RunnableRetry"),
@@ -290,12 +290,12 @@ def test_attempts_are_runs_of_their_own(verb: Any) -> None:
     assert {run.parent and run.parent.name for run in told.runs()} == {None, "RunnableRetry"}
 
 
-@pytest.mark.parametrize("verb", [VERBS[v] for v in ("invoke", "ainvoke", "stream", "astream")])
-def test_fallbacks_are_runs_of_their_own(verb: Any) -> None:
-    """What failed and what took its place are beneath the run with fallbacks."""
+@pytest.mark.parametrize("method", [METHODS[v] for v in ("invoke", "ainvoke", "stream", "astream")])
+def test_fallbacks_are_runs_of_their_own(method: Any) -> None:
+    """The failed runnable and its fallback are runs beneath the run with fallbacks."""
     told = Recorder()
     chain = ScriptedChatModel([ValueError("down")]).with_fallbacks([Stated()])
-    verb(chain, "Hi", {"callbacks": [told]})
+    method(chain, "Hi", {"callbacks": [told]})
     assert told.tree() == [
         ("RunnableWithFallbacks", "chain", None),
         ("ScriptedChatModel", "llm", "RunnableWithFallbacks"),
@@ -351,24 +351,24 @@ def broken() -> str:
     raise ValueError("broken")
 
 
-@each_verb
-def test_a_tool_that_fails_is_a_run_that_failed(verb: Any) -> None:
+@each_method
+def test_a_tool_that_fails_is_a_run_that_failed(method: Any) -> None:
     """The loop goes on, for the model is told."""
     call: Any = {"name": "broken", "args": {}, "id": "c1"}
     told = Recorder()
     loop = ToolLoop(ScriptedChatModel([AIMessage("", tool_calls=[call]), "Sorry."]), [broken])
-    verb(loop, "?", {"callbacks": [told]})
+    method(loop, "?", {"callbacks": [told]})
     errors = [each for each in told.events() if each[0] == "error"]
     assert errors == [("error", "broken")]
     assert told.ends_each_run_once()
 
 
-@each_verb
-def test_what_stands_before_a_runnable_is_no_run(verb: Any) -> None:
+@each_method
+def test_what_stands_before_a_runnable_is_no_run(method: Any) -> None:
     """bind and with_config are part of the run of what they are bound to."""
     told = Recorder()
     bound = Stated().bind(x=1).with_config(run_name="mine", tags=["own"], metadata={"k": 1})
-    verb(bound, "a", {"callbacks": [told], "tags": ["call"]})
+    method(bound, "a", {"callbacks": [told], "tags": ["call"]})
     run = one_run(told)
     assert (run.name, run.metadata) == ("mine", {"k": 1})
     assert run.tags == ["own", "call"]
@@ -471,7 +471,7 @@ class Slow(Recorder):
 
 
 def test_a_run_that_is_cancelled_while_it_is_told_ends_once() -> None:
-    """Whoever was told of the start is told of the end, also when another handler was at it."""
+    """A handler that received the start receives the end, also if another was cancelled at it."""
     before, slow, after = Recorder(), Slow(), Recorder()
 
     async def cancelled() -> None:
@@ -496,13 +496,13 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("verb", [VERBS["invoke"], VERBS["stream"], VERBS["transform"]])
+@pytest.mark.parametrize("method", [METHODS["invoke"], METHODS["stream"], METHODS["transform"]])
 @pytest.mark.parametrize("event", ["on_start", "on_end"])
-def test_a_run_that_is_interrupted_while_it_is_told_ends_once(verb: Any, event: str) -> None:
+def test_a_run_that_is_interrupted_while_it_is_told_ends_once(method: Any, event: str) -> None:
     """The interrupt is raised, and each other handler is told of the start and the end."""
     before, after = Recorder(), Recorder()
     with pytest.raises(KeyboardInterrupt):
-        verb(Stated(), "x", {"callbacks": [before, Interrupted(event), after]})
+        method(Stated(), "x", {"callbacks": [before, Interrupted(event), after]})
     one_run(before)
     one_run(after)
 
@@ -519,12 +519,12 @@ class Failing:
         raise RuntimeError("a broken handler")
 
 
-@each_verb
-def test_a_handler_that_fails_is_logged(verb: Any, caplog: pytest.LogCaptureFixture) -> None:
+@each_method
+def test_a_handler_that_fails_is_logged(method: Any, caplog: pytest.LogCaptureFixture) -> None:
     """It does not disturb the run, nor the handlers after it."""
     told = Recorder()
     with caplog.at_level(logging.ERROR, "chatnb.tracing"):
-        verb(ScriptedChatModel(["Hello."]), "Hi", {"callbacks": [Failing(), told]})
+        method(ScriptedChatModel(["Hello."]), "Hi", {"callbacks": [Failing(), told]})
     assert "Failing" in caplog.text
     assert "a broken handler" in caplog.text
     assert "on_start" in caplog.text
@@ -543,11 +543,11 @@ class Asynchronous(Recorder):
         super().on_end(run)
 
 
-@each_verb
-def test_a_handler_may_be_asynchronous(verb: Any) -> None:
-    """It is awaited in every verb, also in synchronous ones."""
+@each_method
+def test_a_handler_may_be_asynchronous(method: Any) -> None:
+    """It is awaited in every method, also in synchronous ones."""
     told = Asynchronous()
-    verb(Stated() | AStated(), "a", {"callbacks": [told]})
+    method(Stated() | AStated(), "a", {"callbacks": [told]})
     assert [run.name for run in told.runs()] == ["RunnableSequence", "Stated", "AStated"]
     assert told.ends_each_run_once()
 
@@ -567,19 +567,52 @@ def test_a_handler_may_leave_methods_out() -> None:
     assert ends.names == ["Stated", "Stated", "RunnableSequence"]
 
 
-@each_verb
-def test_handlers_everywhere_hear_of_every_run(verb: Any) -> None:
+@each_method
+def test_handlers_everywhere_hear_of_every_run(method: Any) -> None:
     """Without any config, until they are removed."""
     told = Recorder()
     with handling(told):
-        verb(Stated() | AStated(), "a", None)
-    verb(Stated(), "a", None)
+        method(Stated() | AStated(), "a", None)
+    method(Stated(), "a", None)
     assert told.tree() == [
         ("RunnableSequence", "chain", None),
         ("Stated", "chain", "RunnableSequence"),
         ("AStated", "chain", "RunnableSequence"),
     ]
     assert told.ends_each_run_once()
+
+
+@each_method
+def test_a_handler_gets_each_event_once(method: Any) -> None:
+    """Also one that was added for all runs, in fact twice, and is in the callbacks of this one."""
+    told = Recorder()
+    with handling(told), handling(told):
+        method(ScriptedChatModel(["Hello."]), "Hi", {"callbacks": [told, told]})
+    assert told.ends_each_run_once()
+    assert "".join(told.more[0] for told in told.told if told.event == "token") in ("", "Hello.")
+
+
+class Unprintable(Exception):
+    """An exception without a message."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+
+@each_method
+def test_a_run_ends_whatever_it_fails_with(method: Any) -> None:
+    """The exception is raised as it is, and handlers get the end with a message in its place."""
+    told = Recorder()
+
+    def fail(_: str) -> None:
+        raise Unprintable
+
+    with pytest.raises(Unprintable):
+        method(RunnableLambda(fail), "x", {"callbacks": [told]})
+    [run] = told.runs()
+    assert told.ends_each_run_once()
+    assert run.error is not None
+    assert run.error["message"] == "<no message: RuntimeError in its __str__>"
 
 
 def test_what_was_not_added_cannot_be_removed() -> None:
@@ -590,13 +623,13 @@ def test_what_was_not_added_cannot_be_removed() -> None:
         remove_handler(told)
 
 
-@each_verb
+@each_method
 @pytest.mark.parametrize("wrong", ["log", Recorder(), (Recorder(),)])
-def test_callbacks_are_a_list(verb: Any, wrong: Any) -> None:
+def test_callbacks_are_a_list(method: Any, wrong: Any) -> None:
     """Anything else is a clear error, for any runnable."""
     for runnable in (Stated(), ScriptedChatModel(["a"]), Stated() | Stated()):
         with pytest.raises(TypeError, match="callbacks is a list of handlers, not"):
-            verb(runnable, "a", {"callbacks": wrong})
+            method(runnable, "a", {"callbacks": wrong})
 
 
 def handle_failure(chunks: Iterator[str]) -> Iterator[str]:
@@ -615,13 +648,13 @@ async def ahandle_failure(chunks: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("handle", [handle_failure, ahandle_failure])
-@pytest.mark.parametrize("verb", [VERBS["stream"], VERBS["astream"]])
-def test_a_step_that_heeds_failures_of_its_input_still_does(verb: Any, handle: Any) -> None:
+@pytest.mark.parametrize("method", [METHODS["stream"], METHODS["astream"]])
+def test_a_step_that_heeds_failures_of_its_input_still_does(method: Any, handle: Any) -> None:
     """Somebody who listens changes nothing about what a chain gives."""
     chain = RunnableLambda[Any, Any](said) | handle
     told = Recorder()
-    heard = verb(chain, ValueError("no"), {"callbacks": [told]})
-    assert heard == verb(chain, ValueError("no"), None) == ["handled"]
+    heard = method(chain, ValueError("no"), {"callbacks": [told]})
+    assert heard == method(chain, ValueError("no"), None) == ["handled"]
     assert told.ends_each_run_once()
 
 
@@ -630,8 +663,8 @@ class Unaddable:
         raise ValueError("These have no sum")
 
 
-@pytest.mark.parametrize("verb", [VERBS["stream"], VERBS["astream"]])
-def test_chunks_without_a_sum_do_not_fail_the_run(verb: Any) -> None:
+@pytest.mark.parametrize("method", [METHODS["stream"], METHODS["astream"]])
+def test_chunks_without_a_sum_do_not_fail_the_run(method: Any) -> None:
     """Then the output of the run is the list of them."""
 
     class Odd(Runnable[Any, Any]):
@@ -639,12 +672,12 @@ def test_chunks_without_a_sum_do_not_fail_the_run(verb: Any) -> None:
             yield from (Unaddable(), Unaddable())
 
     told = Recorder()
-    chunks = verb(Odd(), "x", {"callbacks": [told]})
+    chunks = method(Odd(), "x", {"callbacks": [told]})
     assert one_run(told).output == {"output": chunks}
 
 
-@pytest.mark.parametrize("verb", [VERBS["stream"], VERBS["astream"]])
-def test_snapshots_replace_each_other(verb: Any) -> None:
+@pytest.mark.parametrize("method", [METHODS["stream"], METHODS["astream"]])
+def test_snapshots_replace_each_other(method: Any) -> None:
     """In the inputs and the output of what they pass through, too."""
 
     class Growing(Runnable[Any, Any]):
@@ -654,7 +687,7 @@ def test_snapshots_replace_each_other(verb: Any) -> None:
             yield from ([1], [1, 2])
 
     told = Recorder()
-    verb(Growing() | RunnablePassthrough(), "x", {"callbacks": [told]})
+    method(Growing() | RunnablePassthrough(), "x", {"callbacks": [told]})
     passed = told.runs()[-1]
     assert (passed.inputs, passed.output) == ([1, 2], {"output": [1, 2]})
 
@@ -662,7 +695,7 @@ def test_snapshots_replace_each_other(verb: Any) -> None:
 def test_concurrent_runs_do_not_mix() -> None:
     """Of 64 at a time, each run is beneath its own chain."""
     told = Recorder()
-    gate = threading.Barrier(64, timeout=20)
+    gate = threading.Barrier(64, timeout=60)
     chain = RunnableLambda(lambda x: (gate.wait(), x)[1], name="first") | Stated()
     chain.batch(list(range(64)), {"callbacks": [told]})
     assert told.ends_each_run_once()
@@ -677,7 +710,7 @@ def bare(work: Callable[[], object]) -> int:
 
 
 def test_nothing_is_paid_when_nobody_listens() -> None:
-    """A call takes one more function call for the verb it is wrapped in, a chunk takes none."""
+    """A call takes one more function call for the method it is wrapped in, a chunk takes none."""
     wrapped: Any = Stated.invoke
     plain = bare(lambda: wrapped.__wrapped__(Stated(), "a"))
     assert bare(lambda: Stated().invoke("a")) == plain + 1
@@ -691,8 +724,8 @@ def test_nothing_is_paid_when_nobody_listens() -> None:
     assert more - fewer == 1000
 
 
-@pytest.mark.parametrize("verb", ["invoke", "ainvoke", "stream", "astream"])
-def test_a_verb_stays_a_function_of_its_kind(verb: str) -> None:
+@pytest.mark.parametrize("method", ["invoke", "ainvoke", "stream", "astream"])
+def test_a_method_stays_a_function_of_its_kind(method: str) -> None:
     """As a step of a chain it gives chunks or is awaited, as it says."""
     chat = ScriptedChatModel(["Hello there."])
-    assert RunnableLambda[Any, Any](getattr(chat, verb)).invoke("Hi").text == "Hello there."
+    assert RunnableLambda[Any, Any](getattr(chat, method)).invoke("Hi").text == "Hello there."

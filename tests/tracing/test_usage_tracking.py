@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from chatnb import budget, track_usage
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache
-from chatnb.errors import BatchError, BudgetSpentError
+from chatnb.chat_models.call_tracking import TrackedCall
+from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.errors import BatchError, BudgetSpentError, ServerError
+from chatnb.runnables import RunnableLambda, RunnableParallel
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.usage import UsageMetadata
 
@@ -42,8 +46,8 @@ class Streaming(Charged):
         yield AIMessageChunk("", usage_metadata=TEN, response_metadata={"finish_reason": "stop"})
 
 
-def test_every_verb_is_counted() -> None:
-    """Whichever way a model is called, its call is counted once."""
+def test_every_method_is_counted() -> None:
+    """A call is counted once, by any method of a model."""
     chat = Streaming()
 
     async def calls() -> None:
@@ -114,9 +118,9 @@ def test_blocks_of_other_tasks_and_threads_are_apart() -> None:
 
     def in_thread(times: int) -> None:
         with track_usage() as tracker:
-            meeting.wait(10)
+            meeting.wait(60)
             chat.batch(["Hi"] * times)
-            meeting.wait(10)
+            meeting.wait(60)
         counted[times] = len(tracker)
 
     threads = [threading.Thread(target=in_thread, args=[times]) for times in (2, 4)]
@@ -128,7 +132,7 @@ def test_blocks_of_other_tasks_and_threads_are_apart() -> None:
 
 
 def test_nested_blocks_both_count() -> None:
-    """What the inner block counts, the outer one counts as well."""
+    """The outer block also tracks the calls of the inner one."""
     chat = Charged()
     with track_usage() as outer:
         chat.invoke("Hi")
@@ -204,7 +208,7 @@ def test_a_budget_of_dollars_goes_by_the_price_list() -> None:
 
 
 def test_a_batch_that_runs_out_of_budget_keeps_what_came() -> None:
-    """What was paid for is on the error, with what remains."""
+    """The error has the outputs that were paid for, and the remaining inputs."""
     with budget(tokens=25), pytest.raises(BudgetSpentError) as raised:
         Charged().batch(["a", "b", "c", "d", "e"], {"max_concurrency": 1})
     error = raised.value
@@ -222,7 +226,7 @@ def test_replies_of_the_cache_are_free() -> None:
 
 
 def test_a_budget_of_nothing_says_no_more_than_that() -> None:
-    """Where no call was made, nothing is named that it was spent on."""
+    """The error names no model if no call was made."""
     with budget(tokens=0), pytest.raises(BudgetSpentError, match=r"spent: 0 of 0 tokens$"):
         Charged().invoke("Hi")
 
@@ -231,7 +235,7 @@ def test_a_model_without_a_price_is_said_once() -> None:
     """A budget in dollars cannot hold what has no price: it warns; what is free needs none."""
     with budget(usd=1.0):
         ScriptedChatModel(["Hi"]).invoke("Hi")
-        with pytest.warns(UserWarning, match="What no-such-model costs is not known") as warned:
+        with pytest.warns(UserWarning, match="The price of no-such-model is not known") as warned:
             Charged("no-such-model").batch(["a", "b"])
     assert len(warned) == 1
 
@@ -241,3 +245,87 @@ def test_a_budget_needs_a_limit(limits: dict[str, Any]) -> None:
     """No limit, or one below zero, is an error that shows how it is written."""
     with pytest.raises(ValueError, match=r"budget\(usd=0.50\)"), budget(**limits):
         pass
+
+
+class EndsInReverse(BaseChatModel):
+    """A model whose calls end in the reverse order of their inputs."""
+
+    model_name = "reverse"
+
+    def __init__(self, inputs: list[str]) -> None:
+        self._order = inputs
+        self._ended = {text: threading.Event() for text in inputs}
+
+    def _generate(self, messages: list[BaseMessage], **params: Any) -> AIMessage:
+        text = messages[-1].text
+        later = self._order[self._order.index(text) + 1 :]
+        if later:
+            assert self._ended[later[0]].wait(60)
+        self._ended[text].set()
+        if text == "c":
+            raise ServerError("Down.")
+        return AIMessage(text)
+
+
+BATCHES: dict[str, Callable[[BaseChatModel, list[str]], object]] = {
+    "batch": lambda chat, texts: chat.batch(texts, return_exceptions=True),
+    "abatch": lambda chat, texts: asyncio.run(chat.abatch(texts, return_exceptions=True)),
+    "as_completed": lambda chat, texts: list(
+        chat.batch_as_completed(texts, return_exceptions=True)
+    ),
+    "generate": lambda chat, texts: chat.generate([[t] for t in texts], return_exceptions=True),
+    "agenerate": lambda chat, texts: asyncio.run(
+        chat.agenerate([[text] for text in texts], return_exceptions=True)
+    ),
+    "chain": lambda chat, texts: (RunnableLambda(str) | chat).batch(texts, return_exceptions=True),
+    "parallel": lambda chat, texts: RunnableParallel(
+        {text: RunnableLambda(lambda _, text=text: text) | chat for text in texts}
+    ).invoke(""),
+}
+
+
+@pytest.mark.parametrize("method", BATCHES)
+def test_calls_of_a_batch_are_in_the_order_of_its_inputs(method: str) -> None:
+    """Row by row, calls belong to their inputs, in any order of ends and if one fails."""
+    texts = list("abd") if method == "parallel" else list("abcd")
+    with track_usage() as tracker:
+        BATCHES[method](EndsInReverse(texts), texts)
+        ScriptedChatModel(["z"]).invoke("last")
+    assert [call.prompt for call in tracker.calls] == [*texts, "last"]
+
+
+def test_batches_within_a_batch_keep_their_order() -> None:
+    """The calls of an input stand together, where that input stands."""
+    chat = ScriptedChatModel(["Hi"])
+    inner = RunnableLambda(lambda text: chat.batch([f"{text}{n}" for n in range(3)]))
+    with track_usage() as tracker:
+        inner.batch(["a", "b", "c"])
+    assert [call.prompt for call in tracker.calls] == [f"{t}{n}" for t in "abc" for n in range(3)]
+
+
+def test_the_latency_is_the_call_s_own() -> None:
+    """An input that waits for another one, or for a rate limiter, has that time beside it."""
+    with track_usage() as tracker:
+        ScriptedChatModel(["Hi"]).batch(["a", "b"], {"max_concurrency": 1})
+        ScriptedChatModel(["Hi"]).invoke("c")
+    first, second, alone = tracker.calls
+    assert second.queue_seconds > first.seconds > 0  # type: ignore[operator]
+    assert alone.queue_seconds is None
+
+    now = [0.0]
+    with TrackedCall(ScriptedChatModel(["Hi"]), [], (tracker,), clock=lambda: now[0]) as call:
+        call.admit()
+        now[0] += 7.0
+        call.restart()
+        now[0] += 1.0
+    assert (tracker.calls[-1].queue_seconds, tracker.calls[-1].seconds) == (7.0, 1.0)
+
+
+def test_a_wait_for_the_rate_limiter_is_in_the_queue() -> None:
+    """By every method the limiter is waited for before the call itself begins."""
+    chat = ScriptedChatModel(["Hi"], rate_limiter=RateLimiter(1000))
+    with track_usage() as tracker:
+        chat.invoke("a")
+        list(chat.stream("b"))
+        asyncio.run(chat.ainvoke("c"))
+    assert all(call.queue_seconds is not None for call in tracker.calls)

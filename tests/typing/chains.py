@@ -1,4 +1,4 @@
-"""What a type checker knows of chains; read by the checker, never run."""
+"""Types of chains as a checker knows them; read by the checker, never run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chatnb.runnables import (
     RunnableParallel,
     RunnablePassthrough,
 )
-from chatnb.schema.coercion import ChatInput
+from chatnb.schema.conversion import ChatInput
 from chatnb.schema.messages import AIMessage
-from chatnb.schema.prompts import StringPromptValue
+from chatnb.schema.prompt_values import StringPromptValue
 
 
 class City(BaseModel):
@@ -68,7 +68,7 @@ def functions(text: Runnable[int, str]) -> None:
     assert_type(RunnableLambda(letters).invoke("a"), str)
 
 
-def verbs(text: Runnable[int, str]) -> None:
+def methods(text: Runnable[int, str]) -> None:
     assert_type(text.invoke(1), str)
     assert_type(text.stream(1), Iterator[str])
     assert_type(text.batch([1, 2]), list[str])

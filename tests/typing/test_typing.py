@@ -7,13 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 @cache
 def errors_in(name: str) -> dict[int, str]:
-    """What the checker says of a file: line to message."""
+    """Return the checker's messages about a file, by line."""
     command = [sys.executable, "-m", "pyright", "--outputjson", str(HERE / name)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     report: list[dict[str, Any]] = json.loads(done.stdout)["generalDiagnostics"]
@@ -29,7 +34,7 @@ def test_the_types_of_chains_are_inferred() -> None:
     assert errors_in("chains.py") == {}
 
 
-def test_mistakes_in_chains_are_noticed() -> None:
+def test_mistakes_are_noticed() -> None:
     """A checker refuses every marked line, and no other."""
     lines = (HERE / "mistakes.py").read_text().splitlines()
     marked = {number for number, line in enumerate(lines, 1) if "# mistake:" in line}

@@ -1,27 +1,31 @@
-"""The line commands that begin, find, show, copy and forget conversations."""
+"""The commands that start, find, show, copy and forget conversations."""
 
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
-from IPython.display import publish_display_data
 
 from chatnb.conversations import Conversation, from_jsonl, to_ipynb, to_jsonl
-from chatnb.notebook.commands import command, wrong_words
-from chatnb.notebook.conversations import OWN
-from chatnb.notebook.views.conversation_lists import (
-    conversations_bundle,
-    found_bundle,
-    history_bundle,
+from chatnb.files import replace_text
+from chatnb.notebook.commands import command
+from chatnb.notebook.session import MAIN, Session
+from chatnb.notebook.tables.conversations import (
+    conversations_mimebundle,
+    found_mimebundle,
+    history_mimebundle,
 )
-from chatnb.notebook.views.finished import footer_bundle
+from chatnb.notebook.widgets.footer import footer_mimebundle
+from chatnb.notebook.widgets.formatting import count
+from chatnb.notebook.widgets.mounting import publish
+from chatnb.schema.characters import replace_surrogates
+from chatnb.store.rows import UNNAMED
 
-if TYPE_CHECKING:
-    from chatnb.notebook.magics import ChatMagics
+# A panel without a name of its own is listed for a day; its messages are found for good.
+_UNNAMED_SECONDS = 86_400
 
 _WRITERS: dict[str, Callable[[Conversation], str]] = {
     ".md": Conversation.to_markdown,
@@ -30,125 +34,125 @@ _WRITERS: dict[str, Callable[[Conversation], str]] = {
 }
 
 
-@command("new", "[NAME]", "begin anew; what was said is set aside")
-def new(magics: ChatMagics, words: list[str]) -> None:
-    """Begin the notebook's own conversation anew, or the one that is named, and go on with it."""
-    name = _one(words, "new") if words else OWN
-    if name == OWN:
-        magics.conversations.go_on_with(None)
+@command("new", "[NAME]", "start a conversation again; its messages are set aside")
+def new(session: Session, name: str = MAIN) -> None:
+    """Start the notebook's own conversation again, or the named one, and continue it."""
+    if name == MAIN:
+        session.conversations.start_main_again()
         return
-    aside = Conversation(name, store=magics.conversations.store).start_again()
-    magics.conversations.go_on_with(name)
-    _say(f"Cells go on with {name}." + (f" What was said before is {aside}." if aside else ""))
+    aside = Conversation(name, store=session.conversations.store).start_again()
+    session.conversations.resume(name)
+    _notify(f"Cells continue {name}." + (f" Its earlier messages are in {aside}." if aside else ""))
 
 
-@command("list", "", "which conversations are kept")
-def list_conversations(magics: ChatMagics, words: list[str]) -> None:
-    """Show a table of all conversations."""
-    if words:
-        raise wrong_words("list")
-    talks = magics.conversations
-    own, current = talks.name_of(OWN), talks.name_of(None)
-    publish_display_data(conversations_bundle(talks.store.summaries(), own, current))
-
-
-@command("history", "[NAME]", "what was said in a conversation")
-def history(magics: ChatMagics, words: list[str]) -> None:
-    """Show the turns of a conversation: the one that cells go on with, or the one named."""
-    name = _kept(magics, _one(words, "history")) if words else magics.conversations.name_of(None)
-    if name is None:
-        publish_display_data(history_bundle(OWN, [], None))
+@command("list", "[all]", "list the stored conversations, with `all` old unnamed panels, too")
+def list_conversations(session: Session, which: str = "") -> None:
+    """Show a table of the conversations."""
+    if which not in ("", "all"):
+        raise UsageError("Usage: %chat list [all]")
+    conversations = session.conversations
+    own, current = conversations.stored_name(MAIN), conversations.stored_name(None)
+    summaries, since = conversations.store.summaries(), time.time() - _UNNAMED_SECONDS
+    old = [kept for kept in summaries if kept.settings.get(UNNAMED) and kept.changed < since]
+    if which == "all" or not old:
+        publish(conversations_mimebundle(summaries, own, current))
         return
-    talk = magics.conversations[name]
-    publish_display_data(history_bundle(name, talk.path(), talk.system))
+    shown = [kept for kept in summaries if kept not in old or kept.name == current]
+    publish(conversations_mimebundle(shown, own, current, hidden=len(summaries) - len(shown)))
 
 
-@command("resume", "[NAME]", "go on with NAME, or this notebook's last one")
-def resume(magics: ChatMagics, words: list[str]) -> None:
-    """Choose what cells without -c go on with."""
-    name = _one(words, "resume") if words else magics.conversations.earlier()
+@command("history", "[NAME]", "show the messages of a conversation")
+def history(session: Session, name: str | None = None) -> None:
+    """Show the turns of the conversation that cells continue, or of the named one."""
+    conversations = session.conversations
+    stored = _stored(session, name) if name else conversations.stored_name(None)
+    if stored is None:
+        publish(history_mimebundle(MAIN, [], None))
+        return
+    conversation = conversations[stored]
+    publish(history_mimebundle(stored, conversation.path(), conversation.system))
+    if others := conversation.elsewhere:
+        _notify(
+            f"{count(others, 'message')} on other branches: ChatPanel(name={stored!r}) has all."
+        )
+
+
+@command("resume", "[NAME]", "continue NAME, or this notebook's previous conversation")
+def resume(session: Session, name: str | None = None) -> None:
+    """Choose the conversation of cells without -c."""
+    conversations = session.conversations
+    name = name or conversations.previous()
     if name is None:
         raise UsageError("This notebook had no conversation before. %chat list shows all of them.")
-    if name == OWN:
-        magics.conversations.go_on_with(OWN)
-        _say("Cells go on with main, this notebook's own conversation.")
+    if name == MAIN:
+        conversations.resume(MAIN)
+        _notify("Cells continue main, this notebook's own conversation.")
         return
-    magics.conversations.go_on_with(_kept(magics, name))
-    asked = sum(said.type == "human" for said in magics.conversations[name].messages)
-    turns = f"{asked} turn{'' if asked == 1 else 's'}"
-    _say(f"Cells go on with {name}: {turns}. %chat history shows them.")
+    conversations.resume(_stored(session, name))
+    turns = sum(message.type == "human" for message in conversations[name].messages)
+    _notify(f"Cells continue {name}: {count(turns, 'turn')}. %chat history shows them.")
 
 
-@command("search", "WORDS", "find what was said, wherever it was")
-def search(magics: ChatMagics, words: list[str]) -> None:
+@command("search", "WORDS", "find messages in all conversations")
+def search(session: Session, word: str, *more: str) -> None:
     """Show the messages that have all the words."""
-    if not words:
-        raise wrong_words("search")
-    publish_display_data(found_bundle(magics.conversations.store.search(" ".join(words))))
+    publish(found_mimebundle(session.conversations.store.search(" ".join([word, *more]))))
 
 
-@command("export", "FILE [NAME]", "copy it to a .md, .ipynb or .jsonl file")
-def export(magics: ChatMagics, words: list[str]) -> None:
+@command("export", "FILE [NAME]", "copy a conversation to a .md, .ipynb or .jsonl file")
+def export(session: Session, file: str, name: str | None = None) -> None:
     """Write the chosen path as Markdown or as a notebook, or the whole tree as JSON lines."""
-    if len(words) not in (1, 2):
-        raise wrong_words("export")
-    file, name = Path(words[0]).expanduser(), words[1] if words[1:] else None
-    write = _WRITERS.get(file.suffix)
+    path = Path(file).expanduser()
+    write = _WRITERS.get(path.suffix)
     if write is None:
-        raise UsageError(f"%chat export writes FILE.md, FILE.ipynb or FILE.jsonl, not {file.name}.")
-    kept = _kept(magics, name) if name else magics.conversations.name_of(None)
-    if kept is None:
-        raise UsageError("Nothing was said in main yet. %chat list shows other conversations.")
+        raise UsageError(f"%chat export writes FILE.md, FILE.ipynb or FILE.jsonl, not {path.name}.")
+    if path.exists():
+        raise UsageError(f"{path} exists already and stays as it is: use another name.")
+    stored = _stored(session, name) if name else session.conversations.stored_name(None)
+    if stored is None:
+        raise UsageError("main has no messages yet. %chat list shows other conversations.")
     try:
-        with file.open("x", encoding="utf-8", errors="replace") as opened:
-            opened.write(write(magics.conversations[kept]))
-    except FileExistsError:
-        raise UsageError(f"{file} is there already and stays as it is: name another.") from None
+        text = write(session.conversations[stored])
+        replace_text(path, [replace_surrogates(text)])
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error}") from None
-    _say(f"{kept} is in {file}.")
+        raise UsageError(f"{path} cannot be written: {error}") from None
+    others = 0 if path.suffix == ".jsonl" else session.conversations[stored].elsewhere
+    left_out = (
+        f" {count(others, 'message')} on other branches: a .jsonl file has all." if others else ""
+    )
+    _notify(f"{stored} is in {path}.{left_out}")
 
 
-@command("import", "FILE.jsonl [NAME]", "take in a conversation that was exported")
-def import_conversation(magics: ChatMagics, words: list[str]) -> None:
+@command("import", "FILE.jsonl [NAME]", "read a conversation that was exported")
+def import_conversation(session: Session, file: str, name: str | None = None) -> None:
     """Read JSON lines into a new conversation."""
-    if len(words) not in (1, 2):
-        raise wrong_words("import")
-    file, name = Path(words[0]).expanduser(), words[1] if words[1:] else None
+    path = Path(file).expanduser()
     try:
-        text = file.read_text(encoding="utf-8")
-        talk = from_jsonl(text, name=name or None, store=magics.conversations.store)
+        text = path.read_text(encoding="utf-8")
+        read = from_jsonl(text, name=name or None, store=session.conversations.store)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be taken in: {error}") from None
-    _say(f"{file.name} is the conversation {talk.name}. %chat resume {talk.name} goes on with it.")
+        raise UsageError(f"{path} cannot be imported: {error}") from None
+    _notify(f"{path.name} is the conversation {read.name}. %chat resume {read.name} continues it.")
 
 
-@command("forget", "NAME", "remove it from the disk for good")
-def forget(magics: ChatMagics, words: list[str]) -> None:
-    """Remove all that was said in a conversation."""
-    name = _kept(magics, _one(words, "forget"))
-    magics.conversations.store.forget(name)
-    magics.conversations.forgotten(name)
-    _say(f"{name} is forgotten.")
+@command("forget", "NAME", "delete a conversation from the disk")
+def forget(session: Session, name: str) -> None:
+    """Delete all messages of a conversation."""
+    stored = _stored(session, name)
+    session.conversations.forget(stored)
+    _notify(f"{stored} is forgotten.")
 
 
-def _one(words: list[str], name: str) -> str:
-    if len(words) != 1:
-        raise wrong_words(name)
-    return words[0]
-
-
-def _kept(magics: ChatMagics, name: str) -> str:
-    """The name on disk of a conversation that there is."""
-    talks = magics.conversations
-    on_disk = talks.name_of(name)
-    names = [said.name for said in talks.store.summaries()]
-    if on_disk in names:
-        return on_disk
+def _stored(session: Session, name: str) -> str:
+    """Return the name in the store of a conversation that exists."""
+    stored = session.conversations.stored_name(name)
+    names = [kept.name for kept in session.conversations.store.summaries()]
+    if stored in names:
+        return stored
     close = difflib.get_close_matches(name, names, n=1)
-    meant = f" Did you mean {close[0]}?" if close else ""
-    raise UsageError(f"No conversation is called {name}.{meant} %chat list shows all there are.")
+    suggestion = f" Did you mean {close[0]}?" if close else ""
+    raise UsageError(f"No conversation is called {name}.{suggestion} %chat list shows all of them.")
 
 
-def _say(text: str) -> None:
-    publish_display_data(footer_bundle(text))
+def _notify(text: str) -> None:
+    publish(footer_mimebundle(text))

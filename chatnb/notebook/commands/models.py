@@ -1,90 +1,83 @@
-"""`%chat use`, `%chat models` and `%chat config`: who answers, and how."""
+"""`%chat use`, `%chat models` and `%chat config`: the model of cells, and its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
 from IPython.display import display
 
 from chatnb.errors import ChatnbError
-from chatnb.notebook.commands import command, wrong_words
-from chatnb.notebook.failures import in_one_line
-from chatnb.notebook.session_defaults import SessionDefaults
-
-if TYPE_CHECKING:
-    from chatnb.notebook.magics import ChatMagics
+from chatnb.notebook.commands import command
+from chatnb.notebook.session import Session, SessionDefaults, without_traceback
+from chatnb.notebook.widgets.front_end import VIEWS, choose_view, chosen_view, view_named
+from chatnb.terminal import print_line
 
 
-@command("use", "MODEL", "who answers from now on")
-def use(magics: ChatMagics, words: list[str]) -> None:
-    """Choose the session's model; what cannot answer is refused now and not at the next cell."""
-    if len(words) != 1:
-        raise wrong_words("use")
-    _use(magics, words[0])
-    print(f"{magics.defaults.model_as_typed} answers from now on.")
+@command("use", "MODEL", "set the model of cells without -m")
+def use(session: Session, name: str) -> None:
+    """Set the session's model; one that lacks a key is an error now, and not in the next cell."""
+    _use(session, name)
+    print_line(f"{name} answers from now on.")
 
 
-@command("models", "[PROVIDER]", "which models there are, and what they still need")
-def models(magics: ChatMagics, words: list[str]) -> None:
+@command("models", "[PROVIDER]", "list the providers, or the models that one serves")
+def models(session: Session, provider: str | None = None) -> None:
     """Show the table of providers, or what the server of one of them has loaded."""
-    from chatnb.chat_models.availability import all_providers, models_served
-    from chatnb.notebook.views.provider_table import ProviderTable
+    from chatnb.chat_models.registry import all_providers, models_served
+    from chatnb.notebook.tables.providers import ProviderTable
 
-    if len(words) > 1:
-        raise wrong_words("models")
-    if not words:
+    if provider is None:
         display(ProviderTable(all_providers()))
         return
     try:
-        print("\n".join(models_served(words[0])))
+        print_line("\n".join(models_served(provider)))
     except ChatnbError as error:
-        raise in_one_line(error) from None
+        raise without_traceback(error) from None
 
 
-@command(
-    "config", "[NAME=VALUE]", "what cells ask with where they say nothing; reset takes all back"
-)
-def config(magics: ChatMagics, words: list[str]) -> None:
-    """Show the session's settings, change some, or take all back."""
-    if words == ["reset"]:
-        magics.defaults = SessionDefaults()
+@command("config", "[NAME=VALUE]", "show or change the defaults of cells; reset restores them")
+def config(session: Session, *words: str) -> None:
+    """Show the session's defaults, change some, or restore them."""
+    if words == ("reset",):
+        session.defaults = SessionDefaults()
+        choose_view(None)
     elif words:
-        _change(magics, dict(map(_setting, words)))
-    print(magics.defaults.shown())
+        _change(session, dict(map(_setting, words)))
+    view = f"\n{'view':11}  {chosen_view()}" if chosen_view() else ""
+    print_line(f"{session.defaults}{view}")
 
 
-def _use(magics: ChatMagics, name: str) -> None:
-    try:
-        model = magics.model(name)
-    except ChatnbError as error:
-        raise in_one_line(error) from None
-    magics.defaults.use(model, name)
+def _use(session: Session, name: str) -> None:
+    session.defaults.model, session.defaults.model_name = session.model(name), name
+
+
+def _change(session: Session, settings: dict[str, Any]) -> None:
+    # The model, which may be refused, comes first: all settings change or none does.
+    if "model" in settings:
+        name = settings.pop("model")
+        if name is None:
+            session.defaults.model = session.defaults.model_name = None
+        else:
+            _use(session, name)
+    if "view" in settings:
+        choose_view(settings.pop("view"))
+    for name, value in settings.items():
+        setattr(session.defaults, name, value)
 
 
 def _setting(word: str) -> tuple[str, Any]:
     name, equals, typed = word.partition("=")
-    if not equals or name not in _READ:
-        raise UsageError(f"%chat config takes NAME=VALUE with one of {', '.join(_READ)}.")
+    if not equals or name not in _SETTINGS:
+        raise UsageError(f"%chat config takes NAME=VALUE with one of {', '.join(_SETTINGS)}.")
     if typed in ("", "none"):
         return name, None
     try:
-        return name, _READ[name](typed)
+        return name, _SETTINGS[name].parse(typed)
     except ValueError:
-        raise UsageError(f"%chat config {name}= takes {_TAKES[name]}, not {typed!r}.") from None
-
-
-def _change(magics: ChatMagics, settings: dict[str, Any]) -> None:
-    """All of it or nothing: the model, which may be refused, comes first."""
-    if "model" in settings:
-        name = settings.pop("model")
-        if name is None:
-            magics.defaults.model = magics.defaults.model_as_typed = None
-        else:
-            _use(magics, name)
-    for name, value in settings.items():
-        setattr(magics.defaults, name, value)
+        takes = _SETTINGS[name].takes
+        raise UsageError(f"%chat config {name}= takes {takes}, not {typed!r}.") from None
 
 
 def _temperature(typed: str) -> float:
@@ -101,10 +94,15 @@ def _max_tokens(typed: str) -> int:
     return value
 
 
-_READ: dict[str, Callable[[str], Any]] = {
-    "model": str,
-    "system": str,
-    "temperature": _temperature,
-    "max_tokens": _max_tokens,
+class _Setting(NamedTuple):
+    parse: Callable[[str], Any]
+    takes: str = "a text"
+
+
+_SETTINGS = {
+    "model": _Setting(str),
+    "system": _Setting(str),
+    "temperature": _Setting(_temperature, "a number from 0 to 2"),
+    "max_tokens": _Setting(_max_tokens, "a whole number above 0"),
+    "view": _Setting(view_named, f"one of {', '.join(VIEWS)}"),
 }
-_TAKES = {"temperature": "a number from 0 to 2", "max_tokens": "a whole number above 0"}

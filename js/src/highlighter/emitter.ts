@@ -1,6 +1,11 @@
 // highlight.js's way out: scopes and text come in, runs come out.
 import type { Emitter } from "highlight.js";
-import type { Run } from "./runs";
+
+/** The class of a piece of code (empty for plain text) and the piece. */
+export type Run = [className: string, text: string];
+
+/** The pieces of `code`, or null if the language is not known. */
+export type Highlight = (code: string, language: string) => Run[] | null;
 
 const PREFIX = "chatnb-hl-";
 

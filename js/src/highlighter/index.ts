@@ -19,7 +19,7 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import { RunEmitter } from "./emitter";
-import type { Run } from "./runs";
+import type { Run } from "./emitter";
 
 const LANGUAGES = {
   bash, cpp, css, diff, go, java, javascript, json, julia, markdown, python, r, rust, shell, sql,

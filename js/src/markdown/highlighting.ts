@@ -1,25 +1,49 @@
 // Colours for code that is complete. The highlighter is large and comes once for a page, so it
 // lives on the page; blocks that close before it is here wait for it.
-import type { Highlight } from "../highlighter/runs";
-import type { CodeListener } from "./renderer";
+import type { Highlight, Run } from "../highlighter/emitter";
+import { typeset } from "./formula_view";
+import type { MarkdownParser, Renderers } from "./host";
+import type { FormulaNode } from "./nodes";
+import type { BlockListener } from "./page";
 
 interface Shelf {
   highlight: Highlight | null;
   readonly waiting: Set<() => void>;
 }
 
+/** Colouring more than this would hold up the page. */
+const LONGEST = 40_000;
 const KEY = Symbol.for("chatnb.highlighter");
+/** Languages that are only coloured. JupyterLab and its extensions draw others, such as mermaid, and may fetch. */
+const ONLY_COLOURED = new Set(
+  `bash c c++ clojure console cpp csharp css diff dart dockerfile elixir erlang fortran go haskell html ini ipython
+  ipython3 java javascript js json jsx julia kotlin latex lua makefile matlab ocaml octave perl php powershell py
+  python python3 r ruby rust sas scala sh shell sql stata swift tex toml ts tsx typescript xml yaml yml zsh`.split(/\s+/),
+);
 
-/** Code blocks of one view. */
-export class CodePainter implements CodeListener {
+/** Colours and typesetting for the blocks of one view. */
+export class BlockPainter implements BlockListener {
   private readonly blocks = new Map<HTMLElement, string>();
 
-  /** @param ask - Asks the kernel for the highlighter. */
-  constructor(private readonly ask: () => void) {}
+  /**
+   * @param renderers - The notebook's own renderers.
+   * @param ask - Asks the kernel for the highlighter.
+   */
+  constructor(
+    private readonly renderers: Renderers | null,
+    private readonly ask: () => void,
+  ) {}
+
+  formula(place: HTMLElement, node: FormulaNode): void {
+    typeset(place, node, this.renderers);
+  }
 
   /** Colour a block, now or when the highlighter comes. */
-  end(block: HTMLElement, language: string): void {
+  endCode(block: HTMLElement, language: string): void {
     if (!language) return;
+    const parser = this.renderers?.markdownParser;
+    if (parser && !ONLY_COLOURED.has(language)) return;
+    if (parser) return void colourLikeNotebook(block, language, parser);
     const { highlight, waiting } = shelf();
     if (highlight) return colour(block, language, highlight);
     this.blocks.set(block, language);
@@ -59,9 +83,28 @@ async function load(source: string): Promise<Highlight | null> {
   }
 }
 
+/** Colour a block as the notebook will colour it in the finished reply. */
+async function colourLikeNotebook(block: HTMLElement, language: string, parser: MarkdownParser): Promise<void> {
+  const code = block.textContent ?? "";
+  if (code.length > LONGEST) return;
+  const fence = "`".repeat(1 + Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length)));
+  const html = await parser.render(`${fence}${language}\n${code}\n${fence}`);
+  // Parsed like this, it neither runs nor fetches anything.
+  const drawn = new DOMParser().parseFromString(html, "text/html").querySelector("pre > code");
+  const runs = [...(drawn?.childNodes ?? [])].map(
+    (node): Run => [node instanceof HTMLElement ? node.className : "", node.textContent ?? ""],
+  );
+  const last = runs.at(-1);
+  if (last) last[1] = last[1].replace(/\n$/, "");
+  if (runs.length > 1 && block.textContent === code) paint(block, runs, code);
+}
+
 function colour(block: HTMLElement, language: string, highlight: Highlight): void {
   const code = block.textContent ?? "";
-  const runs = highlight(code, language);
+  paint(block, highlight(code, language), code);
+}
+
+function paint(block: HTMLElement, runs: Run[] | null, code: string): void {
   // Colours must not change what the code says.
   if (!runs || runs.map(([, text]) => text).join("") !== code) return;
   block.replaceChildren(...runs.map(([className, text]) => (className ? span(className, text) : text)));

@@ -1,28 +1,13 @@
-// Which links may be followed. The browser's own URL parser reads them, so that what is judged
-// is what a click would open.
+// Checking of links. The browser's own URL parser reads them, so that the URL that is checked is the
+// one that a click would open.
 
 const SCHEMES = ["http:", "https:", "mailto:"];
 const BASE = "https://relative.invalid/";
 
-/** A Markdown link's destination: the address and, after it, a quoted title. */
-export interface Destination {
-  url: string;
-  title: string;
-}
-
-/** The part between the parentheses of a link. */
-export function readDestination(source: string): Destination {
-  const trimmed = source.trim();
-  const titled = /^(\S+)\s+(?:"([^"]*)"|'([^']*)'|\(([^)]*)\))$/.exec(trimmed);
-  const url = titled?.[1] ?? trimmed;
-  const title = titled?.[2] ?? titled?.[3] ?? titled?.[4] ?? "";
-  return { url: url.replace(/^<(.*)>$/, "$1"), title };
-}
-
 /** The address as it may stand in `href`, or null if it must not be followed. */
 export function safeHref(url: string): string | null {
   // URL parsers drop these before they read the scheme.
-  const stripped = url.replace(/[\t\n\r]/g, "").replace(/^[\0- ]+|[\0- ]+$/g, "");
+  const stripped = withoutMargins(url.replace(/[\t\n\r]/g, ""));
   if (!stripped || /[\0- ]/.test(stripped)) return null;
   const parsed = parse(stripped);
   if (!parsed || !SCHEMES.includes(parsed.protocol)) return null;
@@ -33,16 +18,15 @@ export function safeHref(url: string): string | null {
 
 /** A bare address in the text and what follows it but does not belong to it. */
 export function splitBareUrl(text: string): [url: string, rest: string] {
-  let url = /^[^\s<>"`]*/.exec(text)?.[0] ?? "";
-  while (/[?!.,:;*_~']$/.test(url) || (url.endsWith(")") && !isBalanced(url))) {
-    url = url.slice(0, -1);
+  const found = /^[^\s<>"`]*/.exec(text)?.[0] ?? "";
+  let unopened = found.split(")").length - found.split("(").length;
+  let end = found.length;
+  for (; end > 0; end -= 1) {
+    const last = found.charAt(end - 1);
+    if (last === ")" ? unopened <= 0 : !"?!.,:;*_~'".includes(last)) break;
+    if (last === ")") unopened -= 1;
   }
-  return [url, text.slice(url.length)];
-}
-
-/** Whether every parenthesis that closes was opened. */
-export function isBalanced(text: string): boolean {
-  return text.split(")").length <= text.split("(").length;
+  return [text.slice(0, end), text.slice(end)];
 }
 
 function parse(url: string): URL | null {
@@ -51,4 +35,12 @@ function parse(url: string): URL | null {
   } catch {
     return null;
   }
+}
+
+/** Drop control characters and spaces at both ends; a pattern would try each space inside. */
+function withoutMargins(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && text.charAt(start) <= " ") start += 1;
+  while (end > start && text.charAt(end - 1) <= " ") end -= 1;
+  return text.slice(start, end);
 }

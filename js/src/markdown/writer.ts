@@ -1,34 +1,40 @@
-// Markdown into DOM, appended as it streams: streaming-markdown's parser, with its misreadings put
-// right before it sees them. It knows no literal underscore inside a word, no formula on one line,
-// and no end to a formula or a link's address that nobody closes.
-import * as smd from "streaming-markdown";
-import { isBalanced } from "./links";
-import { CLOSING_PARENTHESIS, type CodeListener, Renderer } from "./renderer";
+// Markdown into the page as it streams: the last blocks are read again with each piece of text, and
+// those before them stay as they are.
+import { makeBlocks, type PageNode } from "./nodes";
+import { narrow, type OpenBlock, type Reading, readFrom } from "./open_block";
+import { type BlockListener, PagePart } from "./page";
+import { parse, readDefinitions, type References } from "./parser";
+import { decidedLength } from "./unfinished";
 
-// The parser's own arrays hold 24 levels and lose track beyond that.
-const PARSER_LEVELS = 1024;
-const VERBATIM: readonly number[] = [
-  smd.CODE_BLOCK, smd.CODE_FENCE, smd.CODE_INLINE, smd.EQUATION_BLOCK, smd.EQUATION_INLINE,
-  smd.IMAGE, smd.RAW_URL,
-];
+/** So short a text costs nothing to read again. */
+const SHORT = 1000;
+// A longer one is read again when it has grown by its share, and before that only as far as it takes
+// no more than a share of the time: both keep the work linear. The page lays out the whole block.
+const SHARE_OF_LENGTH = 1 / 16;
+const SHARE_OF_TIME = 1 / 8;
+const LAYOUT_MILLISECONDS = 1 / 200;
+const LONGEST_WAIT = 100;
 
 export class MarkdownWriter {
-  private readonly parser: smd.Parser;
-  private readonly renderer: Renderer;
-  /** The first half of a surrogate pair whose second half has not come. */
-  private half = "";
-  /** Underscores that end emphasis or belong to a word: the next character tells. */
-  private underscores = "";
-  /** The last two characters. */
-  private previous = "";
+  private readonly part: PagePart;
+  /** The text from the first block on that may change. */
+  private tail = "";
+  /** The text before it, whose blocks are final, but for links that are defined later. */
+  private final = "";
+  private finalBlocks = 0;
+  private open: OpenBlock | null = null;
+  private readonly references: References = {};
+  private fence: OpenFence | null = null;
+  /** The space at the end, if the last text on the page ends in what is before it. */
+  private unseenSpace: string | null = null;
+  private carriageReturn = "";
   private isOver = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private nextReading = 0;
+  private readLength = 0;
 
-  constructor(root: Element, onCode: CodeListener) {
-    this.renderer = new Renderer(root, onCode, () => this.parser.pending);
-    this.parser = smd.parser(this.renderer);
-    this.parser.tokens = new Uint32Array(PARSER_LEVELS);
-    this.parser.tokens[0] = smd.DOCUMENT;
-    this.parser.spaces = new Uint8Array(PARSER_LEVELS);
+  constructor(root: Element, listener: BlockListener) {
+    this.part = new PagePart(root, listener);
   }
 
   /** Whether everything was closed; such a writer takes no more text. */
@@ -37,97 +43,157 @@ export class MarkdownWriter {
   }
 
   write(text: string): void {
-    const whole = (this.half + text).replaceAll("\r", "");
-    this.half = /[\uD800-\uDBFF]$/.exec(whole)?.[0] ?? "";
-    for (const char of whole.slice(0, whole.length - this.half.length)) this.step(char);
-    this.renderer.flush();
+    if (!text) return;
+    const whole = this.carriageReturn + text;
+    this.carriageReturn = whole.endsWith("\r") ? "\r" : "";
+    const added = withLineEnds(this.carriageReturn ? whole.slice(0, -1) : whole);
+    this.tail += added;
+    if (this.fence) this.writeCode(this.fence, added);
+    else if (!this.growPlainly(added)) this.readSoon();
   }
 
   /** Show what was held back and close what is open. */
   end(): void {
     if (this.isOver) return;
     this.isOver = true;
-    if (this.half) this.step(this.half);
-    this.feed(this.underscores);
-    if (this.isInAddress) this.cut(")");
-    smd.parser_end(this.parser);
-    this.renderer.end();
+    this.dispose();
+    this.tail += withLineEnds(this.carriageReturn);
+    const { parsed } = this.readTail(this.tail, false);
+    if ((this.final || this.open) && parsed.hasDefinitions) this.showAll();
   }
 
-  private step(char: string): void {
-    if (this.holdUnderscore(char)) return;
-    if (char !== "\n" || !this.endLine()) this.feed(this.escaped(char));
-    // The parser takes "$$" and "\[" for a formula only at the end of a line.
-    if (this.parser.token === smd.MAYBE_EQ_BLOCK) this.feed("\n");
-    this.previous = this.previous.slice(-1) + char;
+  /** Read no more. */
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
-  /** The innermost token that is open, whatever the parser is just considering. */
-  private get openToken(): number {
-    return this.parser.tokens[this.parser.len] ?? smd.DOCUMENT;
-  }
-
-  private get isInAddress(): boolean {
-    const { token, pending } = this.parser;
-    return (token === smd.LINK || token === smd.IMAGE) && pending.startsWith("](");
-  }
-
-  /** Whether a parenthesis that closes now was opened inside the address. */
-  private get isInnerParenthesis(): boolean {
-    const address = this.parser.pending.slice(2).replaceAll(CLOSING_PARENTHESIS, ")");
-    return isBalanced(`${address})`);
-  }
-
-  private get isVerbatim(): boolean {
-    return VERBATIM.includes(this.openToken) || this.isInAddress || this.parser.pending[0] === "`";
-  }
-
-  /** An underscore with a letter on both sides is a letter. */
-  private holdUnderscore(char: string): boolean {
-    if (this.underscores) {
-      if (char === "_") {
-        this.underscores += char;
-        return true;
-      }
-      this.feed(isWord(char) ? this.underscores.replaceAll("_", "\\_") : this.underscores);
-      this.previous = "_";
-      this.underscores = "";
-    }
-    if (char !== "_" || !isWord(this.previous) || this.isVerbatim) return false;
-    this.underscores = char;
+  /** Words that change nothing but the text before them need no parser. */
+  private growPlainly(added: string): boolean {
+    const isRead = this.readLength === this.tail.length - added.length;
+    if (this.unseenSpace === null || !isRead || !WORDS.test(added) || ADDRESS.test(this.tail.slice(-5))) return false;
+    if (this.tail.length > SHORT && this.nextReading > performance.now()) return false;
+    const text = this.unseenSpace + added;
+    const seen = text.trimEnd();
+    if (seen && !this.part.growText(seen)) return false;
+    this.unseenSpace = text.slice(seen.length);
+    this.readLength = this.tail.length;
+    this.waitFor(0);
     return true;
   }
 
-  private escaped(char: string): string {
-    const isInner = char === ")" && this.isInAddress && this.isInnerParenthesis;
-    return isInner ? CLOSING_PARENTHESIS : char;
+  private readSoon(): void {
+    const waiting = this.nextReading - performance.now();
+    const unread = this.tail.length - this.readLength;
+    const isDue = waiting <= 0 || unread >= this.tail.length * SHARE_OF_LENGTH;
+    if (this.tail.length <= SHORT || isDue) this.read();
+    else this.timer ??= setTimeout(() => this.read(), waiting);
   }
 
-  /** End what does not go on beyond a line; say whether the parser has had the line's end. */
-  private endLine(): boolean {
-    const { token, pending } = this.parser;
-    this.renderer.breaksLine = /( {2}|\\)$/.test(this.previous);
-    if (this.isInAddress) this.cut(")");
-    else if (token === smd.EQUATION_BLOCK && pending === "\n") this.cut("$$", "\n");
-    else if (token === smd.EQUATION_INLINE && pending !== "$") return this.cut("$", "\n");
-    else if (token === smd.IMAGE && pending !== "]") return this.cut("]", "\n");
-    return false;
+  private read(): void {
+    this.dispose();
+    const begun = performance.now();
+    const shown = this.tail.slice(0, decidedLength(this.tail));
+    const reading = this.readTail(shown, true);
+    const { text, parsed, blocks } = reading;
+    // A block is final once the first line of another one is whole.
+    const last = blocks.findLastIndex(({ line }) => text.includes("\n", parsed.indexOf(line)));
+    const index = shown.length - text.length + parsed.indexOf(blocks[Math.max(0, last)]?.line ?? 0);
+    if (last > 0 || (!this.open && index > 0)) this.makeFinal(Math.max(0, last), index);
+    else if (blocks.length === 1) this.narrowTo(narrow(reading, this.references));
+    if (blocks.length - Math.max(0, last) === 1) this.fence = OpenFence.of(this.tail, blocks.at(-1)?.node);
+    this.readLength = this.tail.length;
+    this.unseenSpace = isPlain(text) && shown.length === this.tail.length ? (/ *$/.exec(text)?.[0] ?? "") : null;
+    this.waitFor(performance.now() - begun);
   }
 
-  /** Make the parser end the open token although its end never came. */
-  private cut(...ends: string[]): true {
-    this.renderer.cutting = true;
-    for (const end of ends) this.feed(end);
-    this.renderer.cutting = false;
-    return true;
+  private waitFor(milliseconds: number): void {
+    const waiting = Math.max(milliseconds / SHARE_OF_TIME, Math.min(LONGEST_WAIT, this.tail.length * LAYOUT_MILLISECONDS));
+    this.nextReading = performance.now() + waiting;
   }
 
-  private feed(text: string): void {
-    if (text) smd.parser_write(this.parser, text);
+  /** Read and show the blocks that are not final. */
+  private readTail(text: string, goesOn: boolean): Reading {
+    const reading = readFrom(text, this.open, goesOn, this.references)
+      ?? (readFrom(text, null, goesOn, this.references) as Reading);
+    this.open = reading.open;
+    this.part.show(reading.blocks.map(({ node }) => node), [this.finalBlocks, ...(this.open?.kept ?? [])]);
+    return reading;
+  }
+
+  private narrowTo(open: OpenBlock | null): void {
+    readDefinitions(this.tail.slice(this.open?.start ?? 0, open?.start ?? 0), this.references);
+    this.open = open;
+  }
+
+  private makeFinal(blocks: number, index: number): void {
+    const text = this.tail.slice(0, index);
+    readDefinitions(text, this.references);
+    this.final += text;
+    this.finalBlocks += blocks;
+    this.tail = this.tail.slice(index);
+    this.open = null;
+  }
+
+  /** A definition of a link may come after its use. */
+  private showAll(): void {
+    const text = this.final + this.tail;
+    this.part.show(makeBlocks(text, parse(text, false, {}), false).map(({ node }) => node), [0]);
+  }
+
+  private writeCode(fence: OpenFence, text: string): void {
+    const shown = fence.take(text);
+    if (shown) this.part.growCode(shown);
+    if (!fence.isClosed) return;
+    this.fence = null;
+    this.read();
   }
 }
 
-/** Whether the text ends with a letter or digit. */
-function isWord(text: string): boolean {
-  return /[\p{L}\p{N}]$/u.test(text);
+const WORDS = /^[\p{L}\p{N} ,.;?'"()/%+-]*$/u;
+const ADDRESS = /https?$/i;
+
+/** Whether a text that ends in words ends as its last text on the page does. */
+function isPlain(text: string): boolean {
+  return /[\p{L}\p{N},.;?] *$/u.test(text) && !/[[\]$\\<|&`]|:\/\/\S*$/.test(text);
+}
+
+/** A fence that the text ends in: its lines need no parser until it closes. */
+class OpenFence {
+  isClosed = false;
+
+  private constructor(
+    /** The text after what is shown. */
+    private held: string,
+    private readonly closing: RegExp,
+  ) {}
+
+  /** The fence that a text begins with, if it is `node` and has code. */
+  static of(text: string, node: PageNode | undefined): OpenFence | null {
+    const opening = /^(`{3,}|~{3,})[^\n]*\n/.exec(text);
+    if (!opening?.[1] || node?.type !== "code" || node.isClosed || !node.text) return null;
+    const start = opening[0].length;
+    if (!text.startsWith(node.text, start)) return null;
+    const [mark, length] = [opening[1].charAt(0), opening[1].length];
+    const closing = new RegExp(`\\n {0,3}${mark}{${length},}[ \\t]*\\n`);
+    return new OpenFence(text.slice(start + node.text.length), closing);
+  }
+
+  /** Take the next text; returns the code that it adds. */
+  take(text: string): string {
+    this.held += text;
+    this.isClosed = this.closing.test(this.held);
+    if (this.isClosed) return "";
+    // The last line end is not shown, and the line after it may close the fence.
+    const lineEnd = this.held.lastIndexOf("\n");
+    const mayClose = /^ {0,3}(?:[`~]+[ \t]*)?$/.test(this.held.slice(lineEnd + 1));
+    const end = lineEnd >= 0 && mayClose ? lineEnd : this.held.length;
+    const shown = this.held.slice(0, end);
+    this.held = this.held.slice(end);
+    return shown;
+  }
+}
+
+function withLineEnds(text: string): string {
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }

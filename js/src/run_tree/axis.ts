@@ -1,6 +1,9 @@
-// The time axis that all rows share.
+// The time axis that all rows share, and the heading with its ticks.
 import type { Position, Run } from "./run";
-import type { Tape } from "./tape";
+import type { Moment } from "./tree";
+import type { Tape } from "./updates";
+import { tick } from "../widgets/formatting";
+import { element } from "../widgets/html";
 
 /** From `start` for `span` milliseconds, with a line at every `step`. */
 export interface Axis {
@@ -9,7 +12,7 @@ export interface Axis {
   step: number;
 }
 
-/** Where a bar is, in parts of the axis; `wait` is the part of it before the first token. */
+/** The position of a bar, in parts of the axis; `wait` is its part before the first token. */
 export interface Bar {
   left: number;
   width: number;
@@ -53,4 +56,38 @@ function roundUp(value: number): number {
 
 export function clamp(part: number): number {
   return Math.min(1, Math.max(0, part));
+}
+
+export class Heading {
+  readonly root = element("div", "chatnb-run-heading");
+  private readonly lane = element("span", "chatnb-run-lane");
+  private drawn = "";
+
+  constructor() {
+    this.root.setAttribute("aria-hidden", "true");
+    this.root.append(
+      element("span", "chatnb-run-title", "Run"),
+      element("span", "chatnb-run-kind", "Kind"),
+      this.lane,
+      element("span", "chatnb-run-number", "Time"),
+      element("span", "chatnb-run-number chatnb-run-tokens", "Tokens"),
+      element("span", "chatnb-run-number chatnb-run-cost", "Cost"),
+    );
+  }
+
+  show({ axis }: Moment): void {
+    const drawn = `${axis.span}/${axis.step}`;
+    if (this.drawn === drawn) return;
+    this.drawn = drawn;
+    this.lane.replaceChildren(...linesOf(axis).map((line) => label(line, axis)));
+  }
+}
+
+function label(line: number, axis: Axis): HTMLElement {
+  const made = element("span", "chatnb-run-tick", tick(line));
+  const part = line / axis.span;
+  made.style.left = `${(part * 100).toFixed(3)}%`;
+  // A label at the far end would stand in the next column.
+  made.toggleAttribute("data-last", part > 0.85);
+  return made;
 }

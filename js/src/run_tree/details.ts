@@ -1,11 +1,10 @@
-// What one run was given, what it gave, and how it went wrong. All of it goes in as text.
-import { element } from "../view/elements";
-import { button } from "./button";
-import { count, counted, duration } from "../view/format";
-import { icon } from "./icons";
-import type { Shown } from "./messages";
-import type { Moment } from "./moment";
+// The details of one run: input, output, error and metadata, all inserted as text.
 import type { Failure, Run } from "./run";
+import { button, icon } from "./toolbar";
+import type { Moment } from "./tree";
+import type { Text } from "../generated/run_tree";
+import { count, counted, duration } from "../widgets/formatting";
+import { element, setText } from "../widgets/html";
 
 /** More than this is cut for display, so that laying it out stays quick. */
 const LONGEST = 20_000;
@@ -38,8 +37,8 @@ export class Details {
     if (this.status !== status) this.state.replaceChildren(icon(status));
     this.root.dataset.status = this.status = status;
     this.root.setAttribute("aria-label", `Details of ${run.about.name}`);
-    write(this.name, run.about.name);
-    write(this.facts, factsOf(run, moment).join(" · "));
+    setText(this.name, run.about.name);
+    setText(this.facts, factsOf(run, moment).join(" · "));
     this.failure.show(failureOf(run.failureAt(moment.at)));
     this.inputs.show(run.about.inputs);
     this.output.show(run.outputAt(moment.at));
@@ -65,12 +64,12 @@ class Passage {
     this.root.hidden = true;
   }
 
-  show(value: Shown | null): void {
+  show(value: Required<Text> | null): void {
     const text = value ? value.text.slice(0, LONGEST) : "";
     const more = value ? value.more + value.text.length - text.length : 0;
     this.root.hidden = !text;
     this.more.hidden = more === 0;
-    write(this.more, `${counted(more, "more character")} in the log`);
+    setText(this.more, `${counted(more, "more character")} in the log`);
     if (text === this.shown) return;
     if (this.shown && text.startsWith(this.shown)) this.text.append(text.slice(this.shown.length));
     else this.text.replaceChildren(text);
@@ -90,19 +89,15 @@ function factsOf(run: Run, moment: Moment): string[] {
   return facts.filter(Boolean);
 }
 
-function failureOf(failure: Failure | null): Shown | null {
+function failureOf(failure: Failure | null): Required<Text> | null {
   if (!failure) return null;
   const line = failure.message ? `${failure.type}: ${failure.message}` : failure.type;
   return { text: failure.traceback ? `${line}\n\n${failure.traceback}` : line, more: 0 };
 }
 
-function metadataOf(run: Run): Shown {
+function metadataOf(run: Run): Required<Text> {
   const { id, tags, metadata } = run.about;
   const lines = [`id: ${id}`, ...(tags.length ? [`tags: ${tags.join(", ")}`] : [])];
   if (metadata?.text) lines.push(metadata.text);
   return { text: lines.join("\n"), more: metadata?.more ?? 0 };
-}
-
-function write(place: HTMLElement, text: string): void {
-  if (place.textContent !== text) place.textContent = text;
 }

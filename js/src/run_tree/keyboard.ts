@@ -1,8 +1,8 @@
-// The keys of a tree, as the WAI-ARIA Authoring Practices have them.
+// The keys of a tree, by the WAI-ARIA Authoring Practices.
 // Source: https://www.w3.org/WAI/ARIA/apg/patterns/treeview/
 import type { Row } from "./outline";
 
-/** What a key asks for: a row to go to, or the active one to be opened, folded up or looked into. */
+/** The action of a key: go to a row, or open, fold or inspect the active one. */
 export type Act =
   | { kind: "go"; to: number }
   | { kind: "fold"; open: boolean }
@@ -11,7 +11,7 @@ export type Act =
 
 const PAGE = 10;
 
-/** What a key means on the row at `index`, or null if nothing. */
+/** Return the action of a key on the row at `index`, or null. */
 export function actOf(key: string, rows: readonly Row[], index: number): Act | null {
   const row = rows[index];
   if (!row) return null;

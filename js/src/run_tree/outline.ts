@@ -1,6 +1,6 @@
-// Which rows the tree has: a function of the log, the position, what is folded up and the filter.
+// The rows of the tree and its totals, from the log, the position, the folded runs and the filter.
 import type { Position, Run, Status } from "./run";
-import type { Tape } from "./tape";
+import type { Tape } from "./updates";
 
 /** A row of the tree; `place` counts from 1 among the `size` rows that share its parent. */
 export interface Row {
@@ -8,7 +8,7 @@ export interface Row {
   place: number;
   size: number;
   opens: "no" | "open" | "closed";
-  /** Whether the run itself is asked for, not only one below it. */
+  /** Whether the run itself matches the filter, and not only one below it. */
   hit: boolean;
 }
 
@@ -56,7 +56,7 @@ interface Asked {
   kept: boolean[];
 }
 
-/** By index of run: whether the filter asks for it, and whether it or one below is asked for. */
+/** By index of run: whether it matches, and whether it or one below it does. */
 function ask(tape: Tape, at: Position, filter: Filter): Asked {
   const runs = runsAt(tape, at);
   const name = filter.name.toLowerCase();
@@ -95,8 +95,8 @@ export interface Totals {
   cost: number;
 }
 
-/** What the log sums up to. Only model calls with none below them count: a call that hands on to
-    another would count twice. */
+/** The totals of the log. Only model calls without one below them count, or a call that wraps another
+    would count twice. */
 export function totals(tape: Tape, at: Position): Totals {
   const runs = runsAt(tape, at);
   const sum: Totals = { runs: runs.length, calls: 0, failed: 0, running: 0, input: 0, output: 0, cost: 0 };

@@ -1,7 +1,8 @@
-// A run as the whole of the log tells it, and as it was at any point of the log. Each fact knows
-// from which position it holds, so that going back costs no more than going on.
-import { isRecord, readNumber, readString } from "../view/reading";
-import { readShown, type Shown } from "./messages";
+// A run at any position of the log. Each value knows from which position it holds, so that going
+// back costs no more than going on.
+import type { Text } from "../generated/run_tree";
+import { readText } from "./updates";
+import { isRecord, readNumber, readString } from "../widgets/base";
 
 /** The number of patches that have been applied. */
 export type Position = number;
@@ -34,7 +35,7 @@ export class Run {
   private readonly piecesSince: Position[] = [];
   private ended: Fact<true> | null = null;
   private endTime: Fact<number> | null = null;
-  private output: Fact<Shown> | null = null;
+  private output: Fact<Required<Text>> | null = null;
   private failure: Fact<Failure> | null = null;
   private usage: Fact<Usage> | null = null;
   private cost: Fact<number> | null = null;
@@ -60,7 +61,7 @@ export class Run {
     // Only the logged run itself may end without saying when.
     const ends = field === "end_time" || (field === "final_output" && !this.parent);
     if (ends && value !== null && value !== undefined) this.ended ??= { since, value: true };
-    if (field === "final_output") this.output = fact(readShown(value), since);
+    if (field === "final_output") this.output = fact(readText(value), since);
     if (field === "end_time") this.endTime = fact(readNumber(value), since);
     if (field === "first_token_time") this.firstToken = fact(readNumber(value), since);
     if (field === "usage_metadata") this.usage = fact(readUsage(value), since);
@@ -102,14 +103,14 @@ export class Run {
   }
 
   /** The output, or as much of it as has streamed. */
-  outputAt(at: Position): Shown | null {
+  outputAt(at: Position): Required<Text> | null {
     const output = valueAt(this.output, at);
     if (output) return output;
     const pieces = this.pieces.slice(0, countUpTo(this.piecesSince, at));
     return pieces.length ? { text: pieces.join(""), more: 0 } : null;
   }
 
-  /** How many children there are at a position: the first ones, for they are in order of birth. */
+  /** The number of children at a position; children are in order of their start. */
   childrenAt(at: Position): number {
     const last = this.children.at(-1);
     if (!last || last.since <= at) return this.children.length;
@@ -117,15 +118,15 @@ export class Run {
   }
 }
 
-/** What is known of a run from its first moment on. */
+/** The fields of a run that are known from its start. */
 export interface About {
   id: string;
   name: string;
   kind: string;
   tags: string[];
   start: number;
-  metadata: Shown | null;
-  inputs: Shown | null;
+  metadata: Required<Text> | null;
+  inputs: Required<Text> | null;
 }
 
 export function readAbout(entry: unknown, id: string, time: number): About {
@@ -137,12 +138,12 @@ export function readAbout(entry: unknown, id: string, time: number): About {
     kind: readString(fields.type),
     tags: tags.filter((tag) => typeof tag === "string"),
     start: readNumber(fields.start_time) ?? time,
-    metadata: readShown(fields.metadata),
-    inputs: readShown(fields.inputs),
+    metadata: readText(fields.metadata),
+    inputs: readText(fields.inputs),
   };
 }
 
-/** How many of the ascending `values` are at most `limit`. */
+/** The number of ascending `values` that are at most `limit`. */
 export function countUpTo(values: readonly number[], limit: number): number {
   let [low, high] = [0, values.length];
   while (low < high) {

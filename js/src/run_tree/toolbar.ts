@@ -1,11 +1,9 @@
-// The line above the tree: how the run stands, the filter, and the way to stop it.
-import { element } from "../view/elements";
-import { button } from "./button";
-import { duration } from "../view/format";
-import { icon } from "./icons";
-import type { Filter } from "./outline";
+// The controls of a run tree: status, filter and Stop above it, slider and totals below.
+import { type Filter, isFiltering, type Row, totals } from "./outline";
 import type { Run, Status } from "./run";
-import type { RunTree } from "./run_tree";
+import type { RunTree } from "./tree";
+import { count, counted, duration, price } from "../widgets/formatting";
+import { button as plainButton, drawing, element, option, setText, SHAPES } from "../widgets/html";
 
 const WORDS: Record<Status, string> = {
   running: "Running",
@@ -60,7 +58,7 @@ export class Toolbar {
     const { at, now, isRewound } = this.tree;
     const status = root.statusAt(at);
     const time = ` · ${duration((root.endAt(at) ?? now) - root.about.start)}`;
-    if (this.clock.textContent !== time) this.clock.textContent = time;
+    setText(this.clock, time);
     this.turn(status, isRewound && status === "running" ? "Was running" : WORDS[status]);
   }
 
@@ -92,9 +90,86 @@ export class Toolbar {
   }
 }
 
-function option(value: string, text: string): HTMLOptionElement {
-  const made = element("option");
-  made.value = value;
-  made.textContent = text;
-  return made;
+export class Rewind {
+  readonly root = element("div", "chatnb-run-rewind");
+  private readonly slider = element("input", "chatnb-run-slider");
+  private readonly label = element("span", "chatnb-run-position");
+  private readonly back = button("previous", "Back one patch", () => this.step(-1));
+  private readonly on = button("next", "On one patch", () => this.step(1));
+  private readonly last = button("last", "To the last patch", () => this.tree.rewind(this.tree.tape.length));
+
+  constructor(private readonly tree: RunTree) {
+    this.root.setAttribute("role", "group");
+    this.root.setAttribute("aria-label", "Rewind");
+    Object.assign(this.slider, { type: "range", min: "1", step: "1" });
+    this.slider.setAttribute("aria-label", "Patch of the log");
+    this.slider.addEventListener("input", () => this.tree.rewind(this.slider.valueAsNumber));
+    this.root.append(this.back, this.slider, this.on, this.last, this.label);
+  }
+
+  show(): void {
+    const { tape, at, isRewound, now } = this.tree;
+    const [value, most] = [String(at), String(Math.max(1, tape.length))];
+    if (this.slider.max !== most) this.slider.max = most;
+    if (this.slider.value !== value) this.slider.value = value;
+    const fill = `${(((at - 1) / Math.max(1, tape.length - 1)) * 100).toFixed(2)}%`;
+    this.slider.style.setProperty("--chatnb-fill", fill);
+    const since = duration(now - (tape.root?.about.start ?? now));
+    const told = `Patch ${count(at)} of ${count(tape.length)}`;
+    setText(this.label, told);
+    // The last patch of a growing log has no fixed time, and a changing text would be read out.
+    this.slider.setAttribute("aria-valuetext", isRewound ? `${told}, after ${since}` : told);
+    this.back.disabled = at <= 1;
+    this.on.disabled = this.last.disabled = !isRewound;
+  }
+
+  private step(by: number): void {
+    this.tree.rewind(this.tree.at + by);
+  }
+}
+
+export class Footer {
+  readonly root = element("div", "chatnb-run-footer");
+  private readonly found = element("span", "chatnb-run-found");
+  private readonly sum = element("span");
+
+  constructor(private readonly tree: RunTree) {
+    this.found.setAttribute("role", "status");
+    this.root.append(this.found, this.sum);
+  }
+
+  show(rows: readonly Row[]): void {
+    const { tape, at, filter } = this.tree;
+    const sum = totals(tape, at);
+    const hits = isFiltering(filter) ? `${count(rows.filter((row) => row.hit).length)} found in ` : "";
+    const parts = [counted(sum.runs, "run"), counted(sum.calls, "model call")];
+    if (sum.failed) parts.push(`${count(sum.failed)} failed`);
+    if (sum.input || sum.output) parts.push(`${count(sum.input)} tokens in, ${count(sum.output)} out`);
+    if (tape.priced) parts.push(price(sum.cost));
+    setText(this.found, hits);
+    setText(this.sum, parts.join(" · "));
+  }
+}
+
+export function button(
+  shape: Parameters<typeof icon>[0],
+  label: string,
+  onPress: () => void,
+  words = "",
+): HTMLButtonElement {
+  return plainButton("chatnb-run-button", label, onPress, icon(shape), words);
+}
+
+type Shape = Status | keyof typeof SHAPES | "twisty" | "first" | "last";
+
+const PATHS: Record<Shape, string> = {
+  ...SHAPES,
+  stopped: "M3 3 H9 V9 H3 Z",
+  twisty: "M4.25 2.5 8 6 4.25 9.5",
+  first: "M3 2.5 V9.5 M9 2.5 5.25 6 9 9.5",
+  last: "M9 2.5 V9.5 M3 2.5 6.75 6 3 9.5",
+};
+
+export function icon(shape: Shape): SVGElement {
+  return drawing(PATHS[shape], `chatnb-run-icon chatnb-run-icon-${shape}`);
 }

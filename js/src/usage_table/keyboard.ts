@@ -1,25 +1,27 @@
-// The keys of a grid of which rows are focused, as the WAI-ARIA Authoring Practices have them.
+// The keys of a grid with focusable rows, by the WAI-ARIA Authoring Practices.
 // Source: https://www.w3.org/WAI/ARIA/apg/patterns/grid/
-import { isPlain } from "../view/keys";
+import { isPlain } from "../widgets/keyboard";
 
-/** What a key asks for: to go to a row, to select up to it, or to change what is selected. */
+/** The action of a key: go to a row, extend the selection to it, or change the selection. */
 export type Act =
   | { kind: "go" | "extend"; to: number }
   | { kind: "toggle" }
   | { kind: "all" }
+  | { kind: "copy" }
   | { kind: "clear" }
   | { kind: "header" };
 
 const PAGE = 10;
 
-/** Whether a key is one for the table, and not a shortcut such as Ctrl+S. */
+/** Return whether a key is for the table, and not a shortcut such as Ctrl+S. */
 export function isOurs(event: KeyboardEvent): boolean {
-  return isPlain(event) || isSelectAll(event);
+  return isPlain(event) || isAccelerated(event, "a") || isAccelerated(event, "c");
 }
 
-/** What a key means on the row at a place of `length`, or null if nothing. */
+/** Return the action of a key on the row at an index, or null. */
 export function actOf(event: KeyboardEvent, place: number, length: number): Act | null {
-  if (isSelectAll(event)) return { kind: "all" };
+  if (isAccelerated(event, "a")) return { kind: "all" };
+  if (isAccelerated(event, "c")) return { kind: "copy" };
   if (!isPlain(event)) return null;
   const to = target(event.key, place, length);
   if (to !== null) {
@@ -42,7 +44,7 @@ function target(key: string, place: number, length: number): number | null {
   return targets[key] ?? null;
 }
 
-function isSelectAll(event: KeyboardEvent): boolean {
+function isAccelerated(event: KeyboardEvent, key: string): boolean {
   const accelerated = event.ctrlKey || event.metaKey;
-  return accelerated && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "a";
+  return accelerated && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
 }

@@ -1,8 +1,8 @@
-// The rows: of all of them only those that can be seen are in the page, and the active one.
-import { element } from "../view/elements";
-import { reveal, ROW_HEIGHT, windowOf } from "../view/window";
-import { RowView } from "./row";
-import type { UsageTable } from "./usage_table";
+// The rows and column headings. Only visible rows, and the active one, are in the page.
+import type { Cells, Column } from "./columns";
+import type { UsageTable } from "./table";
+import { element } from "../widgets/html";
+import { reveal, ROW_HEIGHT, windowOf } from "../widgets/row_window";
 
 export class RowList {
   readonly root = element("div", "chatnb-usage-rows");
@@ -68,4 +68,120 @@ export class RowList {
     this.views.delete(row);
     this.spare.push(view);
   }
+}
+
+export class RowView {
+  readonly root = element("div", "chatnb-usage-row chatnb-usage-call");
+  /** The number of the row that is shown. */
+  row = -1;
+  private cells: Cells | null = null;
+
+  constructor() {
+    this.root.setAttribute("role", "row");
+  }
+
+  show(cells: Cells, row: number, place: number, isActive: boolean, isSelected: boolean): void {
+    this.root.style.top = `${place * ROW_HEIGHT}px`;
+    this.root.tabIndex = isActive ? 0 : -1;
+    this.root.setAttribute("aria-rowindex", String(place + 2));
+    this.root.setAttribute("aria-selected", String(isSelected));
+    if (this.row === row && this.cells === cells) return;
+    if (this.cells !== cells) this.build(cells);
+    this.row = row;
+    cells.columns.forEach((column, at) => {
+      const cell = this.root.children[at] as HTMLElement;
+      const text = cells.text(column, row);
+      cell.textContent = text;
+      if (column.kind === "text") cell.title = text;
+    });
+    this.root.toggleAttribute("data-failed", cells.isFailed(row));
+    this.root.toggleAttribute("data-cached", cells.isCached(row));
+  }
+
+  private build(cells: Cells): void {
+    this.cells = cells;
+    this.root.replaceChildren(
+      ...cells.columns.map((column, at) => {
+        const cell = element("div", "chatnb-usage-cell");
+        cell.setAttribute("role", "gridcell");
+        cell.setAttribute("aria-colindex", String(at + 1));
+        cell.dataset.kind = column.kind;
+        cell.dataset.column = column.name;
+        return cell;
+      }),
+    );
+  }
+}
+
+export class Header {
+  readonly root = element("div", "chatnb-usage-row chatnb-usage-header");
+  private columns: readonly Column[] = [];
+  private buttons: HTMLButtonElement[] = [];
+  /** The place of the heading that can be focused. */
+  private active = 0;
+
+  constructor(
+    private readonly table: UsageTable,
+    private readonly goDown: () => void,
+  ) {
+    this.root.setAttribute("role", "row");
+    this.root.setAttribute("aria-rowindex", "1");
+    this.root.addEventListener("keydown", this.press);
+  }
+
+  show(): void {
+    const { columns } = this.table.cells;
+    if (columns !== this.columns) this.build(columns);
+    const { sorting } = this.table;
+    columns.forEach((column, place) => {
+      const isSorted = sorting?.column === column.name;
+      const way = isSorted ? (sorting.descending ? "descending" : "ascending") : "none";
+      this.root.children[place]?.setAttribute("aria-sort", way);
+    });
+    this.buttons.forEach((button, place) => (button.tabIndex = place === this.active ? 0 : -1));
+  }
+
+  focus(place = this.active): void {
+    this.active = Math.max(0, Math.min(this.buttons.length - 1, place));
+    this.show();
+    this.buttons[this.active]?.focus();
+  }
+
+  private build(columns: readonly Column[]): void {
+    this.columns = columns;
+    this.active = 0;
+    this.buttons = columns.map((column) => this.button(column));
+    this.root.replaceChildren(
+      ...columns.map((column, place) => {
+        const cell = element("div", "chatnb-usage-cell chatnb-usage-heading");
+        cell.setAttribute("role", "columnheader");
+        cell.setAttribute("aria-colindex", String(place + 1));
+        cell.dataset.kind = column.kind;
+        cell.append(this.buttons[place] as HTMLButtonElement);
+        return cell;
+      }),
+    );
+  }
+
+  private button(column: Column): HTMLButtonElement {
+    const made = element("button", "chatnb-usage-sort");
+    made.type = "button";
+    made.textContent = column.title;
+    made.title = `Sort by ${column.title.toLowerCase()}`;
+    made.addEventListener("click", () => {
+      this.active = this.columns.indexOf(column);
+      this.table.sortBy(column.name);
+    });
+    return made;
+  }
+
+  private readonly press = (event: KeyboardEvent): void => {
+    const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+    const step = steps[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "ArrowDown") this.goDown();
+    else if (step !== undefined) this.focus(this.active + step);
+    else return;
+    event.preventDefault();
+  };
 }

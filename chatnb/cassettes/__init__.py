@@ -1,0 +1,1 @@
+"""Cassettes: recorded replies of models."""

@@ -1,0 +1,354 @@
+"""Cassettes: replies of models, recorded once and replayed without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import copy
+import os
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeAlias
+
+from chatnb.cassettes.entries import CassetteEntries
+from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
+from chatnb.cassettes.requests import miss_message, record_command, request_key, request_to_dict
+from chatnb.concurrency.locks import Lock
+from chatnb.errors import CassetteError, CassetteMissError, ModelError, StreamInterruptedError
+from chatnb.redaction import call_options, model_secrets, redact_value
+from chatnb.schema.message_types import BaseMessage
+from chatnb.schema.messages import AIMessage, AIMessageChunk
+
+
+class CassetteCall:
+    """One call of a model under a cassette: answered by a recording, or recorded."""
+
+    def __init__(
+        self,
+        cassette: Cassette,
+        request: dict[str, Any],
+        secrets: Collection[str],
+        ticket: int,
+        recording: Recording | None,
+    ) -> None:
+        self._cassette = cassette
+        self._request = request
+        self._secrets = secrets
+        self._ticket = ticket
+        self.recording = recording
+        self._chunks: list[AIMessageChunk] = []
+        self._seconds: list[float] = []
+        self._last = cassette.clock()
+
+    def add_chunk(self, chunk: AIMessageChunk) -> None:
+        """Record a chunk of a stream and its time."""
+        self._chunks.append(copy.copy(chunk))
+        self._note_time()
+
+    def record_replies(self, replies: Sequence[AIMessage]) -> None:
+        """Record whole replies."""
+        self._note_time()
+        self._record(Recording(copy.deepcopy([*replies]), None, self._seconds))
+
+    def record_stream(self, *, error: ModelError | None = None, cut: bool = False) -> None:
+        """Record the chunks so far, and how the stream ended."""
+        chunks = self._chunks or None if error else self._chunks
+        self._record(Recording(None, chunks, self._seconds, error, cut))
+
+    def record_error(self, error: ModelError) -> None:
+        """Record that the call failed."""
+        self._record(Recording(error=error))
+
+    def _note_time(self) -> None:
+        now = self._cassette.clock()
+        self._seconds.append(max(0.0, now - self._last))
+        self._last = now
+
+    def _record(self, recording: Recording) -> None:
+        data = _redacted(recording_to_dict(recording), self._secrets)
+        # Answers from this process equal those of a replay, so they are read back, too.
+        call = {"request": self._request, **data}
+        self._cassette.add(self._ticket, call, recording_from_dict(data))
+
+
+def fresh_error(recording: Recording) -> ModelError | None:
+    """Return a copy of a recording's error: raising an error changes it."""
+    error = recording.error
+    if error is None:
+        return StreamInterruptedError(_CUT, hint=_CUT_HINT) if recording.cut else None
+    return type(error)(
+        error.message,
+        hint=error.hint,
+        status=error.status,
+        retry_after=error.retry_after,
+        partial=copy.deepcopy(error.partial),
+    )
+
+
+_CUT = "This reply was closed early when it was recorded."
+_CUT_HINT = "Record it again."
+
+
+def _redacted(data: dict[str, Any], secrets: Collection[str]) -> dict[str, Any]:
+    # A reply keeps strings that are only named like secrets: tools are called with them.
+    clean: dict[str, Any] = redact_value(data, secrets, by_name=False)
+    stream = clean.get("stream")
+    if stream and len(stream["text"]) != sum(stream["pieces"]):
+        rest = [0] * (len(stream["pieces"]) - 1)
+        stream["pieces"] = [len(stream["text"]), *rest]
+    return clean
+
+
+Mode: TypeAlias = Literal["replay", "record", "refresh", "off"]
+
+MODE_VARIABLE = "CHATNB_CASSETTE_MODE"
+MODES = ("replay", "record", "refresh", "off")
+
+
+class Cassette:
+    """Answers the calls of every chat model of this process from a file, or records them there.
+
+    A request is identified by its content: the model's class and name, its parameters, the
+    messages, `stop` and the tools. The order of calls, keys, addresses and ids do not matter. Equal
+    requests get their recordings in order; further ones get the last recording again.
+
+    Args:
+        path: The file, in YAML.
+        mode: `replay` answers from the file alone; `record` answers from the file and records what
+            it lacks; `refresh` records everything again and at the end drops calls that were not
+            requested; `off` does nothing. Default: the environment variable CHATNB_CASSETTE_MODE,
+            else `replay` if the file exists and `record` if not.
+        pace: Speed of replayed streams: 1.0 as recorded, 2.0 twice as fast; None without pauses.
+        clock: Returns seconds, for the recorded times.
+        sleep: Sleeps for a number of seconds between the chunks of a replay.
+        asleep: Does so without blocking the event loop.
+
+    Raises:
+        ValueError: If there is no such mode, or the pace is not positive.
+        CassetteError: If the file is damaged, written by a newer chatnb, or missing in a replay.
+
+    Example:
+        >>> with Cassette("calls.yaml"):  # doctest: +SKIP
+        ...     chat.invoke("Hi")
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        mode: Mode | None = None,
+        *,
+        pace: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        asleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        if pace is not None and pace <= 0:
+            raise ValueError(f"pace is a number above 0 or None (no pauses), not {pace}")
+        self.path = Path(path)
+        self.pace = pace
+        self.mode: Mode = _mode(mode, self.path)
+        self.clock = clock
+        self._sleep = sleep
+        self._asleep = asleep
+        self._lock = Lock()
+        self._entries = CassetteEntries(self.path, fresh=self.mode == "refresh")
+        if self.mode == "replay" and not self.path.exists():
+            raise CassetteError(_missing(self.path))
+        if self.mode != "off":
+            self._entries.load()
+
+    def __enter__(self) -> Cassette:
+        insert_cassette(self)
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        eject_cassette(self)
+        if error_type is None:
+            self.close()
+        else:  # Nothing is dropped: the program has not come to its end.
+            with self._lock:
+                self._entries.finish()
+
+    async def __aenter__(self) -> Cassette:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.__exit__(error_type, error, trace)
+
+    def __repr__(self) -> str:
+        return f"Cassette({str(self.path)!r}, mode={self.mode!r})"
+
+    def close(self, *, prune: bool = False) -> None:
+        """Finish recording. The mode `refresh` drops calls that were not requested.
+
+        Args:
+            prune: Drop them in the mode `record`, too.
+        """
+        if self.mode == "refresh" or (prune and self.mode == "record"):
+            with self._lock:
+                self._entries.prune()
+        with self._lock:
+            self._entries.finish()
+
+    def call(
+        self,
+        model: object,
+        messages: Sequence[BaseMessage],
+        stop: Sequence[str] | None,
+        params: dict[str, Any],
+        *,
+        streamed: bool,
+    ) -> CassetteCall:
+        """Start a call.
+
+        Args:
+            model: The chat model.
+            messages: The messages of the request.
+            stop: Its stop sequences.
+            params: The parameters of this call only.
+            streamed: True if the reply comes in chunks.
+
+        Returns:
+            The call. Its `recording` is None if the model answers and the reply is recorded.
+
+        Raises:
+            CassetteMissError: If a replay has no recording for the request.
+        """
+        secrets = model_secrets(model, call_options(params))
+        request = redact_value(request_to_dict(model, messages, stop, params), secrets)
+        with self._lock:
+            again = self.mode == "replay"
+            recording = self._entries.next_recording(request_key(request), streamed, again=again)
+            if recording is None and self.mode == "replay":
+                raise CassetteMissError(miss_message(self.name, request, self._entries.requests()))
+            ticket = -1 if recording else self._entries.reserve()
+        return CassetteCall(self, request, secrets, ticket, recording)
+
+    def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
+        """Add the recording of a call to the file."""
+        with self._lock:
+            self._entries.add(ticket, call, recording)
+
+    def default_model(self, default: str) -> str:
+        """Return the model for a cell that names none; a replay uses the recorded one.
+
+        Args:
+            default: The model without a cassette.
+        """
+        with self._lock:
+            if self.mode == "replay":
+                return self._entries.default_model or default
+            self._entries.note_default(default)
+            return default
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for the recorded time before a chunk, at the replay's pace."""
+        if self.pace is not None and seconds > 0:
+            self._sleep(seconds / self.pace)
+
+    async def await_pace(self, seconds: float) -> None:
+        """Sleep likewise without blocking the event loop."""
+        if self.pace is not None and seconds > 0:
+            await self._asleep(seconds / self.pace)
+
+    @property
+    def name(self) -> str:
+        """The file's path, relative to the working directory where that is shorter."""
+        return _short(self.path)
+
+
+def cassette(path: str | Path, mode: Mode | None = None, *, pace: float | None = None) -> Cassette:
+    """Record the calls of chat models to a file, and replay them from it afterwards.
+
+    Use it around the calls: `with cassette("calls.yaml"):`, or `async with`. See `Cassette`.
+
+    Args:
+        path: The file, in YAML.
+        mode: `replay`, `record`, `refresh` or `off`. Default: CHATNB_CASSETTE_MODE, else `replay`
+            if the file exists and `record` if not.
+        pace: Speed of replayed streams: 1.0 as recorded; None without pauses.
+
+    Raises:
+        CassetteError: If the file cannot be used; it says what to do.
+
+    Example:
+        >>> from chatnb import ScriptedChatModel
+        >>> import tempfile
+        >>> file = tempfile.mkdtemp() + "/calls.yaml"
+        >>> with cassette(file):
+        ...     ScriptedChatModel(["Hello."]).invoke("Hi")
+        AIMessage(content='Hello.')
+        >>> cassette(file).mode
+        'replay'
+    """
+    return Cassette(path, mode, pace=pace)
+
+
+_inserted: list[Cassette] = []
+_from_environment: dict[str, Cassette] = {}
+
+
+def insert_cassette(cassette: Cassette) -> None:
+    """Let a cassette answer for every model of this process, before those inserted earlier."""
+    _inserted.append(cassette)
+
+
+def eject_cassette(cassette: Cassette) -> None:
+    """Let a cassette answer no longer; does nothing if it is not inserted."""
+    if cassette in _inserted:
+        _inserted.remove(cassette)
+
+
+def inserted_cassette() -> Cassette | None:
+    """Return the cassette that was inserted last."""
+    return _inserted[-1] if _inserted else None
+
+
+def environment_cassette(path: str) -> Cassette:
+    """Return the cassette of a path that CHATNB_CASSETTE names; opened once a process."""
+    absolute = str(Path(path).absolute())
+    if absolute not in _from_environment:
+        cassette = _from_environment.setdefault(absolute, Cassette(absolute))
+        if cassette.mode in ("record", "refresh"):
+            atexit.register(cassette.close)
+    return _from_environment[absolute]
+
+
+def close_environment_cassettes(*, prune: bool = False) -> None:
+    """Close the cassettes that CHATNB_CASSETTE has named."""
+    for cassette in _from_environment.values():
+        cassette.close(prune=prune)
+
+
+def _mode(mode: str | None, path: Path) -> Mode:
+    chosen = mode or os.environ.get(MODE_VARIABLE) or ("replay" if path.exists() else "record")
+    if chosen not in MODES:
+        source = "mode" if mode else MODE_VARIABLE
+        raise ValueError(f"{source} is one of {', '.join(MODES)}, not {chosen!r}")
+    return chosen
+
+
+def _missing(path: Path) -> str:
+    return (
+        f"There is no cassette {_short(path)} to replay. "
+        f"Correct the path, or record it: {record_command()}"
+    )
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

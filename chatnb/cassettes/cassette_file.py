@@ -1,0 +1,130 @@
+"""The file of a cassette: appended to under a lock, or replaced as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chatnb.cassettes.yaml_file import NO_LIBRARIES
+from chatnb.errors import CassetteError, MissingRuntimeError
+from chatnb.files import replace_text
+
+# A lock file stays, since another process may be about to take it. With so few digits of its
+# cassette's hash in its name there are at most 256; cassettes that share one wait for each other.
+_LOCK_DIGITS = 2
+
+
+class CassetteFile:
+    """A cassette's file, as this process has read or written it last."""
+
+    # A note in the temporary folder says where an append begins and ends, while it goes on. Who
+    # reads the file then, or after a kill, leaves out what is not there as a whole.
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity = (0, 0)
+        self._size = self._modified = 0
+        self.is_torn = False
+        """True if the file ends with a part of what was to be appended."""
+
+    def exists(self) -> bool:
+        """Return whether there is a file."""
+        return self._path.exists()
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Hold the lock that processes take before they change the file."""
+        try:
+            from filelock import FileLock
+        except ImportError as error:
+            raise MissingRuntimeError(NO_LIBRARIES) from error
+        with FileLock(self._in_temporary("lock", _LOCK_DIGITS), timeout=60):
+            yield
+
+    def read(self) -> str:
+        """Return the text."""
+        end = self._end_of_torn_append()
+        self.is_torn = end is not None
+        data = self._read_bytes(0)
+        return self._decoded(data if end is None else data[:end])
+
+    def read_appended(self) -> str | None:
+        """Return what others have appended, "" for nothing; None if the file is another one."""
+        stat = self._path.stat()
+        if self._identity != (stat.st_dev, stat.st_ino) or stat.st_size < self._size:
+            return None
+        if (stat.st_size, stat.st_mtime_ns) == (self._size, self._modified):
+            return ""
+        # A text editor may have written to it, too; and a torn append is to be cut off.
+        if stat.st_size == self._size or self._end_of_torn_append() is not None:
+            return None
+        return self._decoded(self._read_bytes(self._size))
+
+    def append(self, text: str) -> None:
+        """Append a text; the lock is held."""
+        data, note = text.encode(), self._in_temporary("append")
+        with self._problems(), self._path.open("ab", buffering=0) as file:
+            start = file.tell()
+            note.write_text(f"{start} {start + len(data)}")
+            try:
+                if file.write(data) != len(data):
+                    raise OSError("it could not be written completely: is the disk full?")
+            except BaseException:
+                os.truncate(self._path, start)
+                raise
+            finally:
+                note.unlink(missing_ok=True)
+            self._note_state(os.fstat(file.fileno()))
+
+    def replace(self, texts: Iterable[str]) -> None:
+        """Replace the text; the lock is held."""
+        with self._problems():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(self._path, texts)
+            self._in_temporary("append").unlink(missing_ok=True)
+            self._note_state(self._path.stat())
+        self.is_torn = False
+
+    def _read_bytes(self, start: int) -> bytes:
+        with self._problems("read"), self._path.open("rb") as file:
+            file.seek(start)
+            data = file.read()
+            self._note_state(os.fstat(file.fileno()), start + len(data))
+            return data
+
+    def _note_state(self, stat: os.stat_result, size: int | None = None) -> None:
+        self._identity = stat.st_dev, stat.st_ino
+        self._size, self._modified = size or stat.st_size, stat.st_mtime_ns
+
+    def _end_of_torn_append(self) -> int | None:
+        """Return where the last append began, if it is not there as a whole."""
+        with suppress(OSError, ValueError):
+            start, end = map(int, self._in_temporary("append").read_text().split())
+            if start < self._path.stat().st_size < end:
+                return start
+        return None
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return data.decode().replace("\r\n", "\n")
+        except UnicodeError as error:
+            raise CassetteError(f"{self._path} cannot be read: {error}") from error
+
+    @contextmanager
+    def _problems(self, what: str = "written") -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CassetteError(f"{self._path} cannot be {what}: {error}") from error
+
+    def _in_temporary(self, suffix: str, digits: int = 24) -> Path:
+        # In the temporary folder: beside the cassette, people would commit it. Users cannot open
+        # each other's files, so the name has the user's number: a container's user may have no
+        # name. Windows has neither numbers nor a shared folder.
+        user = os.getuid() if hasattr(os, "getuid") else ""
+        digest = hashlib.sha256(str(self._path.resolve()).encode()).hexdigest()[:digits]
+        return Path(tempfile.gettempdir()) / f"chatnb-cassette-{user}-{digest}.{suffix}"

@@ -1,0 +1,185 @@
+"""The entries of a cassette: which recording answers a request, and how they are saved."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from pathlib import Path
+from typing import Any
+
+from chatnb.cassettes.cassette_file import CassetteFile
+from chatnb.cassettes.recordings import Recording, recording_from_dict
+from chatnb.cassettes.requests import check_request, request_key
+from chatnb.cassettes.yaml_file import call_yaml, head_yaml, parse_calls, parse_cassette
+from chatnb.errors import CassetteError
+
+
+class _Entry:
+    """A recorded call."""
+
+    def __init__(self, call: dict[str, Any], recording: Recording, text: str = "") -> None:
+        self.request: dict[str, Any] = call["request"]
+        self.key = request_key(self.request)
+        self.recording = recording
+        self.requested = False
+        self._call, self._text = call, text
+
+    @property
+    def text(self) -> str:
+        """The entry in the file."""
+        self._text = self._text or call_yaml(self._call)
+        return self._text
+
+
+class CassetteEntries:
+    """The entries of one file, as this process knows them; not thread-safe."""
+
+    # A call is appended to the file, and the file written as a whole only where that does not do:
+    # the first time, after others have replaced it, and at the end if the calls are not in order.
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        self._path = path
+        self._fresh = fresh
+        self._entries: list[_Entry] = []
+        self._by_key: defaultdict[str, list[_Entry]] = defaultdict(list)
+        self._new: dict[int, _Entry] = {}
+        self._tickets = 0
+        self._last_ticket = 0
+        self._file = CassetteFile(path)
+        self._is_ordered, self._can_append = True, False
+        self.default_model: str | None = None
+
+    def load(self) -> None:
+        """Read the file, if there is one."""
+        if not self._path.exists():
+            return
+        contents = parse_cassette(self._file.read(), str(self._path))
+        self._can_append = contents.can_append and not self._file.is_torn
+        self.default_model = contents.default_model
+        for index, call in enumerate(contents.calls):
+            self._keep(self._entry(index, call))
+
+    def _keep(self, entry: _Entry) -> None:
+        self._entries.append(entry)
+        self._by_key[entry.key].append(entry)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return every recorded request."""
+        return [entry.request for entry in self._all()]
+
+    def next_recording(self, key: str, streamed: bool, *, again: bool) -> Recording | None:
+        """Return the next recording for a request, preferably a stream for a stream."""
+        if self._fresh:
+            return None
+        matching = self._by_key.get(key, [])
+        unused = [entry for entry in matching if not entry.requested]
+        chosen = _preferred(unused, streamed)[:1]
+        if not chosen and again:
+            chosen = _preferred(matching, streamed)[-1:]
+        for entry in chosen:
+            entry.requested = True
+            return entry.recording
+        return None
+
+    def reserve(self) -> int:
+        """Reserve a position for a call that starts now and is recorded later."""
+        self._tickets += 1
+        return self._tickets
+
+    def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
+        """Add a call at its position, and write it."""
+        entry = _Entry(call, recording)
+        entry.requested = True
+        with self._file.lock():
+            self._read_others()
+            self._new[ticket] = entry
+            if self._can_append:
+                self._file.append(entry.text)
+                self._is_ordered &= not self._fresh and ticket > self._last_ticket
+            else:
+                self._write()
+        self._last_ticket = max(self._last_ticket, ticket)
+
+    def finish(self) -> None:
+        """Write the calls in their order, unless they are."""
+        if not self._is_ordered:
+            self._rewrite()
+
+    def note_default(self, name: str) -> None:
+        """Record the model that answers cells that name none."""
+        if name != self.default_model:
+            self.default_model = name
+            self._rewrite()
+
+    def prune(self) -> None:
+        """Drop the calls that were not requested."""
+        dropped = Counter(entry.text for entry in self._entries if not entry.requested)
+        if not dropped:
+            return
+        if self._fresh:
+            recorded = [entry for entry in self._all() if entry.requested]
+            self._new = dict(enumerate(recorded, 1))
+            self._tickets = max(self._tickets, len(recorded))
+        kept = [entry for entry in self._entries if entry.requested]
+        self._entries, self._by_key = [], defaultdict(list)
+        for entry in kept:
+            self._keep(entry)
+        self._rewrite(dropped)
+
+    def _all(self) -> list[_Entry]:
+        """Return the entries of the file, then new ones; a refreshed one keeps its position."""
+        new = [self._new[ticket] for ticket in sorted(self._new)]
+        if not self._fresh:
+            return [*self._entries, *new]
+        by_key = defaultdict[str, deque[_Entry]](deque)
+        for entry in new:
+            by_key[entry.key].append(entry)
+        ordered = [by_key[old.key].popleft() if by_key[old.key] else old for old in self._entries]
+        used = set(map(id, ordered))
+        return [*ordered, *(entry for entry in new if id(entry) not in used)]
+
+    def _rewrite(self, dropped: Counter[str] | None = None) -> None:
+        with self._file.lock():
+            self._read_others(dropped)
+            self._write()
+
+    def _write(self) -> None:
+        self._file.replace([head_yaml(self.default_model), *(e.text for e in self._all())])
+        self._is_ordered = self._can_append = True
+
+    def _read_others(self, dropped: Counter[str] | None = None) -> None:
+        """Keep what other processes have recorded meanwhile; the lock is held."""
+        if not self._file.exists():
+            self._can_append = False
+            return
+        if (added := self._file.read_appended()) is not None:
+            for index, call in enumerate(parse_calls(added, str(self._path)) if added else []):
+                self._keep(self._entry(len(self._entries) + index, call))
+            return
+        contents = parse_cassette(self._file.read(), str(self._path))
+        self.default_model = self.default_model or contents.default_model
+        known = Counter(entry.text for entry in [*self._entries, *self._new.values()])
+        known += dropped or Counter()
+        for index, call in enumerate(contents.calls):
+            entry = self._entry(index, call)
+            if known[entry.text] > 0:
+                known[entry.text] -= 1
+            else:
+                self._keep(entry)
+        is_whole = not any(known.values())
+        self._can_append = contents.can_append and is_whole and not self._file.is_torn
+
+    def _entry(self, index: int, call: dict[str, Any]) -> _Entry:
+        try:
+            check_request(call["request"])
+            return _Entry(call, recording_from_dict(call))
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            raise CassetteError(
+                f"{self._path} is damaged: call {index + 1} cannot be read ({error!s:.200}). "
+                "Restore it from version control, or delete it and record it again."
+            ) from error
+
+
+def _preferred(entries: list[_Entry], streamed: bool) -> list[_Entry]:
+    """Return the entries that were streamed (or not) as wanted; all of them if none were."""
+    alike = [entry for entry in entries if (entry.recording.chunks is not None) == streamed]
+    return alike or entries

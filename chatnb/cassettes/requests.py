@@ -1,0 +1,210 @@
+"""Requests as a cassette stores them, and the error text for one that it does not have."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+from chatnb.cassettes.yaml_file import as_yaml
+from chatnb.schema.message_types import BaseMessage
+
+# Parameters that say where and how a model is called; the others are a part of the request. A
+# provider names its own in `_transport_parameters`.
+_TRANSPORT_PARAMETERS = frozenset(
+    {
+        *("api_key", "base_url", "project"),
+        *("timeout", "max_retries", "stream_usage", "cache", "rate_limiter", "delay", "budget"),
+        *("model", "model_name", "model_path", "name"),
+        *("extra_headers", "default_headers", "headers", "extra_query", "default_query"),
+        *("http_client", "http_async_client"),
+    }
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DATA_URL = re.compile(r"(data:[\w.+-]+/[\w.+-]+;base64),([A-Za-z0-9+/=]{64,})")
+
+
+def request_to_dict(
+    model: Any, messages: Sequence[BaseMessage], stop: Sequence[str] | None, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a request as plain data."""
+    parameters = _parameters(model, params)
+    if stop:
+        parameters["stop"] = list(stop)
+    tools = parameters.pop("tools", None)
+    name = f"{type(model).__name__} {getattr(model, 'model_name', '')}".strip()
+    request = {
+        "model": name,
+        "parameters": {key: parameters[key] for key in sorted(parameters)},
+        "tools": tools,
+        "messages": _messages(messages),
+    }
+    return {key: value for key, value in request.items() if value}
+
+
+def check_request(request: Any) -> None:
+    """Raise a TypeError for what is not the plain data of a request."""
+    messages: Any = [] if isinstance(request, dict) else None
+    messages = cast("dict[str, Any]", request).get("messages", messages)
+    if not isinstance(messages, list):
+        raise TypeError(f"a request is a dict with messages, not {request!r:.80}")
+
+
+def request_key(request: Mapping[str, Any]) -> str:
+    """Return the key of a request: the same in every process and for any order of its fields."""
+    text = json.dumps(request, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain_data(value: Any) -> Any:
+    """Write a value as plain data of YAML and JSON, always in the same way."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _DATA_URL.sub(_digest, str(value))
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value).items()
+        return {str(name): plain_data(item) for name, item in pairs}
+    if isinstance(value, list | tuple):
+        return [plain_data(item) for item in cast("Sequence[Any]", value)]
+    if callable(value):
+        return str(getattr(cast("Any", value), "__qualname__", "function"))
+    return _ADDRESS.sub("", repr(value))
+
+
+def _digest(match: re.Match[str]) -> str:
+    """Write the data of an image as its hash, which takes one line instead of a page."""
+    return f"{match[1]},sha256={hashlib.sha256(match[2].encode()).hexdigest()}"
+
+
+def _parameters(model: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that differ from the model's defaults."""
+    defaults = _defaults(model.__class__)
+    public: dict[str, Any] = getattr(model, "__dict__", {})
+    own = {name: public[name] for name in defaults if name in public}
+    given = {name: value for name, value in params.items() if value is not None}
+    left_out = _TRANSPORT_PARAMETERS | getattr(model, "_transport_parameters", frozenset[str]())
+    request = {name: value for name, value in {**own, **given}.items() if name not in left_out}
+    return {
+        name: plain_data(value)
+        for name, value in request.items()
+        if value is not None and value != defaults.get(name) and (name in given or _is_data(value))
+    }
+
+
+@cache
+def _defaults(model_class: type) -> dict[str, Any]:
+    """Return the parameters of a class's constructors with their defaults; subclasses win."""
+    found: dict[str, Any] = {}
+    for base in model_class.__mro__:
+        constructor: Any = vars(base).get("__init__")
+        if not inspect.isfunction(constructor):
+            continue
+        for name, parameter in inspect.signature(constructor).parameters.items():
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                empty = parameter.default is parameter.empty
+                found.setdefault(name, None if empty else parameter.default)
+    found.pop("self", None)
+    return found
+
+
+def _is_data(value: Any) -> bool:
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).values()
+        return bool(items) and all(_is_data(item) for item in items)
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[Any]", value)
+        return bool(items) and all(_is_data(item) for item in items)
+    return isinstance(value, bool | int | float | str)
+
+
+def _messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """Write the messages, with the ids of tool calls numbered: providers draw them at random."""
+    numbers: dict[str, str] = {}
+
+    def numbered(id: str | None) -> str | None:
+        return id and numbers.setdefault(id, f"call_{len(numbers) + 1}")
+
+    return [_message(message, numbered) for message in messages]
+
+
+def _message(message: BaseMessage, numbered: Any) -> dict[str, Any]:
+    role = message.type.removesuffix("MessageChunk").lower()
+    data: dict[str, Any] = {role: plain_data(message.content)}
+    for name in ("role", "name", "additional_kwargs"):
+        if value := getattr(message, name, None):
+            data[name] = plain_data(value)
+    calls: list[Any] = [
+        *(getattr(message, "tool_calls", None) or []),
+        *(getattr(message, "invalid_tool_calls", None) or []),
+    ]
+    if calls:
+        data["tool_calls"] = [
+            {
+                "name": call.get("name"),
+                "args": plain_data(call.get("args")),
+                "id": numbered(call["id"]),
+            }
+            for call in calls
+        ]
+    if call_id := getattr(message, "tool_call_id", None):
+        data["tool_call_id"] = numbered(call_id)
+    if getattr(message, "status", "success") != "success":
+        data["status"] = getattr(message, "status", None)
+    return data
+
+
+# The command that records what is missing, set by a program that runs the kernel.
+COMMAND_VARIABLE = "CHATNB_RECORD_COMMAND"
+
+_MAX_COMPARED = 20_000
+
+
+def nearest_request(
+    request: dict[str, Any], recorded: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the recorded request that is most similar to one."""
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(as_yaml(request)[:_MAX_COMPARED].splitlines())
+    best, nearest = -1.0, None
+    for other in recorded:
+        matcher.set_seq1(as_yaml(other)[:_MAX_COMPARED].splitlines())
+        similarity = matcher.ratio() + _last_message_similarity(request, other)
+        if similarity > best:
+            best, nearest = similarity, other
+    return nearest
+
+
+def miss_message(file: str, request: dict[str, Any], recorded: Sequence[dict[str, Any]]) -> str:
+    """Write the error text for a request without a recording, with the nearest one and a remedy."""
+    other = nearest_request(request, recorded)
+    if other is None:
+        head = f"{file} has no reply to this request; it holds none at all."
+        lines = [f"+ {line}" for line in as_yaml(request).splitlines()]
+    else:
+        head = f"{file} has no reply to this request. The nearest that it has differs (- recorded):"
+        lines = _differences(as_yaml(other), as_yaml(request))
+    return "\n".join([head, *lines, f"To record what is missing: {record_command()}"])
+
+
+def record_command() -> str:
+    """Return the command that records what is missing."""
+    command = os.environ.get(COMMAND_VARIABLE)
+    return command or "set CHATNB_CASSETTE_MODE=record and run it again."
+
+
+def _differences(recorded: str, requested: str) -> list[str]:
+    compared = difflib.unified_diff(recorded.splitlines(), requested.splitlines(), n=2, lineterm="")
+    return [f"{line[:1]} {line[1:]}" for line in list(compared)[2:] if not line.startswith("@@")]
+
+
+def _last_message_similarity(request: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return the similarity of the last messages: mostly it is the prompt that has changed."""
+    texts = [str((data.get("messages") or [""])[-1])[:2000] for data in (request, other)]
+    return difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()

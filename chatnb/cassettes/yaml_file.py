@@ -1,0 +1,208 @@
+"""The YAML of a cassette, which is readable in a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
+
+from chatnb.errors import CassetteError, MissingRuntimeError
+
+FORMAT = 1
+_MAX_DEPTH = 100
+
+_HEAD = """\
+# Replies of chat models, recorded by chatnb, which replays them by the content of the request.
+chatnb_cassette: {format}
+{default}calls:
+"""
+NO_LIBRARIES = (
+    "Cassettes need the packages PyYAML and filelock. "
+    'Install them with: pip install "chatnb[testing]"'
+)
+_DAMAGED = "Restore it from version control, or delete it and record it again."
+
+
+class CassetteContents(NamedTuple):
+    """The contents of a cassette's file.
+
+    Args:
+        calls: The calls in order, each with its request and its outcome.
+        default_model: The model that answered cells that name none, if it was recorded.
+        can_append: True if the text has the form in which a call can be appended to it.
+    """
+
+    calls: list[dict[str, Any]]
+    default_model: str | None = None
+    can_append: bool = False
+
+
+def parse_cassette(text: str, name: str) -> CassetteContents:
+    """Parse the text of a cassette."""
+    written = _load(text, name)
+    if not isinstance(written, dict) or "chatnb_cassette" not in written:
+        raise CassetteError(f"{name} is not a cassette of chatnb. {_DAMAGED}")
+    found = cast("dict[str, Any]", written)
+    version = found["chatnb_cassette"]
+    if isinstance(version, int) and version > FORMAT:
+        raise CassetteError(
+            f"{name} was written by a newer chatnb: its format is {version}, and this one reads "
+            f"{FORMAT}. Upgrade with: pip install --upgrade chatnb"
+        )
+    calls: Any = found.get("calls") or []
+    default: Any = found.get("default_model")
+    is_name = default is None or (isinstance(default, str) and default.isprintable())
+    if version != FORMAT or not isinstance(calls, list) or not is_name:
+        raise CassetteError(f"{name} is damaged: its head is not a cassette's. {_DAMAGED}")
+    head, _, rest = text.partition(head_yaml(default))
+    is_plain = not head and rest.startswith("\n- ") and rest.endswith("\n")
+    can_append = is_plain and found.keys() <= {"chatnb_cassette", "default_model", "calls"}
+    return CassetteContents(cast("list[dict[str, Any]]", calls), default, can_append)
+
+
+def parse_calls(text: str, name: str) -> list[dict[str, Any]]:
+    """Parse calls that were appended to a cassette."""
+    calls: Any = _load(text, name) or []
+    if not isinstance(calls, list):
+        raise CassetteError(f"{name} is damaged: its last calls cannot be read. {_DAMAGED}")
+    return cast("list[dict[str, Any]]", calls)
+
+
+def _load(text: str, name: str) -> Any:
+    yaml = _yaml()
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_events(yaml, yaml.parse(text, loader))
+        return yaml.load(text, loader)
+    except yaml.YAMLError as error:
+        raise CassetteError(f"{name} is damaged{_location(error)}. {_DAMAGED}") from error
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        # A number or date that Python refuses, or a key that is a list.
+        raise CassetteError(f"{name} is damaged ({error!s:.200}). {_DAMAGED}") from error
+
+
+def _check_events(yaml: Any, events: Iterable[Any]) -> None:
+    """Raise a ValueError for what no cassette has and what can be as costly as one likes."""
+    # Aliases make small files large, and deep nesting exhausts the stack of the C loader.
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise ValueError(f"line {line} has an alias, and cassettes have none")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise ValueError(f"line {event.start_mark.line + 1} is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def call_yaml(call: dict[str, Any]) -> str:
+    """Write one call as the YAML of the file."""
+    text: str = _yaml().dump(
+        [_flowing(call)], Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=96
+    )
+    return "\n" + text
+
+
+def head_yaml(default_model: str | None = None) -> str:
+    """Write the head of the file, before the calls."""
+    default = f"default_model: {default_model}\n" if default_model else ""
+    return _HEAD.format(format=FORMAT, default=default)
+
+
+def as_yaml(value: Any) -> str:
+    """Write a value as in a cassette, for people to compare."""
+    text: str = _yaml().dump(
+        _flowing(value), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=96
+    )
+    return text
+
+
+def _yaml() -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingRuntimeError(NO_LIBRARIES) from error
+    return yaml
+
+
+def _location(error: Any) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+    return f" in line {mark.line + 1} ({problem})" if mark else f" ({problem})"
+
+
+class _Flow(dict[str, Any]):
+    """A dict that is written on one line."""
+
+
+class _FlowList(list[Any]):
+    """A list that is written on one line, or on few."""
+
+
+# Dicts that are written on one line if they have at most so many characters.
+_MAX_FLOW_LENGTH = {"usage_metadata": 400, "response_metadata": 400, "parameters": 90}
+
+
+def _flowing(value: Any) -> Any:
+    """Mark short dicts and lists of numbers to be written on one line."""
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value).items()
+        written = {name: _flowing(item) for name, item in pairs}
+        for name in _MAX_FLOW_LENGTH:
+            if isinstance(written.get(name), dict) and _is_short(
+                written[name], _MAX_FLOW_LENGTH[name]
+            ):
+                written[name] = _Flow(written[name])
+        return _Flow(written) if "chunk" in written and _is_short(written, 100) else written
+    if isinstance(value, list):
+        items = cast("list[Any]", value)
+        if items and all(isinstance(item, int | float) for item in items):
+            return _FlowList(items)
+        return [_flowing(item) for item in items]
+    return value
+
+
+def _is_short(value: dict[str, Any], max_length: int) -> bool:
+    return len(repr(value)) < max_length and "\\n" not in repr(value)
+
+
+# Line ends that a block scalar does not keep.
+_NOT_IN_BLOCKS = ("\r", "\x85", "\u2028", "\u2029", "\ufeff")
+
+
+def _dumper() -> Any:
+    yaml = _yaml()
+    if "dumper" not in _made:
+
+        class Dumper(yaml.SafeDumper):
+            """A YAML dumper that writes texts of several lines as blocks."""
+
+            def ignore_aliases(self, data: Any) -> bool:
+                return True
+
+        Dumper.add_representer(str, _represent_text)
+        Dumper.add_representer(_Flow, _represent_flow)
+        Dumper.add_representer(_FlowList, _represent_flow_list)
+        _made["dumper"] = Dumper
+    return _made["dumper"]
+
+
+_made: dict[str, Any] = {}
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = None
+    if any(end in text for end in _NOT_IN_BLOCKS):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _represent_flow(dumper: Any, value: _Flow) -> Any:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+
+
+def _represent_flow_list(dumper: Any, value: Sequence[Any]) -> Any:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)

@@ -1,0 +1,174 @@
+"""Batches of whole replies: the calls of `generate`, their result, and token counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from chatnb.chat_models.call_tracking import TrackedModel
+from chatnb.chat_models.provider_call import ProviderCall
+from chatnb.runnables.batch import configs_for
+from chatnb.runnables.config import take_config
+from chatnb.schema.conversion import MessageLike, to_messages
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.schema.model_call import ModelCall, prompt_line
+from chatnb.schema.prompt_values import PromptValue
+from chatnb.schema.results import (
+    ChatGeneration,
+    LLMResult,
+    RunInfo,
+    combine_llm_outputs,
+    token_usage,
+)
+from chatnb.schema.usage import UsageMetadata
+from chatnb.tracing.usage_tracking import UsageTracker
+
+Params: TypeAlias = dict[str, Any]
+NewCall: TypeAlias = Callable[[list[BaseMessage], list[str] | None, Params], ProviderCall]
+Replies: TypeAlias = list[AIMessage]
+
+_BYTES_PER_TOKEN = 4
+
+
+class GenerateBatch:
+    """The calls of one `generate`, with a usage tracker for each prompt."""
+
+    def __init__(
+        self, messages: Sequence[Sequence[MessageLike]], stop: list[str] | None, params: Params
+    ) -> None:
+        self._prompts = _check_prompts(messages)
+        self._stop = stop
+        config, self._params = take_config(None, params)
+        self._configs = configs_for(config, len(self._prompts))
+        self._trackers = [UsageTracker() for _ in self._prompts]
+
+    def calls(self, new_call: NewCall, hook: Callable[..., Replies]) -> list[Callable[[], Replies]]:
+        """Return a function for each prompt that makes its call."""
+        rows = zip(self._new_calls(new_call), self._configs, strict=True)
+        return [partial(call.traced_replies, hook, config) for call, config in rows]
+
+    def acalls(
+        self, new_call: NewCall, hook: Callable[..., Coroutine[Any, Any, Replies]]
+    ) -> list[Callable[[], Coroutine[Any, Any, Replies]]]:
+        """Return a coroutine function for each prompt that makes its call."""
+        rows = zip(self._new_calls(new_call), self._configs, strict=True)
+        return [partial(call.atraced_replies, hook, config) for call, config in rows]
+
+    def _new_calls(self, new_call: NewCall) -> list[ProviderCall]:
+        calls = [new_call(prompt, self._stop, self._params) for prompt in self._prompts]
+        for call, tracker in zip(calls, self._trackers, strict=True):
+            call.tracker = tracker
+        return calls
+
+    def result(self, outcomes: Mapping[int, Replies | Exception], model: TrackedModel) -> LLMResult:
+        """Return the replies in the order of the prompts; a failed prompt has no candidates."""
+        ordered = [outcomes[index] for index in range(len(outcomes))]
+        replies = [[] if isinstance(outcome, Exception) else outcome for outcome in ordered]
+        result = llm_result(replies, model.model_name)
+        rows = zip(self._prompts, ordered, self._trackers, strict=True)
+        result.calls = [_model_call(model, *row) for row in rows]
+        result.errors = {
+            i: error for i, error in enumerate(ordered) if isinstance(error, Exception)
+        }
+        return result
+
+
+def _model_call(
+    model: TrackedModel,
+    messages: list[BaseMessage],
+    outcome: Replies | Exception,
+    tracker: UsageTracker,
+) -> ModelCall:
+    if tracker.calls:
+        return tracker.calls[-1]
+    call = ModelCall(model.model_name, model.provider, prompt_line(messages))
+    if isinstance(outcome, Exception):  # Such as a spent budget, which kept it from being made.
+        call.error = type(outcome).__name__
+        call.usage = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+        return call
+    # The reply was in the checkpoint.
+    metadata, call.usage = outcome[0].response_metadata, outcome[0].usage_metadata
+    call.model = metadata.get("model_name") or call.model
+    call.finish_reason = metadata.get("finish_reason")
+    return call
+
+
+def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMResult:
+    """Return the candidates of several prompts as one result."""
+    first = [candidates[0] for candidates in replies if candidates]
+    metadata = [reply.response_metadata for candidates in replies for reply in candidates]
+    names = [each["model_name"] for each in metadata if each.get("model_name")]
+    output = combine_llm_outputs([{"token_usage": token_usage(r.usage_metadata)} for r in first])
+    output = {**output, "model_name": names[-1] if names else model_name}
+    unknown = sum(_is_usage_unknown(reply) for reply in first)
+    if unknown:
+        output["calls_without_usage"] = unknown
+    generations = [[_generation(reply) for reply in candidates] for candidates in replies]
+    runs = [RunInfo(uuid4()) for _ in replies]
+    return LLMResult(generations, output, runs or None)
+
+
+def run_output(output: AIMessage | list[AIMessage], model_name: str) -> dict[str, Any]:
+    """Return the output of a run as handlers and logs show it: an `LLMResult`, as a dict."""
+    if isinstance(output, AIMessageChunk):
+        return LLMResult([[_generation(output)]]).as_dict()
+    result = llm_result([output if isinstance(output, list) else [output]], model_name)
+    return replace(result, run=None).as_dict()
+
+
+def _generation(reply: AIMessage) -> ChatGeneration:
+    metadata = reply.response_metadata
+    info = {name: metadata[name] for name in ("finish_reason", "logprobs") if metadata.get(name)}
+    return ChatGeneration(reply.text, info or None, message=reply)
+
+
+def _is_usage_unknown(reply: AIMessage) -> bool:
+    # Cached replies use no tokens.
+    return reply.usage_metadata is None and not reply.response_metadata.get("from_cache")
+
+
+def messages_from_prompts(prompts: Sequence[PromptValue]) -> list[list[BaseMessage]]:
+    """Return the messages of prompt values."""
+    for prompt in prompts:
+        if not isinstance(prompt, PromptValue):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                "generate_prompt takes prompt values, such as prompt.invoke(...) gives, "
+                f"not {prompt!r}. For text write generate([[text]])."
+            )
+    return [prompt.to_messages() for prompt in prompts]
+
+
+def _check_prompts(messages: Sequence[Sequence[MessageLike]]) -> list[list[BaseMessage]]:
+    if not isinstance(messages, list | tuple):
+        raise TypeError(f"generate takes a list of lists of messages, not {messages!r}")
+    for prompt in messages:
+        if not isinstance(prompt, list):
+            raise TypeError(
+                "generate takes a list of lists of messages, one list a prompt; "
+                f"this item is no list: {prompt!r}. For one prompt write generate([messages])."
+            )
+    return [to_messages(prompt) for prompt in messages]
+
+
+def count_tokens(text: str, model_name: str) -> int:
+    """Return the number of tokens in a text."""
+    # With the extra `tokens` (tiktoken) the count is that of the model's own encoding, where
+    # tiktoken knows the model and has, or can fetch, its tables. Otherwise it is a quarter of the
+    # bytes, rounded up: about right for English prose, too low for code and for scripts that are
+    # rare in training data.
+    encoding = _encoding(model_name)
+    if encoding is not None:
+        return len(encoding.encode(text, disallowed_special=()))
+    return math.ceil(len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN)
+
+
+def _encoding(model_name: str) -> Any:
+    try:
+        return import_module("tiktoken").encoding_for_model(model_name)
+    except (ImportError, KeyError, OSError):
+        return None

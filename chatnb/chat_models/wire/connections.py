@@ -1,0 +1,144 @@
+"""Network connections that a cancel scope can end while a thread reads, and that forks drop."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
+
+from chatnb.concurrency.cancellation import CancelScope, check_cancelled, current_scope
+
+
+class _Connection:
+    """A network stream of httpcore, sync or async, that knows which calls use it."""
+
+    # Reads go to the stream directly: a look at the scope is needed once a request, as it is sent.
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._scope: CancelScope | None = None
+        self.read = stream.read
+        self.get_extra_info = stream.get_extra_info
+        _open.add(self)
+
+    def end(self, scope: CancelScope) -> None:
+        """End the connection, if its last request was made within a scope."""
+        if self._scope is not scope or _is_shared(self._stream):
+            return
+        raw = self._stream.get_extra_info("socket")
+        if isinstance(raw, socket.socket):
+            with suppress(OSError):  # It is closed already.
+                # Not the method of an SSL socket, which takes its state away from the reader.
+                socket.socket.shutdown(raw, socket.SHUT_RDWR)
+
+    def drop(self, null: int) -> None:
+        """Let go of the connection in this process alone; it goes on in the parent."""
+        raw = self._stream.get_extra_info("socket")
+        number = -1 if raw is None else raw.fileno()
+        if number >= 0:
+            os.dup2(null, number)
+
+    def _use(self) -> None:
+        scope = self._scope = current_scope.get()
+        if scope is not None:
+            scope.check()
+            scope.add_callback(self.end)
+
+
+class _SyncConnection(_Connection):
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self.close = stream.close
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._use()
+        self._stream.write(buffer, timeout)
+
+    def start_tls(self, *args: Any, **options: Any) -> _SyncConnection:
+        return _SyncConnection(self._stream.start_tls(*args, **options))
+
+
+class _AsyncConnection(_Connection):
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self.write = stream.write
+        self.aclose = stream.aclose
+
+    async def start_tls(self, *args: Any, **options: Any) -> _AsyncConnection:
+        return _AsyncConnection(await self._stream.start_tls(*args, **options))
+
+
+class _Backend:
+    """A network backend of httpcore whose connections are ours."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.sleep = backend.sleep
+
+    def connect_tcp(self, *args: Any, **options: Any) -> Any:
+        check_cancelled()
+        return _SyncConnection(self._backend.connect_tcp(*args, **options))
+
+    def connect_unix_socket(self, *args: Any, **options: Any) -> Any:
+        check_cancelled()
+        return _SyncConnection(self._backend.connect_unix_socket(*args, **options))
+
+
+class _AsyncBackend(_Backend):
+    async def connect_tcp(self, *args: Any, **options: Any) -> Any:
+        return _AsyncConnection(await self._backend.connect_tcp(*args, **options))
+
+    async def connect_unix_socket(self, *args: Any, **options: Any) -> Any:
+        return _AsyncConnection(await self._backend.connect_unix_socket(*args, **options))
+
+
+def track_connections(client: Any) -> None:
+    """Have all connections that an HTTP client opens from now on end with their calls."""
+    _wrap_backends(client, _Backend)
+
+
+def track_async_connections(client: Any) -> None:
+    """Have all connections that an asynchronous HTTP client opens dropped by forks."""
+    _wrap_backends(client, _AsyncBackend)
+
+
+def _wrap_backends(client: Any, wrap: Callable[[Any], Any]) -> None:
+    # httpx has no argument for it; a transport of another kind stays as it is.
+    transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
+    for transport in transports:
+        pool: Any = getattr(transport, "_pool", None)
+        backend = getattr(pool, "_network_backend", None)
+        if backend is not None and not isinstance(backend, _Backend):
+            pool._network_backend = wrap(backend)
+            _pools.add(pool)
+
+
+def _is_shared(stream: Any) -> bool:
+    """Return whether requests of others may be on a connection, as over HTTP/2."""
+    encrypted = stream.get_extra_info("ssl_object")
+    return encrypted is not None and encrypted.selected_alpn_protocol() == "h2"
+
+
+_open: WeakSet[_Connection] = WeakSet()
+_pools: WeakSet[Any] = WeakSet()
+
+
+def _drop_all() -> None:
+    # A process that sends on a connection of its parent may get the other's replies; one that only
+    # holds it keeps it open when the parent closes it.
+    null = os.open(os.devnull, os.O_RDWR)
+    for connection in list(_open):
+        connection.drop(null)
+    os.close(null)
+    # The requests in a pool, and the thread that may hold its lock, are the parent's.
+    for pool in list(_pools):
+        pool._requests.clear()
+        pool._connections.clear()
+        pool._optional_thread_lock = type(pool._optional_thread_lock)()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_all)

@@ -1,0 +1,71 @@
+"""LangChain's tools as tools of chatnb's."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig as LangChainConfig
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from chatnb.runnables.config import RunnableConfig
+from chatnb.tools.base import Tool
+
+_CONFIG_KEYS = ("configurable", "metadata", "tags")
+
+
+def tool_from_langchain(tool: BaseTool) -> LangChainTool:
+    """Use a tool of LangChain's in chatnb.
+
+    Args:
+        tool: A `StructuredTool`, what `@tool` of langchain-core makes, or another `BaseTool`.
+
+    Returns:
+        A tool of chatnb's, with the same name, description and arguments.
+
+    Example:
+        >>> from langchain_core.tools import tool
+        >>> @tool
+        ... def double(n: int) -> int:
+        ...     '''Double a number.'''
+        ...     return 2 * n
+        >>> tool_from_langchain(double).invoke({"n": 2})
+        4
+    """
+    return LangChainTool(tool)
+
+
+class LangChainTool(Tool):
+    """A tool of LangChain's, which validates and injects its arguments itself."""
+
+    def __init__(self, tool: BaseTool) -> None:
+        described: dict[str, Any] = convert_to_openai_tool(tool)["function"]
+        super().__init__(
+            tool.invoke,
+            name=described["name"],
+            description=described.get("description", ""),
+            args_schema=described.get("parameters") or {},
+        )
+        self._tool, self._injected = tool, {}
+        self._is_async = getattr(tool, "func", tool) is None
+        own = type(tool)._arun is not BaseTool._arun  # pyright: ignore[reportPrivateUsage]
+        self._has_async = getattr(tool, "coroutine", own if own else None) not in (None, False)
+
+    def _run(self, args: dict[str, Any], call_id: str | None, inner: RunnableConfig | None) -> Any:
+        return self._tool.invoke(self._input(args, call_id), _langchain_config(inner))
+
+    async def _arun(
+        self, args: dict[str, Any], call_id: str | None, inner: RunnableConfig | None
+    ) -> Any:
+        return await self._tool.ainvoke(self._input(args, call_id), _langchain_config(inner))
+
+    def _input(self, args: dict[str, Any], call_id: str | None) -> Any:
+        if call_id is None:
+            return args
+        return {"name": self._tool.name, "args": args, "id": call_id, "type": "tool_call"}
+
+
+def _langchain_config(config: RunnableConfig | None) -> LangChainConfig:
+    # Handlers get the run of chatnb's tool, and would get LangChain's run of it as well.
+    given = (config or RunnableConfig()).items()
+    return cast("LangChainConfig", {key: value for key, value in given if key in _CONFIG_KEYS})

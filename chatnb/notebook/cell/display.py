@@ -1,0 +1,176 @@
+"""The display of a cell's reply: a widget in a browser, only the end without one, or a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from chatnb.markdown.html import element
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.markdown.safe_markdown import safe_markdown
+from chatnb.notebook.reply_stream import Reply
+from chatnb.notebook.session import Session
+from chatnb.notebook.widgets.footer import footer_mimebundle, reply_footer
+from chatnb.notebook.widgets.front_end import cell_view
+from chatnb.notebook.widgets.mounting import publish
+from chatnb.terminal import SafeText, print_line, write_text
+
+if TYPE_CHECKING:
+    from chatnb.notebook.cell.outputs import CellOutputs
+
+
+class ReplySink(Protocol):
+    """A receiver of a reply's text; its methods run on the thread of the reply."""
+
+    def append(self, text: str) -> None:
+        """Show the next text."""
+
+    def append_reasoning(self, text: str) -> None:
+        """Show the next text of the model's reasoning."""
+
+    def show_note(self, text: str) -> None:
+        """Show a note for the time being, in place of the one before, or none."""
+
+    def end(self) -> None:
+        """Show what is held back; nothing follows."""
+
+
+class ReplyDisplay(ReplySink, Protocol):
+    """The display of one reply, from its first chunk to its final output."""
+
+    def reserve_footer(self) -> None:
+        """Reserve an output for the footer, above what is published next."""
+
+    def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
+        """Leave the reply as the final output, with a notice below; on the cell's thread."""
+
+
+def reply_display(
+    session: Session, model_name: str, on_stop: Callable[[], None], *, awaited: bool
+) -> ReplyDisplay:
+    """Return the display of a reply in this session."""
+    view = cell_view()
+    if view == "text":
+        return TerminalDisplay(model_name)
+    if view == "static":
+        return HeadlessDisplay(model_name)
+    stop_with = "message" if awaited else "interrupt"
+    return BrowserDisplay(session.cell_outputs, model_name, on_stop, stop_with=stop_with)
+
+
+def reply_mimebundle(text: str) -> Mimebundle:
+    """Return a reply as text, and as Markdown without raw HTML and remote images."""
+    return {"text/markdown": safe_markdown(text), "text/plain": SafeText(text)}
+
+
+class HeadlessDisplay:
+    """A notebook that a program runs: only the final output is published."""
+
+    def __init__(self, model_name: str) -> None:
+        self._model_name = model_name
+
+    def append(self, text: str) -> None:
+        """Show nothing yet."""
+
+    def append_reasoning(self, text: str) -> None:
+        """Show nothing yet."""
+
+    def show_note(self, text: str) -> None:
+        """Show nothing yet."""
+
+    def end(self) -> None:
+        """Show nothing yet."""
+
+    def reserve_footer(self) -> None:
+        """Reserve nothing: what is published next comes after the footer."""
+
+    def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
+        """Publish the reply and its footer."""
+        shown = _final_output(reply) if shown is None else shown
+        if shown:
+            publish(shown)
+        publish(_footer_output(reply, self._model_name, notice))
+
+
+class BrowserDisplay:
+    """A notebook in a browser: a widget while the reply streams, plain Markdown afterwards."""
+
+    def __init__(
+        self, page: CellOutputs, model_name: str, on_stop: Callable[[], None], *, stop_with: str
+    ) -> None:
+        from chatnb.notebook.cell.outputs import CellOutput
+        from chatnb.notebook.cell.reply_widget import ReplyView
+
+        self._model_name, self._page = model_name, page
+        self._view = view = ReplyView(
+            on_stop,
+            model_name=model_name,
+            stop_with=stop_with,
+            on_delta=lambda: self._output.grow(),
+        )
+        self._output = CellOutput(page, view, [model_name], lambda: view.text, view.retire)
+        self._footer_id: str | None = None
+        self.append, self.append_reasoning = self._view.append, self._view.append_reasoning
+        self.show_note, self.end = self._view.show_note, self._view.end
+
+    def reserve_footer(self) -> None:
+        """Publish an empty footer."""
+        self._footer_id = uuid4().hex
+        publish({"text/plain": SafeText(""), "text/html": element("div")}, self._footer_id)
+
+    def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
+        """Replace the widget by the final output."""
+        footer = _footer_output(reply, self._model_name, notice)
+        shown = _final_output(reply) if shown is None else shown
+        outputs = [shown, footer] if shown else [footer]
+        self._output.replace(outputs[0])
+        if shown and not self._page.is_answered:
+            # jupyter console knows no output that replaces another.
+            print_line(shown.get("text/plain", ""))
+            self._footer_id = None
+        if shown:
+            publish(footer, self._footer_id or "", update=self._footer_id is not None)
+        self._output.finish(outputs, reply.error)
+
+
+class TerminalDisplay:
+    """A terminal: plain text as it comes."""
+
+    def __init__(self, model_name: str) -> None:
+        self._model_name = model_name
+
+    def append(self, text: str) -> None:
+        """Print the next text."""
+        write_text(text)
+
+    def append_reasoning(self, text: str) -> None:
+        """Print nothing: the answer is what one asked for."""
+
+    def show_note(self, text: str) -> None:
+        """Print the note on a line."""
+        if text:
+            write_text(f"{self._model_name}: {text}\n")
+
+    def end(self) -> None:
+        """Print nothing: no text was held back."""
+
+    def reserve_footer(self) -> None:
+        """Reserve nothing: what is printed next comes after the footer."""
+
+    def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
+        """Print the footer."""
+        footer = _footer(reply, self._model_name)
+        write_text("\n".join(["", footer, *([notice] if notice else []), ""]))
+
+
+def _footer(reply: Reply, model_name: str) -> str:
+    return reply_footer(reply.message, model_name, seconds=reply.seconds, outcome=reply.outcome)
+
+
+def _footer_output(reply: Reply, model_name: str, notice: str) -> Mimebundle:
+    return footer_mimebundle(_footer(reply, model_name), notice, reply.message.reasoning)
+
+
+def _final_output(reply: Reply) -> Mimebundle:
+    return reply_mimebundle(reply.message.text) if reply.message.text else {}

@@ -1,0 +1,214 @@
+"""The widget of a reply while it streams, and its state in the browser."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+import traitlets
+
+from chatnb.concurrency.portal import package_portal
+from chatnb.notebook.widgets.base import MountedWidget, ResendSchedule, static_file
+
+_FIRST_SNAPSHOT_CHARACTERS = 64
+
+
+class Snapshot(TypedDict):
+    """The whole text up to and including the delta numbered `seq`, and the reasoning if any.
+
+    `seconds` is the time since the reply was asked for.
+    """
+
+    seq: int
+    text: str
+    reasoning: NotRequired[str]
+    seconds: NotRequired[float]
+
+
+class Delta(TypedDict):
+    """The next text and reasoning; numbers run 1, 2, 3 without a gap."""
+
+    type: Literal["delta"]
+    seq: int
+    text: str
+    reasoning: NotRequired[str]
+
+
+class Stop(TypedDict):
+    """Stop the reply."""
+
+    type: Literal["stop"]
+
+
+class Resync(TypedDict):
+    """Ask for a snapshot: the browser has missed a delta."""
+
+    type: Literal["resync"]
+
+
+Request: TypeAlias = Stop | Resync
+
+
+class ReplyState:
+    """The text of a reply and the number of the last delta."""
+
+    # A browser that missed a delta asks for a snapshot. Where the kernel receives no messages while
+    # a cell runs (`can_ask` is False), one is due whenever the text has grown fourfold.
+
+    def __init__(self, *, can_ask: bool = True) -> None:
+        self._sent: list[str] = []
+        self._waiting: list[str] = []
+        self._reasoning: list[str] = []
+        self._waiting_reasoning: list[str] = []
+        self._seq = 0
+        self._length = 0
+        self._schedule = ResendSchedule(math.inf if can_ask else _FIRST_SNAPSHOT_CHARACTERS)
+
+    def push(self, text: str) -> None:
+        """Add the next text."""
+        if text:
+            self._waiting.append(text)
+
+    def push_reasoning(self, text: str) -> None:
+        """Add the next text of the reasoning."""
+        if text:
+            self._waiting_reasoning.append(text)
+
+    def take_delta(self) -> Delta | None:
+        """Return the text since the last delta, or None if there is none."""
+        if not (self._waiting or self._waiting_reasoning):
+            return None
+        text, reasoning = "".join(self._waiting), "".join(self._waiting_reasoning)
+        self._waiting.clear()
+        self._waiting_reasoning.clear()
+        self._sent.append(text)
+        self._seq += 1
+        self._length += len(text) + len(reasoning)
+        delta = Delta(type="delta", seq=self._seq, text=text)
+        if reasoning:
+            self._reasoning.append(reasoning)
+            delta["reasoning"] = reasoning
+        return delta
+
+    def take_due_snapshot(self) -> Snapshot | None:
+        """Return a snapshot if the text has grown enough since the last one, else None."""
+        return self.snapshot() if self._schedule.is_due(self._length) else None
+
+    def snapshot(self) -> Snapshot:
+        """Return the text up to the last delta."""
+        self._sent = ["".join(self._sent)]
+        snapshot = Snapshot(seq=self._seq, text=self._sent[0])
+        if self._reasoning:
+            self._reasoning = ["".join(self._reasoning)]
+            snapshot["reasoning"] = self._reasoning[0]
+        return snapshot
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join([*self._sent, *self._waiting])
+
+
+class ReplyView(MountedWidget):
+    """A reply as it streams: Markdown, a status line, a Stop button."""
+
+    # Text goes to the browser as numbered deltas; a browser that comes late or has missed one
+    # starts from the snapshot. All methods but the constructor and `retire` run on the reply's
+    # thread.
+
+    _esm = static_file("cell.js")
+    _css = static_file("cell.css")
+
+    snapshot = traitlets.Dict({"seq": 0, "text": ""}).tag(sync=True)
+    phase = traitlets.Unicode("waiting").tag(sync=True)
+    model_name = traitlets.Unicode("").tag(sync=True)
+    stop_with = traitlets.Unicode("message").tag(sync=True)
+    stops_all = traitlets.Bool(default_value=False).tag(sync=True)
+    title = traitlets.Unicode("").tag(sync=True)
+    footer = traitlets.Unicode("").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+    _highlighter_sent = False
+
+    def __init__(
+        self,
+        on_stop: Callable[[], None],
+        *,
+        model_name: str,
+        stop_with: str,
+        stops_all: bool = False,
+        title: str = "",
+        on_delta: Callable[[], None] = lambda: None,
+        mounts: bool = False,
+    ) -> None:
+        # The output of a cell is the widget's own while it streams.
+        mount: dict[str, Any] = {} if mounts else {"mount_point": ""}
+        super().__init__(
+            model_name=model_name, stop_with=stop_with, stops_all=stops_all, title=title, **mount
+        )
+        self._begun = time.monotonic()
+        self._state = ReplyState(can_ask=stop_with == "message")
+        self._on_stop, self._on_delta = on_stop, on_delta
+
+    def append(self, text: str) -> None:
+        """Show the next text."""
+        self._state.push(text)
+        self.wake()
+
+    def append_reasoning(self, text: str) -> None:
+        """Show the next text of the reasoning."""
+        self._state.push_reasoning(text)
+        self.wake()
+
+    def show_note(self, text: str) -> None:
+        """Show a note while the reply is waited for."""
+        self.note = text
+
+    def end(self) -> None:
+        """Send the text that still waits."""
+        self.flush()
+
+    def send_highlighter(self) -> None:
+        """Send the code highlighter."""
+        ReplyView._highlighter_sent = True
+        super().send_highlighter()
+
+    def _send_new(self) -> bool:
+        delta = self._state.take_delta()
+        if delta is None:
+            return False
+        if self.phase == "waiting":
+            self.phase = "streaming"
+        self.send(delta)
+        self._on_delta()
+        snapshot = self._state.take_due_snapshot()
+        if snapshot is not None:
+            self.snapshot = self._timed(snapshot)
+        if not ReplyView._highlighter_sent and "```" in delta["text"]:
+            self.send_highlighter()
+        return True
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self._state.text
+
+    async def _send_snapshot(self) -> None:
+        # On the loop that sends deltas, so that the snapshot is not taken or sent within one.
+        # send_state sends the trait also if it is unchanged: the browser may have missed it.
+        self.set_trait("snapshot", self._timed(self._state.snapshot()))
+        self.send_state("snapshot")
+
+    def _timed(self, snapshot: Snapshot) -> Snapshot:
+        return {**snapshot, "seconds": round(time.monotonic() - self._begun, 3)}
+
+    def _on_message(self, content: Any, buffers: Sequence[Any]) -> None:
+        match content:
+            case {"type": "stop"}:
+                self._on_stop()
+            case {"type": "resync"}:
+                package_portal.submit(self._send_snapshot())
+            case _:
+                return

@@ -1,0 +1,197 @@
+"""Typed replies and expectations: the cell options --schema, --expect and --expect-schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from chatnb.errors import ChatnbError
+from chatnb.json_schemas import SchemaValidator, problem_text, schema_from_type
+from chatnb.loose_json import find_json
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.notebook.cell.display import ReplySink, TerminalDisplay, reply_mimebundle
+from chatnb.notebook.reply_stream import Reply
+from chatnb.notebook.tables.answers import answer_html, answer_markdown
+from chatnb.schema.messages import AIMessage
+from chatnb.structured_output.methods import get_method
+from chatnb.structured_output.parsers import parser_from_type
+from chatnb.structured_output.runnable import RepairLoop
+from chatnb.terminal import SafeText
+
+_MAX_SHOWN = 120
+_HINT = "Run the cell again, or ask another model; the text is in _reply."
+_OPENING, _CLOSING = "````json\n", "\n````\n"
+
+
+class ReplyUnexpected(ChatnbError, AssertionError):
+    """A reply does not have what its cell expects."""
+
+
+class Expectation:
+    """The text that a cell expects in its reply, or `/a pattern/`, or the type of its JSON."""
+
+    def __init__(self, text: str | None = None, schema: Any = None) -> None:
+        if text == "":
+            raise ValueError("--expect takes a text, or a /pattern/, and is empty")
+        self._text = text
+        self._pattern = None if text is None else _pattern(text)
+        self._schema = schema
+
+    def check(self, reply: AIMessage) -> None:
+        """Raise `ReplyUnexpected` if a reply does not have what is expected."""
+        if self._pattern is not None and not self._pattern.search(reply.text):
+            raise ReplyUnexpected(f"expected {self._text!r}, but the reply is: {_shorten(reply)}")
+        if self._schema is not None:
+            _check_type(self._schema, reply)
+
+
+def expectation_from_options(
+    options: argparse.Namespace, namespace: Mapping[str, Any]
+) -> Expectation:
+    """Return the expectation of a cell's options; namespace holds the notebook's variables."""
+    name = options.expect_schema
+    if name is not None and name not in namespace:
+        raise UsageError(f"%%chat --expect-schema: there is no variable {name}.")
+    try:
+        return Expectation(options.expect, None if name is None else namespace[name])
+    except ValueError as error:
+        raise UsageError(f"%%chat: {error}.") from None
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    if not (len(text) > 2 and text.startswith("/") and text.endswith("/")):
+        return re.compile(re.escape(text), re.IGNORECASE)
+    try:
+        return re.compile(text[1:-1], re.MULTILINE | re.DOTALL)
+    except re.error as error:
+        raise ValueError(f"--expect {text} is no regular expression: {error}") from None
+
+
+def _check_type(schema: Any, reply: AIMessage) -> None:
+    name = getattr(schema, "__name__", "the schema")
+    try:
+        problem = _problem(schema, find_json(reply.text).json)
+    except ValueError as error:
+        problem = f"Invalid JSON: {error}"
+    if problem:
+        problem = " ".join(problem.split())
+        raise ReplyUnexpected(f"expected {name}, but the reply is: {_shorten(reply)} ({problem})")
+
+
+def _problem(schema: Any, text: str) -> str:
+    """Return the first problem of a text as JSON of a type; empty if there is none."""
+    from pydantic import TypeAdapter, ValidationError
+
+    if isinstance(schema, dict):
+        return _problem_of_json(schema, text)
+    try:
+        TypeAdapter(schema).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"]))
+        return f"{path}: {first['msg']}" if path else first["msg"]
+    return ""
+
+
+def _problem_of_json(schema: dict[str, Any], text: str) -> str:
+    try:
+        errors = SchemaValidator(schema).problems(json.loads(text))
+    except ValueError as error:
+        return problem_text(error)
+    return errors[0].message if errors else ""
+
+
+def _shorten(reply: AIMessage) -> str:
+    text = " ".join(reply.text.split())
+    return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…")
+
+
+class TypedReply:
+    """A reply of the type in a variable, for `--schema`."""
+
+    def __init__(self, name: str, namespace: Mapping[str, Any]) -> None:
+        if name not in namespace:
+            raise UsageError(
+                f"%%chat --schema takes a variable with a type, and {name!r} is none. "
+                "Define a Pydantic model, a dataclass, a TypedDict or a JSON schema first."
+            )
+        try:
+            self._named = schema_from_type(namespace[name])
+            self._parser = parser_from_type(namespace[name])
+        except (TypeError, ValueError, ChatnbError) as error:
+            raise UsageError(f"%%chat --schema {name}: {error}") from None
+        self._method = get_method("json_schema", self._named, None)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of a call that ask for the type."""
+        return self._method.params()
+
+    def sink(self, display: ReplySink) -> ReplySink:
+        """Return a sink that shows the JSON as it comes, fenced unless in a terminal."""
+        return display if isinstance(display, TerminalDisplay) else _JsonSink(display)
+
+    def read(self, reply: Reply) -> tuple[Any, Reply, Mimebundle | None]:
+        """Return the value or the message, the reply, failed if not valid, and the output."""
+        if reply.outcome != "done":
+            return reply.message, reply, _json_output(reply)
+        loop = RepairLoop(self._method, self._parser, [], include_raw=True, repair=0)
+        with loop.catch_refusals():
+            loop.add_reply(reply.message)
+        result = loop.result()
+        error = result["parsing_error"]
+        if error is None:
+            return result["parsed"], reply, self._output(result["parsed"], reply)
+        if "repair" in error.hint:  # Cells have no option for it.
+            error.hint = _HINT
+        failed = replace(reply, outcome="failed", error=error)
+        return reply.message, failed, _json_output(reply)
+
+    def _output(self, value: Any, reply: Reply) -> Mimebundle:
+        data = _json_data(value)
+        return {
+            "text/plain": SafeText(reply.message.text if data is None else repr(value)),
+            "text/html": answer_html(data),
+            "text/markdown": answer_markdown(self._named.name, data),
+        }
+
+
+class _JsonSink:
+    """A sink that fences a reply as a block of JSON."""
+
+    def __init__(self, inner: ReplySink) -> None:
+        self._inner = inner
+        self._opened = False
+        self.append_reasoning, self.show_note = inner.append_reasoning, inner.show_note
+
+    def append(self, text: str) -> None:
+        """Show the next text."""
+        if not self._opened:
+            self._opened = True
+            text = _OPENING + text.lstrip()
+        self._inner.append(text)
+
+    def end(self) -> None:
+        """Show the end of the block."""
+        if self._opened:
+            self._inner.append(_CLOSING)
+        self._inner.end()
+
+
+def _json_output(reply: Reply) -> Mimebundle | None:
+    if not reply.message.text:
+        return None
+    fenced = reply_mimebundle(f"{_OPENING}{reply.message.text}{_CLOSING}")
+    return {**fenced, "text/plain": SafeText(reply.message.text)}
+
+
+def _json_data(value: Any) -> Any:
+    from pydantic_core import to_jsonable_python
+
+    return json.loads(json.dumps(to_jsonable_python(value)))

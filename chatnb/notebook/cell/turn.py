@@ -1,0 +1,329 @@
+"""A `%%chat` cell: its prompt goes to a model, and the reply streams into its display."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from IPython.display import display
+
+from chatnb.chat_models.base import BaseChatModel
+from chatnb.concurrency.portal import package_portal
+from chatnb.concurrency.threads import in_thread
+from chatnb.concurrency.waiting import Promise, await_done, wait
+from chatnb.conversations import Conversation, Draft
+from chatnb.errors import ChatnbError
+from chatnb.notebook.cell.code_cell import add_cell_below, code_cell
+from chatnb.notebook.cell.display import Mimebundle, ReplySink, reply_display
+from chatnb.notebook.prompt import Prompt
+from chatnb.notebook.reply_stream import Reply, ReplyStream, retry_notes
+from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
+from chatnb.notebook.widgets.front_end import cell_view
+from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
+
+if TYPE_CHECKING:
+    from chatnb.notebook.cell.schema import Expectation, TypedReply
+    from chatnb.notebook.run_tree.tree import RunLogTree
+
+# The time that a stopped model has to close its connection.
+_STOP_SECONDS = 5.0
+_BESIDE = (
+    "Another reply was streaming in this conversation, so this turn is a branch beside it: "
+    "the two do not know of each other."
+)
+
+
+class RunningCell(Protocol):
+    """A cell whose replies are streaming."""
+
+    def wait(self) -> object:
+        """Block until its replies have ended; an interrupt stops them."""
+
+    async def wait_async(self) -> object:
+        """Await the end of its replies; an interrupt stops them."""
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Leave the replies in the cell and the variables, or raise what they failed with."""
+
+
+class CellTurn:
+    """A cell with one prompt and one reply, which streams from now on."""
+
+    def __init__(
+        self, session: Session, options: argparse.Namespace, prompt: Prompt, *, awaited: bool
+    ) -> None:
+        self._session, self._view = session, cell_view()
+        self._options = options
+        self._expectation = _expectation(session, options)
+        self._typed = _typed_reply(session, options)
+        self._typed_output: tuple[Any, Reply, Mimebundle | None] | None = None
+        model = session.model(options.model)
+        params = cell_params(session, options) | (self._typed.params if self._typed else {})
+        self._tree = _new_tree(lambda: self._turn.stop()) if options.log else None
+        self._kept = kept = KeptTurn(session, options, prompt.text, model.model_name)
+        self._turn = turn = Turn(model, kept, params, self._tree, self._read_typed)
+        self._display = reply_display(session, model.model_name, turn.stop, awaited=awaited)
+        turn.start(self._typed.sink(self._display) if self._typed else self._display)
+        if self._tree is not None and self._view == "live":
+            self._display.reserve_footer()
+            display(self._tree)
+        chosen = options.model or session.defaults.model
+        self._notices = ["" if chosen else session.embedded_notice(model), *prompt.notes]
+        self.wait, self.wait_async = turn.wait, turn.wait_async
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Leave the reply in the cell and the variables."""
+        session, options = self._session, self._options
+        reply = self._turn.stop_and_collect() if interrupted else self._turn.wait()
+        value, shown = reply.message, None
+        if self._typed is not None:
+            value, _, shown = self._typed_output or self._typed.read(reply)
+        session.shell.push(dict.fromkeys(["_reply", options.output or "_reply"], value))
+        notices = [
+            *self._notices,
+            self._kept.notice,
+            _add_code_cell(session, reply) if options.code else "",
+        ]
+        self._display.finish(reply, " ".join(filter(None, notices)), shown)
+        if self._tree is not None and self._view != "live":
+            self._tree.publish()
+        self._raise_errors(reply, interrupted=interrupted)
+
+    def _read_typed(self, reply: Reply) -> Reply:
+        """Return the reply, failed if it is not of its type; on the event loop's thread."""
+        if self._typed is None:
+            return reply
+        self._typed_output = self._typed.read(reply)
+        return self._typed_output[1]
+
+    def _raise_errors(self, reply: Reply, *, interrupted: bool) -> None:
+        try:
+            if interrupted:
+                raise ReplyInterrupted
+            if reply.error is not None:
+                raise reply.error
+            if self._expectation is not None:
+                self._expectation.check(reply.message)
+        except (ChatnbError, ReplyInterrupted) as error:
+            raise without_traceback(error) from None
+
+
+def cell_conversation(session: Session, options: argparse.Namespace) -> Conversation:
+    """Return the conversation that a cell continues, with the cell's system prompt."""
+    conversation = session.conversations[options.conversation]
+    if options.system is not None:
+        conversation.system = options.system
+    return conversation
+
+
+def cell_params(session: Session, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of a cell's calls."""
+    given = {"temperature": options.temperature, "max_tokens": options.max_tokens}
+    return session.defaults.params(given)
+
+
+def _expectation(session: Session, options: argparse.Namespace) -> Expectation | None:
+    if options.expect is None and options.expect_schema is None:
+        return None
+    from chatnb.notebook.cell.schema import expectation_from_options
+
+    return expectation_from_options(options, session.shell.user_ns)
+
+
+def _typed_reply(session: Session, options: argparse.Namespace) -> TypedReply | None:
+    if not options.schema:
+        return None
+    from chatnb.notebook.cell.schema import TypedReply
+
+    return TypedReply(options.schema, session.shell.user_ns)
+
+
+def _add_code_cell(session: Session, reply: Reply) -> str:
+    """Put the reply's code into the next cell; return the reason if there is none."""
+    if reply.outcome != "done":
+        return ""
+    found = code_cell(reply.message.text, session.shell.find_cell_magic)
+    if found.source is not None:
+        add_cell_below(session.shell, found.source)
+    return found.why_not
+
+
+def _new_tree(stop: Callable[[], None]) -> RunLogTree:
+    from chatnb.notebook.run_tree.tree import RunLogTree
+
+    return RunLogTree.of_turn(stop)
+
+
+class Turn:
+    """A call of a chat model on the package's event loop, which streams its reply into a sink."""
+
+    # The loop's thread writes a turn that is kept, so that no interrupt of the cell can leave it
+    # unfinished. `check` may turn the reply into one that failed.
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        messages: Sequence[BaseMessage] | KeptTurn,
+        params: dict[str, Any],
+        tree: RunLogTree | None = None,
+        check: Callable[[Reply], Reply] = lambda reply: reply,
+    ) -> None:
+        self._model = model
+        self._kept = messages if isinstance(messages, KeptTurn) else None
+        self._messages = [] if isinstance(messages, KeptTurn) else list(messages)
+        self._params = params
+        self._tree = tree
+        self._check = check
+        self._stream = ReplyStream(model)
+        self._running: Promise[Reply] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    def start(self, sink: ReplySink, on_end: Callable[[Reply], None] = lambda _: None) -> None:
+        """Start the call; `on_end` gets the reply on the event loop's thread."""
+        self._running = package_portal.submit(self._run(sink, on_end))
+
+    def stop(self) -> None:
+        """End the reply here and close the connection; safe from any thread, at any time."""
+        if self._stopped:
+            return  # A second cancellation would interrupt the closing of the connection.
+        self._stopped = True
+        task = self._task
+        if task is not None:
+            task.get_loop().call_soon_threadsafe(self._cancel)
+
+    def wait(self) -> Reply:
+        """Block until the reply has ended; an interrupt stops it."""
+        wait(self.outcome, self.stop)
+        return self.outcome.result()
+
+    async def wait_async(self) -> Reply:
+        """Await the end of the reply; an interrupt stops it."""
+        return await await_done(self.outcome, self.stop)
+
+    def stop_and_collect(self) -> Reply:
+        """Stop, and return the reply as far as it has come."""
+        self.stop()
+        try:
+            return self.outcome.result(_STOP_SECONDS)
+        except TimeoutError:
+            reply = self._stream.finish("stopped")
+            self._stream.save(reply)
+            return reply
+
+    @property
+    def outcome(self) -> Promise[Reply]:
+        """The reply once it has ended."""
+        assert self._running is not None, "the turn was not started"
+        return self._running
+
+    async def _run(self, sink: ReplySink, on_end: Callable[[Reply], None]) -> Reply:
+        try:
+            reply = await self._kept_reply(sink)
+            sink.end()
+            on_end(reply)
+            return reply
+        finally:
+            if self._tree is not None:
+                self._tree.end()
+
+    async def _kept_reply(self, sink: ReplySink) -> Reply:
+        reply: Reply | None = None
+        try:
+            if self._kept is not None:
+                self._messages, self._stream.draft = await in_thread(self._kept.begin)
+            with self._stream.draft or nullcontext():
+                reply = self._check(await self._stream_reply(sink))
+                if self._kept is not None:
+                    await in_thread(partial(self._save, self._kept, reply))
+        except Exception as error:
+            reply = replace(reply, error=error) if reply else self._stream.finish("failed", error)
+        return reply
+
+    async def _stream_reply(self, sink: ReplySink) -> Reply:
+        self._stream.restart_clock()
+        self._task = asyncio.current_task()
+        try:
+            if self._stopped:
+                raise asyncio.CancelledError
+            with retry_notes(lambda text: sink.show_note(text)):
+                async with aclosing(self._chunks()) as chunks:
+                    async for chunk in chunks:
+                        _show(self._stream.add(chunk), sink)
+            rest = self._stream.flush()
+            if rest is not None:
+                _show(rest, sink)
+            return self._stream.finish()
+        except asyncio.CancelledError:
+            return self._stream.finish("stopped")
+        except Exception as error:
+            return self._stream.finish("failed", error)
+        finally:
+            self._task = None  # What follows is not stopped.
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _save(self, kept: KeptTurn, reply: Reply) -> None:
+        self._stream.save(reply)
+        if reply.outcome == "failed":
+            kept.set_aside()
+
+    def _chunks(self) -> AsyncGenerator[AIMessageChunk, None]:
+        if self._tree is not None:
+            return self._logged(self._tree)
+        return self._model.astream(self._messages, **self._params)
+
+    async def _logged(self, tree: RunLogTree) -> AsyncGenerator[AIMessageChunk, None]:
+        async with aclosing(self._model.astream_log(self._messages, **self._params)) as patches:
+            async for patch in patches:
+                tree.append(patch)
+                for op in patch.ops:
+                    if op["path"] == "/streamed_output/-":
+                        yield op["value"]
+
+
+def _show(chunk: AIMessageChunk, sink: ReplySink) -> None:
+    reasoning, text = chunk.reasoning, chunk.text
+    if reasoning:
+        sink.append_reasoning(reasoning)
+    if text:
+        sink.append(text)
+
+
+class KeptTurn:
+    """A prompt in the conversation that its cell continues, with the draft of its reply."""
+
+    # Its methods write to disk and are called on threads.
+
+    def __init__(
+        self, session: Session, options: argparse.Namespace, prompt: str, model_name: str
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._prompt = prompt
+        self._facts = {"model": model_name}
+        self.notice = ""
+
+    def begin(self) -> tuple[list[BaseMessage], Draft]:
+        """Add the prompt and a reply that streams; return the messages of the request, and it."""
+        self._conversation = conversation = cell_conversation(self._session, self._options)
+        conversation.refresh()
+        question = conversation.add(HumanMessage(self._prompt))
+        messages, self._before = conversation.messages_through(question.id), question.parent
+        if any(conversation.is_replying(id) for id in conversation.branches(question.id)):
+            self.notice = _BESIDE
+        self._draft = conversation.begin_reply(question.id, facts=self._facts)
+        return self._session.defaults.with_system(messages), self._draft
+
+    def set_aside(self) -> None:
+        """Leave the turn as a branch: a cell that is run again sends the same messages."""
+        path = self._conversation.path()
+        if path and path[-1].id == self._draft.node_id:
+            self._conversation.end_at(self._before)

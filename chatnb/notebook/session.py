@@ -1,0 +1,252 @@
+"""The session of a notebook: its defaults, chat models, conversations, usage and shell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chatnb.cassettes.active import active_cassette
+from chatnb.chat_models import BaseChatModel, init_chat_model
+from chatnb.conversations import Conversation
+from chatnb.errors import ChatnbError, UnknownModelError, error_line
+from chatnb.langchain_objects import is_langchain
+from chatnb.redaction import environment_secret
+from chatnb.schema.messages import BaseMessage, SystemMessage
+from chatnb.store import Store, shared_store
+from chatnb.terminal import SafeText
+from chatnb.tracing.usage_tracking import UsageTracker, add_global_tracker
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from chatnb.notebook.cell.outputs import CellOutputs
+
+E = TypeVar("E", bound=BaseException)
+
+MAIN = "main"
+"""The name in cells of the notebook's own conversation, whatever its name in the store."""
+_NAME_WITHOUT_NOTEBOOK = "session"
+_AUTOMATIC_MODEL = "OpenAI if OPENAI_API_KEY is set, else the embedded model"
+_MAX_SHOWN = 60
+_EMBEDDED_NOTICE = (
+    "No API key is set, so the small model beside this kernel answered: plausible prose, "
+    "unreliable facts. %%chat -m MODEL chooses another."
+)
+
+
+class Session:
+    """The state that the cells and commands of one notebook share."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.defaults = SessionDefaults()
+        self.conversations = Conversations(lambda: notebook_path(shell))
+        self.usage = UsageTracker()
+        add_global_tracker(self.usage)
+        self._models = SessionModels()
+        self._noticed_embedded = False
+
+    @cached_property
+    def cell_outputs(self) -> CellOutputs:
+        """The part of the notebook's page that knows the outputs of cells."""
+        from chatnb.notebook.cell.outputs import CellOutputs
+
+        return CellOutputs()
+
+    async def await_page(self) -> None:
+        """Await the answer of the page to the first output, for as long as one may take."""
+        if "cell_outputs" in vars(self):
+            await self.cell_outputs.await_answer()
+
+    def model(self, name: str | None = None) -> BaseChatModel:
+        """Return the model of that name or in that variable; without a name the default one."""
+        if name is None and self.defaults.model is not None:
+            return self.defaults.model
+        try:
+            return self._models.get(name, self.shell.user_ns)
+        except ChatnbError as error:
+            raise without_traceback(error) from None
+
+    def embedded_notice(self, model: BaseChatModel) -> str:
+        """Return a notice the first time that the embedded model replies, else nothing."""
+        from chatnb.chat_models import ChatLocal
+
+        if self._noticed_embedded or not isinstance(model, ChatLocal):
+            return ""
+        self._noticed_embedded = True
+        return _EMBEDDED_NOTICE
+
+
+@dataclass
+class SessionDefaults:
+    """The settings of cells that set none of their own; None leaves a setting to the model.
+
+    Args:
+        model: The chat model.
+        model_name: Its name as it was typed.
+        system: The system prompt of conversations without one.
+        temperature: Sampling temperature, 0 to 2.
+        max_tokens: The maximum number of tokens of a reply.
+
+    Example:
+        >>> SessionDefaults(temperature=0.2).params({"temperature": None, "max_tokens": 7})
+        {'temperature': 0.2, 'max_tokens': 7}
+    """
+
+    model: BaseChatModel | None = None
+    model_name: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    def with_system(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """Return a conversation with the default system prompt, unless it has one of its own."""
+        if self.system and not (messages and isinstance(messages[0], SystemMessage)):
+            return [SystemMessage(self.system), *messages]
+        return list(messages)
+
+    def params(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a call: the cell's, else the defaults, without those not set."""
+        merged = {
+            name: getattr(self, name) if value is None else value for name, value in given.items()
+        }
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def __str__(self) -> str:
+        rows = {
+            "model": self.model_name or _AUTOMATIC_MODEL,
+            "system": "none" if self.system is None else f"{self.system!r:.{_MAX_SHOWN}}",
+            "temperature": "the model's own" if self.temperature is None else self.temperature,
+            "max_tokens": "the model's own" if self.max_tokens is None else self.max_tokens,
+        }
+        return "\n".join(f"{name:11}  {value}" for name, value in rows.items())
+
+
+class SessionModels:
+    """The chat models that cells have used, by name, with their connections."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, str | None], BaseChatModel] = {}
+
+    def get(self, name: str | None, namespace: Mapping[str, Any]) -> BaseChatModel:
+        """Return the model for a cell."""
+        value: Any = namespace.get(name) if name else None
+        if isinstance(value, BaseChatModel):
+            return value
+        if is_langchain(value, "Runnable"):
+            from chatnb.langchain import from_langchain
+
+            return from_langchain(value)
+        if value is not None:
+            raise UnknownModelError(f"The variable {name} holds no chat model but {value!r:.80}.")
+        key = environment_secret("OPENAI_API_KEY")
+        name = name or _default_model("openai" if key else "local")
+        if (name, key) not in self._models:
+            self._models[name, key] = init_chat_model(name)
+        return self._models[name, key]
+
+
+def _default_model(found: str) -> str:
+    # A replay keeps to the model that was recorded.
+    cassette = active_cassette()
+    return found if cassette is None else cassette.default_model(found)
+
+
+class Conversations:
+    """The conversations that cells continue."""
+
+    # A notebook's own conversation, `main`, starts again with each kernel: a notebook that is run
+    # from the top after a restart sends what it sent the first time. It is stored under the
+    # notebook's name (`analysis`, then `analysis.2`...), so that `%chat resume` finds the earlier
+    # ones. Every other name means the same conversation in every notebook.
+
+    def __init__(self, origin: Callable[[], str]) -> None:
+        self._origin = origin
+        self._main: str | None = None
+        self._current: str | None = None
+        self._read: dict[tuple[int, str], Conversation] = {}
+
+    def __getitem__(self, name: str | None) -> Conversation:
+        """Return the conversation of that name; without a name, the one that cells continue."""
+        store, stored = self.store, self.stored_name(name) or self._start_main()
+        key = (id(store), stored)
+        if key not in self._read:
+            self._read[key] = Conversation(stored, store=store)
+        return self._read[key]
+
+    def stored_name(self, name: str | None) -> str | None:
+        """Return a conversation's name in the store; None for `main` while it is empty."""
+        name = name or self._current or MAIN
+        return self._main if name == MAIN else name
+
+    @property
+    def store(self) -> Store:
+        """The store that keeps them."""
+        try:
+            return shared_store()
+        except ChatnbError as error:
+            raise without_traceback(error) from None
+
+    def names(self) -> list[str]:
+        """Return the names that `-c` takes: `main`, and all in the store."""
+        return [MAIN, *(kept.name for kept in self.store.summaries())]
+
+    def resume(self, name: str) -> None:
+        """Continue a conversation in cells without `-c`."""
+        self._current = None if name in (MAIN, self._main) else name
+
+    def start_main_again(self) -> None:
+        """Continue with an empty `main`."""
+        self._main = self._current = None
+
+    def previous(self) -> str | None:
+        """Return the newest conversation that an earlier kernel of this notebook had, or None."""
+        origin = self._origin()
+        names = (
+            kept.name
+            for kept in self.store.summaries()
+            if origin and kept.origin == origin and kept.name != self._main
+        )
+        return next(names, None)
+
+    def forget(self, name: str) -> None:
+        """Remove a conversation from the store, and continue it no more."""
+        try:
+            self.store.forget(name)
+        except ChatnbError as error:
+            raise without_traceback(error) from None
+        finally:
+            self._main = None if self._main == name else self._main
+            self._current = None if self._current == name else self._current
+
+    def _start_main(self) -> str:
+        origin = self._origin()
+        self._main = self.store.begin(PurePath(origin).stem or _NAME_WITHOUT_NOTEBOOK, origin)
+        return self._main
+
+
+def notebook_path(shell: InteractiveShell) -> str:
+    """Return the path of the notebook that a shell runs, or "" where the front end does not tell.
+
+    Jupyter's server sets it in the kernel's environment, VS Code in a variable.
+    """
+    path = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or ""
+    return str(path)
+
+
+class ReplyInterrupted(KeyboardInterrupt):
+    """The kernel was interrupted while a reply streamed; its partial text is kept."""
+
+    def __init__(self) -> None:
+        super().__init__("the reply was stopped and its partial text is kept")
+
+
+def without_traceback(error: E) -> E:
+    """Make IPython show an error as one line, without the frames that led to it."""
+    line = SafeText(error_line(error))
+    error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
+    return error

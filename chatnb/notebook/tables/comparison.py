@@ -1,0 +1,88 @@
+"""A comparison of models in the notebook file: columns that need no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chatnb.chat_models import BaseChatModel
+from chatnb.errors import error_line
+from chatnb.markdown.html import SafeHtml, element, rendered
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.markdown.rendering import static_renderer
+from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
+from chatnb.notebook.reply_stream import Outcome, Reply
+from chatnb.notebook.widgets.footer import reply_footer
+from chatnb.notebook.widgets.html import MUTED, NO_MATH
+from chatnb.notebook.widgets.mounting import mount_point
+from chatnb.terminal import SafeText
+
+# Side by side where there is room for it, else below each other.
+COLUMNS = "repeat(auto-fit, minmax(min(100%, 220px), 1fr))"
+GAP = "16px 32px"
+_TITLE = "font-weight: 600; margin-bottom: 8px"
+
+
+class Answer(NamedTuple):
+    """A column of a comparison."""
+
+    name: str
+    text: str
+    footer: str
+    outcome: Outcome = "done"
+    error: str = ""
+
+    @staticmethod
+    def from_reply(name: str, model: BaseChatModel, reply: Reply) -> Answer:
+        """Return the column of a reply."""
+        message = reply.message
+        footer = reply_footer(
+            message,
+            model.model_name,
+            seconds=reply.seconds,
+            outcome=reply.outcome,
+            cost=model.cost_of_run(message),
+        )
+        error = error_line(reply.error) if reply.error else ""
+        return Answer(name, message.text, footer, reply.outcome, error)
+
+
+def comparison_mimebundle(
+    answers: Sequence[Answer], notice: str = "", mount: str = ""
+) -> Mimebundle:
+    """Write answers side by side as HTML, and below each other as Markdown and as text."""
+    class_name = f"chatnb-comparison {NO_MATH}"
+    grid = f"display: grid; grid-template-columns: {COLUMNS}; gap: {GAP};"
+    below = [element("div", notice, style=f"{MUTED} grid-column: 1 / -1")] if notice else []
+    columns = element("div", *map(_html, answers), *below, class_=class_name, style=grid)
+    return {
+        "text/html": mount_point(columns, "chatnb-replies", mount) if mount else columns,
+        "text/markdown": join_blocks(*map(_markdown, answers), plain_markdown(notice)),
+        "text/plain": SafeText("\n\n".join(filter(None, (*map(_plain, answers), notice)))),
+    }
+
+
+def bold(text: str) -> str:
+    """Write a line of escaped Markdown in bold."""
+    return f"**{plain_markdown(text)}**" if text else ""
+
+
+def _html(answer: Answer) -> SafeHtml:
+    return element(
+        "div",
+        element("div", answer.name, style=_TITLE) if answer.name else "",
+        rendered(safe_markdown(answer.text), static_renderer()),
+        element("p", element("strong", answer.error)) if answer.error else "",
+        element("div", answer.footer, style=MUTED),
+        style="min-width: 0; overflow-wrap: anywhere",
+    )
+
+
+def _markdown(answer: Answer) -> SafeMarkdown:
+    title = f"#### {plain_markdown(answer.name)}" if answer.name else ""
+    return join_blocks(title, answer.text, bold(answer.error), plain_markdown(answer.footer))
+
+
+def _plain(answer: Answer) -> str:
+    parts = [answer.name, answer.text, answer.error, answer.footer]
+    return "\n".join(filter(None, parts))

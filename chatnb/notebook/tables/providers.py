@@ -1,0 +1,54 @@
+"""The providers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chatnb.chat_models.registry import Availability
+from chatnb.markdown.html import SafeHtml, element
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.markdown.safe_markdown import SafeMarkdown, safe_markdown
+from chatnb.notebook.widgets.formatting import aligned
+from chatnb.notebook.widgets.html import NO_MATH
+from chatnb.terminal import SafeText
+
+_HEADER = ("Provider", "Write", "State", "Needs")
+_LEFT = "text-align: left"
+_UNBROKEN = "text-align: left; white-space: nowrap"
+
+
+class ProviderTable:
+    """A small table that needs no kernel: text, Markdown and HTML."""
+
+    def __init__(self, providers: Sequence[Availability]) -> None:
+        self._rows = [(row.name, row.example, row.state, row.needs) for row in providers]
+
+    def __repr__(self) -> str:
+        return aligned([_HEADER, *self._rows])
+
+    def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
+        return {
+            "text/plain": SafeText(repr(self)),
+            "text/markdown": self._markdown(),
+            "text/html": self._html(),
+        }
+
+    def _markdown(self) -> SafeMarkdown:
+        rows = [_HEADER, ("---",) * len(_HEADER)]
+        rows += [(name, f"`{write}`", state, needs) for name, write, state, needs in self._rows]
+        return safe_markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+
+    def _html(self) -> SafeHtml:
+        head = element("tr", *(element("th", title, style=_LEFT) for title in _HEADER))
+        body = element("tbody", *(element("tr", *_cells(row)) for row in self._rows))
+        return element("table", element("thead", head), body, class_=NO_MATH)
+
+
+def _cells(row: tuple[str, str, str, str]) -> list[SafeHtml]:
+    name, write, state, needs = row
+    unbroken = [name, element("code", write), state]
+    return [
+        *(element("td", cell, style=_UNBROKEN) for cell in unbroken),
+        element("td", needs, style=_LEFT),
+    ]

@@ -1,0 +1,80 @@
+"""Footers: the quiet line of metadata under replies, columns, runs and tables."""
+
+from __future__ import annotations
+
+from chatnb.chat_models.wire.endings import is_cut_off
+from chatnb.markdown.html import SafeHtml, element
+from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.notebook.widgets.formatting import price
+from chatnb.notebook.widgets.html import MUTED, NO_MATH
+from chatnb.schema.messages import AIMessage
+from chatnb.schema.usage import usage_text
+from chatnb.terminal import SafeText
+
+# A notebook keeps it with every reply.
+_LONGEST_REASONING = 20_000
+_REASONING_STYLE = (
+    "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 640px; margin: 4px 0 4px 4px; "
+    "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
+)
+
+OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
+
+
+def footer_text(*parts: str) -> str:
+    """Join the parts of a footer, without empty ones."""
+    return " · ".join(filter(None, parts))
+
+
+def cost_text(dollars: float | None) -> str:
+    """Write one price, or nothing where it is not known."""
+    return "" if dollars is None else price(dollars)
+
+
+def limit_text(message: AIMessage) -> str:
+    """Write that the limit of tokens cut a reply off, or nothing."""
+    return "cut off at the token limit" if is_cut_off(message.response_metadata) else ""
+
+
+def reply_footer(
+    message: AIMessage,
+    model: str,
+    *,
+    seconds: float,
+    outcome: str = "done",
+    cost: float | None = None,
+) -> str:
+    """Write the footer of a reply: outcome, model, usage, duration, speed and cost, where known."""
+    metadata, usage = message.response_metadata, message.usage_metadata
+    speed = usage["output_tokens"] / seconds if usage and seconds > 0 else 0
+    return footer_text(
+        OUTCOMES.get(outcome, ""),
+        limit_text(message),
+        metadata.get("model_name") or model,
+        usage_text(usage),
+        f"{seconds:.1f} s",
+        f"{speed:,.0f} tokens/s" if speed else "",
+        cost_text(cost),
+        "cached" if metadata.get("from_cache") else "",
+    )
+
+
+def footer_mimebundle(text: str, notice: str = "", reasoning: str = "") -> Mimebundle:
+    """Return the mimebundle of a footer, with the model's reasoning folded in its HTML."""
+    lines = [line for line in (text, notice) if line]
+    shown = [element("div", line) for line in lines]
+    if reasoning.strip():
+        shown.append(reasoning_fold(reasoning.strip()))
+    return {
+        "text/html": element("div", *shown, class_=f"chatnb-footer {NO_MATH}", style=MUTED),
+        "text/plain": SafeText("\n".join(lines)),
+    }
+
+
+def reasoning_fold(reasoning: str) -> SafeHtml:
+    """Return the model's reasoning, folded and of bounded length."""
+    rest = len(reasoning) - _LONGEST_REASONING
+    if rest > 0:
+        reasoning = f"{reasoning[:_LONGEST_REASONING]}\n… {rest:,} more characters"
+    body = element("div", reasoning, style=_REASONING_STYLE)
+    return element("details", element("summary", "Reasoning", style="cursor: pointer;"), body)

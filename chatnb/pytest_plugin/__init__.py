@@ -1,0 +1,1 @@
+"""The pytest plugin that runs notebooks against their recorded replies."""

@@ -1,0 +1,335 @@
+"""A notebook under test: its cassette, its kernel, its cells and their new outputs."""
+
+# pyright: standard
+# nbval has no types.
+
+from __future__ import annotations
+
+import copy
+import os
+import shlex
+import textwrap
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty
+from typing import Any, Literal
+
+import pytest
+from nbval.cover import setup_coverage, teardown_coverage
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+
+from chatnb.cassettes.active import FILE_VARIABLE
+from chatnb.cassettes.cassette import MODE_VARIABLE
+from chatnb.cassettes.requests import COMMAND_VARIABLE
+from chatnb.errors import error_line
+from chatnb.pytest_plugin.notebook_writer import rewrite
+from chatnb.pytest_plugin.outputs import OutputFolder, difference, normalize, readable, structure
+from chatnb.terminal import SafeText
+
+# Seconds between two checks that the kernel is alive.
+_POLL_SECONDS = 0.5
+
+
+class KernelDiedError(Exception):
+    """The kernel ended while a cell ran."""
+
+
+class NotebookKernel(RunningKernel):
+    """A kernel whose death is noticed while a cell runs."""
+
+    def __init__(
+        self, kernel_name: str, environment: Mapping[str, str], cwd: str, startup_timeout: Any
+    ) -> None:
+        with _environment(environment):
+            super().__init__(kernel_name, cwd=cwd, startup_timeout=startup_timeout)
+
+    def await_reply(self, msg_id, timeout=None):
+        """Wait for the end of a cell; raise Empty at a timeout, KernelDiedError if it died."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return super().await_reply(msg_id, timeout=_POLL_SECONDS)
+            except Empty:
+                if not self.is_alive():
+                    raise KernelDiedError from None
+                if deadline is not None and time.monotonic() > deadline:
+                    raise
+
+    def run_quietly(self, code: str) -> None:
+        """Run code that has no output."""
+        msg_id = self.kc.execute(code, silent=True, store_history=False)
+        self.await_reply(msg_id, timeout=30)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process: a kernel inherits them, and nbval cannot pass any."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_APPROX = "chatnb-approx"
+_SKIP_REPLAY = "chatnb-skip-replay"
+_DEFAULT_SIMILARITY = 0.8
+_MAX_TRACEBACK_LINES = 30
+
+
+class NotebookCell(IPyNbCell):
+    """A code cell of a notebook under test."""
+
+    parent: NotebookFile
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.saved_outputs = list(self.cell.outputs)
+        self.test_outputs: list | None = None
+        self.final_outputs: list = []
+        tags = self.cell.metadata.get("tags", [])
+        self.tags = tags if isinstance(tags, list) else []
+        self._timed_out_here = False
+
+    def runtest(self) -> None:
+        """Run the cell, and compare its outputs with the saved ones."""
+        file = self.parent
+        if file.mode == "replay" and _SKIP_REPLAY in self.tags:
+            pytest.skip(f"tagged {_SKIP_REPLAY}")
+        if file.died_in is not None:
+            pytest.skip(f"the kernel died in cell {file.died_in}")
+        self._approx = _required_similarity(self.tags)
+        self.config.option.nbval_cell_timeout = self.config.option.chatnb_timeout
+        if file.mode in ("record", "refresh"):
+            self._drop_saved()
+        file.folder.begin_cell()
+        file.running = self
+        was_late = file.timed_out
+        try:
+            super().runtest()
+        except KernelDiedError:
+            file.died_in = self.cell_num
+            self.raise_cell_error("The kernel died while this cell ran.")
+        finally:
+            file.running = None
+            self._timed_out_here = file.timed_out and not was_late
+            self._add_to_report()
+        self.final_outputs = copy.deepcopy(
+            self.test_outputs or []
+        )  # Later cells may update displays.
+        file.ran[self.cell_num] = self
+
+    def compare_outputs(self, test, ref, skip_compare=None) -> bool:
+        """Return True for equal outputs; with live models only their types are compared."""
+        if self.parent.mode == "live":
+            text = _type_difference(ref, test)
+        else:
+            text = difference(self._sanitized(ref), self._sanitized(test), self._approx)
+        self.comparison_traceback = [text]
+        return not text
+
+    def repr_failure(self, excinfo) -> str:
+        """Return the text that pytest prints: the cell, the problem, and what to do."""
+        # A plain str, since pytest-xdist sends no other.
+        return str(SafeText(self._failure_text(excinfo.value)))
+
+    def _failure_text(self, error: BaseException) -> str:
+        where = f"{self.parent.shown_path}, code cell {self.cell_num}"
+        source = textwrap.indent(self.cell.source, "  | ", lambda _: True)
+        if isinstance(error, _BadTagError):
+            return f"{where}: {error}"
+        if not isinstance(error, NbCellError):
+            return f"{where}:\n{source}\n\n{error_line(error)}"
+        return "\n".join([f"{where}:", source, "", *self._problem_lines(error)])
+
+    def reportinfo(self):  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the location of the cell for pytest."""
+        return self.path, None, f"{self.parent.shown_path}::Cell {self.cell_num}"
+
+    def _drop_saved(self) -> None:
+        """Drop saved outputs that will be replaced: they are not compared."""
+        self.options["check"] = False
+        self.cell.outputs = []
+
+    def _sanitized(self, outputs) -> list:
+        """Apply the patterns of --nbval-sanitize-with."""
+        return self.sanitize_outputs(outputs) if self.parent.sanitize_patterns else outputs
+
+    def _problem_lines(self, error: NbCellError) -> list[str]:
+        mode, accept = self.parent.mode, self.parent.accept
+        if self._timed_out_here:
+            limit = self.config.option.chatnb_timeout
+            head = f"The cell took longer than {limit:g} s and was interrupted."
+            return [head, "Give it more time with --chatnb-timeout=SECONDS."]
+        if str(error) == "Cell outputs differ":
+            last = {"replay": [f"To accept: {accept}"]}.get(mode, [])
+            return [str(error.inner_traceback), *last]
+        if not error.inner_traceback:
+            return [str(error)]
+        lines = normalize(error.inner_traceback).strip("\n").splitlines()
+        shown = (
+            lines if len(lines) <= _MAX_TRACEBACK_LINES else ["...", *lines[-_MAX_TRACEBACK_LINES:]]
+        )
+        kept = [] if mode in ("replay", "live") else ["The notebook was left as it is."]
+        return ["The cell failed:", *shown, *kept]
+
+    def _add_to_report(self) -> None:
+        """Attach the cell to the test report, which reaches the process that writes the page."""
+        if self.config.getoption("chatnb_html"):
+            data = {
+                "notebook": self.parent.shown_path,
+                "cell": self.cell_num,
+                "source": self.cell.source,
+                "old": readable(self.saved_outputs),
+                "new": readable(self.test_outputs or []),
+                "compared": bool(self.options["check"]) or self.parent.mode != "replay",
+            }
+            self.user_properties.append(("chatnb", data))
+
+
+class _BadTagError(Exception):
+    """A tag of a cell is invalid."""
+
+
+def _required_similarity(tags: list[str]) -> float | None:
+    for tag in tags:
+        name, _, bound = str(tag).partition("=")
+        if name != _APPROX:
+            continue
+        try:
+            similarity = float(bound) if bound else _DEFAULT_SIMILARITY
+        except ValueError:
+            similarity = -1.0
+        if not 0 <= similarity <= 1:
+            raise _BadTagError(f"the tag {tag!r} takes a number from 0 to 1, as in {_APPROX}=0.8")
+        return similarity
+    return None
+
+
+def _type_difference(old, new) -> str:
+    was, now = set(structure(old)), set(structure(new))
+    if was == now:
+        return ""
+    lines = [
+        *(f"- {type}" for type in sorted(was - now)),
+        *(f"+ {type}" for type in sorted(now - was)),
+    ]
+    return "\n".join(["The types of output differ (- in the notebook, + live):", *lines])
+
+
+# A test neither continues the conversations of this machine nor adds its own.
+_STORE_VARIABLE = "CHATNB_STORE"
+
+_FINISH = """\
+import sys
+if "chatnb.cassettes.active" in sys.modules:
+    sys.modules["chatnb.cassettes.active"].close_cassettes(prune={prune})
+"""
+
+
+class NotebookFile(IPyNbFile):
+    """A notebook under test: it collects the code cells, which run in one kernel."""
+
+    kernel: NotebookKernel | None
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.folder = OutputFolder()
+        self.running: NotebookCell | None = None
+        self.ran: dict[int, NotebookCell] = {}
+        self.died_in: int | None = None
+        self.sanitize_patterns = OrderedDict()
+
+    @property
+    def mode(self) -> Literal["replay", "record", "refresh", "live"]:
+        """The mode of the cassette."""
+        options = self.config.option
+        if options.chatnb_live:
+            return "live"
+        if options.chatnb_refresh:
+            return "refresh"
+        return "record" if options.chatnb_record else "replay"
+
+    @property
+    def cassette(self) -> Path:
+        """The cassette beside the notebook."""
+        return self.path.parent / "cassettes" / f"{self.path.stem}.yaml"
+
+    @property
+    def accept(self) -> str:
+        """The command that accepts the new outputs."""
+        return f"pytest --chatnb --chatnb-record {shlex.quote(self.shown_path)}"
+
+    @property
+    def shown_path(self) -> str:
+        """The path of the notebook, relative to the working directory."""
+        folder = self.config.invocation_params.dir
+        return (
+            str(self.path.relative_to(folder))
+            if self.path.is_relative_to(folder)
+            else str(self.path)
+        )
+
+    def collect(self) -> Iterator[NotebookCell]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Yield the code cells with the options of their tags."""
+        for cell in super().collect():
+            yield NotebookCell.from_parent(
+                self,
+                name=cell.name,
+                cell_num=cell.cell_num,
+                cell=cell.cell,
+                options=cell.options,
+            )
+
+    def setup(self) -> None:
+        """Start the kernel with the cassette."""
+        options = self.config.option
+        name = options.nbval_kernel_name or CURRENT_ENV_KERNEL_NAME
+        environment = {
+            FILE_VARIABLE: str(self.cassette),
+            MODE_VARIABLE: "off" if self.mode == "live" else self.mode,
+            COMMAND_VARIABLE: self.accept,
+            _STORE_VARIABLE: ":memory:",
+        }
+        seconds = options.nbval_kernel_startup_timeout
+        self.kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
+        self.setup_sanitize_files()
+        if getattr(options, "cov_source", None):
+            setup_coverage(self.config, self.kernel, self.path)
+
+    def get_kernel_message(self, timeout=None, stream="iopub"):
+        """Return the next message that nbval handles."""
+        while True:
+            message = super().get_kernel_message(timeout=timeout, stream=stream)
+            cell = self.running
+            outputs = cell.test_outputs if cell is not None else None
+            if outputs is None or self.folder.apply(message, outputs):
+                return message
+
+    def teardown(self) -> None:
+        """Stop the kernel; in a recording, save the recordings and outputs."""
+        if self.kernel is None:
+            return
+        if self.kernel.is_alive():
+            if self.mode in ("record", "refresh"):
+                self._save_recorded()
+            if getattr(self.config.option, "cov_source", None):
+                teardown_coverage(self.config, self.kernel)
+            self.kernel.stop()
+
+    def _save_recorded(self) -> None:
+        """Save all outputs, or none: half of them belong to no run."""
+        cells = [cell for cell in self.nb.cells if cell.cell_type == "code"]
+        if self.kernel is None or len(self.ran) < len(cells):
+            return
+        self.kernel.run_quietly(_FINISH.format(prune=True))
+        rewrite(self.path, [self.ran[index].final_outputs for index in range(len(cells))])

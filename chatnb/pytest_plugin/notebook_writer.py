@@ -1,0 +1,83 @@
+"""Write new outputs into a notebook file, without any other change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chatnb.files import replace_text
+from chatnb.pytest_plugin.outputs import WIDGET_VIEW, difference
+
+
+def rewrite(path: Path, outputs: Sequence[Sequence[Any]]) -> None:
+    """Write the outputs of each code cell into a notebook, without the state of widgets."""
+    # Outputs that differ only in times and ids stay, so that a diff shows real changes.
+    text = path.read_text(encoding="utf-8")
+    new = with_outputs(text, outputs)
+    if new != text:
+        replace_text(path, [new])
+
+
+def with_outputs(text: str, outputs: Sequence[Sequence[Any]]) -> str:
+    """Return the text of a notebook with other outputs."""
+    notebook = json.loads(text)
+    notebook.get("metadata", {}).pop("widgets", None)
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    count = 0
+    for cell, shown in zip(cells, outputs, strict=True):
+        empty = not "".join(cell["source"]).strip()
+        count += not empty
+        cell["execution_count"] = None if empty else count
+        cell["outputs"] = _outputs(cell["outputs"], shown, count)
+    return _dump_like(text, notebook)
+
+
+def _outputs(saved: list[dict[str, Any]], shown: Sequence[Any], count: int) -> list[dict[str, Any]]:
+    new = [_output(output) for output in shown]
+    unchanged = bool(saved) and not difference(
+        [_joined(o) for o in saved], [_joined(o) for o in new]
+    )
+    kept = saved if unchanged and WIDGET_VIEW not in json.dumps(saved) else new
+    for output in kept:
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = count
+    return kept
+
+
+def _output(shown: Any) -> dict[str, Any]:
+    """Return an output as files store it: text as lines, sorted keys, no widget view."""
+    output: dict[str, Any] = json.loads(json.dumps(shown))
+    if "text" in output:
+        output["text"] = output["text"].splitlines(keepends=True)
+    if "data" in output:
+        data = {
+            mime: _as_lines(mime, item)
+            for mime, item in output["data"].items()
+            if mime != WIDGET_VIEW
+        }
+        output["data"] = dict(sorted(data.items()))
+    return dict(sorted(output.items()))
+
+
+def _as_lines(mime: str, data: Any) -> Any:
+    if isinstance(data, str) and (mime.startswith("text/") or mime.endswith(("xml", "javascript"))):
+        return data.splitlines(keepends=True)
+    return data
+
+
+def _joined(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output as kernels send it, with joined text."""
+    joined = {**output}
+    if isinstance(joined.get("text"), list):
+        joined["text"] = "".join(joined["text"])
+    return joined
+
+
+def _dump_like(text: str, notebook: Any) -> str:
+    indent = re.search(r"^([ \t]+)\"", text, re.MULTILINE)
+    plain_ascii = text.isascii() and "\\u" in text
+    written = json.dumps(notebook, indent=indent[1] if indent else None, ensure_ascii=plain_ascii)
+    return written + ("\n" if text.endswith("\n") else "")

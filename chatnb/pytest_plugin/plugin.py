@@ -1,0 +1,100 @@
+"""The pytest plugin: `pytest --chatnb notebooks` runs notebooks against their recorded replies.
+
+pytest loads this file in every project, so it imports nothing until it has work to do.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import pytest
+
+DEFAULT_SECONDS = 120.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the plugin."""
+    group = parser.getgroup("chatnb", "notebooks that call chat models")
+    group.addoption(
+        "--chatnb",
+        action="store_true",
+        help="run notebooks against notebooks/cassettes/NAME.yaml, and compare their outputs with "
+        "the saved ones",
+    )
+    group.addoption(
+        "--chatnb-record",
+        action="store_true",
+        help="record missing calls, drop unused ones, and save the new outputs in the notebooks",
+    )
+    group.addoption(
+        "--chatnb-refresh",
+        action="store_true",
+        help="like --chatnb-record, but record all calls again",
+    )
+    group.addoption(
+        "--chatnb-live",
+        action="store_true",
+        help="call the real models, and compare the types of outputs, not their text",
+    )
+    group.addoption(
+        "--chatnb-html",
+        metavar="DIR",
+        help="write DIR/index.html with the saved and the new outputs side by side",
+    )
+    group.addoption(
+        "--chatnb-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=DEFAULT_SECONDS,
+        help=f"time limit of a cell; default {DEFAULT_SECONDS:g}",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the combination of options, and prepare the report."""
+    modes = _modes(config)
+    if not config.getoption("chatnb"):
+        if modes or config.getoption("chatnb_html"):
+            raise _usage_error("--chatnb-... options need --chatnb")
+        return
+    if len(modes) > 1:
+        raise _usage_error(f"{' and '.join(modes)} exclude each other")
+    if not config.pluginmanager.hasplugin("nbval"):
+        raise _usage_error('--chatnb needs nbval: pip install "chatnb[testing]"')
+    if config.option.nbval or config.option.nbval_lax:
+        raise _usage_error("--chatnb runs the notebooks itself; leave --nbval out")
+    if getattr(config.option, "dist", "no") not in ("no", "loadscope", "loadfile"):
+        raise _usage_error("the cells of a notebook belong together: add --dist loadscope")
+    if not config.option.nbval_kernel_name:
+        config.option.nbval_current_env = True
+    folder = config.getoption("chatnb_html")
+    if folder and not hasattr(config, "workerinput"):
+        from chatnb.pytest_plugin.html_report import HtmlReport
+
+        config.pluginmanager.register(HtmlReport(folder), "chatnb-html")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
+    """Collect notebooks."""
+    if file_path.suffix != ".ipynb" or not parent.config.getoption("chatnb"):
+        return None
+    if ".ipynb_checkpoints" in file_path.parts:
+        return None
+    from chatnb.pytest_plugin.notebook import NotebookFile
+
+    collector: Any = NotebookFile
+    return collector.from_parent(parent, path=file_path)
+
+
+def _modes(config: pytest.Config) -> list[str]:
+    names = ("--chatnb-record", "--chatnb-refresh", "--chatnb-live")
+    return [name for name in names if config.getoption(name)]
+
+
+def _usage_error(message: str) -> Exception:
+    import pytest
+
+    return pytest.UsageError(message)

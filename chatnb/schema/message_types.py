@@ -1,0 +1,435 @@
+"""Message classes, one for each role, and messages as text and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from chatnb.schema.merging import Content, ContentPart
+from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, invalid_tool_call, tool_call
+from chatnb.schema.usage import UsageMetadata
+
+if TYPE_CHECKING:
+    from chatnb.markdown.mimebundle import Mimebundle
+
+COMMENTARY = "commentary"
+"""The key in additional_kwargs of a reply's text before its final answer."""
+
+_HEADING_WIDTH = 80
+_TEXT_TYPES = ("text", "input_text", "output_text", None)  # The Responses API tells sides apart.
+_ROLE_NAMES = {"system": "System", "function": "Function", "tool": "Tool"}
+
+# Factories of empty fields: quicker than calling `dict[str, Any]` for each chunk.
+new_dict = cast("Callable[[], dict[str, Any]]", dict)
+new_list = cast("Callable[[], list[Any]]", list)
+
+
+@dataclass(repr=False)
+class BaseMessage:
+    """A message of a conversation.
+
+    An unknown field raises a TypeError, so that a misspelt one is noticed. The repr leaves out
+    fields that have their default, and those that describe the call (`response_metadata`,
+    `usage_metadata`, `id`).
+
+    Args:
+        content: The text, or a list of parts (strings and dicts) in OpenAI's form.
+        additional_kwargs: Fields of the provider's message that messages do not have.
+        name: The speaker's name, for providers that tell speakers of one role apart.
+        response_metadata: The provider's metadata of the call: model name, finish reason.
+        id: The provider's id of the message.
+
+    Raises:
+        TypeError: If the content is neither a string nor a list of strings and dicts.
+    """
+
+    type: ClassVar[str] = "base"
+
+    content: Content
+    additional_kwargs: dict[str, Any] = field(default_factory=new_dict, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
+    response_metadata: dict[str, Any] = field(default_factory=new_dict, kw_only=True, repr=False)
+    id: str | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        content = self.content
+        if isinstance(content, str):
+            return
+        if not isinstance(content, list):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"{type(self).__name__} takes its content as a string or a list of parts, "
+                f"not {type(content).__name__}: {content!r}"
+            )
+        for part in content:
+            if not isinstance(part, str | dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(
+                    f"A part of a {type(self).__name__} is a string or a dict, "
+                    f"not {type(part).__name__}: {part!r}"
+                )
+
+    def __repr__(self) -> str:
+        shown = [f.name for f in fields(self) if f.repr and not is_default(self, f)]
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{type(self).__name__}({arguments})"
+
+    @property
+    def text(self) -> str:
+        """The text of the content, without other parts."""
+        content = self.content
+        if isinstance(content, str):
+            return content
+        return "".join(_part_text(part) for part in content)
+
+    @property
+    def content_blocks(self) -> list[dict[str, Any]]:
+        """The message as LangChain's standard content blocks, whatever form its content has.
+
+        A reply's blocks are its reasoning, texts, calls, and what the provider's own tools gave;
+        a part of an unknown form is wrapped as `non_standard`.
+        """
+        from chatnb.schema.content.blocks import content_blocks
+
+        return content_blocks(self.content)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mimebundle:
+        """Return the message as Markdown that is safe to display, and its repr."""
+        from chatnb.markdown.safe_markdown import safe_markdown
+        from chatnb.terminal import SafeText
+
+        markdown = safe_markdown(message_markdown(self))
+        return {"text/plain": SafeText(repr(self)), "text/markdown": markdown}
+
+    def pretty_repr(self) -> str:
+        """Format the message for reading: a heading, then the content.
+
+        Returns:
+            Several lines; a part that is not text is named in brackets.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> print(HumanMessage("Hi", name="ada").pretty_repr())
+            ================================ Human Message =================================
+            Name: ada
+            <BLANKLINE>
+            Hi
+        """
+        role = type(self).__name__.removesuffix("Chunk").removesuffix("Message")
+        heading = f" {role} Message ".center(_HEADING_WIDTH, "=")
+        return "\n".join([heading, *self._header_lines(), "", *self._content_lines()])
+
+    def pretty_print(self) -> None:
+        """Print the message for reading.
+
+        Example:
+            >>> from chatnb.schema import SystemMessage
+            >>> SystemMessage("Be brief.").pretty_print()
+            ================================ System Message ================================
+            <BLANKLINE>
+            Be brief.
+        """
+        from chatnb.terminal import print_line
+
+        print_line(self.pretty_repr())
+
+    def _header_lines(self) -> list[str]:
+        return [f"Name: {self.name}"] if self.name else []
+
+    def _content_lines(self) -> list[str]:
+        content = self.content
+        if isinstance(content, str):
+            return [content] if content else []
+        return [_part_text(part) or f"[{_part_type(part)}]" for part in content]
+
+
+def is_default(instance: object, field: Field[Any]) -> bool:
+    """Return whether a dataclass's field has its default, so that a repr may leave it out."""
+    value = getattr(instance, field.name)
+    if field.default_factory is not MISSING:
+        return bool(value == field.default_factory())
+    return field.default is not MISSING and bool(value == field.default)
+
+
+def _part_text(part: ContentPart) -> str:
+    if isinstance(part, str):
+        return part
+    return str(part.get("text", "")) if part.get("type") in _TEXT_TYPES else ""
+
+
+def _part_type(part: ContentPart) -> str:
+    return "text" if isinstance(part, str) else str(part.get("type") or "part")
+
+
+@dataclass(repr=False)
+class HumanMessage(BaseMessage):
+    """A message from the user.
+
+    Example:
+        >>> HumanMessage("What is a notebook?")
+        HumanMessage(content='What is a notebook?')
+    """
+
+    type: ClassVar[str] = "human"
+
+
+@dataclass(repr=False)
+class SystemMessage(BaseMessage):
+    """Instructions for the model, before the conversation.
+
+    Example:
+        >>> SystemMessage(content="You're brief.")
+        SystemMessage(content="You're brief.")
+    """
+
+    type: ClassVar[str] = "system"
+
+
+@dataclass(repr=False)
+class AIMessage(BaseMessage):
+    """A message from the model.
+
+    Args:
+        usage_metadata: The token usage of the call, if the provider reports it.
+        tool_calls: The tool calls that the model requests.
+        invalid_tool_calls: Calls that cannot be made, such as truncated ones.
+
+    Raises:
+        TypeError: If a tool call's arguments are not a dict.
+        ValueError: If a tool call has no name or no arguments.
+
+    Example:
+        >>> AIMessage("Hello.", id="a1")
+        AIMessage(content='Hello.')
+    """
+
+    type: ClassVar[str] = "ai"
+
+    usage_metadata: UsageMetadata | None = field(default=None, kw_only=True, repr=False)
+    tool_calls: list[ToolCall] = field(default_factory=new_list, kw_only=True)
+    invalid_tool_calls: list[InvalidToolCall] = field(default_factory=new_list, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tool_calls:
+            self.tool_calls = [_checked_call(call) for call in self.tool_calls]
+        if self.invalid_tool_calls:
+            self.invalid_tool_calls = [_checked_invalid(call) for call in self.invalid_tool_calls]
+
+    @property
+    def reasoning(self) -> str:
+        """The model's reasoning before its answer, if the provider returns it."""
+        known: str = self.additional_kwargs.get("reasoning_content") or ""
+        if known or isinstance(self.content, str):
+            return known
+        from chatnb.schema.content.blocks import content_blocks
+
+        blocks = content_blocks(self.content)
+        return "".join(block["reasoning"] for block in blocks if block["type"] == "reasoning")
+
+    @property
+    def content_blocks(self) -> list[dict[str, Any]]:
+        """The reply as LangChain's standard content blocks, with all that came with it."""
+        from chatnb.schema.content.blocks import reply_content_blocks
+
+        return reply_content_blocks(self)
+
+    @property
+    def answer(self) -> str:
+        """The text without the commentary before it, where the provider tells them apart."""
+        text = self.text
+        commentary = self.additional_kwargs.get(COMMENTARY)
+        if not commentary or not text.startswith(commentary):
+            return text
+        return text[len(commentary) :].removeprefix("\n\n")
+
+    def _content_lines(self) -> list[str]:
+        lines = super()._content_lines()
+        for call in self.tool_calls:
+            lines.append(f"Tool call: {call['name']} ({call.get('id')})")
+            lines += [f"  {name}: {value}" for name, value in call["args"].items()]
+        for call in self.invalid_tool_calls:
+            lines.append(f"Invalid tool call: {call.get('name')} ({call.get('id')})")
+            lines.append(f"  {call.get('error') or call.get('args')}")
+        return lines
+
+
+def _checked_call(call: ToolCall) -> ToolCall:
+    if not isinstance(call, dict) or not {"name", "args"} <= call.keys():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"A tool call is a dict with a name and args, not {call!r}")
+    return tool_call(name=call["name"], args=call["args"], id=call.get("id"))
+
+
+def _checked_invalid(call: InvalidToolCall) -> InvalidToolCall:
+    if not isinstance(call, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"An invalid tool call is a dict, not {call!r}")
+    return invalid_tool_call(
+        name=call.get("name"), args=call.get("args"), id=call.get("id"), error=call.get("error")
+    )
+
+
+@dataclass(repr=False)
+class FunctionMessage(BaseMessage):
+    """The result of a function, in the protocol that tools replaced.
+
+    Args:
+        name: The function.
+
+    Example:
+        >>> FunctionMessage("4", name="add")
+        FunctionMessage(content='4', name='add')
+    """
+
+    type: ClassVar[str] = "function"
+
+    name: str = field(kw_only=True)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_string(self, "name", self.name)
+
+
+@dataclass(repr=False)
+class ToolMessage(BaseMessage):
+    """The result of a tool call.
+
+    Args:
+        tool_call_id: The id of the call.
+        status: `success`, or `error` if the tool failed.
+        artifact: Output of the tool that is not sent to the model.
+
+    Raises:
+        TypeError: If the id of the call is not a string.
+        ValueError: If the status is neither `success` nor `error`.
+
+    Example:
+        >>> ToolMessage("4", tool_call_id="c1")
+        ToolMessage(content='4', tool_call_id='c1')
+    """
+
+    type: ClassVar[str] = "tool"
+
+    tool_call_id: str = field(kw_only=True)
+    status: Literal["success", "error"] = field(default="success", kw_only=True)
+    artifact: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_string(self, "tool_call_id", self.tool_call_id)
+        if self.status not in ("success", "error"):
+            raise ValueError(f"A tool's status is 'success' or 'error', not {self.status!r}")
+
+    def _header_lines(self) -> list[str]:
+        return [*super()._header_lines(), f"Answers: {self.tool_call_id} ({self.status})"]
+
+
+@dataclass(repr=False)
+class ChatMessage(BaseMessage):
+    """A message from a speaker of any role.
+
+    Args:
+        role: The role.
+
+    Raises:
+        TypeError: If the role is not a string.
+
+    Example:
+        >>> ChatMessage("Hm.", role="critic")
+        ChatMessage(content='Hm.', role='critic')
+    """
+
+    type: ClassVar[str] = "chat"
+
+    role: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_string(self, "role", self.role)
+
+    def _header_lines(self) -> list[str]:
+        return [*super()._header_lines(), f"Role: {self.role}"]
+
+
+def _check_string(message: BaseMessage, name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(message).__name__} takes its {name} as a string, not {value!r}")
+
+
+def get_buffer_string(
+    messages: Sequence[BaseMessage], human_prefix: str = "Human", ai_prefix: str = "AI"
+) -> str:
+    """Format a conversation as lines of text.
+
+    Args:
+        messages: The conversation.
+        human_prefix: The prefix of the user's messages.
+        ai_prefix: The prefix of the model's messages.
+
+    Returns:
+        A line for each message, after its speaker's name.
+
+    Example:
+        >>> from chatnb.schema import HumanMessage
+        >>> print(get_buffer_string([HumanMessage("Hi"), AIMessage("Hello.")]))
+        Human: Hi
+        AI: Hello.
+    """
+    speakers = {**_ROLE_NAMES, "human": human_prefix, "ai": ai_prefix}
+    lines = list[str]()
+    for message in messages:
+        role = base_type(message)
+        speaker = message.role if isinstance(message, ChatMessage) else speakers.get(role, role)
+        lines.append(f"{speaker}: {message.text}{_tool_calls_json(message)}")
+    return "\n".join(lines)
+
+
+def _tool_calls_json(message: BaseMessage) -> str:
+    if not isinstance(message, AIMessage) or not message.tool_calls:
+        return ""
+    return json.dumps(message.tool_calls, ensure_ascii=False, default=str)
+
+
+def base_type(message: BaseMessage) -> str:
+    """Return a message's type, and for a chunk the type of its message."""
+    return message.type.removesuffix("MessageChunk").lower()
+
+
+def message_markdown(message: BaseMessage, *, reasoning: bool = True) -> str:
+    """Return a message as Markdown: reasoning quoted, media named, and tool calls as code."""
+    # The text is the model's own and may hold HTML, images and links: apply safe_markdown before
+    # displaying it.
+    content = message.content
+    parts = [content] if isinstance(content, str) else content
+    paragraphs = [text for part in parts for text in _part_paragraphs(part)]
+    if isinstance(message, AIMessage):
+        if reasoning and message.reasoning.strip():
+            paragraphs.insert(0, _quote(f"*Reasoning*\n\n{message.reasoning.strip()}"))
+        paragraphs += [_fenced(call["name"], call["args"]) for call in message.tool_calls]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _part_paragraphs(part: ContentPart) -> list[str]:
+    if isinstance(part, str) or part.get("text"):
+        return [part if isinstance(part, str) else str(part["text"])]
+    from chatnb.schema.content.blocks import standard_blocks
+
+    blocks = [block for block in standard_blocks(part) if block["type"] != "reasoning"]
+    return [_block_name(block, _part_type(part)) for block in blocks]
+
+
+def _block_name(block: dict[str, Any], type_: str) -> str:
+    """Name a block that Markdown does not show: `*[image, image/png, 12.0 KB]*`."""
+    if block["type"] not in ("image", "audio", "video", "file"):
+        return f"*[{type_}]*"
+    size = len(block.get("base64") or "") * 3 // 4
+    facts = (block["type"], str(block.get("mime_type") or ""), size and f"{size / 1000:,.1f} KB")
+    return f"*[{', '.join(str(fact) for fact in facts if fact)}]*"
+
+
+def _quote(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+
+
+def _fenced(name: str, args: dict[str, object]) -> str:
+    call = f"{name}({json.dumps(args, ensure_ascii=False, default=str)})"
+    return f"```\n{call.replace('```', '` ` `')}\n```"

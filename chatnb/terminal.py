@@ -1,0 +1,63 @@
+"""Plain text for terminals: characters that steer them are shown, and not obeyed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from typing import TextIO
+
+# Everything that ECMA-48 calls a control, C0 and C1, but tabs and line ends: terminals set titles,
+# write the clipboard (OSC 52) and link (OSC 8) by them. And Unicode's Bidi_Control, which reorders.
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_STEERING = re.compile(rf"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
+_STEERING_IN_LINE = re.compile(rf"[\x00-\x1f\x7f-\x9f{_BIDI}]")
+
+
+class SafeText(str):
+    r"""Plain text that cannot steer a terminal: control and bidi characters are escapes.
+
+    Args:
+        text: Any text.
+
+    Example:
+        >>> print(SafeText("a\x1b]0;title\x07 b"))
+        a\x1b]0;title\x07 b
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> SafeText:
+        if isinstance(text, SafeText):
+            return text
+        return super().__new__(cls, _STEERING.sub(_escape, text))
+
+
+def replace_control_characters(text: str) -> str:
+    """Replace control and bidi characters in a line: white space by " ", others by U+FFFD."""
+    return _STEERING_IN_LINE.sub(lambda match: " " if match[0].isspace() else "\ufffd", text)
+
+
+def write_text(text: str, *, file: TextIO | None = None) -> None:
+    """Write text to standard output, or to another stream, at once."""
+    stream: TextIO | None = file or sys.stdout
+    if stream is not None:  # As in programs without a console.
+        stream.write(SafeText(text))
+        stream.flush()
+
+
+def print_line(text: str = "") -> None:
+    """Write text and a line end to standard output."""
+    write_text(f"{text}\n")
+
+
+def warn(message: str, *, stacklevel: int) -> None:
+    """Warn as `warnings.warn` does; `stacklevel` counts from the caller."""
+    warnings.warn(SafeText(message), stacklevel=stacklevel + 1)
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match[0] == "\r\n":
+        return "\n"
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,53 @@
+// Holding the height of JupyterLab's output area while the finished reply takes the widget's place:
+// its renderer is empty until it has loaded, and the page would jump up and down again.
+
+const AREA = ".jp-OutputArea";
+const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
+const LONGEST_MILLISECONDS = 3000;
+
+export class HeldHeight {
+  private area: HTMLElement | null = null;
+  private height = 0;
+  private readonly observer = new ResizeObserver(() => this.measure());
+
+  constructor(private readonly root: HTMLElement) {
+    this.observer.observe(root);
+  }
+
+  /** The view is removed: keep the height of its output until there is something in its place. */
+  hold(): void {
+    this.observer.disconnect();
+    const { area, height } = this;
+    if (!area?.isConnected || !height) return;
+    area.style.minHeight = `${height}px`;
+    const watcher = new ResizeObserver(() => {
+      if (isDrawn(area)) release();
+    });
+    const changes = new MutationObserver(() => {
+      for (const node of area.querySelectorAll(DRAWN)) watcher.observe(node);
+      if (isDrawn(area)) release();
+    });
+    const release = (): void => {
+      watcher.disconnect();
+      changes.disconnect();
+      clearTimeout(timer);
+      area.style.minHeight = "";
+    };
+    const timer = setTimeout(release, LONGEST_MILLISECONDS);
+    changes.observe(area, { childList: true, subtree: true });
+  }
+
+  private measure(): void {
+    this.area = this.root.closest<HTMLElement>(AREA);
+    this.height = this.area?.offsetHeight ?? 0;
+  }
+}
+
+/** Whether the finished reply is there with its height: not this view, nor a footer. */
+function isDrawn(area: Element): boolean {
+  const outputs = [...area.querySelectorAll<HTMLElement>(DRAWN)];
+  return outputs.some(
+    (node) => node.offsetHeight > 0 && node.childElementCount > 0
+      && !node.closest(".chatnb-reply") && !node.querySelector(".chatnb-footer"),
+  );
+}

@@ -1,0 +1,127 @@
+// The buttons of finished replies and of their code, while the page has a kernel that made them or
+// others: nothing of them is in the file.
+import { addedElements, watchPage } from "../widgets/base";
+import { action, copyButton } from "../widgets/buttons";
+import { cellSource, InsertButton } from "../widgets/code_cell";
+import { element } from "../widgets/html";
+import { insertOrCopy, runCell } from "../widgets/insertion";
+import { keepKeys } from "../widgets/keyboard";
+import { stopAt, toolbar } from "../widgets/toolbar";
+import { codeCells, type NotebookContext, type Output, plainText } from "./notebook";
+
+const FOOTER = ".jp-CodeCell .chatnb-footer";
+const ACTIONS = "chatnb-actions";
+const CODE_ACTIONS = "chatnb-code-actions";
+
+/** Adds buttons to every finished reply of a notebook, now and later; the result removes them. */
+export function addActions(context: NotebookContext): () => void {
+  const enter = (node: Element): void => {
+    const footers = [...node.querySelectorAll(FOOTER)];
+    for (const footer of node.matches(FOOTER) ? [node, ...footers] : footers) addTo(footer, context);
+    // Code is drawn after its reply, once its language has loaded.
+    const area = node.closest(".jp-OutputArea");
+    if (node.matches("pre") || node.querySelector("pre")) area?.querySelectorAll(FOOTER).forEach(addToCode);
+  };
+  const unwatch = watchPage((records) => addedElements(records).forEach(enter));
+  enter(document.documentElement);
+  return () => {
+    unwatch();
+    document.querySelectorAll(`.${CODE_ACTIONS}, .${ACTIONS}`).forEach((node) => node.remove());
+  };
+}
+
+function addTo(footer: Element, context: NotebookContext): void {
+  const reply = replyOf(footer, context);
+  if (!reply || footer.querySelector(`.${ACTIONS}`)) return;
+  const bar = newBar("Reply");
+  const panel = `%chat panel ${conversationOf(reply.source)}`.trim();
+  bar.root.append(copyButton("Copy the reply", () => reply.text, bar));
+  if (reply.source.startsWith("%%chat")) {
+    bar.root.append(
+      action("regenerate", "Ask again: run this cell", () => void runCell(bar.root)),
+      action("panel", "Go on in a panel: add a cell", () => void insertAndRun(bar, panel)),
+    );
+  }
+  stopAt(bar.root, null);
+  footer.append(bar.root);
+  addToCode(footer);
+}
+
+async function insertAndRun(bar: Bar, source: string): Promise<void> {
+  const objection = await insertOrCopy(bar.root, source, "below");
+  if (objection) bar.say(objection);
+  else await runCell(null);
+}
+
+function addToCode(footer: Element): void {
+  for (const pre of blocksOf(footer)) {
+    if (pre.previousElementSibling?.classList.contains(CODE_ACTIONS)) continue;
+    const bar = newBar("Code");
+    const code = (): string => pre.textContent ?? "";
+    const source = cellSource(languageOf(pre), code());
+    if (source) bar.root.append(new InsertButton(source, bar.say).root);
+    bar.root.append(copyButton("Copy code", code, bar));
+    stopAt(bar.root, null);
+    pre.before(element("div", CODE_ACTIONS, bar.root));
+  }
+}
+
+interface Bar {
+  readonly root: HTMLDivElement;
+  say(words: string): void;
+}
+
+function newBar(label: string): Bar {
+  const said = element("span", "chatnb-said");
+  const root = toolbar(element("div", ACTIONS, said), label);
+  said.setAttribute("role", "status");
+  keepKeys(root);
+  return { root, say: (words) => void (said.textContent = words) };
+}
+
+/** The blocks of code of the reply above a footer. */
+function blocksOf(footer: Element): HTMLElement[] {
+  const reply = footer.closest(".jp-OutputArea-child")?.previousElementSibling;
+  return [...(reply?.querySelectorAll<HTMLElement>(".jp-RenderedMarkdown pre") ?? [])];
+}
+
+function languageOf(pre: Element): string {
+  const found = /language-(\S+)/.exec(pre.querySelector("code")?.className ?? "");
+  return found?.[1] ?? "";
+}
+
+/** The text of the reply above a footer, as the model wrote it, and the source of its cell. */
+function replyOf(footer: Element, context: NotebookContext): { text: string; source: string } | null {
+  const shown = footer.closest(".jp-OutputArea-child")?.previousElementSibling?.textContent ?? "";
+  const facts = footer.firstElementChild?.textContent ?? "";
+  let [best, likeness] = [null as { text: string; source: string } | null, LEAST_LIKENESS];
+  for (const cell of codeCells(context)) {
+    for (let index = 1; index < cell.outputs.length; index += 1) {
+      const [reply, last] = [cell.outputs.get(index - 1).toJSON(), cell.outputs.get(index).toJSON()];
+      if (!isReply(reply) || !plainText(last).startsWith(facts)) continue;
+      const like = likenessOf(shown, plainText(reply));
+      if (like <= likeness) continue;
+      likeness = like;
+      best = { text: plainText(reply), source: cell.sharedModel.getSource() };
+    }
+  }
+  return best;
+}
+
+const COMPARED_WORDS = 50;
+const LEAST_LIKENESS = 0.5;
+
+function isReply({ data }: Output): boolean {
+  return data !== undefined && "text/markdown" in data;
+}
+
+/** The share of the words that are shown which are in a text: Markdown leaves words as they are. */
+function likenessOf(shown: string, text: string): number {
+  const words = (shown.match(/[\p{L}\p{N}]+/gu) ?? []).slice(0, COMPARED_WORDS);
+  return words.filter((word) => text.includes(word)).length / Math.max(1, words.length);
+}
+
+function conversationOf(source: string): string {
+  const [line = ""] = source.split("\n");
+  return /\s(?:-c|--conversation)[\s=]+("[^"]*"|'[^']*'|\S+)/.exec(line)?.[1] ?? "";
+}

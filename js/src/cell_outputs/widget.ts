@@ -1,0 +1,195 @@
+// The outputs of %%chat cells in the notebook's page: partial replies in saved files, running
+// replies after a reload, final outputs that did not arrive.
+import type { AnyModel } from "@anywidget/types";
+import type { CellOutputsTraits, Draft, FinalOutputs, Request, RunningReply } from "../generated/cell_outputs";
+import { defineWidget, isRecord, readString } from "../widgets/base";
+import { addActions } from "./actions";
+import { colourPrompts } from "./prompts";
+import {
+  codeCells, type Found, findOutput, kernelOf, type KernelConnection, type NotebookContext, notebookOf, type Output,
+  plainText, removeOwnState, viewIn, WIDGET_VIEW,
+} from "./notebook";
+
+const GONE = "*Broke off: the kernel is gone. `%chat resume` goes on.*";
+/** The states of a kernel in which a reply that was streaming does not go on. */
+const LOST = ["restarting", "autorestarting", "terminating", "dead"];
+
+export class CellOutputs {
+  private readonly context: NotebookContext | null;
+  private readonly kernel: KernelConnection | null;
+  private readonly drafts = new Map<string, string>();
+  /** The replies whose live view this page has had in the notebook. */
+  private readonly shown = new Set<string>();
+  private kernelIsGone = false;
+  private leave: (() => void)[] = [];
+
+  constructor(private readonly model: AnyModel<CellOutputsTraits>) {
+    this.context = notebookOf(model as AnyModel);
+    this.kernel = kernelOf(model as AnyModel);
+    model.on("msg:custom", this.onMessage);
+    model.on("change:replies", this.update);
+    this.context?.saveState.connect(this.onSave);
+    this.kernel?.statusChanged?.connect(this.checkKernel);
+    void this.begin();
+  }
+
+  dispose(): void {
+    this.model.off("msg:custom", this.onMessage);
+    this.model.off("change:replies", this.update);
+    this.context?.saveState.disconnect(this.onSave);
+    this.kernel?.statusChanged?.disconnect(this.checkKernel);
+    for (const leave of this.leave) leave();
+  }
+
+  /** Show what runs, or has ended, since before this page was loaded. */
+  private async begin(): Promise<void> {
+    await this.context?.ready;
+    if (this.context) this.leave = [addActions(this.context), colourPrompts(this.context)];
+    for (const [id, reply] of this.replies()) {
+      if (reply.finished || this.find(id, reply)) continue;
+      const place = this.placeFor(reply);
+      if (place) this.put(place, [liveView(reply)]);
+    }
+    this.update();
+    this.send({ type: "hello" });
+  }
+
+  private readonly update = (): void => {
+    for (const [id, reply] of this.replies()) {
+      const found = this.context && this.find(id, reply);
+      if (found) this.shown.add(id);
+      if (found && !reply.finished) this.show(found, reply);
+      if (!reply.finished) continue;
+      // JupyterLab has replaced the view that this page has shown.
+      const arrived = !this.context || (this.shown.has(id) && !found);
+      this.send({ type: arrived ? "delivered" : "get_outputs", id });
+    }
+  };
+
+  private show({ outputs, index, cell }: Found, reply: RunningReply): void {
+    if (viewIn(outputs.get(index).toJSON())) return;
+    cell.trusted = true;
+    outputs.set(index, liveView(reply));
+    setRunning(cell.sharedModel, true);
+  }
+
+  private find(id: string, reply: RunningReply): Found | null {
+    if (!this.context) return null;
+    const isOwn = (output: Output): boolean => viewIn(output) === reply.view_id || replyIn(output) === id;
+    return findOutput(this.context, isOwn);
+  }
+
+  /** The cell that ran, in which this page has none of its outputs; a shared document has them. */
+  private placeFor(reply: RunningReply): Found | null {
+    if (!this.context || this.context.model.collaborative || !reply.cell_id) return null;
+    for (const cell of codeCells(this.context)) {
+      if (cell.id === reply.cell_id) return { cell, outputs: cell.outputs, index: 0 };
+    }
+    return null;
+  }
+
+  /** Make these the outputs of the cell; it runs in this kernel, on the reader's word. */
+  private put({ cell, outputs }: Found, given: readonly Output[]): void {
+    outputs.clear();
+    cell.trusted = true;
+    for (const output of given) outputs.add(output);
+    setRunning(cell.sharedModel, given.some(viewIn));
+  }
+
+  private readonly onMessage = (content: unknown): void => {
+    if (!isRecord(content)) return;
+    if (content.type === "draft") this.takeDraft(content as unknown as Draft);
+    if (content.type === "outputs") this.takeOutputs(content as unknown as FinalOutputs);
+  };
+
+  private takeDraft({ id, start, text }: Draft): void {
+    const known = this.drafts.get(id) ?? "";
+    if (start > known.length) this.send({ type: "hello" });
+    else this.drafts.set(id, known.slice(0, start) + text);
+  }
+
+  private takeOutputs({ id, outputs, execution_count }: FinalOutputs): void {
+    const reply = this.replies().find(([key]) => key === id)?.[1];
+    if (!reply || !Array.isArray(outputs)) return;
+    const found = this.find(id, reply);
+    const place = found ?? this.placeFor(reply);
+    if (place && !(found === null && holds(place, outputs[0] as unknown as Output))) {
+      this.replace(place, found, outputs as unknown as Output[]);
+      place.cell.sharedModel.execution_count = execution_count;
+    }
+    this.drafts.delete(id);
+    this.send({ type: "delivered", id });
+  }
+
+  private replace(place: Found, found: Found | null, outputs: readonly Output[]): void {
+    if (!found || found.outputs.length === 1) return this.put(place, outputs);
+    const [first, ...more] = outputs;
+    if (first) found.outputs.set(found.index, first);
+    for (const output of more) found.outputs.add(output);
+    setRunning(place.cell.sharedModel, false);
+  }
+
+  /** Put the text so far in the place of live views, in the file alone. */
+  private readonly onSave = (_: unknown, state: string): void => {
+    if (state !== "started") return;
+    for (const [id, reply] of this.replies()) {
+      const found = reply.finished ? null : this.find(id, reply);
+      if (!found) continue;
+      const { cell, index } = found;
+      cell.sharedModel.updateOutputs(index, index + 1, [this.saved(id, reply)], "silent-change");
+    }
+    // The widget manager, which was there first, has just written the states.
+    if (this.context) removeOwnState(this.context);
+  };
+
+  private saved(id: string, reply: RunningReply): Output {
+    const draft = this.drafts.get(id) ?? reply.note;
+    const text = this.kernelIsGone ? draft.slice(0, draft.length - reply.note.length) + GONE : draft;
+    const data = { "text/markdown": text, "text/plain": text };
+    return { output_type: "display_data", metadata: { chatnb: { reply: id } }, data };
+  }
+
+  private readonly checkKernel = (): void => {
+    if (LOST.includes(this.kernel?.status ?? "")) this.kernelIsGone = true;
+  };
+
+  private replies(): [string, RunningReply][] {
+    const replies: unknown = this.model.get("replies");
+    if (!isRecord(replies)) return [];
+    return Object.entries(replies).flatMap(([id, reply]) => (isRecord(reply) ? [[id, readReply(reply)]] : []));
+  }
+
+  private send(message: Request): void {
+    if (!this.kernelIsGone) this.model.send(message);
+  }
+}
+
+function readReply(reply: Record<string, unknown>): RunningReply {
+  const [cell_id, view_id, note] = [reply.cell_id, reply.view_id, reply.note].map(readString) as [string, string, string];
+  return { cell_id, view_id, note, finished: reply.finished === true };
+}
+
+function liveView(reply: RunningReply): Output {
+  const view = { version_major: 2, version_minor: 0, model_id: reply.view_id };
+  return { output_type: "display_data", metadata: {}, data: { [WIDGET_VIEW]: view } };
+}
+
+/** The reply whose text so far is in a saved output, or "". */
+function replyIn({ metadata }: Output): string {
+  return isRecord(metadata?.chatnb) ? readString(metadata.chatnb.reply) : "";
+}
+
+/** Whether the cell has an output with the same text. */
+function holds({ outputs }: Found, output: Output): boolean {
+  const text = plainText(output);
+  for (let index = 0; index < outputs.length; index += 1) {
+    if (plainText(outputs.get(index).toJSON()) === text) return true;
+  }
+  return false;
+}
+
+function setRunning(cell: { executionState?: string }, running: boolean): void {
+  if ("executionState" in cell) cell.executionState = running ? "running" : "idle";
+}
+
+export default defineWidget((model: AnyModel<CellOutputsTraits>) => new CellOutputs(model), () => () => {});

@@ -1,0 +1,85 @@
+// Keeping the end of a panel, with its composer and buttons, in sight: the notebook scrolls by just what is missing.
+import { ReaderScrolling } from "./scrolling";
+
+const MARGIN_PIXELS = 12;
+
+export class KeepInSight {
+  /** Whether the end was in sight, as far as the reader did not scroll it away. */
+  private wanted = false;
+  private scroller: HTMLElement | null = null;
+  private reader: ReaderScrolling | null = null;
+  private frame = 0;
+  private readonly observer = new ResizeObserver(() => this.later());
+
+  /** @param follows - Whether the end of the conversation is followed. */
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly follows: () => boolean,
+  ) {
+    this.observer.observe(root);
+    // Scroll events do not bubble.
+    addEventListener("scroll", this.look, { capture: true, passive: true });
+  }
+
+  /** The reader has sent or decided something here. */
+  want(): void {
+    this.wanted = true;
+    this.reader?.rest();
+    this.later();
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.frame);
+    this.observer.disconnect();
+    removeEventListener("scroll", this.look, true);
+  }
+
+  private readonly later = (): void => {
+    this.frame ||= requestAnimationFrame(this.show);
+  };
+
+  private readonly show = (): void => {
+    this.frame = 0;
+    const scroller = this.find();
+    if (!scroller || !this.wanted || !this.follows() || this.isElsewhere()) return;
+    const missing = this.missingIn(scroller);
+    if (missing > 0) scroller.scrollTop += Math.ceil(missing);
+  };
+
+  // Scrolling that is not the reader's, as a redraw's, changes nothing about what is wanted.
+  private readonly look = ({ target }: Event): void => {
+    const isOurs = target === this.scroller || (target === document && this.scroller === document.scrollingElement);
+    if (!this.scroller || !isOurs || !this.root.isConnected) return;
+    const isInSight = this.missingIn(this.scroller) <= MARGIN_PIXELS;
+    if (isInSight) this.wanted = true;
+    else if (this.reader?.isScrolling()) this.wanted = false;
+  };
+
+  /** How far the end is below the lower edge of what is seen. */
+  private missingIn(scroller: HTMLElement): number {
+    const edge = Math.min(scroller.getBoundingClientRect().bottom, innerHeight);
+    return this.root.getBoundingClientRect().bottom + MARGIN_PIXELS - edge;
+  }
+
+  /** Whether the reader writes in another cell, which must stay where it is. */
+  private isElsewhere(): boolean {
+    const editor = document.activeElement?.closest(".cm-editor, .jp-Cell-inputArea");
+    return Boolean(editor) && !this.root.contains(editor ?? null);
+  }
+
+  private find(): HTMLElement | null {
+    if (this.scroller?.isConnected && this.scroller.contains(this.root)) return this.scroller;
+    this.scroller = scrollerAround(this.root);
+    this.reader = this.scroller && new ReaderScrolling(this.scroller);
+    return this.scroller;
+  }
+}
+
+/** The element around `node` that scrolls up and down and is higher than what is seen of it. */
+function scrollerAround(node: Element): HTMLElement | null {
+  for (let at = node.parentElement; at; at = at.parentElement) {
+    const scrolls = /auto|scroll/.test(getComputedStyle(at).overflowY);
+    if (scrolls && at.matches(":not(.jp-OutputArea, .jp-OutputArea *)")) return at;
+  }
+  return document.scrollingElement instanceof HTMLElement ? document.scrollingElement : null;
+}

@@ -1,0 +1,41 @@
+// The time and speed of a reply that is streaming: shown beside Stop, and never read out.
+import { element, setText } from "../widgets/html";
+import { TokenRate } from "../widgets/token_rate";
+
+const TICK_MILLISECONDS = 1000;
+
+export class Speed {
+  readonly root = element("span", "chatnb-panel-speed");
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private startedAt = 0;
+  private rate = new TokenRate();
+
+  constructor() {
+    this.root.setAttribute("aria-hidden", "true");
+  }
+
+  /** A turn is running now, or none. */
+  turn(running: boolean): void {
+    if (running === (this.timer !== undefined)) return;
+    clearInterval(this.timer);
+    this.timer = running ? setInterval(this.tick, TICK_MILLISECONDS) : undefined;
+    this.startedAt = performance.now();
+    this.rate = new TokenRate();
+    setText(this.root, "");
+  }
+
+  /** So much more of the reply has come. */
+  add(characters: number): void {
+    this.rate.add(characters);
+  }
+
+  dispose(): void {
+    this.turn(false);
+  }
+
+  private readonly tick = (): void => {
+    const speed = this.rate.perSecond ?? 0;
+    const seconds = `${Math.round((performance.now() - this.startedAt) / 1000)} s`;
+    setText(this.root, speed >= 1 ? `${seconds} · about ${Math.round(speed)} tokens/s` : seconds);
+  };
+}

@@ -1,0 +1,272 @@
+"""Mutate the code in a seeded sample of places, and print the mutants that the tests let live.
+
+`make mutants SEED=1 COUNT=60 FILES="chatnb/store/*.py"`. Without FILES, files that have changed
+since the commit SINCE are mutated. It ends with an error if a mutant survives.
+"""
+
+# mutmut and cosmic-ray mutate whole files, and know neither samples nor commits. The tests of a
+# module are those in its folder (tests/ mirrors chatnb/) and those that name it; a mutant is tried
+# by those of them that enter its line.
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import pytest
+from coverage import Coverage, CoverageData
+
+ROOT = Path(__file__).parents[1]
+COPY = ROOT / ".venv" / "mutants"
+_COPIED = ("chatnb", "tests", "conftest.py", "pyproject.toml")
+_QUICK = "not browser and not lab and not packaging and not slow"
+_NO_TESTS = 5
+_OTHERS = 200  # The most tests for one mutant.
+# What nbval imports at each start takes longer than most tests.
+_UNUSED = ("nbval", "randomly", "cacheprovider")
+_SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+}
+
+
+class Mutant(NamedTuple):
+    """A file with one place changed."""
+
+    path: Path
+    line: int
+    change: str
+    source: str
+
+
+class Place(NamedTuple):
+    """A node that can be mutated: its file, and its number in a walk through the tree."""
+
+    path: Path
+    number: int
+
+
+def places(path: Path, *, failures: bool) -> Iterator[Place]:
+    """Yield every place of a file that can be mutated, or those where errors are handled."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    handled = {id(node) for node in _in_failures(tree)}
+    for index, node in enumerate(ast.walk(tree)):
+        if (not failures or id(node) in handled) and _can_mutate(node):
+            yield Place(path, index)
+
+
+def mutant(place: Place) -> Mutant:
+    """Return the mutant of a place."""
+    tree = ast.parse(place.path.read_text(encoding="utf-8"))
+    node = [*ast.walk(tree)][place.number]
+    before, after = ast.unparse(node), _mutate(tree, node)
+    change = f"{before} -> {after}".replace("\n", " ")[:150]
+    line = getattr(node, "lineno", 0)
+    return Mutant(place.path, line, change, ast.unparse(ast.fix_missing_locations(tree)))
+
+
+def _can_mutate(node: ast.AST) -> bool:
+    match node:
+        case ast.Compare(ops=[op, *_]) | ast.BoolOp(op=op) | ast.BinOp(op=op):
+            return type(op) in _SWAPPED
+        case ast.Return(value=ast.expr() as value):
+            return not _is_none(value)
+        case ast.Constant(value=bool() | int() | float()) | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Expr(value=ast.Call()) | ast.Raise() | ast.AugAssign():
+            return True
+        case _:
+            return isinstance(node, ast.If | ast.IfExp | ast.While)
+
+
+def _mutate(tree: ast.AST, node: ast.AST) -> str:
+    """Change a node in its tree, and return what it is now."""
+    match node:
+        case ast.Compare(ops=[op, *_]):
+            node.ops = [_SWAPPED[type(op)](), *node.ops[1:]]  # pyright: ignore[reportAttributeAccessIssue]
+        case ast.BoolOp(op=op) | ast.BinOp(op=op):
+            node.op = _SWAPPED[type(op)]()  # pyright: ignore[reportAttributeAccessIssue]
+        case ast.UnaryOp(op=ast.Not()):
+            return _replace(tree, node, node.operand)
+        case ast.Constant(value=bool() as value):
+            node.value = not value
+        case ast.Constant(value=int() | float() as value):
+            node.value = value + 1
+        case ast.Return():
+            node.value = ast.Constant(None)
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+            node.test = ast.UnaryOp(ast.Not(), test)
+            return f"not ({ast.unparse(test)})"
+        case _:
+            return _replace(tree, node, ast.Pass())
+    return ast.unparse(node)
+
+
+def _replace(tree: ast.AST, old: ast.AST, new: ast.AST) -> str:
+    for parent in ast.walk(tree):
+        for name, value in ast.iter_fields(parent):
+            if value is old:
+                setattr(parent, name, new)
+            elif isinstance(value, list) and old in value:
+                cast("list[ast.AST]", value)[value.index(old)] = new
+    return ast.unparse(new)
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _in_failures(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes in handlers, in a `finally`, beside a `raise`, and what is suppressed."""
+    for parent in ast.walk(tree):
+        match parent:
+            case ast.Try(handlers=handlers, finalbody=last):
+                parts: list[ast.AST] = [*handlers, *last]
+            case ast.If(test=test, body=body) if any(isinstance(s, ast.Raise) for s in body):
+                parts = [parent, test, *body]
+            case ast.With(items=items) if any("suppress" in ast.unparse(i) for i in items):
+                parts = [*parent.body]
+            case _:
+                continue
+        for part in parts:
+            yield from ast.walk(part)
+
+
+class Tests:
+    """The tests of some files in a copy of the project, and the lines that each test enters."""
+
+    def __init__(self, copy: Path, files: Iterable[Path]) -> None:
+        self._copy, self._data = copy, copy / "coverage.db"
+        tests = sorted({test for file in files for test in self._near(file)})
+        printed = self._measure(tests).splitlines()
+        self._failing = [ln.split()[1] for ln in printed if ln.startswith(("FAILED", "ERROR"))]
+        print(f"unmutated: {printed[-1]}", flush=True)
+        self._entered = CoverageData(str(self._data))
+        self._entered.read()
+
+    def _measure(self, tests: Sequence[str]) -> str:
+        """Run tests without mutants, and return what pytest prints."""
+        measured = ["coverage", "run", "--source=chatnb", f"--data-file={self._data}", "-m"]
+        ran = self._run([*measured, "pytest", "-p", Path(__file__).stem, "-rfE", *tests])
+        return ran.stdout or sys.exit(ran.stderr)
+
+    def kill(self, mutant: Mutant, seconds: float) -> bool:
+        """Return whether a test fails on a mutant, or takes too long, which is printed."""
+        target = self._copy / mutant.path.relative_to(ROOT)
+        target.write_text(mutant.source, encoding="utf-8")
+        deselected = [f"--deselect={test}" for test in self._failing]
+        try:
+            tests = self._entering(mutant) or self._near(mutant.path)
+            ran = self._run(["pytest", "-x", *deselected, *tests], seconds)
+        except subprocess.TimeoutExpired:
+            print(f"out of time: {mutant.path.name}:{mutant.line}: {mutant.change}", flush=True)
+            return True
+        finally:
+            shutil.copy2(mutant.path, target)
+        if "not found: " in ran.stderr or ran.returncode == _NO_TESTS:
+            sys.exit(f"Not run: {ran.stderr or tests}")
+        return bool(ran.returncode)
+
+    def _run(
+        self, command: list[str], seconds: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        options = ["-q", *(f"-pno:{plugin}" for plugin in _UNUSED), "-m", _QUICK]
+        return subprocess.run(
+            [sys.executable, "-B", "-m", *command, *options],
+            cwd=self._copy,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "COVERAGE_CORE": "ctrace"},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+
+    def _near(self, path: Path) -> list[str]:
+        """Return the files of tests in the folder that mirrors a module's, and that name it."""
+        module = path.relative_to(ROOT).with_suffix("")
+        folder, name = Path("tests", *module.parts[1:-1]), ".".join(module.parts)
+        files = [file.relative_to(self._copy) for file in self._copy.glob("tests/**/test_*.py")]
+        own = folder / f"test_{module.name}.py"
+        near = [
+            str(file)
+            for file in sorted(files, key=lambda file: (file != own, file))
+            if file.parent == folder or name in (self._copy / file).read_text(encoding="utf-8")
+        ]
+        return near or sys.exit(f"{path} has no tests.")
+
+    def _entering(self, mutant: Mutant) -> list[str]:
+        """Return the tests that enter a mutant's line, or the nearest before it."""
+        file = str(self._copy / mutant.path.relative_to(ROOT))
+        entering = self._entered.contexts_by_lineno(file)
+        lines = [line for line in entering if line <= mutant.line]
+        tests = entering[max(lines)] if lines else []
+        found = sorted({test.partition("[")[0] for test in tests} - {""})
+        random.Random(0).shuffle(found)
+        return sorted(found[:_OTHERS])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure the lines of each test apart, where coverage runs all of them."""
+    if measuring := Coverage.current():
+        measuring.switch_context(item.nodeid)
+    return (yield)
+
+
+def _changed_files(since: str) -> list[str]:
+    command = ["git", "diff", "--name-only", "--diff-filter=d", since, "--", "chatnb/*.py"]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def main() -> int:
+    """Run a sample, and return 1 if a mutant survives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", help="patterns; default: files changed since --since")
+    parser.add_argument("--since", default="HEAD~20")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=300, help="the most for one mutant")
+    parser.add_argument("--failures", action="store_true", help="only where errors are handled")
+    options = parser.parse_args()
+    patterns = options.files or _changed_files(options.since)
+    files = sorted({file for pattern in patterns for file in ROOT.glob(pattern)})
+    found = [place for file in files for place in places(file, failures=options.failures)]
+    sample = random.Random(options.seed).sample(found, min(options.count, len(found)))
+    for name in _COPIED:
+        source, target = ROOT / name, COPY / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    tests, survived = Tests(COPY, {one.path for one in sample}), 0
+    for number, one in enumerate(map(mutant, sample), 1):
+        is_killed = tests.kill(one, options.seconds)
+        survived += not is_killed
+        place = f"{one.path.relative_to(ROOT)}:{one.line}: {one.change}"
+        print(f"{number} {'killed' if is_killed else 'survived'}: {place}", flush=True)
+    print(f"{len(sample)} of {len(found)} mutants of {len(files)} files: {survived} survived")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

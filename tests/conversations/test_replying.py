@@ -1,0 +1,82 @@
+"""The block in which a reply streams marks it, however it is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+
+import pytest
+
+from chatnb import AIMessage, AIMessageChunk, Conversation, HumanMessage
+from chatnb.store import Node
+
+
+def last(name: str = "ideas") -> Node:
+    return Conversation(name).path()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "facts"),
+    [
+        (KeyboardInterrupt(), "stopped", {"model": "m"}),
+        (SystemExit(2), "stopped", {"model": "m"}),
+        (asyncio.CancelledError(), "stopped", {"model": "m"}),
+        (ValueError("no"), "failed", {"model": "m", "error": "ValueError: no"}),
+    ],
+)
+def test_an_error_marks_the_reply_and_keeps_its_partial(
+    error: BaseException, status: str, facts: dict[str, str]
+) -> None:
+    """An interrupt, an exit and a cancellation stop it, an exception fails it; all pass on."""
+    conversation = Conversation("ideas")
+    conversation.add(HumanMessage("one"))
+
+    def reply() -> None:
+        with conversation.replying(facts={"model": "m"}) as draft:
+            draft.append(AIMessageChunk("Half"))
+            raise error
+
+    with pytest.raises(type(error)):
+        reply()
+    node = last()
+    assert (node.message.text, node.status, node.facts) == ("Half", status, facts)
+    assert node.message.response_metadata["finish_reason"] == status
+
+
+def test_the_end_of_the_block_ends_the_reply_unless_it_has_ended() -> None:
+    """Without `finish` the reply is the sum of its chunks; what `finish` wrote stays."""
+    conversation = Conversation("ideas")
+    question = conversation.add(HumanMessage("one"))
+    with conversation.replying() as draft:
+        assert last().status == "streaming"
+        draft.append(AIMessageChunk("Whole"))
+    assert (last().message.text, last().status) == ("Whole", "done")
+    with conversation.replying(question.id) as draft:
+        draft.finish(AIMessage("Finished"))
+    assert (last().message.text, last().status) == ("Finished", "done")
+    assert conversation.messages[-1] == AIMessage("Finished")
+
+
+def test_a_generator_that_is_closed_stops_its_reply() -> None:
+    """Closing the generator that streams ends the block in it."""
+    conversation = Conversation("ideas")
+
+    def stream() -> Generator[str]:
+        with conversation.replying() as draft:
+            for text in ("Half", "more"):
+                draft.append(AIMessageChunk(text))
+                yield text
+
+    streaming = stream()
+    next(streaming)
+    streaming.close()
+    conversation.add(HumanMessage("next"), parent=None)
+    (reply, _) = conversation.nodes()
+    assert (reply.message.text, reply.status) == ("Half", "stopped")
+
+
+def test_a_reply_that_is_not_entered_adds_nothing() -> None:
+    """The node is added when the block begins, not before."""
+    conversation = Conversation("ideas")
+    conversation.replying()
+    assert conversation.nodes() == []

@@ -1,0 +1,75 @@
+"""JupyterLab typesets no HTML of ours: dollars in a text are prices, and TeX in it may fetch."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models.registry import Availability
+from chatnb.notebook.run_tree.static import run_tree_mimebundle
+from chatnb.notebook.tables.answers import answer_html
+from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
+from chatnb.notebook.tables.conversations import (
+    conversations_mimebundle,
+    found_mimebundle,
+    history_mimebundle,
+)
+from chatnb.notebook.tables.progress import bar_mimebundle
+from chatnb.notebook.tables.providers import ProviderTable
+from chatnb.notebook.usage_table.static import usage_mimebundle
+from chatnb.notebook.widgets.footer import footer_mimebundle
+from chatnb.schema import RunLog, RunLogPatch
+from chatnb.schema.model_call import ModelCall
+from chatnb.store.rows import Summary
+from chatnb.store.search import Found
+
+TEXT = "$\\unicode[x]{y}$"
+STATE = {"id": "0", "streamed_output": [], "final_output": TEXT, "logs": {}}
+LOG = RunLog(RunLogPatch({"op": "replace", "path": "", "value": STATE}, root={"name": TEXT}))
+SUMMARY = Summary(TEXT, "", 1, 0.0, 0.0, TEXT, {})
+FOUND = Found(TEXT, "1", TEXT, 0.0, TEXT, ((0, 1),))
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "footer": footer_mimebundle(TEXT, TEXT, TEXT),
+    "comparison": comparison_mimebundle([Answer(TEXT, TEXT, TEXT, "failed", TEXT)]),
+    "note": history_mimebundle(TEXT, [], TEXT),
+    "conversations": conversations_mimebundle([SUMMARY], None, None),
+    "found": found_mimebundle([FOUND]),
+    "usage": usage_mimebundle([ModelCall(TEXT, TEXT, TEXT)]),
+    "object": {"text/html": answer_html({TEXT: TEXT})},
+    "list": {"text/html": answer_html([TEXT])},
+    "objects": {"text/html": answer_html([{TEXT: TEXT}])},
+    "text": {"text/html": answer_html(TEXT)},
+    "progress": bar_mimebundle(1, 2, 1.0, TEXT),
+    "providers": ProviderTable([Availability(TEXT, TEXT, None, TEXT)])._repr_mimebundle_(),
+    "run tree": run_tree_mimebundle(LOG),
+}
+
+
+class TypesetText(HTMLParser):
+    """The text outside of the elements whose class keeps JupyterLab from typesetting it."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.text = ""
+        self._ignored = list[bool]()
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._ignored.append("mathjax_ignore" in (dict(attrs).get("class") or "").split())
+
+    def handle_endtag(self, tag: str) -> None:
+        self._ignored.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._ignored):
+            self.text += data
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_nothing_is_typeset(name: str) -> None:
+    """All text of the output is within an element that is left alone."""
+    source = OUTPUTS[name]["text/html"]
+    assert "$" in source
+    assert TypesetText(source).text.strip() == ""

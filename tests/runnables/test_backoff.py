@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from selectors import DefaultSelector
+from typing import Any
+
+import pytest
+
+from chatnb.chat_models import ChatAnthropic, ChatOpenAI
+from chatnb.errors import QuotaSpentError, RateLimitError
+from chatnb.runnables import RunnableLambda
+from chatnb.runnables.batch import Pace
+from tests.support.loopback import Exchange, LoopbackServer, Script, refusal, whole
+
+Batch = Callable[..., list[Any]]
+
+
+def sync_batch(runnable: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    return runnable.batch(*args, **kwargs)
+
+
+def async_batch(runnable: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    return asyncio.run(runnable.abatch(*args, **kwargs))
+
+
+both = pytest.mark.parametrize("batch", [sync_batch, async_batch])
+
+
+def limited(loopback: LoopbackServer, at_once: int, *, retry_after: str) -> None:
+    """Answer a few requests of each window, and the rest with 429."""
+    answered = {"in_window": 0}
+    refuse = refusal("429 Too Many Requests", "Slow down.", retry_after_ms=retry_after)
+    window = float(retry_after) / 1000
+
+    async def script(exchange: Exchange) -> AsyncIterator[bytes]:
+        play: Script = refuse
+        if answered["in_window"] < at_once:
+            answered["in_window"] += 1
+            play = whole("ok")
+            loop = asyncio.get_running_loop()
+            loop.call_later(window, lambda: answered.update(in_window=answered["in_window"] - 1))
+        async for piece in play(exchange):
+            yield piece
+
+    loopback.plays(script)
+
+
+@both
+def test_a_limit_of_rate_slows_a_batch_down_instead_of_failing_it(
+    batch: Batch, loopback: LoopbackServer
+) -> None:
+    """All of 60 prompts are answered by a server that takes ten in 0.2 seconds."""
+    limited(loopback, 10, retry_after="200")
+    chat = ChatOpenAI(base_url=loopback.base_url, api_key="k", max_retries=0)
+    replies = batch(chat, [f"{n}" for n in range(60)], progress=False)
+    assert [reply.text for reply in replies] == ["ok"] * 60
+    refused = len(loopback.exchanges) - 60
+    assert refused < 120, "the calls that follow a refusal are spaced out"
+
+
+def test_a_refusal_holds_the_calls_that_have_not_started(loopback: LoopbackServer) -> None:
+    """During the provider's pause no call of the batch starts, though the SDK itself repeats the
+    call that was rate limited."""
+    started = list[float]()
+
+    async def script(exchange: Exchange) -> AsyncIterator[bytes]:
+        started.append(asyncio.get_running_loop().time())
+        first = len(started) == 1
+        busy = refusal("429 Too Many Requests", "Slow down.", retry_after_ms="600")
+        async for piece in (busy if first else whole("ok"))(exchange):
+            yield piece
+        if first:
+            started[0] = asyncio.get_running_loop().time()
+
+    loopback.plays(script)
+    chat = ChatOpenAI(base_url=loopback.base_url, api_key="k", max_retries=2)
+    ones = RunnableLambda(lambda prompt: chat.invoke(prompt))
+    replies = ones.batch(["a", "b", "c", "d"], {"max_concurrency": 1}, progress=False)
+    assert [reply.text for reply in replies] == ["ok"] * 4
+    assert min(started[1:]) - started[0] >= 0.5
+
+
+def test_anthropic_s_refusals_hold_a_batch_too(loopback: LoopbackServer) -> None:
+    """The same for the other SDK."""
+    reply = (
+        b'{"type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"ok"}],'
+        b'"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}'
+    )
+
+    async def answer(_: Exchange) -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+        yield reply
+
+    loopback.plays(refusal("429 Too Many Requests", "Slow.", retry_after_ms="50"), answer)
+    base = loopback.base_url.removesuffix("/v1")
+    chat = ChatAnthropic("m", base_url=base, api_key="k", max_retries=0)
+    assert [r.text for r in chat.batch(["a", "b"], progress=False)] == ["ok", "ok"]
+
+
+@both
+def test_without_quota_a_batch_fails_at_once(batch: Batch, loopback: LoopbackServer) -> None:
+    """Waiting brings no quota, so nothing waits; at most one request a prompt is made."""
+    loopback.plays(refusal("429 Too Many Requests", "No quota.", "insufficient_quota"))
+    chat = ChatOpenAI(base_url=loopback.base_url, api_key="k", max_retries=0)
+    with pytest.raises(QuotaSpentError, match="no quota is left"):
+        batch(chat, ["a", "b"], progress=False)
+    assert len(loopback.exchanges) <= 2
+
+
+def test_a_single_call_is_refused_as_before(loopback: LoopbackServer) -> None:
+    """Outside of a batch a rate limit is an error with `retry_after`."""
+    loopback.plays(refusal("429 Too Many Requests", "Slow down.", retry_after="7"))
+    chat = ChatOpenAI(base_url=loopback.base_url, api_key="k", max_retries=0)
+    with pytest.raises(RateLimitError) as raised:
+        chat.invoke("Hi")
+    assert raised.value.retry_after == 7.0
+    assert not isinstance(raised.value, QuotaSpentError)
+
+
+def test_refusals_without_end_fail_the_batch() -> None:
+    """A pace on which not one call is answered is given up after eight pauses."""
+    now = [0.0]
+    pace = Pace(clock=lambda: now[0])
+    refused = RateLimitError("Slow down.", retry_after=1.0)
+    pauses = 0
+    while pace.should_retry(refused):
+        pauses += 1
+        now[0] += pace.reserve_start()
+    assert pauses == 8
+
+
+def test_answers_bring_the_pace_back() -> None:
+    """After a rate limit calls start one by one, and closer together with each answer."""
+    now = [0.0]
+    pace = Pace(clock=lambda: now[0])
+    pace.hold(1.0)
+    assert [pace.reserve_start(), pace.reserve_start()] == [1.0, 1.01]
+    for _ in range(50):
+        pace.record_success()
+    now[0] = 5.0
+    assert [pace.reserve_start(), pace.reserve_start()] == [0.0, 0.0]
+
+
+class InstantSelector(DefaultSelector):
+    """Lets an event loop wait in no time, on a clock of its own."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+def test_another_refusal_keeps_calls_spaced_out() -> None:
+    """Calls that wait when the rate is limited again start one after another, not all at once."""
+    clock = InstantSelector()
+    pace = Pace(clock=lambda: clock.now)
+
+    async def start() -> float:
+        await pace.await_start()
+        return clock.now
+
+    async def run() -> list[float]:
+        pace.hold(1.0)
+        waiting = [asyncio.create_task(start()) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        pace.hold(1.0)
+        return await asyncio.gather(*waiting)
+
+    loop = asyncio.SelectorEventLoop(clock)
+    loop.time = lambda: clock.now  # type: ignore[method-assign]
+    with closing(loop):
+        assert loop.run_until_complete(run()) == pytest.approx([1.5, 1.51, 1.52])

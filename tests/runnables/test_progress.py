@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chatnb.concurrency.waiting import Failed, Ok
+from chatnb.runnables import RunnableLambda
+from chatnb.runnables import progress as progress_bar
+from chatnb.runnables.progress import Progress, ProgressBar, terminal_bar
+from chatnb.schema.model_call import ModelCall
+from chatnb.tracing.usage_tracking import UsageTracker
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def made() -> Iterator[list[int]]:
+    """Collect the totals of the bars that are made, drawn on a fake terminal."""
+    totals = list[int]()
+
+    def make(total: int) -> Any:
+        totals.append(total)
+        return terminal_bar(total, Terminal())
+
+    progress_bar.set_bar_factory(make)
+    yield totals
+    progress_bar.set_bar_factory(terminal_bar)
+
+
+def with_calls() -> UsageTracker:
+    tracker = UsageTracker()
+    tokens = {"input_tokens": 1_000_000, "output_tokens": 500, "total_tokens": 1_000_500}
+    tracker.record(ModelCall("gpt-4o-mini", "openai", usage=tokens))  # type: ignore[arg-type]
+    return tracker
+
+
+def long_batch(clock: list[float]) -> tuple[Progress, ProgressBar]:
+    progress = Progress(4, return_exceptions=True)
+    bar = ProgressBar(progress, with_calls(), clock=lambda: clock[0])
+    for index, outcome in enumerate([Ok("a"), Ok("b"), Failed(ValueError("no"))]):
+        progress.record(index, outcome)
+    return progress, bar
+
+
+def test_a_short_batch_shows_no_bar(made: list[int]) -> None:
+    """Two seconds have to pass before anything is shown."""
+    assert RunnableLambda(str).batch([1, 2]) == ["1", "2"]
+    clock = [0.0]
+    _, bar = long_batch(clock)
+    clock[0] = 1.9
+    bar.tick()
+    bar.close()
+    assert made == []
+
+
+def draw_long_batch(file: io.StringIO) -> None:
+    """Draw the bar of a long batch in a file, after three seconds of its clock and at its end."""
+    clock = [0.0]
+    progress_bar.set_bar_factory(lambda total: terminal_bar(total, file))
+    try:
+        _, bar = long_batch(clock)
+        clock[0] = 3.0
+        bar.tick()
+        bar.close()
+    finally:
+        progress_bar.set_bar_factory(terminal_bar)
+
+
+def test_a_long_batch_shows_count_rate_failures_tokens_and_money(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The bar has all counts so far."""
+    terminal = Terminal()
+    draw_long_batch(terminal)
+    shown = terminal.getvalue()
+    assert "3/4" in shown
+    assert "call" in shown
+    assert "1 failed, 1,000,500 tokens, $0.1503" in shown
+
+
+def test_in_a_log_each_state_is_a_line_of_its_own() -> None:
+    """A file that is no terminal gets whole lines and no carriage returns."""
+    log = io.StringIO()
+    draw_long_batch(log)
+    assert "\r" not in log.getvalue()
+    assert log.getvalue().splitlines()[-1].endswith("1 failed, 1,000,500 tokens, $0.1503]")
+
+
+def test_a_batch_within_a_batch_shows_no_bar_of_its_own(
+    made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bar is enough: the outer one's."""
+    monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
+    inner = RunnableLambda(str)
+    RunnableLambda(lambda n: inner.batch([n, n])).batch([1, 2, 3])
+    assert made == [3]
+
+
+def test_progress_false_shows_none(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller can turn the bar off."""
+    monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
+    RunnableLambda(str).batch([1, 2, 3], progress=False)
+    assert made == []
+
+
+class Gone(io.StringIO):
+    """A pipe with a closed reading end."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def closed() -> io.StringIO:
+    log = io.StringIO()
+    log.close()
+    return log
+
+
+@pytest.mark.parametrize("where", [Gone(), closed(), None], ids=["gone", "closed", "none"])
+def test_a_bar_that_cannot_be_written_ends_no_batch(
+    where: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that has gone loses no results."""
+    monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr("sys.stderr", where)
+    assert RunnableLambda(str).batch([1, 2, 3]) == ["1", "2", "3"]

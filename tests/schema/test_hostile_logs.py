@@ -1,0 +1,101 @@
+"""Run logs that others wrote: one error when they are loaded, and none later."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatnb.errors import DamagedFileError
+from chatnb.notebook.run_tree.static import run_tree_mimebundle
+from chatnb.schema import RunLog
+
+STATE: dict[str, Any] = {"id": "r", "streamed_output": [], "final_output": None, "logs": {}}
+ENTRY: dict[str, Any] = {
+    "id": "a",
+    "name": "model",
+    "type": "llm",
+    "tags": [],
+    "metadata": {},
+    "start_time": "2026-01-01T00:00:00+00:00",
+    "streamed_output_str": [],
+    "final_output": None,
+    "end_time": None,
+    "parent_id": None,
+    "inputs": None,
+    "error": None,
+    "first_token_time": None,
+    "usage_metadata": None,
+    "cost": 0.0,
+}
+MAX_ERROR = 1_000
+VALUES: list[Any] = [None, -1, True, "x", "\ud800", [], [1], {}, {"a": 1}, 1e308, 10**400]
+
+
+def whole(state: Any) -> dict[str, Any]:
+    return {"op": "replace", "path": "", "value": state}
+
+
+def logs() -> list[str]:
+    """Lines of logs in which one field has a value of any type."""
+    ops = [whole({**STATE, name: value}) for name in STATE for value in VALUES]
+    ops += [whole(value) for value in VALUES]
+    ops += [whole({**STATE, "logs": {"a": value}}) for value in VALUES]
+    ops += [whole({**STATE, "logs": {"a": {**ENTRY, n: v}}}) for n in ENTRY for v in VALUES]
+    lines = [json.dumps({"ops": [op]}) for op in ops]
+    begun = whole({**STATE, "logs": {"a": ENTRY}})
+    for value in VALUES:
+        changes = [{"op": "add", "path": f"/logs/a/{name}", "value": value} for name in ENTRY]
+        changes += [{"op": "add", "path": f"/{name}", "value": value} for name in (*STATE, "error")]
+        changes += [{"op": "add", "path": "/logs/b", "value": value}]
+        lines += [json.dumps({"ops": [begun, change]}) for change in changes]
+        lines += [json.dumps({"ops": [begun], "root": {name: value}}) for name in ENTRY]
+        lines += [json.dumps({"ops": [begun], "time": value}), json.dumps({"ops": value})]
+    removals = [
+        {"op": "remove", "path": path} for path in ("/logs", "/logs/a/name", "/none", "/id")
+    ]
+    return [*lines, *(json.dumps({"ops": [begun, removal]}) for removal in removals)]
+
+
+def test_a_log_is_refused_when_it_is_loaded_or_is_shown(tmp_path: Path) -> None:
+    """Whatever field has whatever type: the error names the file and the patch."""
+    refused, path = 0, tmp_path / "run.jsonl"
+    for line in logs():
+        path.write_text(line + "\n")
+        try:
+            log = RunLog.load(path)
+        except DamagedFileError as error:
+            text = str(error)
+            if str(path) not in text or "Save the log again" not in text or len(text) > MAX_ERROR:
+                raise
+            refused += 1
+            continue
+        assert repr(log)
+        assert log.usage is None or log.usage == {}
+        assert run_tree_mimebundle(log)
+    assert refused > len(logs()) // 3
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 400 + "]" * 400])
+def test_deep_nesting_is_an_error(tmp_path: Path, text: str) -> None:
+    """It would exhaust the stack of whoever shows it."""
+    path = tmp_path / "run.jsonl"
+    path.write_text(f'{{"ops": [{{"op": "replace", "path": "", "value": {text}}}]}}\n')
+    with pytest.raises(DamagedFileError, match=r"run\.jsonl is no run log"):
+        RunLog.load(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "new\nline", "é \U0001f600", 'quoted "x" \\', "\x00\x7f"]
+)
+def test_a_chunk_of_text_is_read_as_any_other(text: str) -> None:
+    """The quick way for lines of one chunk gives what JSON gives."""
+    content = {"content": text, "id": "a"}
+    value = {"__chatnb__": "message", "value": {"type": "AIMessageChunk", "data": content}}
+    patch = {"ops": [{"op": "add", "path": "/streamed_output/-", "value": value}], "time": "t"}
+    compact, spaced = json.dumps(patch, separators=(",", ":")), json.dumps(patch)
+    start = json.dumps({"ops": [whole(STATE)]})
+    assert RunLog.load([start, compact]) == RunLog.load([start, spaced])
+    assert RunLog.load([start, compact]).state["streamed_output"][0].text == text

@@ -1,0 +1,28 @@
+"""A limit on the time of code that a defect would let hang for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from chatnb.concurrency.waiting import Promise, outcome_of
+
+T = TypeVar("T")
+SECONDS = 30
+
+
+def ends(work: Callable[[], T], seconds: float = 10) -> T:
+    """Do work on a daemon thread, and return its value or raise its error; fail if it hangs."""
+    promise = Promise[T]()
+    threading.Thread(target=lambda: promise.set(outcome_of(work)), daemon=True).start()
+    return promise.result(seconds)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for a condition that code on other threads brings about; fail if it does not come."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,76 @@
+"""A process that has imported pytest and its plugins, and runs it in copies of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+_SECONDS = 500
+
+
+class PytestRuns:
+    """Runs pytest as often as it is asked to, each time in a new process."""
+
+    # Importing pytest, nbval and what they need takes longer than most runs.
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__))]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+
+    def run(self, folder: Path, options: list[str], environment: Mapping[str, str]) -> int:
+        """Return the exit code; the output is in the folder's `pytest.out`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = json.dumps([str(folder), options, dict(environment)])
+        print(order, file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+
+@cache
+def pytest_runs() -> PytestRuns:
+    """Return the process that all tests of this worker share."""
+    return PytestRuns()
+
+
+def _serve() -> None:
+    # nbval imports jsonschema, which imports this where it can and spends seconds on a grammar.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    import nbval.plugin  # noqa: F401
+    import pytest  # noqa: F401
+
+    for line in sys.stdin:
+        folder, options, environment = json.loads(line)
+        child = os.fork()
+        if not child:
+            _run(folder, options, environment)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _run(folder: str, options: list[str], environment: Mapping[str, str]) -> NoReturn:
+    import pytest
+
+    signal.alarm(_SECONDS)
+    os.chdir(folder)
+    written = os.open("pytest.out", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    for stream, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, written), (2, written)):
+        os.dup2(file, stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
+    sys.argv = ["pytest", *options]
+    code = pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning"])
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,222 @@
+"""Redaction: every shape in the table, everywhere that text leaves the process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnb.redaction import (
+    REDACTED,
+    SecretText,
+    environment_secrets,
+    hide,
+    is_secret_name,
+    redact,
+    redact_errors,
+    redact_value,
+    secrets_in,
+)
+from chatnb.runnables import RunnableLambda
+from chatnb.tracing import JSONLHandler, LoggingHandler
+from tests.support.hangs import ends
+
+_HEX = "0123456789abcdef" * 4
+_LETTERS = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6" * 3
+
+SECRETS = {
+    "openai": f"sk-{_LETTERS[:48]}",
+    "openai project": f"sk-proj-{_LETTERS[:40]}_{_LETTERS[:20]}",
+    "openai organisation": f"org-{_LETTERS[:24]}",
+    "anthropic": f"sk-ant-api03-{_LETTERS[:90]}-AA",
+    "openrouter": f"sk-or-v1-{_HEX}",
+    "stripe": f"sk_live_{_LETTERS[:24]}",
+    "groq": f"gsk_{_LETTERS[:48]}",
+    "xai": f"xai-{_LETTERS[:80]}",
+    "perplexity": f"pplx-{_HEX[:48]}",
+    "nvidia": f"nvapi-{_LETTERS[:60]}",
+    "replicate": f"r8_{_LETTERS[:37]}",
+    "hugging face": f"hf_{_LETTERS[:34]}",
+    "langsmith": f"lsv2_pt_{_HEX[:32]}_{_HEX[:10]}",
+    "google": f"AIza{_LETTERS[:35]}",
+    "google oauth": f"ya29.{_LETTERS[:60]}",
+    "aws": "AKIAIOSFODNN7EXAMPLE",
+    "azure storage": f"AccountKey={_LETTERS[:86]}==",
+    "github": f"ghp_{_LETTERS[:36]}",
+    "github fine-grained": f"github_pat_{_LETTERS[:22]}_{_LETTERS[:59]}",
+    "gitlab": f"glpat-{_LETTERS[:20]}",
+    "slack": f"xoxb-{'1234567890' * 2}-{_LETTERS[:24]}",
+    "slack webhook": f"https://hooks.slack.com/services/T00000000/B00000000/{_LETTERS[:24]}",
+    "telegram": f"123456789:AA{_LETTERS[:33]}",
+    "sendgrid": f"SG.{_LETTERS[:22]}.{_LETTERS[:43]}",
+    "twilio": f"SK{_HEX[:32]}",
+    "npm": f"npm_{_LETTERS[:36]}",
+    "pypi": f"pypi-AgEIcHlwaS5vcmc{_LETTERS[:60]}",
+    "databricks": f"dapi{_HEX[:32]}",
+    "digitalocean": f"dop_v1_{_HEX}",
+    "shopify": f"shpat_{_HEX[:32]}",
+    "notion": f"ntn_{_LETTERS[:46]}",
+    "grafana": f"glsa_{_LETTERS[:32]}_{_HEX[:8]}",
+    "vault": f"hvs.{_LETTERS[:90]}",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    "bearer": f"Bearer {_LETTERS[:30]}",
+    "basic": "Basic YWRhOmh1bnRlcjIhIQ==",
+    "address": "postgresql://ada:hunter2@db.example:5432/books",
+    "private key": f"-----BEGIN RSA PRIVATE KEY-----\n{_LETTERS}\n-----END RSA PRIVATE KEY-----",
+}
+
+TEXTS = [
+    "The skeleton key-value store keeps 4,000 tokens.",
+    "a basic understanding of bearer documentation",
+    'max_tokens=100, "key": "value", author="Ada Lovelace"',
+    "task-2026-11-28-review-of-the-project and disk-0123456789abcdef0123",
+    "https://example.org/a:b/c@d and git@example.org:books/one.git",
+    "print(f'{token_count}') # tokens",
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_redacted_wherever_it_stands(name: str) -> None:
+    """A secret of a known shape leaves nothing of itself in prose, code, JSON or an address."""
+    secret = SECRETS[name]
+    for frame in ("{}", "The key {} was rejected.", "key: '{}'", '{{"said": "{}"}}', "x?y={}&z=1"):
+        text = redact(frame.format(secret), by_name=False)
+        assert REDACTED in text
+        assert secret not in text
+        tail = secret.strip("-").split("/")[-1][-12:]
+        assert tail not in text or "://" in secret or "PRIVATE" in secret
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_ordinary_text_stays(text: str) -> None:
+    """Words, times, addresses and counts that only resemble secrets are left alone."""
+    assert redact(text) == text
+
+
+@given(st.text(alphabet=string.printable, max_size=200), st.sampled_from(sorted(SECRETS)))
+def test_redacting_twice_changes_nothing_more(text: str, name: str) -> None:
+    """Redacted text is stable, so that a request in a cassette still equals its next recording."""
+    once = redact(text + SECRETS[name] + text)
+    assert redact(once) == once
+
+
+def test_strings_under_secret_names_are_redacted_unless_they_must_keep_working() -> None:
+    """`by_name` decides about strings that only their name gives away."""
+    data = {"password": "hunter2", "city_key": "Rome", "rows": [{"api-key": "abcd", "n": 1}]}
+    assert redact_value(data) == {
+        "password": "***",
+        "city_key": "***",
+        "rows": [{"api-key": "***", "n": 1}],
+    }
+    assert redact_value(data, by_name=False) == data
+    assert redact("db_password = 'hunter2'") == "db_password = '***'"
+
+
+def test_errors_are_redacted_in_place() -> None:
+    """The message, the arguments and plain attributes of an error lose the key."""
+    error = ValueError("No such key: my-own-key")
+    error.body = {"message": ["my-own-key"], "code": 401}  # type: ignore[attr-defined]
+    redact_errors(["my-own-key"], error)
+    assert str(error) == "No such key: ***"
+    assert vars(error) == {"body": {"message": ["***"], "code": 401}}
+
+
+@pytest.mark.parametrize(
+    ("data", "secret"),
+    [
+        ({"Authorization": "Bearer abc-def-ghi"}, "abc-def-ghi"),
+        ({"proxy": "http://ada:hunter2@host:1/"}, "hunter2"),
+        ({"proxy": "http://ada:p%40ssword@host"}, "p@ssword"),
+        ({"proxy": "http://ada:pass/word-1@host"}, "pass/word-1"),
+        ({"url": "https://host/v1?key=abc-def-ghi"}, "abc-def-ghi"),
+        ({"passwords": [["abc-def-ghi"]]}, "abc-def-ghi"),
+        ({"a": [{"db": {"pwd": "abc-def-ghi"}}]}, "abc-def-ghi"),
+        ({"token": 'say "x"\n'}, 'say \\"x\\"'),
+        ([SecretText("abc-def-ghi")], "abc-def-ghi"),
+    ],
+)
+def test_secrets_are_found_within_data(data: object, secret: str) -> None:
+    """By names at any depth, by addresses, and in the forms in which texts write them."""
+    assert secret in secrets_in(data)
+    assert redact(f"<{secret}>", secrets_in(data)) == f"<{REDACTED}>"
+    assert secret not in repr(hide(data))
+
+
+def test_secrets_may_be_bytes() -> None:
+    """A password that a library takes as bytes is found, too."""
+    assert secrets_in({"password": b"abc-def-ghi"}) == {"abc-def-ghi"}
+
+
+def test_schemas_and_ports_hold_no_secrets() -> None:
+    """The description of a field, a port and a path are ordinary text."""
+    schema = {"properties": {"api_key": {"type": "string", "description": "The key of a door"}}}
+    assert (
+        secrets_in(schema, "http://localhost:8080/accounts/me@x", "http://[::1]:8080/@x") == set()
+    )
+
+
+def test_short_words_are_no_secrets() -> None:
+    """Servers that need no key are given words such as "none"; those stay in texts."""
+    assert redact("none of them", ["none"]) == "none of them"
+    assert secrets_in({"api_key": "none", "token": "long-enough"}) == {"long-enough"}
+
+
+def test_the_environment_is_searched_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values under secret names count; files and sockets that only hold secrets do not."""
+    monkeypatch.setenv("BOOKS_API_KEY", "books-and-more")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent.socket")
+    assert "books-and-more" in environment_secrets()
+    assert "/run/agent.socket" not in environment_secrets()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("OPENAI_API_KEY", True), ("db_password", True), ("author", False), ("keyboard", False)],
+)
+def test_names_of_secrets(name: str, secret: bool) -> None:
+    """A name gives a secret away by its parts, not by letters within a word."""
+    assert is_secret_name(name) is secret
+
+
+def test_handlers_write_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Lines of a log and of a file of runs have `***` for a key in the input of a run."""
+    key = SECRETS["openai"]
+    path = tmp_path / "runs.jsonl"
+    echo = RunnableLambda(lambda text: f"You sent: {text}")
+    with JSONLHandler(path) as file, caplog.at_level(logging.DEBUG, "chatnb.runs"):
+        handlers = [file, LoggingHandler(content=True)]
+        assert echo.invoke(f"key: {key}", {"callbacks": handlers}) == f"You sent: key: {key}"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert lines[-1]["run"]["output"] == {"output": "You sent: key: ***"}
+    assert key not in path.read_text(encoding="utf-8")
+    assert "key: ***" in caplog.text
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "x",
+        "x-",
+        "a ",
+        "a)",
+        "a = ",
+        "a='",
+        "sk-",
+        "org-",
+        "proj_",
+        "Bearer ",
+        "eyJa.",
+        "://a:",
+        "1//0",
+    ],
+)
+def test_long_texts_without_a_secret_are_read_once(unit: str) -> None:
+    """The body of an error may be a megabyte of anything: the work grows with its length only."""
+    text = unit * (200_000 // len(unit))
+    assert ends(lambda: redact(text), 60) == text
