@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from sqlite3 import Connection
 from typing import Any
+from weakref import WeakMethod
 
-from chatnb.concurrency.waiting import Failed, Promise
+from chatnb.concurrency.waiting import Failed, Outcome, Promise
 from chatnb.errors import ConfigurationError, error_line
 from chatnb.schema.messages import AIMessageChunk, BaseMessage, join_chunks
 from chatnb.store import Status, Store
@@ -42,6 +45,8 @@ class Draft:
         [AIMessage(content='Hello')]
     """
 
+    _beat: Callable[[], object] | None = None
+
     def __init__(
         self,
         store: Store,
@@ -63,7 +68,8 @@ class Draft:
     def begin(self) -> Draft:
         """Add the node, unless it is there, as entering a `with` block does."""
         add, self._add = self._add, lambda: None
-        self._store.repeat(self._post)
+        self._beat = partial(_call_if_alive, WeakMethod(self._post))
+        self._store.repeat(self._beat)
         try:
             add()
         except BaseException:
@@ -87,6 +93,13 @@ class Draft:
                 ended.result()
             except ConfigurationError as problem:
                 self._warn(problem)
+
+    def __del__(self) -> None:
+        # An interrupt may come before the first line of `__exit__`, or before that posts the end.
+        is_open = self._beat is not None and not self._ended and os.getpid() == self._process
+        if is_open and not sys.is_finalizing():
+            self._end = self._end or (None, "stopped", {})
+            self._post_until_written()
 
     def append(self, chunk: AIMessageChunk) -> None:
         """Add the next chunk, from any thread. It is on disk within a second."""
@@ -123,6 +136,11 @@ class Draft:
         if self._end is not None or os.getpid() != self._process:
             return None
         self._end = message, status, facts or {}
+        return self._post_until_written()
+
+    def _post_until_written(self) -> Promise[None] | None:
+        # Unlike the beat, this keeps the draft.
+        self._store.repeat(self._post)
         return self._post()
 
     def _post(self) -> Promise[None] | None:
@@ -130,9 +148,7 @@ class Draft:
         is_recent = time.monotonic() - self._written_at < _HEARTBEAT_SECONDS
         if is_recent and not self._pending and self._end is None:
             return None
-        promise = self._store.post(self._write)
-        promise.add_done_callback(self._on_written)
-        return promise
+        return self._store.post(self._write, self._on_written)
 
     def _write(self, connection: Connection, now: float) -> None:
         if self._ended:
@@ -146,19 +162,27 @@ class Draft:
         if end is not None:
             finish_node(connection, now, self.node_id, message, status, facts)
 
-    def _on_written(self, promise: Promise[None]) -> None:
-        if isinstance(promise.outcome, Failed):
+    def _on_written(self, outcome: Outcome[None]) -> None:
+        if isinstance(outcome, Failed):
             if self._end is None:  # Else whoever ends the reply gets the error.
-                self._warn(promise.outcome.error)
+                self._warn(outcome.error)
             return
         del self._pending[: self._count]
         self._written_at = time.monotonic()
         if self._ending:
             self._ended = True
             self._store.end_repeat(self._post)
+            if self._beat is not None:
+                self._store.end_repeat(self._beat)
 
     def _warn(self, error: BaseException) -> None:
         """Warn once: a disk that is full for a while must not end a streaming reply."""
         if not self._warned:
             self._warned = True
             warn(f"A reply is not on disk yet: {error}", stacklevel=2)
+
+
+def _call_if_alive(method: WeakMethod[Callable[[], object]]) -> None:
+    call = method()
+    if call is not None:
+        call()

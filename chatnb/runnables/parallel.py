@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, closing
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -95,7 +95,7 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[dict[str, Any], None]:
         inner = child_config(effective_config(config))
-        async with atee(input, len(self.branches)) as copies:
+        async with AsyncTee(input, len(self.branches)) as copies:
             streams = {
                 key: partial(branch.atransform, copy, inner, **kwargs)
                 for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
@@ -212,41 +212,43 @@ def _append_to_each(buffers: list[deque[Delivery]], source: Iterator[Any]) -> No
         buffer.append(None if isinstance(delivery, Ok) and delivery.value is _END else delivery)
 
 
-@asynccontextmanager
-async def atee(
-    source: AsyncIterator[Any], count: int
-) -> AsyncGenerator[Sequence[AsyncIterator[Any]]]:
-    """Yield copies of an asynchronous iterator, each read at its own pace; one task reads it."""
-    if isinstance(source, SingleItem):
-        items = list(source)
-        yield [_iterate(items) for _ in range(count)]
-        return
-    queues = [asyncio.Queue[Delivery]() for _ in range(count)]
-    reading = False
+class AsyncTee:
+    """Copies of an asynchronous iterator, each read at its own pace; one task reads the source."""
 
-    def deliver(delivery: Delivery) -> None:
-        nonlocal reading
-        reading = False
-        for queue in queues:
+    # A context manager that is a generator would not do: a loop that ends closes all asynchronous
+    # generators in any order, and so that one before the stream that it is used in.
+
+    def __init__(self, source: AsyncIterator[Any], count: int) -> None:
+        self._source = source
+        self._queues = [asyncio.Queue[Delivery]() for _ in range(count)]
+        self._is_reading = False
+        self._pump = TaskPump(lambda: (item async for item in source), self._deliver)
+
+    async def __aenter__(self) -> Sequence[AsyncIterator[Any]]:
+        if isinstance(self._source, SingleItem):
+            items = list(self._source)
+            return [_iterate(items) for _ in self._queues]
+        copies = [self._read(queue) for queue in self._queues]
+        if isinstance(self._source, AsyncSnapshots):
+            return [AsyncSnapshots(copy) for copy in copies]
+        return copies
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pump.aclose()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        self._is_reading = False
+        for queue in self._queues:
             queue.put_nowait(delivery)
 
-    async def read(queue: asyncio.Queue[Delivery]) -> AsyncGenerator[Any, None]:
-        nonlocal reading
+    async def _read(self, queue: asyncio.Queue[Delivery]) -> AsyncGenerator[Any, None]:
         while True:
-            if queue.empty() and not reading:
-                reading = True
-                pump.request_next()
+            if queue.empty() and not self._is_reading:
+                self._is_reading = True
+                self._pump.request_next()
             if (delivery := await queue.get()) is None:
                 return
             yield delivery.unwrap()
-
-    pump = TaskPump(lambda: (item async for item in source), deliver)
-    copies = [read(queue) for queue in queues]
-    try:
-        replace = isinstance(source, AsyncSnapshots)
-        yield [AsyncSnapshots(copy) for copy in copies] if replace else copies
-    finally:
-        await pump.aclose()
 
 
 async def _iterate(items: list[Any]) -> AsyncGenerator[Any, None]:

@@ -11,7 +11,7 @@ from chatnb.concurrency.threads import close
 from chatnb.runnables.base import Other, Runnable
 from chatnb.runnables.chunks import AddableDict
 from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.parallel import RunnableParallel, amerge_streams, atee, merge_streams, tee
+from chatnb.runnables.parallel import AsyncTee, RunnableParallel, amerge_streams, merge_streams, tee
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
@@ -101,7 +101,7 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
     async def atransform(
         self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[dict[str, Any], None]:
-        async with atee(input, 2) as (kept, given):
+        async with AsyncTee(input, 2) as (kept, given):
             added = partial(self.entries.atransform, given, config, **kwargs)
             streams = {"kept": lambda: self._akept(kept), "added": added}
             async with aclosing(amerge_streams(streams)) as chunks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from functools import partial, wraps
 from itertools import chain
@@ -221,18 +221,33 @@ def _run_events(active: ActiveRun) -> Generator[None]:
     notify(active.inner, "on_end")
 
 
-@asynccontextmanager
-async def _arun_events(active: ActiveRun) -> AsyncGenerator[None]:
-    try:
-        await anotify(active.inner, "on_start")
-        yield
-    except BaseException as error:
+class _AsyncRunEvents:
+    """Tells the handlers of a run of its start and its end; like `_run_events`."""
+
+    # A generator would not do: a loop that ends closes all asynchronous generators in any order,
+    # and so this one before the stream that it is used in.
+
+    def __init__(self, active: ActiveRun) -> None:
+        self._active = active
+
+    async def __aenter__(self) -> None:
         try:
-            active.fail(error)
+            await anotify(self._active.inner, "on_start")
+        except BaseException as error:
+            await self._fail(error)
+            raise
+
+    async def __aexit__(self, type: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            await self._fail(error)
+            return
+        await anotify(self._active.inner, "on_end")
+
+    async def _fail(self, error: BaseException) -> None:
+        try:
+            self._active.fail(error)
         finally:
-            await anotify(active.inner, "on_error")
-        raise
-    await anotify(active.inner, "on_end")
+            await anotify(self._active.inner, "on_error")
 
 
 def run_instrumented(
@@ -255,7 +270,7 @@ async def arun_instrumented(
     active = active_run(runnable, input, config)
     if active is None:
         return await work(config)
-    async with _arun_events(active):
+    async with _AsyncRunEvents(active):
         output = await work(active.inner)
         active.finish(output)
     return output
@@ -305,7 +320,7 @@ async def _astream(
             async for chunk in chunks:
                 yield chunk
         return
-    async with _arun_events(active):
+    async with _AsyncRunEvents(active):
         token_methods = active.token_methods()
         async with aclosing(method(self, given, active.inner, **kwargs)) as chunks:
             async for chunk in chunks:

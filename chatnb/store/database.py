@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from typing import Any, TypeAlias, TypeVar
 
-from chatnb.concurrency.waiting import Promise, outcome_of
+from chatnb.concurrency.waiting import Outcome, Promise, outcome_of
 from chatnb.errors import ConfigurationError
 from chatnb.store.file_format import MEMORY, FileFormat
 
@@ -94,9 +94,16 @@ class Database:
         """Return the error of a file that cannot be used: its name, the problem, what to do."""
         return self._format.error(self._path, problem)
 
-    def post(self, transaction: Callable[[Connection], T]) -> Promise[T]:
-        """Start a transaction, which is written as a whole or not at all, and return at once."""
-        return self._post(partial(_transact, transaction))
+    def post(
+        self,
+        transaction: Callable[[Connection], T],
+        then: Callable[[Outcome[T]], object] = lambda _: None,
+    ) -> Promise[T]:
+        """Start a transaction, which is written as a whole or not at all, and return at once.
+
+        The writing thread calls `then` with the outcome before it begins another transaction.
+        """
+        return self._post(partial(_transact, transaction), then)
 
     def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run a transaction and return its value."""
@@ -143,7 +150,11 @@ class Database:
         with self._reading, self._writing:
             self._close_connections()
 
-    def _post(self, work: Callable[[Connection], T]) -> Promise[T]:
+    def _post(
+        self,
+        work: Callable[[Connection], T],
+        then: Callable[[Outcome[T]], object] = lambda _: None,
+    ) -> Promise[T]:
         promise = Promise[T]()
 
         # What waited behind another transaction has that much less time to wait for a lock.
@@ -152,7 +163,14 @@ class Database:
         def attempt() -> T:
             return self._when_free(self._writing, lambda: work(self._open_writer()), deadline)
 
-        self._put(lambda: promise.set(outcome_of(attempt)))
+        def run() -> None:
+            outcome = outcome_of(attempt)
+            try:
+                then(outcome)
+            finally:
+                promise.set(outcome)
+
+        self._put(run)
         return promise
 
     def _put(self, job: Job) -> None:

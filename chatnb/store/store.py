@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from uuid import uuid4
 
 from chatnb.concurrency.locks import Lock
-from chatnb.concurrency.waiting import Promise
+from chatnb.concurrency.waiting import Outcome, Promise
 from chatnb.errors import ConfigurationError, NotForgottenError
 from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
 from chatnb.store import rows
@@ -146,10 +146,17 @@ class Store:
         """Write what was posted and close the file; the next use opens it again."""
         self._database.close()
 
-    def post(self, transaction: Transaction[[], T]) -> Promise[T]:
-        """Start a transaction without waiting for it; it is written as a whole, or not at all."""
+    def post(
+        self,
+        transaction: Transaction[[], T],
+        then: Callable[[Outcome[T]], object] = lambda _: None,
+    ) -> Promise[T]:
+        """Start a transaction without waiting for it; it is written as a whole, or not at all.
+
+        The writing thread calls `then` with the outcome before it begins another transaction.
+        """
         now = self._clock()
-        return self._database.post(lambda connection: transaction(connection, now))
+        return self._database.post(lambda connection: transaction(connection, now), then)
 
     def write(self, transaction: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction and return its value; an interrupt ends only the wait."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+import gc
+import itertools
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import FrameType
 
 import pytest
 
+import chatnb
 from chatnb import AIMessage, AIMessageChunk, Conversation, HumanMessage
-from chatnb.store import Node
+from chatnb.store import Node, Store
 
 
 def last(name: str = "ideas") -> Node:
@@ -73,6 +79,66 @@ def test_a_generator_that_is_closed_stops_its_reply() -> None:
     conversation.add(HumanMessage("next"), parent=None)
     (reply, _) = conversation.nodes()
     assert (reply.message.text, reply.status) == ("Half", "stopped")
+
+
+def test_a_reply_that_nobody_can_end_is_stopped() -> None:
+    """What was appended is kept."""
+    conversation = Conversation("ideas")
+    draft = conversation.begin_reply()
+    draft.append(AIMessageChunk("Half"))
+    del draft
+    gc.collect()
+    conversation.add(HumanMessage("next"), parent=None)
+    (reply, _) = conversation.nodes()
+    assert (reply.message.text, reply.status) == ("Half", "stopped")
+
+
+def test_an_interrupt_at_any_call_leaves_no_streaming_reply(tmp_path: Path) -> None:
+    """Wherever it comes in a block, the reply ends, with no word twice."""
+    store, missed = Store(tmp_path / "store.db"), list[tuple[int, str, str]]()
+
+    def reply(conversation: Conversation) -> None:
+        with conversation.replying() as draft:
+            draft.append(AIMessageChunk("one "))
+            draft.append(AIMessageChunk("two"))
+
+    for call in itertools.count():
+        conversation = Conversation(f"ideas {call}", store=store)
+        interrupted = interrupt_at_call(call, lambda: reply(conversation))  # noqa: B023
+        gc.collect()
+        store.close()  # What is to be repeated is written now.
+        for node in conversation.nodes():
+            text = node.message.text
+            if node.status == "streaming" or text not in ("", "one ", "one two"):
+                missed.append((call, node.status, text))
+        if not interrupted:
+            break
+    assert call > 100
+    assert not missed
+
+
+def interrupt_at_call(number: int, work: Callable[[], object]) -> bool:
+    """Do work, raise KeyboardInterrupt at one of chatnb's calls, and return whether it had."""
+    calls, package = itertools.count(), str(Path(chatnb.__file__).parent)
+
+    # Python handles signals when a function begins and when a built-in one has returned; it ignores
+    # what a finalizer raises.
+    def interrupt(frame: FrameType, event: str, arg: object) -> None:
+        code = frame.f_code
+        if event not in ("call", "c_return") or code.co_name == "__del__":
+            return
+        if code.co_filename.startswith(package) and next(calls) == number:
+            raise KeyboardInterrupt
+
+    previous = sys.getprofile()
+    sys.setprofile(interrupt)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(previous)
+    return False
 
 
 def test_a_reply_that_is_not_entered_adds_nothing() -> None:

@@ -16,6 +16,7 @@ import traitlets
 from ipywidgets import Layout
 from traitlets import Bunch
 
+from chatnb.concurrency.locks import Lock
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.widgets import front_end
 from chatnb.notebook.widgets.mounting import WIDGET_VIEW, publish
@@ -259,6 +260,7 @@ class WidgetOutputs:
     def __init__(self, widget: MountedWidget) -> None:
         self._widget = widget
         self._forms: dict[str, front_end.Form] = {}
+        self._updating = Lock()
 
     def publish(self) -> None:
         """Show the widget as an output of the running cell."""
@@ -271,6 +273,9 @@ class WidgetOutputs:
 
     def update(self, form: front_end.Form | None = None) -> None:
         """Show the widget as it is now in all outputs, or in another form; from any thread."""
-        for display_id, published in self._forms.items():
-            data, metadata = self._widget.mimebundle(form or published)
-            publish(data, display_id, metadata=metadata, update=True)
+        # A run may end while its tree is closed: outputs of a closed widget stay static.
+        with self._updating:
+            for display_id, published in self._forms.items():
+                self._forms[display_id] = shown = form or published
+                data, metadata = self._widget.mimebundle(shown)
+                publish(data, display_id, metadata=metadata, update=True)
