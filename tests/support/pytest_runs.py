@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -33,11 +34,17 @@ class PytestRuns:
         print(order, file=self._process.stdin, flush=True)
         return int(self._process.stdout.readline())
 
+    def close(self) -> None:
+        """End the process, by the end of its input."""
+        self._process.communicate()
+
 
 @cache
 def pytest_runs() -> PytestRuns:
     """Return the process that all tests of this worker share."""
-    return PytestRuns()
+    runs = PytestRuns()
+    atexit.register(runs.close)
+    return runs
 
 
 def _serve() -> None:
