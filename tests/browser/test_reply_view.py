@@ -481,17 +481,21 @@ def test_disposing_leaves_nothing_running(reply_page: ReplyPage) -> None:
 
 def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
     """It is open while it comes, also to a view that comes late, and folded with its time then."""
-    reply_page.page.clock.install()
+    clock = reply_page.page.clock
+    clock.install(time=0)
     reply_page.open()
+    clock.pause_at(600_000)  # Later than any machine gets here: it stands still from now on.
     reply_page.run("model.receive('phase', 'streaming')")
     think = "model.message({ type: 'delta', seq: ++model.seq, text: '', reasoning: given })"
     reply_page.run(think, "Let me ")
     reply_page.run(think, "think.")
+    clock.run_for(100)
     fold = reply_page.page.locator(".chatnb-reasoning")
     expect(fold).to_have_attribute("open", "")
     expect(fold.locator(".chatnb-reasoning-text")).to_have_text("Let me think.")
-    reply_page.page.clock.run_for(5000)
+    clock.run_for(5000)
     reply_page.say("Because")
+    clock.run_for(100)
     expect(fold).not_to_have_attribute("open", "")
     expect(fold.locator("summary")).to_have_text("Thought for 5 s")
     assert reply_page.text().startswith("Becaus")
