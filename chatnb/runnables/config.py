@@ -29,6 +29,8 @@ class RunnableConfig(TypedDict, total=False):
     """The name of this run alone."""
     run_id: UUID | str
     """The id of this run alone."""
+    run_tag: str
+    """A tag of this run alone: its place in the run that started it, such as `map:key:story`."""
     callbacks: list[Any]
     """Handlers of the events of this run and of all below it."""
     max_concurrency: int
@@ -48,7 +50,7 @@ class RunnableConfig(TypedDict, total=False):
 
 
 DEFAULT_RECURSION_LIMIT = 25
-SINGLE_RUN_KEYS = ("run_name", "run_id")  # Nested runs do not inherit these.
+SINGLE_RUN_KEYS = ("run_name", "run_id", "run_tag")  # Nested runs do not inherit these.
 CONFIG_KEYS = frozenset(RunnableConfig.__annotations__)
 
 inherited_config: ContextVar[RunnableConfig | None] = ContextVar("chatnb_config", default=None)
@@ -74,10 +76,17 @@ def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
 
 
 def child_config(config: RunnableConfig | None) -> RunnableConfig | None:
-    """Return the config for runs that a run starts: all but its own name and id."""
+    """Return the config for runs that a run starts: all but its own name, id and tag."""
     if config is None or not any(key in config for key in SINGLE_RUN_KEYS):
         return config
     return merge_configs(config, without=SINGLE_RUN_KEYS)
+
+
+def tagged_config(config: RunnableConfig | None, tag: str) -> RunnableConfig | None:
+    """Return a config for one run alone, tagged with its place in the run that starts it."""
+    if config is None or "parent_run" not in config:  # No handler would see the tag.
+        return config
+    return merge_configs(config, {"run_tag": tag})
 
 
 def merge_configs(*configs: RunnableConfig | None, without: tuple[str, ...] = ()) -> RunnableConfig:

@@ -17,7 +17,7 @@ from chatnb.concurrency.waiting import Ok, outcome_of, take
 from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.batch import BatchOptions, as_completed
 from chatnb.runnables.chunks import AddableDict, AsyncSnapshots, SingleItem, Snapshots
-from chatnb.runnables.config import RunnableConfig, child_config, effective_config
+from chatnb.runnables.config import RunnableConfig, child_config, effective_config, tagged_config
 from chatnb.runnables.methods import In
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
     ) -> dict[str, Any]:
         config = effective_config(config)
         inner = child_config(config)
-        calls = [partial(b.invoke, input, inner, **kwargs) for b in self.branches.values()]
+        calls = [
+            partial(branch.invoke, input, _branch_config(inner, key), **kwargs)
+            for key, branch in self.branches.items()
+        ]
         if len(calls) == 1:
             outputs = {0: calls[0]()}
         else:
@@ -72,7 +75,10 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         inner = child_config(effective_config(config))
-        runs = [b.ainvoke(input, inner, **kwargs) for b in self.branches.values()]
+        runs = [
+            branch.ainvoke(input, _branch_config(inner, key), **kwargs)
+            for key, branch in self.branches.items()
+        ]
         tasks = [asyncio.ensure_future(run) for run in runs]
         try:
             return dict(zip(self.branches, await asyncio.gather(*tasks), strict=True))
@@ -85,7 +91,7 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         inner = child_config(effective_config(config))
         copies = tee(input, len(self.branches))
         streams = {
-            key: partial(branch.transform, copy, inner, **kwargs)
+            key: partial(branch.transform, copy, _branch_config(inner, key), **kwargs)
             for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
         }
         for key, chunk in merge_streams(streams):
@@ -97,7 +103,7 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
         inner = child_config(effective_config(config))
         async with AsyncTee(input, len(self.branches)) as copies:
             streams = {
-                key: partial(branch.atransform, copy, inner, **kwargs)
+                key: partial(branch.atransform, copy, _branch_config(inner, key), **kwargs)
                 for (key, branch), copy in zip(self.branches.items(), copies, strict=True)
             }
             async with aclosing(amerge_streams(streams)) as chunks:
@@ -116,6 +122,10 @@ class RunnableParallel(Runnable[In, dict[str, Any]]):
             graph.add_edge(begin, first, key)
             graph.add_edge(last, end)
         return begin, end
+
+
+def _branch_config(inner: RunnableConfig | None, key: str) -> RunnableConfig | None:
+    return tagged_config(inner, f"map:key:{key}")
 
 
 def _run_all(calls: list[Callable[[], Any]], limit: int | None) -> dict[int, Any]:

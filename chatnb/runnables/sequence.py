@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chatnb.concurrency.threads import ClosableIterator
 from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.chunks import AsyncSnapshots, Snapshots
-from chatnb.runnables.config import RunnableConfig, child_config, effective_config
+from chatnb.runnables.config import RunnableConfig, child_config, effective_config, tagged_config
 from chatnb.runnables.methods import In, Out
 
 if TYPE_CHECKING:
@@ -50,16 +50,16 @@ class RunnableSequence(Runnable[In, Out]):
 
     def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         config = child_config(effective_config(config))
-        value = self.steps[0].invoke(input, config, **kwargs)
-        for step in self.steps[1:]:
-            value = step.invoke(value, config)
+        value = self.steps[0].invoke(input, _step_config(config, 1), **kwargs)
+        for number, step in enumerate(self.steps[1:], start=2):
+            value = step.invoke(value, _step_config(config, number))
         return value
 
     async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         config = child_config(effective_config(config))
-        value = await self.steps[0].ainvoke(input, config, **kwargs)
-        for step in self.steps[1:]:
-            value = await step.ainvoke(value, config)
+        value = await self.steps[0].ainvoke(input, _step_config(config, 1), **kwargs)
+        for number, step in enumerate(self.steps[1:], start=2):
+            value = await step.ainvoke(value, _step_config(config, number))
         return value
 
     def transform(
@@ -69,8 +69,9 @@ class RunnableSequence(Runnable[In, Out]):
         chunks: Iterator[Any] = input
         replaced: bool = isinstance(input, Snapshots)
         with ExitStack() as stack:
-            for step in self.steps:
-                output = ClosableIterator[Any](step.transform(chunks, config, **kwargs))
+            for number, step in enumerate(self.steps, start=1):
+                inner = _step_config(config, number)
+                output = ClosableIterator[Any](step.transform(chunks, inner, **kwargs))
                 stack.callback(output.close)
                 replaced = replaced if step.chunks_replace is None else step.chunks_replace
                 chunks = Snapshots(output) if replaced else output
@@ -84,8 +85,8 @@ class RunnableSequence(Runnable[In, Out]):
         chunks: AsyncIterator[Any] = input
         replaced: bool = isinstance(input, AsyncSnapshots)
         async with AsyncExitStack() as stack:
-            for step in self.steps:
-                output = step.atransform(chunks, config, **kwargs)
+            for number, step in enumerate(self.steps, start=1):
+                output = step.atransform(chunks, _step_config(config, number), **kwargs)
                 stack.push_async_callback(output.aclose)
                 replaced = replaced if step.chunks_replace is None else step.chunks_replace
                 chunks = AsyncSnapshots(output) if replaced else output
@@ -100,6 +101,10 @@ class RunnableSequence(Runnable[In, Out]):
             graph.add_edge(last, begin)
             last = end
         return first, last
+
+
+def _step_config(config: RunnableConfig | None, number: int) -> RunnableConfig | None:
+    return tagged_config(config, f"seq:step:{number}")
 
 
 def _flatten(steps: tuple[Any, ...]) -> Iterator[Runnable[Any, Any]]:

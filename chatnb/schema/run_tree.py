@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
 from chatnb.schema.usage import UsageMetadata, add_usage
 
+_BRANCH_TAG = "map:key:"
 RunStatus: TypeAlias = Literal["running", "done", "failed", "stopped"]
 
 
@@ -31,6 +32,7 @@ class RunRow:
         error: The failure, if any.
         status: running, done, failed or stopped.
         cost: The cost in US dollars; None where it is not known.
+        branch: The key of the RunnableParallel's branch that the run is, from its tags.
     """
 
     id: str
@@ -46,6 +48,7 @@ class RunRow:
     error: RunFailure | None
     status: RunStatus
     cost: float | None = None
+    branch: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -169,7 +172,14 @@ def _entry_row(key: str, entry: LogEntry, parent_id: str, depth: int) -> RunRow:
         error=error,
         status=_status(error, finished=end is not None),
         cost=entry.get("cost"),
+        branch=_branch(entry.get("tags") or ()),
     )
+
+
+def _branch(tags: Sequence[str]) -> str | None:
+    # LangChain's runs have such tags as well. A run has one; more are those of its caller.
+    keys = [tag.removeprefix(_BRANCH_TAG) for tag in tags if tag.startswith(_BRANCH_TAG)]
+    return (keys[-1] or None) if keys else None
 
 
 def _status(error: RunFailure | None, *, finished: bool) -> RunStatus:

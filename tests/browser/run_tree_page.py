@@ -18,6 +18,7 @@ FAKE_MODEL = Path(__file__).parent / "run_tree_model.js"
 
 _ROWS = """() => [...document.querySelectorAll(".chatnb-run")].map((row) => ({
     name: row.querySelector(".chatnb-run-name").textContent,
+    branch: row.querySelector(".chatnb-run-branch").textContent,
     kind: row.querySelector(".chatnb-run-kind").textContent,
     level: Number(row.getAttribute("aria-level")),
     place: Number(row.getAttribute("aria-posinset")),

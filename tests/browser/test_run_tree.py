@@ -7,10 +7,20 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from chatnb.notebook.run_tree.static import visible_rows
 from chatnb.schema.run_log import RunLog, RunLogPatch
 from chatnb.schema.run_tree import leaf_usage, run_rows
 from tests.browser.run_tree_page import RunTreePage, run_tree_page, wired
-from tests.support.run_logs import LogWriter, failure, generated, many, nested, story, tokens
+from tests.support.run_logs import (
+    LogWriter,
+    branches,
+    failure,
+    generated,
+    many,
+    nested,
+    story,
+    tokens,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -23,13 +33,13 @@ def tree(browser: Browser) -> Iterator[RunTreePage]:
         yield page
 
 
-# The rows are those that Python makes of the log.
+# The rows are those that Python makes of the log for the static tree.
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_rows_are_those_of_the_log(tree: RunTreePage, seed: int) -> None:
-    """Names, kinds, nesting, states and tokens are those that Python folds from the same patches,
-    at the end of the log and in the middle of it."""
+    """Names, branches, kinds, nesting, states and tokens are those that Python folds from the same
+    patches, at the end of the log and in the middle of it."""
     patches = generated(seed, 15, finished=seed % 2 == 0).patches
     for length in (len(patches), len(patches) // 2):
         shown = RunTreePage(tree.page)
@@ -41,10 +51,11 @@ def test_rows_are_those_of_the_log(tree: RunTreePage, seed: int) -> None:
 
 def _expected(patches: list[RunLogPatch]) -> list[tuple[object, ...]]:
     log = RunLog(*patches)
-    rows = run_rows(log.state, log.root)
+    rows = visible_rows(run_rows(log.state, log.root))
     return [
         (
             row.name,
+            row.branch or "",
             row.type,
             row.depth + 1,
             row.status,
@@ -55,7 +66,30 @@ def _expected(patches: list[RunLogPatch]) -> list[tuple[object, ...]]:
 
 
 def _told(row: dict[str, object]) -> tuple[object, ...]:
-    return tuple(row[name] for name in ("name", "kind", "level", "status", "tokens"))
+    return tuple(row[name] for name in ("name", "branch", "kind", "level", "status", "tokens"))
+
+
+def test_branches_have_their_keys_and_wrappers_of_one_run_fold(tree: RunTreePage) -> None:
+    """A wrapper is a row while it runs, and again where one rewinds to that; once it has ended, its
+    run takes its place, its branch and its level. A filter finds the key and the wrapper."""
+    patches = branches().patches
+    at_work = patches[:10]
+    tree.open(at_work, live=True)
+    assert "RunnableRetry" in tree.names()
+    tree.add(patches[10:], after=at_work)
+    assert [_told(row) for row in tree.rows()] == _expected(patches)
+    assert tree.names() == ["write", "RunnableParallel", "ChatLocal", "search"]
+    labels = [tree.row(name).get_attribute("aria-label") for name in ("ChatLocal", "search")]
+    assert [str(label).split(",")[0] for label in labels] == ["story: ChatLocal", "<facts>: search"]
+    tree.row("search").click()
+    tree.press("ArrowLeft")
+    expect(tree.row("RunnableParallel")).to_be_focused()
+    tree.rewind(10)
+    assert "RunnableRetry" in tree.names()
+    tree.rewind(len(patches))
+    tree.page.get_by_label("Filter by name").fill("story")
+    tree.settle()
+    assert tree.names()[-1] == "RunnableRetry"
 
 
 def test_a_log_without_a_run_says_so(tree: RunTreePage) -> None:

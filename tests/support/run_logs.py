@@ -11,6 +11,7 @@ from chatnb.schema.run_log import RunLogPatch
 from chatnb.schema.run_state import RunFailure
 from chatnb.schema.usage import UsageMetadata
 
+WRAPPERS = ["RunnableSequence", "RunnableRetry"]
 KINDS = ["chain", "llm", "prompt", "parser", "tool"]
 
 
@@ -165,6 +166,26 @@ def _ask(log: LogWriter, parallel: str) -> None:
     log.end(retry, "Regularisation keeps a model simple.")
 
 
+def branches() -> LogWriter:
+    """Two branches in parallel, each in wrappers around one run; one branch fails."""
+    log = LogWriter("write")
+    sequence = log.start("RunnableSequence", "chain")
+    parallel = log.start("RunnableParallel", "chain", sequence, tags=["seq:step:1"])
+    story = log.start("RunnableRetry", "chain", parallel, tags=["map:key:story"])
+    facts = log.start("RunnableSequence", "chain", parallel, tags=["map:key:<facts>"])
+    writer = log.start("ChatLocal", "llm", story)
+    finder = log.start("RunnableWithFallbacks", "chain", facts, tags=["seq:step:1"])
+    retry = log.start("search", "chain", finder)
+    search = log.start("search", "tool", retry)
+    log.later(0.2)
+    log.end(writer, AIMessage("Once."), usage=tokens(5, 2))
+    log.end(story, AIMessage("Once."))
+    for key in (search, retry, finder, facts, parallel, sequence):
+        log.end(key, error=failure())
+    log.finish(error=failure())
+    return log
+
+
 def nested(depth: int) -> LogWriter:
     """A chain in a chain in a chain, with a model at the bottom."""
     log = LogWriter("deep")
@@ -189,8 +210,10 @@ def generated(seed: int, runs: int, *, finished: bool = True) -> LogWriter:
     opened = list[str]()
     for _ in range(runs):
         parent = chance.choice([None, *opened[-6:]])
-        name = chance.choice(["a/b", "a~b", "model", "<b>bold</b>", "look_up", "é"])
-        opened.append(log.start(name, chance.choice(KINDS), parent))
+        name = chance.choice(["a/b", "a~b", "model", "<b>bold</b>", "look_up", "é", *WRAPPERS])
+        kind = "chain" if name in WRAPPERS else chance.choice(KINDS)
+        tags = chance.choice([[], ["mine"], ["map:key:a b", "mine"]])
+        opened.append(log.start(name, kind, parent, tags=tags))
         log.later(chance.random() * 0.1)
         if chance.random() < 0.4:
             log.token(chance.choice(opened), chance.choice(["word ", "<i>", "é", ""]))

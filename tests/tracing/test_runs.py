@@ -199,7 +199,7 @@ def test_tokens_are_told_as_they_come(method: Any) -> None:
 
 @each_method
 def test_a_chain_tells_of_its_steps(method: Any) -> None:
-    """Each step is a run beneath the chain's, of its kind; the chain's ends last."""
+    """Each step is a run beneath the chain's, of its kind and place; the chain's ends last."""
     told = Recorder()
     chat = ScriptedChatModel(["Hello."])
     chain = ChatPromptTemplate.from_template("{x}") | chat | StrOutputParser()
@@ -210,7 +210,9 @@ def test_a_chain_tells_of_its_steps(method: Any) -> None:
         ("ScriptedChatModel", "llm", "mine"),
         ("StrOutputParser", "parser", "mine"),
     ]
-    assert all(run.tags == ["t"] for run in told.runs())
+    assert [run.tags for run in sorted(told.runs(), key=lambda run: run.tags)] == [
+        ["t"], ["t", "seq:step:1"], ["t", "seq:step:2"], ["t", "seq:step:3"],
+    ]  # fmt: skip
     assert told.ends_each_run_once()
     assert told.children_end_first()
     assert told.runs()[-1].inputs.text == "Hello."
@@ -232,6 +234,22 @@ def test_branches_are_beneath_their_fork(method: Any) -> None:
     }
     assert told.ends_each_run_once()
     assert told.children_end_first()
+
+
+@each_method
+def test_tags_of_branches_are_those_of_langchain(method: Any) -> None:
+    """A branch's run has its key as a tag, also behind a binding; runs below have their own."""
+    told = Recorder()
+    fork = RunnableParallel(a=Stated() | AStated(), b=Stated().with_config(tags=["bound"]))
+    method(fork, "x", {"callbacks": [told], "tags": ["t"]})
+    tags = sorted((run.name, *run.tags) for run in told.runs())
+    assert tags == [
+        ("AStated", "t", "seq:step:2"),
+        ("RunnableParallel", "t"),
+        ("RunnableSequence", "t", "map:key:a"),
+        ("Stated", "bound", "t", "map:key:b"),
+        ("Stated", "t", "seq:step:1"),
+    ]
 
 
 def inner_chain(value: str) -> str:

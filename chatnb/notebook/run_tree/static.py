@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chatnb.markdown.html import SafeHtml, element, join
@@ -26,6 +27,8 @@ from chatnb.terminal import SafeText
 _MAX_ROWS = 200
 _MAX_CHARACTERS = 2_000
 _NO_RUN = "No run yet."
+# Other names say something; js/src/run_tree/outline.ts has the same rule.
+_WRAPPERS = ("RunnableSequence", "RunnableRetry", "RunnableWithFallbacks")
 _STYLE = (
     "margin: 0 0 0 1.25em; padding: 0; line-height: 1.6; font-variant-numeric: tabular-nums; "
     "font-family: var(--jp-ui-font-family, var(--vscode-font-family, sans-serif)); "
@@ -47,10 +50,50 @@ def run_tree_text(log: RunLog) -> SafeText:
     return _text_tree(run_rows(log.state, log.root))
 
 
+def visible_rows(rows: Sequence[RunRow]) -> list[RunRow]:
+    """Return the rows to show: without ended wrappers of one run with the same outcome."""
+    visible = list[RunRow]()
+    # For each level of the log, the id and the depth of the visible row.
+    levels: list[tuple[str | None, int]] = []
+    branch: str | None = None
+    counts = _child_counts(rows)
+    for index, row in enumerate(rows):
+        del levels[row.depth :]
+        parent_id, depth = levels[-1] if levels else (None, -1)
+        branch = branch or row.branch
+        if counts[index] == 1 and _adds_nothing(row, rows[index + 1]):
+            levels.append((parent_id, depth))
+            continue
+        levels.append((row.id, depth + 1))
+        visible.append(replace(row, parent_id=parent_id, depth=depth + 1, branch=branch))
+        branch = None
+    return visible
+
+
+def _child_counts(rows: Sequence[RunRow]) -> list[int]:
+    counts, above = [0] * len(rows), list[int]()
+    for index, row in enumerate(rows):
+        del above[row.depth :]
+        if above:
+            counts[above[-1]] += 1
+        above.append(index)
+    return counts
+
+
+def _adds_nothing(row: RunRow, only_child: RunRow) -> bool:
+    # A wrapper that runs may start another run yet, and rows that come and go are hard to read.
+    if row.depth == 0 or row.type != "chain" or row.status == "running":
+        return False
+    # A retry of a named tool has its name; a function of that name may have called itself.
+    has_its_name = row.name == only_child.name and only_child.type != "chain"
+    return row.status == only_child.status and (row.name in _WRAPPERS or has_its_name)
+
+
 def _text_tree(rows: Sequence[RunRow]) -> SafeText:
-    shown = rows[:_MAX_ROWS]
+    visible = visible_rows(rows)
+    shown = visible[:_MAX_ROWS]
     lines = [f"{stem}{_summary(row)}" for stem, row in zip(_stems(shown), shown, strict=True)]
-    return SafeText("\n".join([*lines, *_notes(rows)]) if rows else _NO_RUN)
+    return SafeText("\n".join([*lines, *_notes(rows, len(visible))]) if rows else _NO_RUN)
 
 
 def _stems(rows: Sequence[RunRow]) -> Iterator[str]:
@@ -76,7 +119,9 @@ def _followed(rows: Sequence[RunRow]) -> list[bool]:
 
 
 def _summary(row: RunRow) -> str:
-    parts = [row.name or "Run", row.type, *([row.status] if row.status != "done" else [])]
+    name = row.name or "Run"
+    title = f"{row.branch}: {name}" if row.branch else name
+    parts = [title, row.type, *([row.status] if row.status != "done" else [])]
     if row.seconds is not None:
         parts.append(duration(row.seconds))
     if row.usage:
@@ -88,14 +133,14 @@ def _summary(row: RunRow) -> str:
     return one_line(" · ".join(parts), 300)
 
 
-def _notes(rows: Sequence[RunRow]) -> list[str]:
+def _notes(rows: Sequence[RunRow], visible: int) -> list[str]:
     totals, usage = [count(len(rows), "run")], leaf_usage(rows)
     if usage:
         totals.append(usage_text(usage))
     costs = [row.cost for row in leaf_calls(rows) if row.cost is not None]
     if costs:
         totals.append(price(sum(costs)))
-    more = len(rows) - _MAX_ROWS
+    more = visible - _MAX_ROWS
     return [*([f"… and {more:,} more in the log"] if more > 0 else []), " · ".join(totals)]
 
 
@@ -108,13 +153,16 @@ def _html_tree(rows: Sequence[RunRow], log: RunLog) -> SafeHtml:
             row = element("details", *contents.pop(), open=True, style=_STYLE)
             contents[-1].append(row)
 
-    for row in rows[:_MAX_ROWS]:
+    visible = visible_rows(rows)
+    for row in visible[:_MAX_ROWS]:
         close(row.depth)
         name, _, rest = _summary(row).partition(" · ")
         summary = element("summary", element("b", name), f" · {rest}")
         contents.append([summary, *_passages(row, log.state, log.root.get("inputs"))])
     close(0)
-    return join(*contents[0], *(element("div", note, style=MUTED) for note in _notes(rows)))
+    return join(
+        *contents[0], *(element("div", note, style=MUTED) for note in _notes(rows, len(visible)))
+    )
 
 
 def _passages(row: RunRow, state: RunState, root_inputs: Any) -> list[SafeHtml]:

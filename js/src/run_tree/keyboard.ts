@@ -1,6 +1,6 @@
 // The keys of a tree, by the WAI-ARIA Authoring Practices.
 // Source: https://www.w3.org/WAI/ARIA/apg/patterns/treeview/
-import type { Row } from "./outline";
+import { type Row, titleOf } from "./outline";
 
 /** The action of a key: go to a row, or open, fold or inspect the active one. */
 export type Act =
@@ -52,17 +52,18 @@ function right(row: Row, index: number): Act | null {
 function left(row: Row, rows: readonly Row[], index: number): Act | null {
   if (row.opens === "open") return { kind: "fold", open: false };
   for (let to = index - 1; to >= 0; to -= 1) {
-    if (rows[to]?.run === row.run.parent) return { kind: "go", to };
+    if (rows[to]?.run === row.above) return { kind: "go", to };
   }
   return null;
 }
 
-/** The next row whose name begins with a letter. */
+/** The next row whose text begins with a letter. */
 function typeAhead(key: string, rows: readonly Row[], index: number): Act | null {
   if (!/^[\p{L}\p{N}_]$/u.test(key)) return null;
   for (let step = 1; step < rows.length; step += 1) {
     const to = (index + step) % rows.length;
-    if (rows[to]?.run.about.name.toLowerCase().startsWith(key.toLowerCase())) return { kind: "go", to };
+    const { run, branch } = rows[to] as Row;
+    if (titleOf(run.about.name, branch).toLowerCase().startsWith(key.toLowerCase())) return { kind: "go", to };
   }
   return null;
 }

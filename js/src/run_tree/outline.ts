@@ -5,6 +5,12 @@ import type { Tape } from "./updates";
 /** A row of the tree; `place` counts from 1 among the `size` rows that share its parent. */
 export interface Row {
   run: Run;
+  /** The run of the row that this one is below. */
+  above: Run | null;
+  /** 1 for the root's row, 2 for those below it. */
+  level: number;
+  /** The key of the branch that the run is, with the wrappers that are left out. */
+  branch: string;
   place: number;
   size: number;
   opens: "no" | "open" | "closed";
@@ -18,20 +24,24 @@ export interface Filter {
   failed: boolean;
 }
 
+/** Other names say something; notebook/run_tree/static.py has the same rule. */
+const WRAPPERS = new Set(["RunnableSequence", "RunnableRetry", "RunnableWithFallbacks"]);
+
 export const NO_FILTER: Filter = { name: "", kind: "", failed: false };
 
 export function isFiltering(filter: Filter): boolean {
   return filter.name !== "" || filter.kind !== "" || filter.failed;
 }
 
-/** The rows from top to bottom; a filter opens what is folded up. */
+/** The rows from top to bottom, without wrappers that add nothing; a filter opens what is folded up
+    and shows all that matches. */
 export function outline(tape: Tape, at: Position, closed: ReadonlySet<Run>, filter: Filter): Row[] {
   const { root } = tape;
   if (!root || root.since > at) return [];
   const asked = isFiltering(filter) ? ask(tape, at, filter) : null;
   const rows: Row[] = [];
   // A stack of its own: a log may be nested deeper than the browser's.
-  const stack: Row[] = asked && !asked.kept[0] ? [] : [rowOf(root, 1, 1, asked)];
+  const stack: Row[] = asked && !asked.kept[0] ? [] : [rowOf(root, at, null, 1, 1, asked)];
   for (let row = stack.pop(); row; row = stack.pop()) {
     rows.push(row);
     const children = childrenOf(row.run, at, asked);
@@ -39,7 +49,7 @@ export function outline(tape: Tape, at: Position, closed: ReadonlySet<Run>, filt
     row.opens = !asked && closed.has(row.run) ? "closed" : "open";
     if (row.opens === "closed") continue;
     for (let place = children.length; place > 0; place -= 1) {
-      stack.push(rowOf(children[place - 1] as Run, place, children.length, asked));
+      stack.push(rowOf(children[place - 1] as Run, at, row, place, children.length, asked));
     }
   }
   return rows;
@@ -72,7 +82,7 @@ function ask(tape: Tape, at: Position, filter: Filter): Asked {
 function matches(run: Run, at: Position, filter: Filter, name: string): boolean {
   if (filter.kind && run.about.kind !== filter.kind) return false;
   if (filter.failed && run.statusAt(at) !== "failed") return false;
-  return run.about.name.toLowerCase().includes(name);
+  return titleOf(run.about.name, run.about.branch).toLowerCase().includes(name);
 }
 
 function childrenOf(run: Run, at: Position, asked: Asked | null): Run[] {
@@ -81,8 +91,39 @@ function childrenOf(run: Run, at: Position, asked: Asked | null): Run[] {
   return asked ? children.filter((child) => asked.kept[child.index]) : children;
 }
 
-function rowOf(run: Run, place: number, size: number, asked: Asked | null): Row {
-  return { run, place, size, opens: "no", hit: !asked || asked.hits[run.index] === true };
+function rowOf(
+  outer: Run,
+  at: Position,
+  above: Row | null,
+  place: number,
+  size: number,
+  asked: Asked | null,
+): Row {
+  let run = outer;
+  let { branch } = outer.about;
+  while (!asked && above && addsNothing(run, at)) {
+    run = run.children[0] as Run;
+    branch ||= run.about.branch;
+  }
+  const [level, hit] = [above ? above.level + 1 : 1, !asked || asked.hits[run.index] === true];
+  return { run, above: above?.run ?? null, level, branch, place, size, opens: "no", hit };
+}
+
+/** Whether a run is an ended wrapper of one run with the same outcome. One that runs may start
+    another run yet, and rows that come and go are hard to read. */
+function addsNothing(run: Run, at: Position): boolean {
+  const [only] = run.children;
+  if (!only || run.childrenAt(at) !== 1 || run.about.kind !== "chain") return false;
+  // A retry of a named tool has its name; a function of that name may have called itself.
+  const hasItsName = run.about.name === only.about.name && only.about.kind !== "chain";
+  if (!hasItsName && !WRAPPERS.has(run.about.name)) return false;
+  const status = run.statusAt(at);
+  return status !== "running" && status === only.statusAt(at);
+}
+
+/** A run's name with the key of its branch. */
+export function titleOf(name: string, branch: string): string {
+  return branch ? `${branch}: ${name}` : name;
 }
 
 export interface Totals {

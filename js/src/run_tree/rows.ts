@@ -1,6 +1,6 @@
 // The rows of the tree. Only visible rows, and the active one, are in the page.
 import { barOf } from "./axis";
-import type { Row } from "./outline";
+import { type Row, titleOf } from "./outline";
 import type { Run, Status } from "./run";
 import { icon } from "./toolbar";
 import type { Moment, RunTree } from "./tree";
@@ -135,6 +135,7 @@ export class RowView {
   private run: Run | null = null;
   private status: Status | null = null;
   private readonly written = new Map<string, string>();
+  private readonly branch = element("span", "chatnb-run-branch");
   private readonly name = element("span", "chatnb-run-name");
   private readonly kind = element("span", "chatnb-run-kind");
   private readonly bar = new BarView();
@@ -147,7 +148,7 @@ export class RowView {
     const twisty = element("span", "chatnb-run-twisty");
     const title = element("span", "chatnb-run-title");
     twisty.append(icon("twisty"));
-    title.append(twisty, this.state, this.name);
+    title.append(twisty, this.state, this.branch, this.name);
     this.root.setAttribute("role", "treeitem");
     this.root.append(title, this.kind, this.bar.root, this.time, this.tokens, this.cost);
   }
@@ -156,7 +157,7 @@ export class RowView {
   show(row: Row, index: number, moment: Moment, isActive: boolean, isOpened: boolean): void {
     this.run = row.run;
     this.place(row, index, isActive, isOpened);
-    this.showRun(row.run, moment);
+    this.showRun(row, moment);
     this.bar.show(row.run, moment);
   }
 
@@ -166,10 +167,9 @@ export class RowView {
   }
 
   private place(row: Row, index: number, isActive: boolean, isOpened: boolean): void {
-    const { run } = row;
-    const indent = Math.min(run.level - 1, DEEPEST_INDENT);
+    const indent = Math.min(row.level - 1, DEEPEST_INDENT);
     this.write("style", `top:${index * ROW_HEIGHT}px;--chatnb-indent:${indent}`);
-    this.write("aria-level", String(run.level));
+    this.write("aria-level", String(row.level));
     this.write("aria-posinset", String(row.place));
     this.write("aria-setsize", String(row.size));
     this.write("aria-expanded", row.opens === "no" ? "" : String(row.opens === "open"));
@@ -178,19 +178,22 @@ export class RowView {
     this.write("data-hit", String(row.hit));
   }
 
-  private showRun(run: Run, moment: Moment): void {
+  private showRun({ run, branch }: Row, moment: Moment): void {
     const status = run.statusAt(moment.at);
     const usage = run.usageAt(moment.at);
     const cost = run.costAt(moment.at);
     const time = duration((run.endAt(moment.at) ?? moment.now) - run.about.start);
     this.turn(status);
+    const title = titleOf(run.about.name, branch);
+    setText(this.branch, branch);
+    this.branch.hidden = !branch;
     setText(this.name, run.about.name);
     setText(this.kind, run.about.kind);
     setText(this.time, time);
     setText(this.tokens, usage ? count(usage.total) : "");
     setText(this.cost, cost === null ? "" : price(cost));
-    this.write("title", run.about.name);
-    const facts = [run.about.name, run.about.kind, status];
+    this.write("title", title);
+    const facts = [title, run.about.kind, status];
     // A running clock in the name would be read out ten times a second.
     if (status !== "running") facts.push(time);
     if (usage) facts.push(counted(usage.total, "token"));

@@ -7,6 +7,9 @@ import { isRecord, readNumber, readString } from "../widgets/base";
 /** The number of patches that have been applied. */
 export type Position = number;
 
+/** The beginning of LangChain's tag of a branch. */
+const BRANCH_TAG = "map:key:";
+
 export type Status = "running" | "done" | "failed" | "stopped";
 
 export interface Failure {
@@ -30,7 +33,6 @@ interface Fact<T> {
 
 export class Run {
   readonly children: Run[] = [];
-  readonly level: number;
   private readonly pieces: string[] = [];
   private readonly piecesSince: Position[] = [];
   private ended: Fact<true> | null = null;
@@ -52,7 +54,6 @@ export class Run {
     readonly parent: Run | null,
     readonly about: About,
   ) {
-    this.level = parent ? parent.level + 1 : 1;
     parent?.children.push(this);
   }
 
@@ -124,6 +125,8 @@ export interface About {
   name: string;
   kind: string;
   tags: string[];
+  /** The key of the RunnableParallel's branch that the run is, or nothing. */
+  branch: string;
   start: number;
   metadata: Required<Text> | null;
   inputs: Required<Text> | null;
@@ -131,16 +134,22 @@ export interface About {
 
 export function readAbout(entry: unknown, id: string, time: number): About {
   const fields = isRecord(entry) ? entry : {};
-  const tags = Array.isArray(fields.tags) ? fields.tags : [];
+  const tags = Array.isArray(fields.tags) ? fields.tags.filter((tag) => typeof tag === "string") : [];
   return {
     id: readString(fields.id) || id,
     name: readString(fields.name) || "Run",
     kind: readString(fields.type),
-    tags: tags.filter((tag) => typeof tag === "string"),
+    tags,
+    branch: readBranch(tags),
     start: readNumber(fields.start_time) ?? time,
     metadata: readText(fields.metadata),
     inputs: readText(fields.inputs),
   };
+}
+
+function readBranch(tags: readonly string[]): string {
+  const tag = tags.findLast((each) => each.startsWith(BRANCH_TAG));
+  return tag ? tag.slice(BRANCH_TAG.length) : "";
 }
 
 /** The number of ascending `values` that are at most `limit`. */

@@ -48,6 +48,8 @@ export class Tape {
   readonly kinds = new Set<string>();
   /** Whether any run has a price. */
   priced = false;
+  /** The number of ends of runs that the log tells of. */
+  ended = 0;
   private readonly times: number[] = [];
   private readonly byKey = new Map<string, Run>();
   private readonly byId = new Map<string, Run>();
@@ -130,6 +132,7 @@ export class Tape {
 
   private set(run: Run | undefined, field: string, value: unknown, since: Position): void {
     if (field === "end_time" && typeof value === "number") this.latest = Math.max(this.latest, value);
+    if (field === "end_time" || field === "final_output" || field === "error") this.ended += 1;
     if (field === "cost" && typeof value === "number") this.priced = true;
     run?.set(field, value, since);
   }

@@ -123,8 +123,8 @@ class RunTreeView {
   /** Compute the rows if anything that they depend on has changed. */
   private outline({ at }: Moment): void {
     const { tape, closed, filter } = this.tree;
-    // Failures change with every patch, the list of runs only with a new run.
-    const length = filter.failed ? at : tape.runs.length;
+    // Failures change with every patch, the rows only as runs start and end.
+    const length = filter.failed ? at : tape.runs.length + tape.ended;
     const depends = [this.tree.isRewound ? at : length, this.tree.isRewound, filter, closed.size];
     if (depends.every((value, place) => value === this.outlined[place])) return;
     this.outlined = depends;
@@ -184,8 +184,13 @@ class RunTreeView {
     const run = (this.list.all[place] as Row).run;
     if (act.kind === "go") this.list.focus(act.to);
     if (act.kind === "fold") this.fold([run], act.open);
-    if (act.kind === "unfold siblings") this.fold(run.parent?.children ?? [run], true);
+    if (act.kind === "unfold siblings") this.fold(this.siblings(place), true);
     if (act.kind === "inspect") this.inspect(run);
+  }
+
+  private siblings(place: number): Run[] {
+    const { above } = this.list.all[place] as Row;
+    return this.list.all.filter((row) => row.above === above).map((row) => row.run);
   }
 
   private inspect(run: Run): void {

@@ -20,7 +20,16 @@ from chatnb.schema import AIMessage, ChatPromptValue, HumanMessage, LLMResult
 from chatnb.schema.results import ChatGeneration
 from chatnb.schema.run_log import RunLog, RunLogPatch
 from chatnb.schema.run_tree import run_rows
-from tests.support.run_logs import LogWriter, failure, generated, many, nested, story, tokens
+from tests.support.run_logs import (
+    LogWriter,
+    branches,
+    failure,
+    generated,
+    many,
+    nested,
+    story,
+    tokens,
+)
 
 HOSTILE = "<img src=x onerror=alert(1)>&<script>alert(2)</script>"
 
@@ -147,6 +156,41 @@ a moment.
    └─ StrOutputParser · parser · 3 ms
 9 runs · 1,204 tokens in, 86 out"""
     )
+
+
+def test_branches_have_their_keys_and_wrappers_of_one_run_are_left_out() -> None:
+    """The run that is left has the key of its wrapper's branch; no run is missing in the sum."""
+    shown = run_tree_mimebundle(log_of(branches()))
+    assert (
+        shown["text/plain"]
+        == """\
+write · chain · failed · 200 ms · ValueError: no
+└─ RunnableParallel · chain · failed · 200 ms · ValueError: no
+   ├─ story: ChatLocal · llm · 200 ms · 7 tokens
+   └─ <facts>: search · tool · failed · 200 ms · ValueError: no
+9 runs · 5 tokens in, 2 out"""
+    )
+    assert "<b>story: ChatLocal</b>" in shown["text/html"]
+    assert "<b>&lt;facts&gt;: search</b>" in shown["text/html"]
+
+
+def test_wrappers_that_may_start_another_run_or_end_otherwise_are_shown() -> None:
+    """A wrapper that runs, has an outcome of its own or a name of its own is a row."""
+    log = LogWriter("write")
+    named = log.start("my steps", "chain")
+    running = log.start("RunnableRetry", "chain", named)
+    call = log.start("ChatLocal", "llm", running)
+    log.end(call, error=failure())
+    names = [line.split(" · ")[0].strip("└─ ") for line in text_lines(log)]
+    assert names == ["write", "my steps", "RunnableRetry", "ChatLocal", "4 runs"]
+    log.end(running, "default")
+    assert [line.split(" · ")[0].strip("└─ ") for line in text_lines(log)] == names
+    log.end(named, "default")
+    assert len(text_lines(log)) == len(names)
+
+
+def text_lines(log: LogWriter) -> list[str]:
+    return str(run_tree_mimebundle(log_of(log))["text/plain"]).splitlines()
 
 
 def test_html_tree_is_escaped_and_balanced() -> None:
