@@ -38,8 +38,9 @@ class ChatMagics(Magics):
         """Send a prompt to a chat model: options on the %%chat line, the prompt below it.
 
         The reply streams into the cell as Markdown and stays there when the notebook is saved;
-        follow-up cells continue the same conversation. `_reply` holds the last reply as an
-        AIMessage. Stop, or an interrupt, keeps the partial reply.
+        follow-up cells continue the same conversation, and so does a cell that is run again.
+        `_reply` holds the last reply as an AIMessage. Stop, or an interrupt, keeps the partial
+        reply.
 
         {name} in the prompt is replaced by the variable's value ({name.attribute}, {name[0]},
         {name[:5]}, {name["key"]} and {name:.2f} too; a table is inserted as Markdown, a function

@@ -83,6 +83,17 @@ def test_follow_up_cells_continue_the_conversation(shell: InteractiveShell) -> N
     assert asked[2] == [HumanMessage("three")]
 
 
+def test_a_cell_that_is_run_again_is_a_new_turn_at_the_end(shell: InteractiveShell) -> None:
+    """Its prompt follows all that came since, which stays: so one cell can hold a conversation."""
+    for prompt in ("one", "two", "one", "one"):
+        shell.run_cell(f"%%chat -m recorder\n{prompt}")
+    asked = [messages for messages, _ in recorder_of(shell).asked]
+    assert asked[3] == [*asked[2], AIMessage("reply 3"), HumanMessage("one")]
+    assert [message.text for message in asked[3]] == [
+        "one", "reply 1", "two", "reply 2", "one", "reply 3", "one",
+    ]  # fmt: skip
+
+
 def test_new_starts_a_conversation_again(shell: InteractiveShell) -> None:
     """`%chat new` forgets what was said, of the main conversation or a named one."""
     for command in ("%chat new", "%chat new other"):
