@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -211,6 +213,33 @@ def test_answers_stream_as_markdown(panel: ChatPanelPage) -> None:
     assert panel.run("return before.every((node) => node.isConnected)")
     expect(panel.message(4).locator("em")).to_have_text("fish")
     expect(panel.message(4).locator("h1")).to_have_text("Herons")
+
+
+def test_a_list_stands_close_to_its_line(panel: ChatPanelPage) -> None:
+    """Closer than paragraphs to each other, and items of paragraphs are as close as that."""
+    panel.open([human(), ai("One:\n\n- a\n\n- b\n\nTwo.\n\nThree.")])
+    blocks = panel.page.locator(".chatnb-text > :is(p, ul)")
+    boxes = [block.bounding_box() for block in blocks.all()]
+    before, _, paragraphs = (_gap(*pair) for pair in pairwise(boxes))
+    items = [item.bounding_box() for item in panel.page.locator(".chatnb-text li").all()]
+    assert 0 < before < paragraphs
+    assert 0 < _gap(*items) < paragraphs
+
+
+def _gap(above: Any, below: Any) -> float:
+    return below["y"] - above["y"] - above["height"]
+
+
+def test_buttons_of_a_long_question_are_beside_it_in_a_narrow_panel(panel: ChatPanelPage) -> None:
+    """Below it they would be a gap until the pointer is there."""
+    panel.page.set_viewport_size({"width": 400, "height": 800})
+    panel.open([human("A question that is longer than a line of this panel. " * 3), ai()])
+    question = panel.page.locator(".chatnb-panel-said").bounding_box()
+    whole = panel.message(0).bounding_box()
+    assert question
+    assert whole
+    assert question["height"] == pytest.approx(whole["height"], abs=1)
+    assert question["width"] > whole["width"] / 2
 
 
 def test_nodes_touched_per_delta_do_not_grow(panel: ChatPanelPage) -> None:
