@@ -60,6 +60,27 @@ def test_nothing_is_sent_when_there_is_nothing(panel: ChatPanelPage) -> None:
     expect(panel.field).to_have_value("Later")
 
 
+def test_enter_while_a_reply_streams_says_when_it_sends(panel: ChatPanelPage) -> None:
+    """The text stays, also once the reply has ended: it is sent by another Enter, and once."""
+    panel.open([human(), ai("Half", status="streaming")], running=True)
+    hint = panel.page.get_by_text("Enter sends once the reply has ended")
+    panel.field.press("Enter")
+    expect(hint).to_have_count(0)
+    panel.ask("And then?")
+    expect(hint).to_have_count(2)  # One of them is read out.
+    expect(hint.first).to_be_visible()
+    panel.field.fill("")
+    expect(panel.page.locator(".chatnb-panel-hint")).to_be_empty()
+    panel.ask("And then?")
+    expect(panel.page.locator(".chatnb-panel-hint")).not_to_be_empty()
+    panel.run("model.turn({ status: 'done' }); model.set({ running: false })")
+    expect(panel.page.locator(".chatnb-panel-hint")).to_be_empty()
+    expect(panel.field).to_have_value("And then?")
+    assert panel.sent("send") == []
+    panel.field.press("Enter")
+    assert [request["text"] for request in panel.sent("send")] == ["And then?"]
+
+
 def test_escape_and_the_button_stop(panel: ChatPanelPage) -> None:
     """While an answer comes the button says Stop; it stops, as Esc does anywhere in the panel."""
     panel.open([human(), ai("One", status="streaming")], running=True)

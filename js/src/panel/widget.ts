@@ -36,7 +36,7 @@ class PanelView implements PanelListener {
     this.header = new Header(panel);
     this.log = new Log(this.context());
     this.notice = new Notice(panel);
-    this.composer = new Composer(panel, () => this.log.editLast());
+    this.composer = new Composer(panel, this.announcer, () => this.log.editLast());
     this.notice.onFocusLost = () => this.composer.focus();
     this.scrolling = new AutoScroll(this.log.root, this.log.content, (follows) => this.turnLatest(follows));
     this.inSight = new KeepInSight(this.root, () => this.scrolling.isFollowing);

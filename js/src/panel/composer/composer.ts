@@ -10,11 +10,14 @@ import {
 } from "./attachments";
 import { action, icon, switchOff } from "../../widgets/buttons";
 import type { PanelController } from "../controller";
+import type { Announcer } from "../notices";
 import { Speed } from "../speed";
 import { type Choice, ChoiceList, choicesFor } from "./suggestions";
 import { fit, isSending } from "../messages/user_message";
 import type { Variable } from "../../generated/panel";
-import { element } from "../../widgets/html";
+import { element, setText } from "../../widgets/html";
+
+const NOT_YET = "Enter sends once the reply has ended";
 
 export class Composer {
   readonly root = element("div", "chatnb-panel-composer");
@@ -25,6 +28,9 @@ export class Composer {
   private readonly attaching = action("attach", "Attach files", () => this.picker.click());
   private readonly sending = action("send", "Send", () => this.press(), "Send");
   readonly speed = new Speed();
+  private readonly hint = element("span", "chatnb-panel-hint");
+  /** Whether someone has tried to send this draft while a reply streamed. */
+  private triedToSend = false;
   /** The variables that were offered last. */
   private listed: readonly Variable[] | null = null;
   private sendsOnceKnown = false;
@@ -36,6 +42,7 @@ export class Composer {
   /** @param onArrowUp - Called when someone asks for their last message. */
   constructor(
     private readonly panel: PanelController,
+    private readonly announcer: Announcer,
     private readonly onArrowUp: () => void,
   ) {
     const row = element("div", "chatnb-panel-row");
@@ -53,7 +60,7 @@ export class Composer {
     this.sending.classList.add("chatnb-panel-send");
     this.variables.setAttribute("role", "group");
     this.variables.setAttribute("aria-label", "Variables");
-    row.append(this.attaching, this.picker, this.speed.root, this.sending);
+    row.append(this.attaching, this.picker, this.hint, this.speed.root, this.sending);
     this.root.append(this.choices.root, this.files.root, this.variables, this.field, row);
   }
 
@@ -69,6 +76,7 @@ export class Composer {
     this.showVariables();
     this.turn(state.running);
     this.speed.turn(state.running);
+    this.showHint();
     this.field.placeholder = state.model ? `Message ${state.model} (Enter sends)` : "Message (Enter sends)";
     switchOff(this.sending, !state.running && (draft.isEmpty || isBusy));
     const limits = limitsIn(state.limits);
@@ -113,7 +121,17 @@ export class Composer {
     this.focus();
   }
 
+  /** Say why Enter has not sent the draft, as long as that is so. */
+  private showHint(): void {
+    this.triedToSend &&= this.panel.state.running && !this.panel.draft.isEmpty;
+    setText(this.hint, this.triedToSend ? NOT_YET : "");
+  }
+
   private send(): void {
+    const { draft, state } = this.panel;
+    this.triedToSend = state.running && !draft.isEmpty;
+    this.showHint();
+    if (this.triedToSend) return this.announcer.say(NOT_YET);
     this.objection = "";
     void this.panel.outbox.send();
   }
