@@ -18,6 +18,7 @@ await build({
   entryPoints: {
     ...Object.fromEntries(WIDGETS.map((name) => [name, here(`src/${name}/widget.ts`)])),
     highlighter: here("src/highlighter/index.ts"),
+    reply_loader: here("src/cell/loader.ts"),
   },
   outdir: here("../chatnb/static"),
   absWorkingDir: here("."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def highlighter_source() -> str:
 @pytest.fixture
 def reply_page(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
     """A blank page; whatever it asks of the network is refused and written down."""
+    style = (STATIC / "cell.css").read_text(encoding="utf-8")
+    with blank_reply_page(browser, reply_source, style) as page:
+        yield page
+
+
+@contextmanager
+def blank_reply_page(browser: Browser, source: str, style: str) -> Iterator[ReplyPage]:
+    """A blank page for replies with this module and style sheet."""
     context = browser.new_context()
     page = context.new_page()
     made = ReplyPage(page)
@@ -75,8 +84,9 @@ def reply_page(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
     context.on("request", lambda request: note_request(request.url))
     page.on("dialog", lambda dialog: (made.dialogs.append(dialog.message), dialog.dismiss()))
     page.on("pageerror", lambda error: made.errors.append(str(error)))
-    page.add_style_tag(content=(STATIC / "cell.css").read_text(encoding="utf-8"))
-    page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), reply_source)
+    if style:
+        page.add_style_tag(content=style)
+    page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), source)
     yield made
     context.close()
     assert made.errors == []

@@ -26,7 +26,7 @@
         off: (event, handler) => {
           this.handlers = this.handlers.filter(([e, h]) => e !== event || h !== handler);
         },
-        widget_manager: { kernel: this.kernel },
+        widget_manager: { kernel: this.kernel, ...window.otherModels },
       };
     }
 
@@ -88,6 +88,13 @@
   return (async () => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const module = await import(url);
+    const others = new Map();
+    window.addModel = (id, traits) => others.set(id, new FakeModel(traits).proxy());
+    window.otherModels = {
+      has_model: (id) => others.has(id),
+      // As ipywidgets does after it has waited.
+      get_model: async (id) => others.get(id) ?? Promise.reject(new Error("widget model not found")),
+    };
     window.newWidget = (traits, kernel) => new Widget(module, traits, kernel).start();
     window.openWidget = async (traits, kernel) => {
       window.widget = await window.newWidget(traits, kernel);

@@ -171,20 +171,84 @@ def test_the_partial_stays_above_an_error(any_kernel: Kernel) -> None:
 def test_a_reply_costs_bytes_in_proportion_to_its_text(kernel: Kernel) -> None:
     """2,000 chunks, of 12 KB, put at most 80 KB on IOPub, to the view and as drafts for the saved
     file, and 20,000 chunks at most ten times that; the code of the view and of the page's widget,
-    with the Markdown parser, is at most 140 KB."""
+    with the Markdown parser, is at most 140 KB, and that of a later reply at most 4 KB."""
     sizes, code = {}, {}
     for chunks in (2_000, 20_000):
         kernel.run(f"many = ScriptedChatModel([['word! '] * {chunks}])\n%chat new")
         ran = kernel.run("%%chat -m many\nHi", timeout=120)
         assert ran.streamed == "word! " * chunks
         states = [content["data"]["state"] for content in ran.of("comm_open")]
-        sources = [state.get(name, "") for state in states for name in ("_esm", "_css")]
+        names = ("_esm", "_css", "reply_code")
+        sources = [state.get(name, "") for state in states for name in names]
         code[chunks] = len(json.dumps(sources))
         sizes[chunks] = ran.iopub_bytes - code[chunks]
     print(f"bytes on IOPub: {sizes}, of code: {code}")
     assert sizes[2_000] <= 80_000
     assert sizes[20_000] <= 10 * 80_000
     assert code[2_000] <= 140_000
+    assert code[20_000] <= 4_000
+
+
+def test_the_code_of_the_view_is_sent_once(kernel: Kernel) -> None:
+    """All replies of a kernel, compared ones too, take the code from the page's widget, and a
+    short one costs less than 20 KB; a page that does not have it asks while the cell runs."""
+    first = kernel.run("%%chat -m scripted:One.\nHi")
+    second = kernel.run("%%chat -m scripted:Two.\nHi")
+    compared = kernel.run("%%chat --compare scripted:Three.,scripted:Four.\nHi")
+    assert 100_000 < first.iopub_bytes < 160_000
+    assert second.iopub_bytes < 20_000
+    page, code = next(
+        (content["comm_id"], content["data"]["state"]["reply_code"])
+        for content in first.of("comm_open")
+        if "reply_code" in content["data"]["state"]
+    )
+    views = [state for ran in (first, second, compared) for state in reply_views(ran)]
+    assert [view["code_model"] for view in views] == [page] * 4
+    assert code["esm"] not in [view["_esm"] for view in views]
+
+    answers = list[Any]()
+
+    def watch(message: Message) -> None:
+        content = message["content"].get("data", {}).get("content") or {}
+        if content.get("seq") == 1:
+            kernel.tell(message["content"]["comm_id"], {"type": "get_code"})
+        if content.get("type") == "code":
+            answers.append(content)
+            kernel.interrupt()
+
+    kernel.run("%chat new\nendless = ScriptedChatModel(['word ' * 10_000], delay=0.02)")
+    ran = kernel.run("%%chat -m endless\nHi", on_message=watch)
+    assert answers == [code]
+    assert ran.reply["ename"] == "ReplyInterrupted"
+
+
+@pytest.mark.parametrize(
+    ("cell_id", "setup"),
+    [("vscode-notebook-cell:/a.ipynb", ""), ("", ""), ("cell", "%autoawait off")],
+)
+def test_a_reply_brings_its_code_where_pages_may_lack_it(cell_id: str, setup: str) -> None:
+    """So it does in VS Code, in a front end that tells no cell, and in a kernel that could not
+    hear the page ask for it; the page's widget has it only where others take it."""
+    fresh = Kernel()
+    try:
+        fresh.run(f"{setup}\n%load_ext chatnb", cell_id=cell_id)
+        for _ in range(2):
+            ran = fresh.run("%%chat -m scripted:Hi.\nHi", cell_id=cell_id)
+            fresh.deliver(ran)
+            [view] = reply_views(ran)
+            assert len(view["_esm"]) > 50_000
+            assert view["_css"]
+            assert view["code_model"] == ""
+            pages = [content["data"]["state"].get("reply_code") for content in ran.of("comm_open")]
+            assert pages == [None] * len(pages)
+    finally:
+        fresh.close()
+
+
+def reply_views(ran: Ran) -> list[dict[str, Any]]:
+    """The states of the reply views that a cell opened."""
+    states = [content["data"]["state"] for content in ran.of("comm_open")]
+    return [state for state in states if "code_model" in state]
 
 
 def test_a_front_end_that_does_not_answer_gets_text() -> None:

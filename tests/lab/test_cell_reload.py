@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
-from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab, NotebookPage
+from tests.lab.jupyterlab import LOADING, OUTPUT, REPLY, JupyterLab, NotebookPage
 
 pytestmark = pytest.mark.lab
 
@@ -26,6 +26,7 @@ class Held(ScriptedChatModel):
 
 held = Held(["Half **of** <b>it.\\n\\nNow the gate opens."])
 """
+HELD = "%%chat -m held\nHi"
 
 
 def markdown(saved: dict[str, Any], cell: int) -> list[str]:
@@ -62,7 +63,7 @@ def test_a_reply_outlives_saving_reloading_and_the_kernel(
     Loaded again, the page shows all of it, streams on, and keeps the end, also in the file. A cell
     that streams when the kernel is lost says so, in the page and in the file."""
     gate = lab.folder / "gate"
-    path = lab.write("cell_reload.ipynb", SETUP, "%%chat -m held\nHi", "%%chat -m held\nHi")
+    path = lab.write("cell_reload.ipynb", SETUP, HELD, HELD)
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         live = notebook.start(1).locator(REPLY)
@@ -87,3 +88,52 @@ def test_a_reply_outlives_saving_reloading_and_the_kernel(
         [half] = markdown(saved, 2)
         note = "*Broke off: the kernel is gone. `%chat resume` goes on.*"
         assert half == f"Half **of** &lt;b>it.\n\nNow the\n\n{note}"
+
+
+COUNT_BYTES = """() => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+    window.received = 0;
+    kernel.iopubMessage.connect((_, { content }) => {
+        window.received += JSON.stringify(content).length;
+    });
+}"""
+
+
+def test_later_replies_take_their_code_from_the_page(lab: JupyterLab, browser: Browser) -> None:
+    """A kernel's first reply brings the code of the view, and the next ones do not. They stream
+    all the same: in the page that is loaded again, before and after that, in a second window, and
+    after a restart of the kernel."""
+    gate = lab.folder / "gate"
+    path = lab.write("cell_code.ipynb", SETUP, "%%chat -m scripted:Short.\nHi", HELD, HELD)
+    with lab.open(browser, path) as notebook:
+        page = notebook.page
+        page.evaluate(COUNT_BYTES)
+        notebook.run(0)
+        notebook.run(1)
+        with_code = page.evaluate("received")
+        live = notebook.start(2).locator(REPLY)
+        expect(live).to_contain_text("Now")
+        assert with_code > 100_000
+        assert page.evaluate("received") - with_code < 20_000
+        reload_until_shown(notebook, live)
+        gate.touch()
+        expect(live).to_have_count(0)
+        gate.unlink()
+        live = notebook.start(3).locator(REPLY)
+        expect(live).to_contain_text("Now")
+        second = NotebookPage(page.context.new_page(), path)
+        second.page.goto(page.url, timeout=LOADING)
+        in_second = second.cell(3).locator(REPLY)
+        reload_until_shown(second, in_second)
+        gate.touch()
+        for shown in (live, in_second):
+            expect(shown).to_have_count(0)
+        second.page.close()
+        gate.unlink()
+        notebook.restart()
+        notebook.run(0)
+        live = notebook.start(2).locator(REPLY)
+        expect(live).to_contain_text("Now")
+        gate.touch()
+        expect(live).to_have_count(0)
+        gate.unlink()

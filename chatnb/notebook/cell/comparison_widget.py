@@ -26,8 +26,10 @@ class BrowserDisplay:
         *,
         stop_with: str,
     ) -> None:
+        code_model = page.code_model(stop_with)
         self._columns = [
-            _Column(name, on_stop, stop_with, lambda: self._output.grow()) for name in names
+            _Column(name, on_stop, stop_with, lambda: self._output.grow(), code_model)
+            for name in names
         ]
         views = [column.view for column in self._columns]
         layout = Layout(grid_template_columns=COLUMNS, grid_gap=GAP, width="100%")
@@ -64,7 +66,12 @@ class _Column:
     """One model's reply widget, with its name above the text."""
 
     def __init__(
-        self, name: str, on_stop: Callable[[], None], stop_with: str, on_delta: Callable[[], None]
+        self,
+        name: str,
+        on_stop: Callable[[], None],
+        stop_with: str,
+        on_delta: Callable[[], None],
+        code_model: str,
     ) -> None:
         self.view = ReplyView(
             on_stop,
@@ -73,6 +80,7 @@ class _Column:
             stops_all=True,
             title=name,
             on_delta=on_delta,
+            code_model=code_model,
         )
         self.append, self.append_reasoning = self.view.append, self.view.append_reasoning
         self.show_note = self.view.show_note

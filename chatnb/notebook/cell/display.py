@@ -108,6 +108,7 @@ class BrowserDisplay:
             model_name=model_name,
             stop_with=stop_with,
             on_delta=lambda: self._output.grow(),
+            code_model=page.code_model(stop_with),
         )
         self._output = CellOutput(page, view, [model_name], lambda: view.text, view.retire)
         self._footer_id: str | None = None

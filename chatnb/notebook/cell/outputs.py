@@ -24,8 +24,16 @@ from chatnb.errors import error_line
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import close_fence
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown
-from chatnb.notebook.widgets.base import Widget, static_file
-from chatnb.notebook.widgets.front_end import cell_id, is_page_known, set_page_answers
+from chatnb.notebook.cell.reply_widget import Code, view_code
+from chatnb.notebook.widgets.base import ComputedTrait, Widget, static_file
+from chatnb.notebook.widgets.front_end import (
+    cell_id,
+    current_kernel,
+    in_lab_page,
+    is_page_known,
+    receives_while_awaiting,
+    set_page_answers,
+)
 from chatnb.notebook.widgets.mounting import publish, widget_mimebundle
 from chatnb.terminal import SafeText
 
@@ -162,8 +170,14 @@ class CellOutputs(Widget):
     flush_seconds = _DRAFT_SECONDS
 
     replies = traitlets.Dict().tag(sync=True)
+    reply_code = ComputedTrait[Code | None](
+        lambda page: view_code() if page._has_reply_code else None
+    ).tag(sync=True)
+    """The code of the reply views, once for all of them."""
 
     def __init__(self) -> None:
+        # A page that has missed the code must be able to ask for it while a cell runs.
+        self._has_reply_code = in_lab_page() and receives_while_awaiting(current_kernel())
         super().__init__()
         self._outputs: dict[str, CellOutput] = {}
         # Cells begin and end on the main thread, the page's messages may arrive on another.
@@ -186,6 +200,12 @@ class CellOutputs(Widget):
     def is_answered(self) -> bool:
         """True once it is known that the front end shows widgets."""
         return self._answer.done()
+
+    def code_model(self, stop_with: str) -> str:
+        """Return the id of the model with the code of a reply's view; "" if it has to bring it."""
+        can_ask = stop_with == "message"
+        shares = self._has_reply_code and can_ask and in_lab_page()
+        return (self.model_id or "") if shares else ""
 
     def add(self, output: CellOutput, reply: RunningReply) -> None:
         """Know a reply from now on; after its live view was published."""

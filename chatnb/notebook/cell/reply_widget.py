@@ -10,7 +10,12 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 import traitlets
 
 from chatnb.concurrency.portal import package_portal
-from chatnb.notebook.widgets.base import MountedWidget, ResendSchedule, static_file
+from chatnb.notebook.widgets.base import (
+    ComputedTrait,
+    MountedWidget,
+    ResendSchedule,
+    read_static,
+)
 
 _FIRST_SNAPSHOT_CHARACTERS = 64
 
@@ -48,7 +53,26 @@ class Resync(TypedDict):
     type: Literal["resync"]
 
 
-Request: TypeAlias = Stop | Resync
+class GetCode(TypedDict):
+    """Ask for the code of the view, which the page does not have."""
+
+    type: Literal["get_code"]
+
+
+class Code(TypedDict):
+    """The code of the view: the source of a module, and a style sheet."""
+
+    type: Literal["code"]
+    esm: str
+    css: str
+
+
+Request: TypeAlias = Stop | Resync | GetCode
+
+
+def view_code() -> Code:
+    """Return the code of the view."""
+    return Code(type="code", esm=read_static("cell.js"), css=read_static("cell.css"))
 
 
 class ReplyState:
@@ -118,9 +142,17 @@ class ReplyView(MountedWidget):
     # starts from the snapshot. All methods but the constructor and `retire` run on the reply's
     # thread.
 
-    _esm = static_file("cell.js")
-    _css = static_file("cell.css")
+    # The code of the view is large: where a page has it in another model, `code_model`, the widget
+    # brings a loader of it, which asks for the code if that model is not there.
 
+    _esm = ComputedTrait[str](
+        lambda view: read_static("reply_loader.js" if view.code_model else "cell.js")
+    ).tag(sync=True)
+    _css = ComputedTrait[str](lambda view: "" if view.code_model else read_static("cell.css")).tag(
+        sync=True
+    )
+
+    code_model = traitlets.Unicode("").tag(sync=True)
     snapshot = traitlets.Dict({"seq": 0, "text": ""}).tag(sync=True)
     phase = traitlets.Unicode("waiting").tag(sync=True)
     model_name = traitlets.Unicode("").tag(sync=True)
@@ -142,11 +174,17 @@ class ReplyView(MountedWidget):
         title: str = "",
         on_delta: Callable[[], None] = lambda: None,
         mounts: bool = False,
+        code_model: str = "",
     ) -> None:
         # The output of a cell is the widget's own while it streams.
         mount: dict[str, Any] = {} if mounts else {"mount_point": ""}
         super().__init__(
-            model_name=model_name, stop_with=stop_with, stops_all=stops_all, title=title, **mount
+            model_name=model_name,
+            stop_with=stop_with,
+            stops_all=stops_all,
+            title=title,
+            code_model=code_model,
+            **mount,
         )
         self._begun = time.monotonic()
         self._state = ReplyState(can_ask=stop_with == "message")
@@ -210,5 +248,7 @@ class ReplyView(MountedWidget):
                 self._on_stop()
             case {"type": "resync"}:
                 package_portal.submit(self._send_snapshot())
+            case {"type": "get_code"}:
+                self.send(view_code())
             case _:
                 return

@@ -49,14 +49,15 @@ class ComputedTrait(traitlets.TraitType[T, T]):
 
 
 @cache
-def _read(name: str) -> str:
+def read_static(name: str) -> str:
+    """Return the text of a built file."""
     return (STATIC / name).read_text(encoding="utf-8")
 
 
 def static_file(name: str) -> ComputedTrait[str]:
     """Return the trait of a built file."""
     # Of a path, anywidget would make a watched file, which keeps every widget alive.
-    return ComputedTrait[str](lambda _: _read(name)).tag(sync=True)
+    return ComputedTrait[str](lambda _: read_static(name)).tag(sync=True)
 
 
 class GetHighlighter(TypedDict):
@@ -127,7 +128,7 @@ class Widget(anywidget.AnyWidget):
 
     def send_highlighter(self) -> None:
         """Send the code highlighter, which browsers load only once there is code."""
-        self.send(Highlighter(type="highlighter", source=_read("highlighter.js")))
+        self.send(Highlighter(type="highlighter", source=read_static("highlighter.js")))
 
     def retire(self) -> None:
         """Leave nothing of the widget behind, in the browser or in a saved notebook."""

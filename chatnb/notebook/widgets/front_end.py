@@ -124,6 +124,12 @@ def cell_id() -> str:
     return id if isinstance(id, str) else ""
 
 
+def in_lab_page() -> bool:
+    """Return whether the cell that runs is in JupyterLab or Notebook 7."""
+    # Only they and VS Code tell the id of a cell. A page of theirs has all widgets of its kernel.
+    return bool(cell_id()) and not _has_outputs_of_their_own()
+
+
 def _takes_input(kernel: Any) -> bool:
     """Return whether a person uses the kernel, and not a program that runs notebooks."""
     # nbclient, nbconvert, papermill and nbval cannot be asked for input.

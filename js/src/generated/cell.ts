@@ -26,9 +26,22 @@ export interface Resync {
   type: "resync";
 }
 
-export type Request = Stop | Resync;
+/** Ask for the code of the view, which the page does not have. */
+export interface GetCode {
+  type: "get_code";
+}
+
+/** The code of the view: the source of a module, and a style sheet. */
+export interface Code {
+  type: "code";
+  esm: string;
+  css: string;
+}
+
+export type Request = Stop | Resync | GetCode;
 
 export interface ReplyViewTraits {
+  code_model: string;
   snapshot: unknown;
   phase: string;
   model_name: string;

@@ -45,4 +45,5 @@ export type Request = Hello | GetOutputs | Delivered;
 
 export interface CellOutputsTraits {
   replies: unknown;
+  reply_code: unknown;
 }
