@@ -67,6 +67,7 @@ def test_a_lost_part_of_a_snapshot_is_asked_for(panel: ChatPanelPage, lost: int)
     again if that is lost, too, and goes on with what the kernel has by then."""
     panel.page.clock.install()
     panel.open([human(), ai("One ", status="streaming")], running=True)
+    panel.stop_clock()
     panel.run(
         """
         model.alive = false;
@@ -95,6 +96,7 @@ def test_the_kernel_knows_whether_the_page_shows_the_panel(panel: ChatPanelPage)
     but not if the notebook only draws the output again; and at once when the page is hidden."""
     panel.page.clock.install()
     panel.open(turns(1))
+    panel.stop_clock()
     (subscribed,) = panel.sent("subscribe")
     panel.run("view.dispose(); window.view = await window.show(); view.dispose()")
     panel.page.clock.run_for(1_000)

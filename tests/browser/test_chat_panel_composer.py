@@ -173,6 +173,7 @@ def test_a_dead_kernel_is_said_and_nothing_lost(panel: ChatPanelPage) -> None:
     the same mark, so that a kernel that was only busy takes it once."""
     panel.page.clock.install()
     panel.open()
+    panel.stop_clock()
     panel.run("model.alive = false")
     panel.ask("Hi")
     panel.page.clock.run_for(4000)
