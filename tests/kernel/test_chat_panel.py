@@ -210,7 +210,7 @@ def test_an_interrupt_of_a_wait_stops_the_reply(any_kernel: Kernel) -> None:
         code = f"panel = ChatPanel({SLOW})\n{TELL}turn = panel.ask('Count')\n{waiting}"
 
         def on_message(message: Message) -> None:
-            if message["content"].get("text") == "growing\n":
+            if "growing" in message["content"].get("text", ""):  # The newline may come later.
                 any_kernel.interrupt()
 
         ran = any_kernel.run(code, on_message=on_message)
