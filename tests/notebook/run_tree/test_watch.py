@@ -104,8 +104,9 @@ def test_watching_a_chain_shows_its_tree(
     """`chain.watch(input)` as a cell's last line runs the chain and shows what ran within it."""
     shell.run_cell("chain.watch('Hi')").raise_error()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" · ")[0].strip("├└─ ") for line in lines[:3]] == [
-        "Out[0]: RunnableSequence",
+    # Versions of IPython number the output differently.
+    assert [line.split(" · ")[0].split("]: ")[-1].strip("├└─ ") for line in lines[:3]] == [
+        "RunnableSequence",
         "ScriptedChatModel",
         "StrOutputParser",
     ]
