@@ -68,7 +68,8 @@ class Draft:
     def begin(self) -> Draft:
         """Add the node, unless it is there, as entering a `with` block does."""
         add, self._add = self._add, lambda: None
-        self._beat = partial(_call_if_alive, WeakMethod(self._post))
+        if self._beat is None:  # Else `begin_reply` has begun it, and a `with` block does again.
+            self._beat = partial(_call_if_alive, WeakMethod(self._post))
         self._store.repeat(self._beat)
         try:
             add()

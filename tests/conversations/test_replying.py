@@ -93,6 +93,24 @@ def test_a_reply_that_nobody_can_end_is_stopped() -> None:
     assert (reply.message.text, reply.status) == ("Half", "stopped")
 
 
+@pytest.mark.parametrize("how", ["replying", "begin_reply"])
+def test_an_ended_reply_costs_the_store_no_more_work(how: str) -> None:
+    """Also one that was begun before its block: nothing of it is written again and again."""
+    transactions = itertools.count()
+
+    def clock() -> float:
+        return next(transactions)
+
+    store = Store(":memory:", clock=clock)
+    conversation = Conversation("ideas", store=store)
+    with getattr(conversation, how)() as draft:
+        draft.append(AIMessageChunk("Whole"))
+    assert conversation.path()[-1].status == "done"
+    before = next(transactions)
+    store.close()  # What is to be repeated is written now.
+    assert next(transactions) == before + 1
+
+
 def test_an_interrupt_at_any_call_leaves_no_streaming_reply(tmp_path: Path) -> None:
     """Wherever it comes in a block, the reply ends, with no word twice."""
     store = Store(tmp_path / "store.db")
