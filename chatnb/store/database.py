@@ -164,11 +164,12 @@ class Database:
             return self._when_free(self._writing, lambda: work(self._open_writer()), deadline)
 
         def run() -> None:
-            outcome = outcome_of(attempt)
-            try:
-                then(outcome)
-            finally:
-                promise.set(outcome)
+            with self._working:
+                outcome = outcome_of(attempt)
+                try:
+                    then(outcome)
+                finally:
+                    promise.set(outcome)
 
         self._put(run)
         return promise
@@ -246,6 +247,8 @@ class Database:
         self._repeated = set[Job]()
         # Reentrant, since the collector may end an abandoned reply while one is held.
         self._starting = threading.RLock()
+        # Held by a job: after `close`, the next thread may start before the last one has ended.
+        self._working = threading.RLock()
         # Held while a connection is in use: a fork waits for both.
         self._reading = threading.RLock()
         self._writing = self._reading if self._path == MEMORY else threading.RLock()

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -218,6 +219,43 @@ def test_a_reply_that_the_collector_ends_on_the_writing_thread_is_marked(store: 
         ("Half", "stopped"),
         ("after", "done"),
     ]
+
+
+def test_a_transaction_is_noted_before_the_next_begins_also_while_the_store_closes(
+    store: Store,
+) -> None:
+    """Words that are written and not yet noted would be written twice by the thread that opens the
+    store again before the last one has ended."""
+    noting, opened, begun, order = Event(), Event(), Event(), list[str]()
+
+    def note(_: object) -> None:
+        noting.set()
+        opened.wait(60)
+        begun.wait(0.3)
+        order.append("noted")
+
+    def begin(connection: object, now: float) -> None:
+        order.append("begun")
+        begun.set()
+
+    def is_open_again() -> bool:
+        store.post(begin)
+        return bool(store_threads() - before)
+
+    store.post(lambda connection, now: None, note)
+    assert noting.wait(60)
+    before = store_threads()
+    closer = threading.Thread(target=store.close, daemon=True)
+    closer.start()
+    wait_until(is_open_again)
+    opened.set()
+    closer.join(60)
+    store.write(lambda connection, now: None)
+    assert order[:2] == ["noted", "begun"]
+
+
+def store_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "chatnb-store"}
 
 
 @contextmanager
