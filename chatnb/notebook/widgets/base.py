@@ -266,11 +266,13 @@ class WidgetOutputs:
     def publish(self) -> None:
         """Show the widget as an output of the running cell."""
         form, display_id = front_end.widget_form(), ""
-        if form in ("mounted", "widget"):
-            display_id = uuid4().hex
-            self._forms[display_id] = form
-        data, metadata = self._widget.mimebundle(form)
-        publish(data, display_id, metadata=metadata)
+        # An update meanwhile, as of a run that ends, would be lost: its output is not there yet.
+        with self._updating:
+            if form in ("mounted", "widget"):
+                display_id = uuid4().hex
+                self._forms[display_id] = form
+            data, metadata = self._widget.mimebundle(form)
+            publish(data, display_id, metadata=metadata)
 
     def update(self, form: front_end.Form | None = None) -> None:
         """Show the widget as it is now in all outputs, or in another form; from any thread."""

@@ -10,6 +10,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anywidget
@@ -195,6 +196,33 @@ def test_a_tree_tells_of_its_end(sent: object) -> None:
     until(lambda: ended)
     assert ended == [(False, tree.log.state["final_output"])]
     tree.patch, tree.selected = 3, "RunnableSequence"
+
+
+def test_a_tree_may_be_shown_again_as_its_run_ends(
+    sent: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end, on another thread, updates all outputs, and fails for none that comes meanwhile."""
+    monkeypatch.setattr(front_end, "current_kernel", lambda: NotebookKernel())
+    updating, shown = threading.Event(), threading.Event()
+
+    class Gated(RunLogTree):
+        def static_mimebundle(self, mount: str = "") -> Any:
+            if threading.current_thread() is threading.main_thread():
+                shown.set()
+            else:
+                updating.set()
+                shown.wait(0.3)
+            return super().static_mimebundle(mount)
+
+    tree = Gated.of_turn(lambda: None)
+    tree.publish()
+    shown.clear()
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(tree.end)
+        assert updating.wait(SECONDS)
+        tree.publish()
+        ended.result(SECONDS)
+    tree.close()
 
 
 @pytest.mark.parametrize("view", [*front_end.VIEWS, None])
