@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,18 +48,22 @@ class Session:
         add_global_tracker(self.usage)
         self._models = SessionModels()
         self._noticed_embedded = False
+        self._cell_outputs: CellOutputs | None = None
 
-    @cached_property
+    @property
     def cell_outputs(self) -> CellOutputs:
         """The part of the notebook's page that knows the outputs of cells."""
         from chatnb.notebook.cell.outputs import CellOutputs
 
-        return CellOutputs()
+        # `Widget.close_all()` of ipywidgets closes it.
+        if self._cell_outputs is None or self._cell_outputs.comm is None:
+            self._cell_outputs = CellOutputs()
+        return self._cell_outputs
 
     async def await_page(self) -> None:
         """Await the answer of the page to the first output, for as long as one may take."""
-        if "cell_outputs" in vars(self):
-            await self.cell_outputs.await_answer()
+        if self._cell_outputs is not None:
+            await self._cell_outputs.await_answer()
 
     def model(self, name: str | None = None) -> BaseChatModel:
         """Return the model of that name or in that variable; without a name the default one."""

@@ -222,6 +222,20 @@ def test_the_code_of_the_view_is_sent_once(kernel: Kernel) -> None:
     assert ran.reply["ename"] == "ReplyInterrupted"
 
 
+def test_replies_go_on_after_all_widgets_were_closed(kernel: Kernel) -> None:
+    """`Widget.close_all()` of ipywidgets closes the page's own widget, too: the next reply opens
+    another, which has the code of its view and delivers its outputs."""
+    kernel.run("%%chat -m scripted:One.\nHi")
+    kernel.run("import ipywidgets\nipywidgets.Widget.close_all()")
+    ran = kernel.run("%%chat -m scripted:Two.\nHi")
+    opened = {content["comm_id"]: content["data"]["state"] for content in ran.of("comm_open")}
+    [page] = [id for id, state in opened.items() if "reply_code" in state]
+    assert [view["code_model"] for view in reply_views(ran)] == [page]
+    assert ran.streamed == "Two."
+    assert ran.outputs[0]["text/plain"] == "Two."
+    assert kernel.deliver(ran) == set()
+
+
 @pytest.mark.parametrize(
     ("cell_id", "setup"),
     [("vscode-notebook-cell:/a.ipynb", ""), ("", ""), ("cell", "%autoawait off")],
