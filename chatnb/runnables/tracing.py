@@ -140,7 +140,7 @@ def active_run(runnable: Any, input: Any, config: RunnableConfig | None) -> Acti
         type=runnable.run_type,
         start_time=source.now(),
         parent=given.get("parent_run"),
-        tags=[*given.get("tags", []), *([given["run_tag"]] if "run_tag" in given else [])],
+        tags=[*([given["run_tag"]] if "run_tag" in given else []), *given.get("tags", [])],
         metadata={**runnable.metadata_of_run(), **given.get("metadata", {})},
         inputs=input,
     )

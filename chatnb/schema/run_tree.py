@@ -177,9 +177,9 @@ def _entry_row(key: str, entry: LogEntry, parent_id: str, depth: int) -> RunRow:
 
 
 def _branch(tags: Sequence[str]) -> str | None:
-    # LangChain's runs have such tags as well. A run has one; more are those of its caller.
-    keys = [tag.removeprefix(_BRANCH_TAG) for tag in tags if tag.startswith(_BRANCH_TAG)]
-    return (keys[-1] or None) if keys else None
+    # LangChain's runs have such tags as well. A run's own comes before those of its caller.
+    keys = (tag.removeprefix(_BRANCH_TAG) for tag in tags if tag.startswith(_BRANCH_TAG))
+    return next(keys, "") or None
 
 
 def _status(error: RunFailure | None, *, finished: bool) -> RunStatus:

@@ -37,7 +37,7 @@ class Run:
         type: The run's type: `llm` (a chat model), `chain`, `prompt`, `parser` or `tool`.
         start_time: The start time, in UTC.
         parent: The run that started it.
-        tags: The tags of the run and of those above it, and of the run alone `map:key:KEY` in a
+        tags: The tags of the run and of those above it; first, of the run alone, `map:key:KEY` in a
             RunnableParallel and `seq:step:N` in a RunnableSequence.
         metadata: The metadata of the run and of those above it.
         inputs: The input; None while it still streams in.

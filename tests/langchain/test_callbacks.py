@@ -12,10 +12,11 @@ from langchain_core.callbacks import (
     UsageMetadataCallbackHandler,
 )
 from langchain_core.runnables import RunnableLambda as LangChainLambda
+from langchain_core.runnables import RunnableParallel as LangChainParallel
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.prompts import ChatPromptTemplate
-from chatnb.runnables import RunnableLambda
+from chatnb.runnables import RunnableLambda, RunnableParallel
 from chatnb.schema import AIMessage
 from chatnb.tools import ToolLoop
 from chatnb.tracing import add_handler, remove_handler
@@ -172,3 +173,37 @@ def test_a_handler_that_ignores_runs_gets_no_events_of_them() -> None:
     handler = NoChains()
     (RunnableLambda(str) | ScriptedChatModel(["Hi."])).invoke("", {"callbacks": [handler]})
     assert [event for event, *_ in handler.events] == ["model", "model end"]
+
+
+class Tags(BaseCallbackHandler):
+    """Notes the name and the tags of each chain that starts."""
+
+    def __init__(self) -> None:
+        self.noted = list[tuple[str, list[str]]]()
+
+    def on_chain_start(self, *args: Any, name: str = "", tags: Any = None, **kwargs: Any) -> None:
+        self.noted.append((name, tags))
+
+
+@pytest.mark.parametrize("method", ["invoke", "stream"])
+def test_runs_have_the_tags_that_langchain_gives_them(method: str) -> None:
+    """In the same order: the run's own place, what is bound, what is inherited."""
+
+    def tags(function: Any, parallel: Any) -> list[tuple[str, list[str]]]:
+        def first(value: int) -> int:
+            return value
+
+        def second(value: Any) -> Any:
+            return value
+
+        bound = function(second).with_config(tags=["bound"], run_name="bound")
+        branches = {"one": function(first) | bound, "two": bound, "three": function(first).bind()}
+        chain = function(first) | parallel(branches).with_config(run_name="fork")
+        handler = Tags()
+        config: Any = {"callbacks": [handler], "tags": ["given"], "run_name": "chain"}
+        collect(chain, method, 1, config)
+        return sorted(item for item in handler.noted if item[0] != "RunnableSequence")
+
+    expected = tags(LangChainLambda, LangChainParallel)
+    assert ("bound", ["map:key:two", "bound", "given"]) in expected
+    assert tags(RunnableLambda, RunnableParallel) == expected

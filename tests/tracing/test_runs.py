@@ -211,7 +211,7 @@ def test_a_chain_tells_of_its_steps(method: Any) -> None:
         ("StrOutputParser", "parser", "mine"),
     ]
     assert [run.tags for run in sorted(told.runs(), key=lambda run: run.tags)] == [
-        ["t"], ["t", "seq:step:1"], ["t", "seq:step:2"], ["t", "seq:step:3"],
+        ["seq:step:1", "t"], ["seq:step:2", "t"], ["seq:step:3", "t"], ["t"],
     ]  # fmt: skip
     assert told.ends_each_run_once()
     assert told.children_end_first()
@@ -244,11 +244,11 @@ def test_tags_of_branches_are_those_of_langchain(method: Any) -> None:
     method(fork, "x", {"callbacks": [told], "tags": ["t"]})
     tags = sorted((run.name, *run.tags) for run in told.runs())
     assert tags == [
-        ("AStated", "t", "seq:step:2"),
+        ("AStated", "seq:step:2", "t"),
         ("RunnableParallel", "t"),
-        ("RunnableSequence", "t", "map:key:a"),
-        ("Stated", "bound", "t", "map:key:b"),
-        ("Stated", "t", "seq:step:1"),
+        ("RunnableSequence", "map:key:a", "t"),
+        ("Stated", "map:key:b", "bound", "t"),
+        ("Stated", "seq:step:1", "t"),
     ]
 
 

@@ -148,7 +148,7 @@ export function readAbout(entry: unknown, id: string, time: number): About {
 }
 
 function readBranch(tags: readonly string[]): string {
-  const tag = tags.findLast((each) => each.startsWith(BRANCH_TAG));
+  const tag = tags.find((each) => each.startsWith(BRANCH_TAG));
   return tag ? tag.slice(BRANCH_TAG.length) : "";
 }
 
