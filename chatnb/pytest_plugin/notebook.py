@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import shlex
+import subprocess
 import textwrap
 import time
 from collections import OrderedDict
@@ -15,11 +16,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pytest
+from jupyter_client.manager import KernelManager
 from nbval.cover import setup_coverage, teardown_coverage
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from chatnb.cassettes.active import FILE_VARIABLE
@@ -44,8 +47,30 @@ class NotebookKernel(RunningKernel):
     def __init__(
         self, kernel_name: str, environment: Mapping[str, str], cwd: str, startup_timeout: Any
     ) -> None:
+        # Not as nbval does it: another process may take a TCP port that was free a moment ago,
+        # where many notebooks run at once, and then the kernel dies.
+        self._sockets = TemporaryDirectory(prefix="chatnb-", ignore_cleanup_errors=True)
+        local = {"transport": "ipc", "ip": str(Path(self._sockets.name, "kernel"))}
+        self.km = KernelManager(
+            kernel_name=kernel_name,
+            kernel_spec_manager=NbvalKernelspecManager(),
+            **(local if os.name == "posix" else {}),
+        )
         with _environment(environment):
-            super().__init__(kernel_name, cwd=cwd, startup_timeout=startup_timeout)
+            self.km.start_kernel(stderr=subprocess.DEVNULL, cwd=cwd)
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        try:
+            self.kc.wait_for_ready(timeout=startup_timeout)
+        except RuntimeError:
+            self.stop()
+            raise
+        self._ensure_iopub_up()
+
+    def stop(self):
+        """End the process, and remove its sockets."""
+        super().stop()
+        self._sockets.cleanup()
 
     def await_reply(self, msg_id, timeout=None):
         """Wait for the end of a cell; raise Empty at a timeout, KernelDiedError if it died."""

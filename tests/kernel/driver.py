@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -69,7 +70,10 @@ class Kernel:
         self, overlay: Path | None = None, environment: dict[str, str] | None = None
     ) -> None:
         self.listeners = list[Callable[[Message], None]]()
-        self._manager = KernelManager()
+        # Another process may take a TCP port that was free a moment ago.
+        self._sockets = TemporaryDirectory(prefix="chatnb-", ignore_cleanup_errors=True)
+        sockets = str(Path(self._sockets.name, "kernel"))
+        self._manager = KernelManager(transport="ipc", ip=sockets)
         self._manager.kernel_spec.argv[0] = sys.executable  # type: ignore[union-attr]
         more = {"PYTHONPATH": str(overlay)} if overlay else {}
         more |= environment or {}
@@ -177,6 +181,7 @@ class Kernel:
         """End it as people do, so that it can tidy up."""
         self._manager.shutdown_kernel()
         self.client.stop_channels()
+        self._sockets.cleanup()
 
     def kill(self) -> None:
         """End it as the system ends what takes too much memory."""
@@ -187,6 +192,7 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self._manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
