@@ -15,8 +15,16 @@ from chatnb.markdown.html import element
 _CODE = (
     "margin: 0 0 1em; padding: 0.5em 2em; overflow-x: auto; white-space: pre; overflow-wrap: normal"
 )
-# JupyterLab aligns all cells of HTML outputs at the right, and those of Markdown as written.
-_ALIGNMENT = {"th_open": "text-align: center", "td_open": "text-align: left"}
+# JupyterLab aligns all cells of HTML outputs at the right, and those of Markdown as written. Words
+# of a cell stay whole, and a table that is too wide scrolls.
+_STYLES = {
+    "table_open": (
+        "display: block; width: max-content; max-width: 100%; margin: 0; overflow-x: auto; "
+        "overflow-wrap: break-word"
+    ),
+    "th_open": "text-align: center",
+    "td_open": "text-align: left",
+}
 _TASK = re.compile(r"\[([ xX])\](?=\s+\S)")
 
 
@@ -55,8 +63,8 @@ def closed_blocks(*blocks: str) -> str:
 
 def _follow_jupyterlab(state: StateCore) -> None:
     for token in state.tokens:
-        if token.type in _ALIGNMENT:
-            token.attrs.setdefault("style", _ALIGNMENT[token.type])
+        if token.type in _STYLES:
+            token.attrs.setdefault("style", _STYLES[token.type])
         for child in token.children or []:
             if child.tag == "s":
                 child.tag = "del"

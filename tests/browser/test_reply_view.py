@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import ReplyPage
 
@@ -499,6 +499,70 @@ def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
     expect(fold).not_to_have_attribute("open", "")
     expect(fold.locator("summary")).to_have_text("Thought for 5 s")
     assert reply_page.text().startswith("Becaus")
+
+
+def test_the_text_is_where_the_finished_reply_has_it(reply_page: ReplyPage) -> None:
+    """The reasoning stands below the status line, as in the saved notebook: the text is first."""
+    reply_page.open()
+    reply_page.run("model.receive('phase', 'streaming')")
+    reply_page.run("model.message({ type: 'delta', seq: 1, text: '', reasoning: 'Let me.' })")
+    reply_page.run(
+        "model.message({ type: 'delta', seq: 2, text: 'Because.\\n\\n', reasoning: '' })"
+    )
+    text, line, fold = (
+        reply_page.page.locator(f".chatnb-{name}") for name in ("text", "line", "reasoning")
+    )
+    expect(text).to_have_text("Because.")
+    assert top_of(text) == top_of(reply_page.page.locator(".chatnb-reply"))
+    assert top_of(line) >= bottom_of(text)
+    assert top_of(fold) >= bottom_of(line)
+
+
+def test_stop_below_a_long_status_is_at_the_left(reply_page: ReplyPage) -> None:
+    """Where the line has no room for it, the button starts where the text starts."""
+    reply_page.page.set_viewport_size({"width": 300, "height": 400})
+    reply_page.open()
+    reply_page.run("model.receive('note', 'rate limited, trying again in 20 s')")
+    page = reply_page.page
+    status, stop = page.locator(".chatnb-status"), page.locator(".chatnb-stop")
+    assert top_of(stop) >= bottom_of(status)
+    left = "node => node.getBoundingClientRect().left"
+    assert stop.evaluate(left) == status.evaluate(left)
+
+
+def top_of(node: Locator) -> float:
+    return node.evaluate("node => node.getBoundingClientRect().top")
+
+
+def bottom_of(node: Locator) -> float:
+    return node.evaluate("node => node.getBoundingClientRect().bottom")
+
+
+def test_the_height_is_held_until_text_and_footer_are_drawn(reply_page: ReplyPage) -> None:
+    """The output is never lower than the live view, though its renderers draw in turn."""
+    reply_page.run(
+        """
+        document.body.innerHTML = '<div class="jp-OutputArea"></div>';
+        window.area = document.querySelector(".jp-OutputArea");
+        await openWidget();
+        area.append(document.querySelector(".chatnb-reply").parentElement);
+        window.later = async () => {
+            for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
+        };
+        window.draw = async (html) => {
+            const output = `<div class="jp-RenderedHTMLCommon">${html}</div>`;
+            area.insertAdjacentHTML("beforeend", output);
+            await later();
+        };
+        """
+    )
+    reply_page.say(*["A line.\n\n"] * 20)
+    before = reply_page.run("await later(); return area.offsetHeight")
+    reply_page.run("for (const view of widget.views) await view.dispose()")
+    reply_page.run("await draw('<p>A line.</p>')")
+    assert reply_page.run("return area.offsetHeight") == before
+    reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")
+    assert reply_page.run("return area.offsetHeight") < before
 
 
 def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:

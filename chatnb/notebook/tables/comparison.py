@@ -12,7 +12,7 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
 from chatnb.notebook.reply_stream import Outcome, Reply
-from chatnb.notebook.widgets.footer import reply_footer
+from chatnb.notebook.widgets.footer import reasoning_fold, reply_footer
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.terminal import SafeText
@@ -31,6 +31,7 @@ class Answer(NamedTuple):
     footer: str
     outcome: Outcome = "done"
     error: str = ""
+    reasoning: str = ""
 
     @staticmethod
     def from_reply(name: str, model: BaseChatModel, reply: Reply) -> Answer:
@@ -44,7 +45,7 @@ class Answer(NamedTuple):
             cost=model.cost_of_run(message),
         )
         error = error_line(reply.error) if reply.error else ""
-        return Answer(name, message.text, footer, reply.outcome, error)
+        return Answer(name, message.text, footer, reply.outcome, error, message.reasoning)
 
 
 def comparison_mimebundle(
@@ -68,12 +69,15 @@ def bold(text: str) -> str:
 
 
 def _html(answer: Answer) -> SafeHtml:
+    reasoning = answer.reasoning.strip()
+    fold = [reasoning_fold(reasoning)] if reasoning else []
     return element(
         "div",
         element("div", answer.name, style=_TITLE) if answer.name else "",
-        rendered(safe_markdown(answer.text), static_renderer()),
+        # In an element of its own, as the live one: its first heading has no line above it.
+        element("div", rendered(safe_markdown(answer.text), static_renderer())),
         element("p", element("strong", answer.error)) if answer.error else "",
-        element("div", answer.footer, style=MUTED),
+        element("div", answer.footer, *fold, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
     )
 

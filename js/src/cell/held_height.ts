@@ -43,11 +43,13 @@ export class HeldHeight {
   }
 }
 
-/** Whether the finished reply is there with its height: not this view, nor a footer. */
+/** Whether the finished reply is there with its height: its text and its footer, or all columns. */
 function isDrawn(area: Element): boolean {
-  const outputs = [...area.querySelectorAll<HTMLElement>(DRAWN)];
-  return outputs.some(
-    (node) => node.offsetHeight > 0 && node.childElementCount > 0
-      && !node.closest(".chatnb-reply") && !node.querySelector(".chatnb-footer"),
+  const outputs = [...area.querySelectorAll<HTMLElement>(DRAWN)].filter(
+    (node) => node.offsetHeight > 0 && node.childElementCount > 0 && !node.closest(".chatnb-reply"),
   );
+  // The renderers of text and footer may be a frame apart.
+  const footers = outputs.filter((node) => node.querySelector(".chatnb-footer"));
+  if (outputs.some((node) => node.querySelector(".chatnb-comparison"))) return true;
+  return footers.length > 0 && outputs.length > footers.length;
 }

@@ -3,9 +3,10 @@
 
 const MARGIN_PIXELS = 8;
 
-/** Moves `line`, the last child of `root`, up to the visible edge while the end of `root` is below it. */
+/** Moves `line`, which ends the text of `root`, up to the visible edge while it would be below it. */
 export class StickToEdge {
   private frame = 0;
+  private moved = 0;
   // Observers are called when the page is laid out, so that measuring costs no layout of its own.
   private readonly observer = new ResizeObserver(() => this.place());
 
@@ -35,7 +36,8 @@ export class StickToEdge {
   private readonly place = (): void => {
     this.frame = 0;
     if (!this.root.isConnected) return;
-    const { top, bottom } = this.root.getBoundingClientRect();
+    const { top } = this.root.getBoundingClientRect();
+    const bottom = this.line.getBoundingClientRect().bottom + this.moved;
     const height = this.line.offsetHeight;
     // It stays below the first line of the reply, which may be all that is in sight.
     const hidden = bottom - visibleEdge(this.root);
@@ -43,7 +45,8 @@ export class StickToEdge {
   };
 
   private move(pixels: number): void {
-    this.line.style.transform = pixels ? `translateY(${-Math.round(pixels)}px)` : "";
+    this.moved = Math.round(pixels);
+    this.line.style.transform = pixels ? `translateY(${-this.moved}px)` : "";
     this.line.toggleAttribute("data-stuck", pixels > 0);
   }
 }

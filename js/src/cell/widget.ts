@@ -35,7 +35,8 @@ class ReplyView {
     this.text.setAttribute("aria-live", "polite");
     this.text.setAttribute("aria-label", `Reply of ${reply.modelName || "the model"}`);
     const title = reply.title ? [element("div", "chatnb-title", reply.title)] : [];
-    this.root.append(...title, this.reasoning.root, this.text, this.line.root);
+    // The reasoning is where the finished reply has it: the text stays where it is.
+    this.root.append(...title, this.text, this.line.root, this.reasoning.root);
     this.sticky = new StickToEdge(this.line.root, this.root);
     this.unlisten = reply.listen(this);
     this.reasoning.show(reply.reasoning, isLive(reply.phase) && !reply.text);

@@ -122,6 +122,23 @@ def test_columns_have_markdown_of_every_kind() -> None:
         assert piece in html
 
 
+def test_words_in_tables_of_columns_stay_whole() -> None:
+    """A table that is wider than its column scrolls, as in the live view."""
+    html = comparison_mimebundle([Answer("m", "| b |\n|---|\n| c |", "1.0 s")])["text/html"]
+    found = re.search('<table style="([^"]*)"', html)
+    assert found
+    for rule in ("max-width: 100%", "overflow-x: auto", "overflow-wrap: break-word"):
+        assert rule in found[1]
+
+
+def test_columns_keep_the_reasoning() -> None:
+    """It is folded below the footer, as below a single reply."""
+    answer = Answer("m", "Because.", "1.0 s", reasoning="Let me <think>.")
+    html = comparison_mimebundle([answer, Answer("n", "Or.", "1.0 s")])["text/html"]
+    assert html.count("<details>") == 1
+    assert html.index("1.0 s") < html.index("Let me &lt;think&gt;.") < html.index("Or.")
+
+
 def test_the_prompt_is_the_cells(shell: InteractiveShell) -> None:
     """Values are put into it as in any other cell."""
     shell.run_cell("number = 7")
