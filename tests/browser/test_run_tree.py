@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -158,6 +159,23 @@ def test_bars_share_an_axis_and_mark_the_first_token(tree: RunTreePage) -> None:
     bar = tree.row("first").locator(".chatnb-run-bar")
     assert bar.evaluate("bar => bar.style.getPropertyValue('--chatnb-wait')") == "25.000%"
     assert bar.get_attribute("data-token") is not None
+
+
+@pytest.mark.parametrize("width", [430, 640, 900, 1400])
+def test_labels_of_the_axis_do_not_overlap(tree: RunTreePage, width: int) -> None:
+    """However narrow the axis is: the first is always there, and all where there is room."""
+    log = LogWriter("axis")
+    key = log.start("search", "tool")
+    log.later(0.2)
+    log.end(key, "x")
+    log.finish("x")
+    tree.page.set_viewport_size({"width": width, "height": 600})
+    tree.open(log.patches)
+    labels = tree.page.locator(".chatnb-run-tick:not([data-crowded])")
+    boxes = [box for label in labels.all() if (box := label.bounding_box())]
+    assert all(a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes))
+    assert labels.first.text_content() == "0"
+    assert width < 1400 or len(boxes) == 5
 
 
 def test_states_differ_in_shape_and_words(tree: RunTreePage) -> None:

@@ -64,6 +64,7 @@ export class Heading {
   private drawn = "";
 
   constructor() {
+    new ResizeObserver(this.hideCrowded).observe(this.lane);
     this.root.setAttribute("aria-hidden", "true");
     this.root.append(
       element("span", "chatnb-run-title", "Run"),
@@ -80,7 +81,19 @@ export class Heading {
     if (this.drawn === drawn) return;
     this.drawn = drawn;
     this.lane.replaceChildren(...linesOf(axis).map((line) => label(line, axis)));
+    this.hideCrowded();
   }
+
+  /** Of labels that would overlap, the first is read. */
+  private readonly hideCrowded = (): void => {
+    let end = -Infinity;
+    for (const tick of this.lane.children) {
+      const { left, right } = tick.getBoundingClientRect();
+      const crowded = left < end;
+      tick.toggleAttribute("data-crowded", crowded);
+      if (!crowded) end = right;
+    }
+  };
 }
 
 function label(line: number, axis: Axis): HTMLElement {
