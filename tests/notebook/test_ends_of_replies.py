@@ -10,7 +10,9 @@ import pytest
 from chatnb import Conversation
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook.reply_stream import ReplyStream
-from chatnb.schema import AIMessageChunk, HumanMessage
+from chatnb.notebook.widgets.footer import reply_footer
+from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage
+from chatnb.schema.usage import UsageMetadata
 from chatnb.store import Store
 
 
@@ -33,3 +35,14 @@ def test_an_error_at_the_end_of_a_reply_ends_its_draft(tmp_path: Path) -> None:
     node = Conversation("a", store=Store(tmp_path / "a.db")).node(draft.node_id)
     assert (node.status, node.message.text) == ("failed", "Hello")
     assert node.facts["error"] == "ZeroDivisionError: no price"
+
+
+def test_a_cached_reply_has_no_speed() -> None:
+    """Its footer says that it is cached, and not how fast the cache was read."""
+    usage: UsageMetadata = {"input_tokens": 5, "output_tokens": 40, "total_tokens": 45}
+    reply = AIMessage("Hi", usage_metadata=usage)
+    assert "80 tokens/s" in reply_footer(reply, "m", seconds=0.5)
+    reply.response_metadata["from_cache"] = True
+    footer = reply_footer(reply, "m", seconds=0.5)
+    assert footer.endswith("cached")
+    assert "tokens/s" not in footer

@@ -46,7 +46,8 @@ def reply_footer(
 ) -> str:
     """Write the footer of a reply: outcome, model, usage, duration, speed and cost, where known."""
     metadata, usage = message.response_metadata, message.usage_metadata
-    speed = usage["output_tokens"] / seconds if usage and seconds > 0 else 0
+    is_cached = bool(metadata.get("from_cache"))  # Reading a cache has no speed of a model.
+    speed = usage["output_tokens"] / seconds if usage and seconds > 0 and not is_cached else 0
     return footer_text(
         OUTCOMES.get(outcome, ""),
         limit_text(message),
@@ -55,7 +56,7 @@ def reply_footer(
         f"{seconds:.1f} s",
         f"{speed:,.0f} tokens/s" if speed else "",
         cost_text(cost),
-        "cached" if metadata.get("from_cache") else "",
+        "cached" if is_cached else "",
     )
 
 
