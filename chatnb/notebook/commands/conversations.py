@@ -45,7 +45,7 @@ def new(session: Session, name: str = MAIN) -> None:
     _notify(f"Cells continue {name}." + (f" Its earlier messages are in {aside}." if aside else ""))
 
 
-@command("list", "[all]", "list the stored conversations, with `all` old unnamed panels, too")
+@command("list", "[all]", "list the stored conversations; all adds old unnamed panels")
 def list_conversations(session: Session, which: str = "") -> None:
     """Show a table of the conversations."""
     if which not in ("", "all"):

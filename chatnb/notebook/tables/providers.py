@@ -47,7 +47,7 @@ class ProviderTable:
 
 def _cells(row: tuple[str, str, str, str]) -> list[SafeHtml]:
     name, write, state, needs = row
-    unbroken = [name, element("code", write), state]
+    unbroken = [name, element("code", write, style=_UNBROKEN), state]
     return [
         *(element("td", cell, style=_UNBROKEN) for cell in unbroken),
         element("td", needs, style=_LEFT),

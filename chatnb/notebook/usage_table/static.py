@@ -158,7 +158,7 @@ def _width(text: str) -> int:
 
 def _html(table: TextTable, prices: str) -> SafeHtml:
     if not table.rows:
-        return element("div", NO_CALLS, style=_STYLE)
+        return element("div", NO_CALLS, style=f"{_STYLE}; text-align: left")
     styles = [_LEFT if column.kind == "text" else None for column in table.columns]
     head = _html_row("th", [column.title for column in table.columns], styles)
     rows = (_html_row("td", list(map(_unbroken, row)), styles) for row in table.rows)

@@ -183,7 +183,9 @@ def test_nothing_to_show() -> None:
     """A table without rows says so, and is a table."""
     table = UsageTable([])
     assert repr(table) == "No calls yet."
-    assert "No calls yet." in table._repr_mimebundle_()["text/html"]
+    html = table._repr_mimebundle_()["text/html"]
+    assert "No calls yet." in html
+    assert html.rindex("text-align: left") > html.rindex("text-align: right")
     assert (len(table), bool(table), table.to_csv().count("\n")) == (0, True, 1)
     assert table.to_markdown() == "No calls yet."
 
