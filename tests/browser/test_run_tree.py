@@ -178,6 +178,21 @@ def test_labels_of_the_axis_do_not_overlap(tree: RunTreePage, width: int) -> Non
     assert width < 1400 or len(boxes) == 5
 
 
+def test_lines_of_the_axis_are_seen_in_jupyterlabs_dark_theme(tree: RunTreePage) -> None:
+    """Its third colour of borders is that of the surface, on which nobody would see a line."""
+    tree.page.add_style_tag(
+        content=":root { --jp-layout-color1: #212121; --jp-border-color2: #424242;"
+        " --jp-border-color3: #212121 }"
+    )
+    log = LogWriter("axis")
+    log.finish("x")
+    tree.open(log.patches)
+    colour = "node => getComputedStyle(node).borderLeftColor"
+    line = tree.page.locator(".chatnb-run-tick").first.evaluate(colour)
+    tree.page.add_style_tag(content=".chatnb-run-tick { border-color: #212121 !important }")
+    assert line != tree.page.locator(".chatnb-run-tick").first.evaluate(colour)
+
+
 def test_states_differ_in_shape_and_words(tree: RunTreePage) -> None:
     """Running, done, failed and stopped each have a shape and a word of their own."""
     log = LogWriter("states")
