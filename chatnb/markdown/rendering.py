@@ -19,7 +19,7 @@ _CODE = (
 # of a cell stay whole, and a table that is too wide scrolls.
 _STYLES = {
     "table_open": (
-        "display: block; width: max-content; max-width: 100%; margin: 0; overflow-x: auto; "
+        "display: block; width: max-content; max-width: 100%; margin: 0 0 1em; overflow-x: auto; "
         "overflow-wrap: break-word"
     ),
     "th_open": "text-align: center",
