@@ -229,33 +229,39 @@ class AsyncTee:
     # generators in any order, and so that one before the stream that it is used in.
 
     def __init__(self, source: AsyncIterator[Any], count: int) -> None:
-        self._source = source
-        self._queues = [asyncio.Queue[Delivery]() for _ in range(count)]
+        self._source, self._count = source, count
+        self._queues = list[asyncio.Queue[Delivery]]()
         self._is_reading = False
-        self._pump = TaskPump(lambda: (item async for item in source), self._deliver)
+        self._pump: TaskPump | None = None
 
     async def __aenter__(self) -> Sequence[AsyncIterator[Any]]:
         if isinstance(self._source, SingleItem):
             items = list(self._source)
-            return [_iterate(items) for _ in self._queues]
-        copies = [self._read(queue) for queue in self._queues]
-        if isinstance(self._source, AsyncSnapshots):
+            return [_iterate(items) for _ in range(self._count)]
+        source = self._source
+        self._pump = TaskPump(lambda: (item async for item in source), self._deliver)
+        self._queues = [asyncio.Queue[Delivery]() for _ in range(self._count)]
+        copies = [self._read(queue, self._pump) for queue in self._queues]
+        if isinstance(source, AsyncSnapshots):
             return [AsyncSnapshots(copy) for copy in copies]
         return copies
 
     async def __aexit__(self, *_: object) -> None:
-        await self._pump.aclose()
+        if self._pump is not None:
+            await self._pump.aclose()
 
     def _deliver(self, delivery: Delivery) -> None:
         self._is_reading = False
         for queue in self._queues:
             queue.put_nowait(delivery)
 
-    async def _read(self, queue: asyncio.Queue[Delivery]) -> AsyncGenerator[Any, None]:
+    async def _read(
+        self, queue: asyncio.Queue[Delivery], pump: TaskPump
+    ) -> AsyncGenerator[Any, None]:
         while True:
             if queue.empty() and not self._is_reading:
                 self._is_reading = True
-                self._pump.request_next()
+                pump.request_next()
             if (delivery := await queue.get()) is None:
                 return
             yield delivery.unwrap()

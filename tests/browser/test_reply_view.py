@@ -519,7 +519,7 @@ def test_the_text_is_where_the_finished_reply_has_it(reply_page: ReplyPage) -> N
 
 
 def test_stop_below_a_long_status_is_at_the_left(reply_page: ReplyPage) -> None:
-    """Where the line has no room for it, the button starts where the text starts."""
+    """The button starts where the text starts if the line has no room for it."""
     reply_page.page.set_viewport_size({"width": 300, "height": 400})
     reply_page.open()
     reply_page.run("model.receive('note', 'rate limited, trying again in 20 s')")

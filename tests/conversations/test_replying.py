@@ -82,7 +82,7 @@ def test_a_generator_that_is_closed_stops_its_reply() -> None:
 
 
 def test_a_reply_that_nobody_can_end_is_stopped() -> None:
-    """What was appended is kept."""
+    """The chunks that were appended are kept."""
     conversation = Conversation("ideas")
     draft = conversation.begin_reply()
     draft.append(AIMessageChunk("Half"))
