@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
-    from chatnb.notebook.ask import ask
+    from chatnb.notebook.ask import ask, compare
     from chatnb.notebook.nested_asyncio import nested_asyncio
     from chatnb.notebook.panel.panel import ChatPanel
     from chatnb.notebook.run_tree.tree import RunLogTree
@@ -71,6 +71,7 @@ __all__ = [
     "ask",
     "budget",
     "cassette",
+    "compare",
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
@@ -99,7 +100,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
-        "chatnb.notebook.ask": "ask",
+        "chatnb.notebook.ask": "ask compare",
         "chatnb.notebook.nested_asyncio": "nested_asyncio",
         "chatnb.notebook.panel.panel": "ChatPanel",
         "chatnb.notebook.run_tree.tree": "RunLogTree",

@@ -30,7 +30,7 @@ from chatnb.notebook.cell import code_cell
 FOLDER = Path(__file__).parents[1] / "js" / "src" / "generated"
 MODULES = {
     "widgets": ["widgets.base"],
-    "cell": ["cell.reply_widget"],
+    "cell": ["cell.reply_widget", "cell.comparison_widget"],
     "cell_outputs": ["cell.outputs"],
     "panel": [
         f"panel.{name}" for name in ("requests", "attachments", "variables", "updates", "widget")

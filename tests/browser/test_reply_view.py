@@ -432,18 +432,6 @@ def test_time_and_speed_run_and_stand_at_the_end(reply_page: ReplyPage) -> None:
     assert timer.text_content() == ended
 
 
-def test_a_column_has_its_heading_from_the_start_and_its_facts_at_the_end(
-    reply_page: ReplyPage,
-) -> None:
-    """A reply that waits in a comparison is under its heading; what ended shows its facts alone."""
-    reply_page.open(title="slow model")
-    shown = reply_page.page.locator(".chatnb-reply")
-    assert shown.inner_text().startswith("slow model\n")
-    reply_page.run("model.receive('footer', 'm · 8 tokens in · 1.0 s')")
-    reply_page.run("model.receive('phase', 'done')")
-    assert shown.locator(".chatnb-line").inner_text() == "m · 8 tokens in · 1.0 s"
-
-
 def test_a_page_that_is_loaded_in_mid_reply_asks_for_the_text(reply_page: ReplyPage) -> None:
     """Also where nothing comes that would show it what it has missed."""
     reply_page.open(phase="streaming")

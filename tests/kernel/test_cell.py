@@ -203,7 +203,7 @@ def test_the_code_of_the_view_is_sent_once(kernel: Kernel) -> None:
         if "reply_code" in content["data"]["state"]
     )
     views = [state for ran in (first, second, compared) for state in reply_views(ran)]
-    assert [view["code_model"] for view in views] == [page] * 4
+    assert [view["code_model"] for view in views] == [page] * 3
     assert code["esm"] not in [view["_esm"] for view in views]
 
     answers = list[Any]()

@@ -1,4 +1,4 @@
-"""Panels, trees and tables within the containers of ipywidgets, in a real JupyterLab."""
+"""The widgets within the containers of ipywidgets, in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
 
 SETUP = """\
 from ipywidgets import HTML, Tab, VBox, dlink
-from chatnb import ChatPanel, RunLogTree, ScriptedChatModel, UsageTable
+from chatnb import ChatPanel, RunLogTree, ScriptedChatModel, UsageTable, compare
 from chatnb.runnables import RunnableLambda
 
 usage = [{"input_tokens": n, "output_tokens": 2 * n, "total_tokens": 3 * n} for n in (7, 90, 300)]
@@ -22,12 +22,13 @@ chain = RunnableLambda(lambda text: text) | chat
 panel, table = ChatPanel(chat), UsageTable(chat.generate([["One"], ["Two"], ["Three"]]))
 tree = RunLogTree(chain.astream_log("Hi"))
 await tree.wait()
+compared = compare("Hi", {"left": "scripted:One.", "right": "scripted:Two *three*."})
 heard = HTML()
 dlink((panel, "value"), (heard, "value"))"""
-BOX = "VBox([panel, tree, table, heard])"
+BOX = "VBox([panel, tree, table, compared, heard])"
 
 
-def test_a_box_holds_all_three(lab: JupyterLab, browser: Browser) -> None:
+def test_a_box_holds_them_all(lab: JupyterLab, browser: Browser) -> None:
     """Within a box a typed question is answered, runs and rows can be selected, and Python hears
     of it; what Python sets is shown in the box and in the output beside it; once it is closed, a
     widget leaves its static form."""
@@ -35,7 +36,9 @@ def test_a_box_holds_all_three(lab: JupyterLab, browser: Browser) -> None:
     said = "print(panel.value, tree.selected, table.value[0].prompt, len(panel.messages))"
     # Else JupyterLab keeps what a box of ipywidgets holds, with the source of its children.
     lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", {"saveState": False})
-    path = lab.write("box.ipynb", SETUP, BOX, said, select, "Tab([panel])", "table.close()")
+    path = lab.write(
+        "box.ipynb", SETUP, BOX, said, select, "Tab([panel, compared])", "table.close()"
+    )
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         box = notebook.run(1).locator(OUTPUT)
@@ -44,6 +47,7 @@ def test_a_box_holds_all_three(lab: JupyterLab, browser: Browser) -> None:
         field.press("Enter")
         expect(box.locator(".chatnb-panel-item").last).to_contain_text("Hello.")
         expect(box.locator(".widget-html")).to_have_text("Hello.")
+        expect(box.locator(".chatnb-comparison .chatnb-text")).to_have_text(["One.", "Two three."])
         box.locator(".chatnb-run", has_text="ScriptedChatModel").click()
         box.locator(".chatnb-usage-call").nth(1).click()
         expect(box.get_by_role("status").filter(has_text="1 selected")).to_be_visible()

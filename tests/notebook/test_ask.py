@@ -1,4 +1,4 @@
-"""`ask`: one question, whose reply is a widget that streams."""
+"""`ask` and `compare`: one question, whose replies are a widget that streams."""
 
 from __future__ import annotations
 
@@ -75,3 +75,87 @@ def test_a_reply_that_breaks_off_keeps_its_text_and_raises() -> None:
     assert "Overloaded." in static["text/plain"]
     assert "Half &lt;b&gt;a" in static["text/html"]
     assert "chatnb-mount" not in static["text/html"]
+
+
+def test_compared_models_stream_into_one_widget(sent: list[dict[str, Any]]) -> None:
+    """Deltas name their column; the state of the end is complete, for a view that comes later."""
+    models = {"one": ScriptedChatModel(["First *a*."]), "two": ScriptedChatModel(["Second."])}
+    replies = chatnb.compare("Hi", models, temperature=0.5)
+    assert replies.model_id
+    assert {name: m.text for name, m in replies.result(30).items()} == {
+        "one": "First *a*.",
+        "two": "Second.",
+    }
+    assert replies.value == {"one": "First *a*.", "two": "Second."}
+    assert not replies.busy
+    assert [snapshot["text"] for snapshot in replies.snapshots] == ["First *a*.", "Second."]
+    assert [(c["model_name"], c["phase"]) for c in replies.columns] == [
+        ("one", "done"),
+        ("two", "done"),
+    ]
+    assert all("s" in column["footer"] for column in replies.columns)
+    replies.close()
+
+
+def test_observers_of_a_comparison_hear_of_its_end() -> None:
+    """`busy` and `value` are traits to observe, also by functions that ask models."""
+    ended, texts = threading.Event(), list[Any]()
+
+    def note(change: Any) -> None:
+        if not change.new:
+            texts.append(chatnb.ask("Hi", "scripted:Third.").result(30).text)
+            ended.set()
+
+    replies = chatnb.compare("Hi", ["scripted:First.", "scripted:Second."])
+    replies.observe(note, "busy")
+    replies.result(30)
+    replies.notify()
+    assert ended.wait(30)
+    assert texts[0] == "Third."
+
+
+def test_a_comparison_keeps_what_came_and_fails_only_if_all_do() -> None:
+    """As in a cell: the error is in its column, escaped as all that stays."""
+    broken = ScriptedChatModel([["Half <b>a", ServerError("Overloaded.", hint="Try again.")]])
+    half = chatnb.compare("Hi", {"broken": broken, "fine": "scripted:Fine."})
+    assert half.result(30)["broken"].text == "Half <b>a"
+    static = half.static_mimebundle()
+    assert static["text/plain"].startswith("broken\nHalf <b>a\nServerError: Overloaded.")
+    assert "Half &lt;b&gt;a" in static["text/html"]
+    assert "chatnb-mount" not in static["text/html"]
+    again = ScriptedChatModel([["", ServerError("Overloaded.")]])
+    with pytest.raises(ServerError):
+        chatnb.compare("Hi", {"one": broken, "two": again}).result(30)
+
+
+def test_a_comparison_can_be_awaited_and_stopped() -> None:
+    """Stop ends all replies and keeps what came of them."""
+    endless = ScriptedChatModel(["word " * 100_000], delay=0.01)
+
+    async def stop_once_begun() -> Any:
+        replies = chatnb.compare("Hi", {"one": endless, "two": endless})
+        while not all(replies.value.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        replies.stop()
+        return await replies
+
+    messages = asyncio.run(stop_once_begun())
+    assert {m.response_metadata["finish_reason"] for m in messages.values()} == {"stopped"}
+    assert all(message.text.startswith("word") for message in messages.values())
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ([], "two models or more"),
+        (["scripted:a"], "two models or more"),
+        ({"a": "scripted:a"}, "two models or more"),
+        ("scripted:a,scripted:b", "takes a list of models"),
+        (["scripted:a", "scripted:b", "scripted:a"], "scripted:a twice"),
+        ([ScriptedChatModel(["a"])] * 2, "Name the columns"),
+    ],
+)
+def test_too_few_models_or_names_are_refused(models: Any, told: str) -> None:
+    """Before any of them is asked."""
+    with pytest.raises(ValueError, match=told):
+        chatnb.compare("Hi", models)

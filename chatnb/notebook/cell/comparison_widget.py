@@ -1,22 +1,130 @@
-"""A comparison while it streams: a reply widget for each model, in columns."""
+"""The widget of a comparison, with a column for each model, and the output of its cell."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
 
-from ipywidgets import GridBox, Layout
+import traitlets
 
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import closed_blocks
 from chatnb.markdown.safe_markdown import plain_markdown
 from chatnb.notebook.cell.display import ReplySink
 from chatnb.notebook.cell.outputs import CellOutput, CellOutputs
-from chatnb.notebook.cell.reply_widget import ReplyView
-from chatnb.notebook.tables.comparison import COLUMNS, GAP, Answer, bold
+from chatnb.notebook.cell.reply_widget import Delta, ReplyState, StreamedWidget
+from chatnb.notebook.tables.comparison import Answer, bold
+from chatnb.notebook.widgets.base import ResendSchedule
+
+
+class ColumnState(TypedDict):
+    """A column without its text: the model's name, and how far its reply has come."""
+
+    model_name: str
+    phase: str
+    footer: str
+    note: str
+
+
+class ColumnDelta(Delta):
+    """The next text of a column."""
+
+    column: int
+
+
+class ComparisonView(StreamedWidget):
+    """Replies of several models as they stream: side by side, or below each other if narrow."""
+
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    snapshots = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    def __init__(
+        self, names: Sequence[str], on_stop: Callable[[], None], *, stop_with: str, **options: Any
+    ) -> None:
+        self._names = list(names)
+        self._states = [ReplyState() for _ in names]
+        # All snapshots travel together, so that one schedule bounds their cost.
+        self._schedule = ResendSchedule(math.inf if stop_with == "message" else 64)
+        super().__init__(
+            on_stop,
+            stop_with=stop_with,
+            columns=[
+                ColumnState(model_name=name, phase="waiting", footer="", note="") for name in names
+            ],
+            snapshots=[state.snapshot() for state in self._states],
+            **options,
+        )
+
+    def sink(self, index: int) -> ReplySink:
+        """Return the receiver of a column's reply."""
+        return _Column(self, self._states[index], index)
+
+    def end_column(self, index: int, answer: Answer) -> None:
+        """Show how a column's reply ended."""
+        if answer.error:
+            self._states[index].push(f"\n\n{bold(answer.error)}")
+        self.flush()
+        self.change_column(index, phase=answer.outcome, footer=answer.footer)
+
+    def change_column(self, index: int, **changes: str) -> None:
+        """Change the state of a column."""
+        self.columns = [
+            {**column, **changes} if number == index else column
+            for number, column in enumerate(self.columns)
+        ]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each model so far."""
+        return {name: state.text for name, state in zip(self._names, self._states, strict=True)}
+
+    def _send_new(self) -> bool:
+        deltas = {index: state.take_delta() for index, state in enumerate(self._states)}
+        for index, delta in deltas.items():
+            if delta is None:
+                continue
+            if self.columns[index]["phase"] == "waiting":
+                self.change_column(index, phase="streaming")
+            self._send_delta(ColumnDelta(**delta, column=index))
+        if self._schedule.is_due(sum(state.sent_length for state in self._states)):
+            self.snapshots = self._current_snapshots()
+        return any(deltas.values())
+
+    def _current_snapshots(self) -> list[Any]:
+        return [self._timed(state.snapshot()) for state in self._states]
+
+    async def _send_snapshot(self) -> None:
+        self.set_trait("snapshots", self._current_snapshots())
+        self.send_state("snapshots")
+
+
+class _Column:
+    """The receiver of the reply in one column."""
+
+    def __init__(self, view: ComparisonView, state: ReplyState, index: int) -> None:
+        self._view, self._state, self._index = view, state, index
+
+    def append(self, text: str) -> None:
+        """Show the next text."""
+        self._state.push(text)
+        self._view.wake()
+
+    def append_reasoning(self, text: str) -> None:
+        """Show the next text of the reasoning."""
+        self._state.push_reasoning(text)
+        self._view.wake()
+
+    def show_note(self, text: str) -> None:
+        """Show a note while the reply is waited for."""
+        self._view.change_column(self._index, note=text)
+
+    def end(self) -> None:
+        """Show nothing yet: `end_column` shows how the reply ended."""
 
 
 class BrowserDisplay:
-    """Reply widgets side by side, or below each other where it is narrow."""
+    """The widget while the replies stream, plain columns afterwards."""
 
     def __init__(
         self,
@@ -26,72 +134,21 @@ class BrowserDisplay:
         *,
         stop_with: str,
     ) -> None:
-        code_model = page.code_model(stop_with)
-        self._columns = [
-            _Column(name, on_stop, stop_with, lambda: self._output.grow(), code_model)
-            for name in names
-        ]
-        views = [column.view for column in self._columns]
-        layout = Layout(grid_template_columns=COLUMNS, grid_gap=GAP, width="100%")
-        self._grid = GridBox(views, layout=layout)
-        self._grid.add_class("chatnb-comparison")
-        self._output = CellOutput(page, self._grid, names, self._text, self._retire)
-
-    def sink(self, index: int) -> ReplySink:
-        """Return the column of one reply."""
-        return self._columns[index]
-
-    def end(self, index: int, answer: Answer) -> None:
-        """Show a column's footer and error."""
-        self._columns[index].close(answer)
+        self._view = view = ComparisonView(
+            names,
+            on_stop,
+            stop_with=stop_with,
+            on_delta=lambda: self._output.grow(),
+            code_model=page.code_model(stop_with),
+        )
+        self.sink, self.end = view.sink, view.end_column
+        self._output = CellOutput(page, view, names, self._text, view.retire)
 
     def finish(self, mimebundle: Mimebundle) -> None:
-        """Replace the widgets by the final output."""
+        """Replace the widget by the final output."""
         self._output.replace(mimebundle)
         self._output.finish([mimebundle])
 
     def _text(self) -> str:
-        titled = ((column.view.title, column.view.text) for column in self._columns)
+        titled = self._view.texts.items()
         return closed_blocks(*(f"#### {plain_markdown(name)}\n\n{text}" for name, text in titled))
-
-    def _retire(self) -> None:
-        for column in self._columns:
-            column.view.retire()
-        layout = self._grid.layout
-        self._grid.close()
-        layout.close()
-
-
-class _Column:
-    """One model's reply widget, with its name above the text."""
-
-    def __init__(
-        self,
-        name: str,
-        on_stop: Callable[[], None],
-        stop_with: str,
-        on_delta: Callable[[], None],
-        code_model: str,
-    ) -> None:
-        self.view = ReplyView(
-            on_stop,
-            model_name=name,
-            stop_with=stop_with,
-            stops_all=True,
-            title=name,
-            on_delta=on_delta,
-            code_model=code_model,
-        )
-        self.append, self.append_reasoning = self.view.append, self.view.append_reasoning
-        self.show_note = self.view.show_note
-
-    def end(self) -> None:
-        """Show nothing yet: `close` shows how the reply ended."""
-
-    def close(self, answer: Answer) -> None:
-        """Show how the reply ended."""
-        if answer.error:
-            self.append(f"\n\n{bold(answer.error)}")
-        self.view.end()
-        self.view.footer = answer.footer
-        self.view.phase = answer.outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import traitlets
@@ -134,13 +134,20 @@ class ReplyState:
         """The text so far."""
         return "".join([*self._sent, *self._waiting])
 
+    @property
+    def sent_length(self) -> int:
+        """The number of characters in all deltas."""
+        return self._length
 
-class ReplyView(MountedWidget):
-    """A reply as it streams: Markdown, a status line, a Stop button."""
+
+class StreamedWidget(MountedWidget):
+    """A widget of one reply or several that stream, with a Stop button.
+
+    All methods but the constructor and `retire` run on the thread of the replies.
+    """
 
     # Text goes to the browser as numbered deltas; a browser that comes late or has missed one
-    # starts from the snapshot. All methods but the constructor and `retire` run on the reply's
-    # thread.
+    # starts from the snapshot.
 
     # The code of the view is large: where a page has it in another model, `code_model`, the widget
     # brings a loader of it, which asks for the code if that model is not there.
@@ -153,14 +160,7 @@ class ReplyView(MountedWidget):
     )
 
     code_model = traitlets.Unicode("").tag(sync=True)
-    snapshot = traitlets.Dict({"seq": 0, "text": ""}).tag(sync=True)
-    phase = traitlets.Unicode("waiting").tag(sync=True)
-    model_name = traitlets.Unicode("").tag(sync=True)
     stop_with = traitlets.Unicode("message").tag(sync=True)
-    stops_all = traitlets.Bool(default_value=False).tag(sync=True)
-    title = traitlets.Unicode("").tag(sync=True)
-    footer = traitlets.Unicode("").tag(sync=True)
-    note = traitlets.Unicode("").tag(sync=True)
 
     _highlighter_sent = False
 
@@ -168,27 +168,77 @@ class ReplyView(MountedWidget):
         self,
         on_stop: Callable[[], None],
         *,
+        on_delta: Callable[[], None] = lambda: None,
+        mounts: bool = False,
+        **traits: Any,
+    ) -> None:
+        # The output of a cell is the widget's own while it streams.
+        super().__init__(**({} if mounts else {"mount_point": ""}), **traits)
+        self._begun = time.monotonic()
+        self._on_stop, self._on_delta = on_stop, on_delta
+
+    def end(self) -> None:
+        """Send the text that still waits."""
+        self.flush()
+
+    def send_highlighter(self) -> None:
+        """Send the code highlighter."""
+        StreamedWidget._highlighter_sent = True
+        super().send_highlighter()
+
+    def _send_delta(self, delta: Mapping[str, Any]) -> None:
+        self.send(delta)
+        self._on_delta()
+        if not StreamedWidget._highlighter_sent and "```" in delta["text"]:
+            self.send_highlighter()
+
+    def _timed(self, snapshot: Snapshot) -> Snapshot:
+        return {**snapshot, "seconds": round(time.monotonic() - self._begun, 3)}
+
+    async def _send_snapshot(self) -> None:
+        """Send the whole text to a browser that asks; on the loop that sends deltas."""
+        raise NotImplementedError
+
+    def _on_message(self, content: Any, buffers: Sequence[Any]) -> None:
+        match content:
+            case {"type": "stop"}:
+                self._on_stop()
+            case {"type": "resync"}:
+                package_portal.submit(self._send_snapshot())
+            case {"type": "get_code"}:
+                self.send(view_code())
+            case _:
+                return
+
+
+class ReplyView(StreamedWidget):
+    """A reply as it streams: Markdown, a status line, a Stop button."""
+
+    snapshot = traitlets.Dict({"seq": 0, "text": ""}).tag(sync=True)
+    phase = traitlets.Unicode("waiting").tag(sync=True)
+    model_name = traitlets.Unicode("").tag(sync=True)
+    footer = traitlets.Unicode("").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        on_stop: Callable[[], None],
+        *,
         model_name: str,
         stop_with: str,
-        stops_all: bool = False,
-        title: str = "",
         on_delta: Callable[[], None] = lambda: None,
         mounts: bool = False,
         code_model: str = "",
     ) -> None:
-        # The output of a cell is the widget's own while it streams.
-        mount: dict[str, Any] = {} if mounts else {"mount_point": ""}
         super().__init__(
+            on_stop,
+            on_delta=on_delta,
+            mounts=mounts,
             model_name=model_name,
             stop_with=stop_with,
-            stops_all=stops_all,
-            title=title,
             code_model=code_model,
-            **mount,
         )
-        self._begun = time.monotonic()
         self._state = ReplyState(can_ask=stop_with == "message")
-        self._on_stop, self._on_delta = on_stop, on_delta
 
     def append(self, text: str) -> None:
         """Show the next text."""
@@ -204,28 +254,16 @@ class ReplyView(MountedWidget):
         """Show a note while the reply is waited for."""
         self.note = text
 
-    def end(self) -> None:
-        """Send the text that still waits."""
-        self.flush()
-
-    def send_highlighter(self) -> None:
-        """Send the code highlighter."""
-        ReplyView._highlighter_sent = True
-        super().send_highlighter()
-
     def _send_new(self) -> bool:
         delta = self._state.take_delta()
         if delta is None:
             return False
         if self.phase == "waiting":
             self.phase = "streaming"
-        self.send(delta)
-        self._on_delta()
+        self._send_delta(delta)
         snapshot = self._state.take_due_snapshot()
         if snapshot is not None:
             self.snapshot = self._timed(snapshot)
-        if not ReplyView._highlighter_sent and "```" in delta["text"]:
-            self.send_highlighter()
         return True
 
     @property
@@ -234,21 +272,6 @@ class ReplyView(MountedWidget):
         return self._state.text
 
     async def _send_snapshot(self) -> None:
-        # On the loop that sends deltas, so that the snapshot is not taken or sent within one.
         # send_state sends the trait also if it is unchanged: the browser may have missed it.
         self.set_trait("snapshot", self._timed(self._state.snapshot()))
         self.send_state("snapshot")
-
-    def _timed(self, snapshot: Snapshot) -> Snapshot:
-        return {**snapshot, "seconds": round(time.monotonic() - self._begun, 3)}
-
-    def _on_message(self, content: Any, buffers: Sequence[Any]) -> None:
-        match content:
-            case {"type": "stop"}:
-                self._on_stop()
-            case {"type": "resync"}:
-                package_portal.submit(self._send_snapshot())
-            case {"type": "get_code"}:
-                self.send(view_code())
-            case _:
-                return

@@ -1,5 +1,4 @@
 // A reply as one widget model knows it: reading of its messages, its text, clock and listeners.
-import type { AnyModel } from "@anywidget/types";
 import type { Delta, ReplyViewTraits, Request, Snapshot } from "../generated/cell";
 import type { GetHighlighter, Highlighter } from "../generated/widgets";
 import { findRenderers, type Renderers } from "../markdown/host";
@@ -35,7 +34,11 @@ export class Reply {
   private readonly resync = new Resync(() => this.send({ type: "resync" }));
   private kernelIsGone = false;
 
-  constructor(private readonly model: ReplyModel) {
+  /** @param isColumn - Whether it stands beside others, under its name, and stops with them. */
+  constructor(
+    private readonly model: ReplyModel,
+    readonly isColumn = false,
+  ) {
     const snapshot = readSnapshot(model.get("snapshot"));
     this.state = startState(snapshot);
     this.setClock(snapshot);
@@ -65,11 +68,6 @@ export class Reply {
     return String(this.model.get("model_name") ?? "");
   }
 
-  /** The heading of a column. */
-  get title(): string {
-    return String(this.model.get("title") ?? "");
-  }
-
   /** The facts of a reply that has ended, where the live view stays for others beside it. */
   get footer(): string {
     return String(this.model.get("footer") ?? "");
@@ -83,10 +81,6 @@ export class Reply {
   /** The notebook's own renderers. */
   get renderers(): Renderers | null {
     return findRenderers(this.model);
-  }
-
-  get stopsAll(): boolean {
-    return this.model.get("stops_all") === true;
   }
 
   get seconds(): number {
@@ -264,7 +258,14 @@ export const PHASES = ["waiting", "streaming", "stopping", "done", "stopped", "f
 /** The kernel says all but the last, of which it cannot tell. */
 export type Phase = (typeof PHASES)[number] | "gone";
 
-export type ReplyModel = AnyModel<ReplyViewTraits>;
+/** The part of a widget's model that a reply needs. */
+export interface ReplyModel {
+  readonly widget_manager: unknown;
+  get(name: keyof ReplyViewTraits): unknown;
+  on(name: string, handler: (value?: any) => void): void;
+  off(name: string, handler: (value?: any) => void): void;
+  send(message: unknown): void;
+}
 
 /** A message of the kernel, or null for what this view does not know. */
 export function readMessage(content: unknown): Delta | Highlighter | null {

@@ -40,15 +40,44 @@ export interface Code {
 
 export type Request = Stop | Resync | GetCode;
 
-export interface ReplyViewTraits {
+export interface StreamedWidgetTraits {
   code_model: string;
+  stop_with: string;
+  mount_point: string;
+}
+
+export interface ReplyViewTraits {
   snapshot: unknown;
   phase: string;
   model_name: string;
-  stop_with: string;
-  stops_all: boolean;
-  title: string;
   footer: string;
   note: string;
+  code_model: string;
+  stop_with: string;
+  mount_point: string;
+}
+
+/** A column without its text: the model's name, and how far its reply has come. */
+export interface ColumnState {
+  model_name: string;
+  phase: string;
+  footer: string;
+  note: string;
+}
+
+/** The next text of a column. */
+export interface ColumnDelta {
+  type: "delta";
+  seq: number;
+  text: string;
+  reasoning?: string;
+  column: number;
+}
+
+export interface ComparisonViewTraits {
+  columns: unknown[];
+  snapshots: unknown[];
+  code_model: string;
+  stop_with: string;
   mount_point: string;
 }
