@@ -222,8 +222,8 @@ class CacheEntry:
         await self._aside(lambda: self.store(replies))
 
     async def _aside(self, work: Callable[[], T]) -> T:
-        """Work on a thread, unless nothing but memory is involved."""
-        if self._checkpoint is None and isinstance(self._cache, InMemoryCache):
+        """Work on a thread, unless nothing but memory is involved; a checkpoint does not wait."""
+        if self._cache is None or isinstance(self._cache, InMemoryCache):
             return work()
         return await in_thread(work)
 

@@ -286,12 +286,6 @@ class Runnable(RunnableMethods[In, Out]):
         log = cast("Callable[..., AsyncGenerator[RunLogPatch, None]]", self.astream_log)
         return view_run(log(input, config, **selected))
 
-    def map(self) -> Runnable[Sequence[In], list[Out]]:
-        """Return this runnable over a list: it runs on each item, many at a time."""
-        from chatnb.runnables.binding import RunnableEach
-
-        return RunnableEach(self)
-
     def pick(self, keys: str | list[str]) -> Runnable[In, Any]:
         """Return a sequence that picks one value or some entries from this runnable's dict.
 

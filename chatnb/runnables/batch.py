@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from chatnb.runnables.deadlines import to_deadline
 from chatnb.runnables.progress import Progress, ProgressBar
 from chatnb.tracing.usage_tracking import (
     BatchSlot,
-    UsageTracker,
+    UsageTotals,
     current_slot,
     next_position,
     track_calls_in_context,
@@ -81,6 +81,10 @@ class BatchOptions:
         """Return the options for parallel parts of one run, which is no batch of the user's."""
         return cls(max_concurrency, progress=False, retry_rate_limits=False)
 
+    def progress_of(self, total: int) -> Progress:
+        """Return the progress of so many inputs, before the first is started."""
+        return Progress(total, return_exceptions=self.return_exceptions)
+
     def workers(self, total: int) -> int:
         """Return how many of so many calls run at a time."""
         return min(self.max_concurrency or DEFAULT_CONCURRENCY, total)
@@ -90,7 +94,7 @@ def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> G
     """Run calls on threads and yield each index and value as it ends; raise failures last."""
     # With `each` false all come at the end, which wakes this thread less often. Whatever ends the
     # iteration early ends the requests of running calls, too.
-    batch = Batch(options, len(calls))
+    batch = Batch(options, options.progress_of(len(calls)))
     workers, results = options.workers(len(calls)), batch.progress.results
     if workers > 1 or (calls and current_scope.get() is not None):  # A thread can be left behind.
         ended = _run_on_threads(calls, batch, workers, each=each)
@@ -100,6 +104,7 @@ def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> G
         for index in ended:
             batch.tick()
             if index in results:
+                batch.save_replies()
                 yield index, results[index]
     batch.raise_failures()
 
@@ -144,7 +149,7 @@ def _in_this_context(work: Callable[..., Any], *args: Any) -> Any:
 
 async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenerator[Pair, None]:
     """Run calls as tasks; like `as_completed`. Closing the generator cancels the tasks."""
-    batch, running = Batch(options, len(calls)), set[asyncio.Task[None]]()
+    batch, running = Batch(options, options.progress_of(len(calls))), set[asyncio.Task[None]]()
     ended, results = asyncio.Queue[int | Failed](), batch.progress.results
 
     def start_next() -> None:
@@ -160,24 +165,16 @@ async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenera
         ended.put_nowait(outcome if isinstance(outcome, Failed) else index)
         start_next()
 
-    with batch.running():
-        try:
-            for _ in range(options.workers(len(calls))):
-                start_next()
-            batch.keep_ticking()
-            while running or not ended.empty():
-                item = await ended.get()
-                index = item.unwrap() if isinstance(item, Failed) else item
-                if index in results:
-                    yield index, results[index]
-        except asyncio.CancelledError:
-            batch.progress.stop()
-            if running and options.checkpoint_grace:
-                await asyncio.wait(running, timeout=options.checkpoint_grace)
-            raise
-        finally:
-            batch.progress.stop()
-            await end_tasks(running)
+    async with batch.running_tasks(running):
+        for _ in range(options.workers(len(calls))):
+            start_next()
+        batch.keep_ticking()
+        while running or not ended.empty():
+            item = await ended.get()
+            index = item.unwrap() if isinstance(item, Failed) else item
+            if index in results:
+                await batch.asave_replies()
+                yield index, results[index]
     batch.raise_failures()
 
 
@@ -202,25 +199,27 @@ def configs_for(
 class Batch:
     """State that the calls of a batch share: progress and its bar, pace, context variables."""
 
-    def __init__(self, options: BatchOptions, total: int) -> None:
+    def __init__(self, options: BatchOptions, progress: Progress) -> None:
         outer = current_pace.get()
         self._position = next_position()
         self._opened = time.monotonic()
         self._failed: dict[int, float] = {}  # When each input failed that is to be run again.
         self._grace = options.checkpoint_grace
         self._scope = CancelScope()
-        self.progress = Progress(total, return_exceptions=options.return_exceptions)
+        self._checkpoint: Checkpoint | None = None
+        self.progress = progress
         self.pace = (outer or Pace()) if options.retry_rate_limits else None
         self.context = self._scope.context()
-        tracker = UsageTracker()
+        tracker = UsageTotals()
         # A batch within a batch shows no bar of its own.
-        shown = options.progress and outer is None and total > 1
+        shown = options.progress and outer is None and progress.total not in (0, 1)
         self.bar = ProgressBar(self.progress, tracker) if shown else None
         self._timer: asyncio.TimerHandle | None = None
         if self.pace is not None:
             self.context.run(current_pace.set, self.pace)
         if options.checkpoint is not None:
-            self.context.run(current_checkpoint.set, Checkpoint(options.checkpoint))
+            self._checkpoint = Checkpoint(options.checkpoint)
+            self.context.run(current_checkpoint.set, self._checkpoint)
         if self.bar is not None:
             self.context.run(track_calls_in_context, tracker)
 
@@ -244,10 +243,26 @@ class Batch:
         finally:
             self._scope.close()
             self.progress.stop()
+            self.save_replies()
             if self.bar is not None:
                 self.bar.close()
             if self._timer is not None:
                 self._timer.cancel()
+
+    @asynccontextmanager
+    async def running_tasks(self, running: set[asyncio.Task[None]]) -> AsyncGenerator[None]:
+        """Cancel the tasks at the end; like `running`."""
+        with self.running():
+            try:
+                yield
+            except asyncio.CancelledError:
+                self.progress.stop()
+                if running and self._grace:
+                    await asyncio.wait(running, timeout=self._grace)
+                raise
+            finally:
+                self.progress.stop()
+                await end_tasks(running)
 
     def run(self, index: int, call: Callable[[], Any]) -> None:
         """Make a call; after errors of the provider's rate limit again, at a slower pace."""
@@ -306,6 +321,7 @@ class Batch:
         if self.pace is not None and self.pace.should_retry(error):
             self._failed[index] = time.monotonic()
             return False
+        self._failed.pop(index, None)
         self.progress.record(index, outcome)
         return True
 
@@ -313,6 +329,16 @@ class Batch:
         """Raise a `BatchError` if any input failed."""
         if self.progress.failures:
             raise BatchError.of(*self.progress.snapshot())
+
+    def save_replies(self) -> None:
+        """Wait until the replies so far are on disk, if there is a checkpoint."""
+        if self._checkpoint is not None:
+            self._checkpoint.flush()
+
+    async def asave_replies(self) -> None:
+        """Wait until the replies so far are on disk, without blocking the event loop."""
+        if self._checkpoint is not None:
+            await self._checkpoint.aflush()
 
     def tick(self) -> None:
         """Update the bar, if there is one."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, OrderedDict
+from array import array
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 
 from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.threads import in_thread
+from chatnb.concurrency.waiting import Failed, Outcome, Promise, wait
+from chatnb.errors import error_line
 from chatnb.store.database import Database
 from chatnb.store.file_format import FileFormat
+from chatnb.terminal import warn
 
 _MAX_REPLIES = 10_000
+_BUCKET_MASK = 0xFFFF
 _FORMAT = FileFormat(
     use="as a checkpoint",
     contents="replies of a batch",
@@ -38,37 +44,100 @@ class Checkpoint:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = Lock()
-        self._read = Counter[str]()
+        self._read = _KeyCounts()
         self._database = Database(path, _FORMAT)
+        # Without replies of an earlier attempt there is nothing to read, nor to count.
+        self._continues = bool(self._database.read("SELECT 1 FROM answers LIMIT 1"))
+        self._unwritten = deque[tuple[str, str]]()
+        self._is_posted = False
+        self._written: int | None = None  # By the transaction that runs; None until it does.
+        self._last_write: Promise[None] | None = None
 
     def next_reply(self, key: str) -> str | None:
         """Return the next reply that an earlier attempt left under a key, or None."""
+        if not self._continues:
+            return None
         with self._lock:
             rows = self._database.read(
-                "SELECT text FROM answers WHERE key = ? AND nth = ?", key, self._read[key]
+                "SELECT text FROM answers WHERE key = ? AND nth = ?", key, self._read.count(key)
             )
             if not rows:
                 return None
-            self._read[key] += 1
+            self._read.add(key)
             return rows[0][0]
 
     def append(self, key: str, text: str) -> None:
-        """Write a reply to disk, where it survives a crash of this process."""
+        """Write a reply to disk soon, together with those that arrive meanwhile."""
         with self._lock:
-            self._read[key] += 1
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT INTO answers SELECT ?, coalesce(max(nth) + 1, 0), ? "
-                "FROM answers WHERE key = ?",
-                (key, text, key),
-            )
-        )
+            if self._continues:
+                self._read.add(key)
+            self._unwritten.append((key, text))
+            if not self._is_posted:
+                self._is_posted = True
+                self._last_write = self._database.post(self._write_all, self._end_write)
+
+    def flush(self) -> None:
+        """Wait until all replies so far are on disk, where they survive a crash."""
+        if self._last_write is not None:
+            wait(self._last_write)
+
+    async def aflush(self) -> None:
+        """Wait until all replies so far are on disk, without blocking the event loop."""
+        if self._last_write is not None and not self._last_write.done():
+            await in_thread(self.flush)
 
     def remove(self, key: str, text: str) -> None:
         """Remove a reply, so that the next attempt requests it again."""
         with self._lock:
-            self._read[key] -= 1
+            if self._continues:
+                self._read.discard(key)
         self._database.write(lambda connection: _remove(connection, key, text))
+
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        # This may run again, while another process is in its way.
+        with self._lock:
+            self._is_posted = False
+            rows = [(key, text, key) for key, text in self._unwritten]
+            self._written = len(rows)
+        connection.executemany(
+            "INSERT INTO answers SELECT ?, coalesce(max(nth) + 1, 0), ? FROM answers WHERE key = ?",
+            rows,
+        )
+
+    def _end_write(self, outcome: Outcome[None]) -> None:
+        with self._lock:
+            if self._written is None:  # The file was busy for too long.
+                self._is_posted, self._written = False, len(self._unwritten)
+            for _ in range(self._written):
+                self._unwritten.popleft()
+            self._written = None
+        if isinstance(outcome, Failed):
+            warn(f"Replies could not be kept: {error_line(outcome.error)}", stacklevel=2)
+
+
+class _KeyCounts:
+    """Counts of keys, for many more of them than a dict of strings would hold."""
+
+    # By 64 bits of each key, in arrays that are short enough to be searched.
+
+    def __init__(self) -> None:
+        self._buckets = dict[int, "array[int]"]()
+
+    def count(self, key: str) -> int:
+        """Return how often a key was added."""
+        bucket = self._buckets.get(hash(key) & _BUCKET_MASK)
+        return bucket.count(hash(key)) if bucket else 0
+
+    def add(self, key: str) -> None:
+        """Count a key once more."""
+        number = hash(key)
+        self._buckets.setdefault(number & _BUCKET_MASK, array("q")).append(number)
+
+    def discard(self, key: str) -> None:
+        """Count a key once less."""
+        bucket = self._buckets.get(hash(key) & _BUCKET_MASK)
+        if bucket and hash(key) in bucket:
+            bucket.remove(hash(key))
 
 
 def _remove(connection: sqlite3.Connection, key: str, text: str) -> None:

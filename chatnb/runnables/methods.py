@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chatnb.concurrency.portal import package_portal
 from chatnb.concurrency.threads import (
@@ -16,29 +15,20 @@ from chatnb.concurrency.threads import (
     pull_in_thread,
     transform_in_thread,
 )
-from chatnb.redaction import hide_in_options
-from chatnb.runnables.batch import (
-    BatchOptions,
-    aas_completed,
-    as_completed,
-    configs_for,
-)
 from chatnb.runnables.chunks import AsyncSnapshots, SingleItem, Snapshots, add_up
-from chatnb.runnables.config import CONFIG_KEYS, RunnableConfig, effective_config, take_config
+from chatnb.runnables.config import RunnableConfig
+from chatnb.runnables.scale.methods import BatchMethods, In, Out
 from chatnb.runnables.tracing import instrument_methods
 
 if TYPE_CHECKING:
     from chatnb.schema.usage import UsageMetadata
-
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
 
 _METHODS = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
 _STREAMS = {"stream", "transform"}
 _ASTREAMS = {"astream", "atransform"}
 
 
-class RunnableMethods(Generic[In, Out]):
+class RunnableMethods(BatchMethods[In, Out]):
     """The methods of a runnable.
 
     A class implements at least one; the others are derived. A synchronous method of an
@@ -158,144 +148,6 @@ class RunnableMethods(Generic[In, Out]):
             async for chunk in output:
                 yield chunk
 
-    @overload
-    def batch(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: Literal[False] = False,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> list[Out]: ...
-    @overload
-    def batch(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> list[Out | Exception]: ...
-    def batch(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> Any:
-        """Run once for each input, many at a time.
-
-        When a provider limits the rate of calls, the whole batch waits as long as the provider
-        says and goes on more slowly, instead of failing.
-
-        Args:
-            inputs: The inputs.
-            config: One config for all, or a list with one for each; `max_concurrency` is the
-                number of inputs that run at a time (64 by default).
-            return_exceptions: True to return exceptions in the list instead of raising.
-            checkpoint: A file in which every reply of a chat model is saved as it arrives: the
-                same call after a crash or an interrupt requests only those that are missing.
-            checkpoint_grace: Seconds that an interrupt leaves to calls under way, whose replies
-                are kept; by default their connections are closed at once.
-            progress: False to show no bar; it appears after two seconds.
-            **kwargs: Arguments of `invoke`.
-
-        Returns:
-            The outputs, in the order of the inputs.
-
-        Raises:
-            BatchError: If any failed; it is of the first failure's class as well, and has the
-                results of those that finished.
-            BatchInterrupted: On a KeyboardInterrupt, likewise.
-        """
-        kwargs = hide_in_options(kwargs)
-        calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
-        options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        outputs = dict(as_completed(calls, options, each=False))
-        return [outputs[index] for index in range(len(inputs))]
-
-    async def abatch(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> list[Any]:
-        """Run once for each input, many at a time, without blocking; like `batch`."""
-        kwargs = hide_in_options(kwargs)
-        calls, limit = _batch_calls(self, self.ainvoke, inputs, config, kwargs)
-        options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        async with aclosing(aas_completed(calls, options)) as pairs:
-            outputs = {index: output async for index, output in pairs}
-        return [outputs[index] for index in range(len(inputs))]
-
-    def batch_as_completed(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> Iterator[tuple[int, Any]]:
-        """Run once for each input, many at a time, and yield each output as it arrives.
-
-        Args:
-            inputs: The inputs.
-            config: As for `batch`.
-            return_exceptions: True to yield exceptions instead of raising.
-            checkpoint: As for `batch`.
-            checkpoint_grace: As for `batch`.
-            progress: As for `batch`.
-            **kwargs: Arguments of `invoke`.
-
-        Yields:
-            Pairs of an input's index and its output.
-
-        Raises:
-            BatchError: After all outputs were yielded, if any input failed.
-            BatchInterrupted: On a KeyboardInterrupt.
-        """
-        kwargs = hide_in_options(kwargs)
-        calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
-        return as_completed(
-            calls, BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        )
-
-    def abatch_as_completed(
-        self,
-        inputs: Sequence[In],
-        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        checkpoint: str | Path | None = None,
-        checkpoint_grace: float = 0.0,
-        progress: bool = True,
-        **kwargs: Any,
-    ) -> AsyncGenerator[tuple[int, Any], None]:
-        """Yield each output as it arrives, without blocking; like `batch_as_completed`."""
-        kwargs = hide_in_options(kwargs)
-        calls, limit = _batch_calls(self, self.ainvoke, inputs, config, kwargs)
-        return aas_completed(
-            calls, BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        )
-
     def output_of_run(self, output: Any) -> dict[str, Any]:
         """Return the output for handlers and logs."""
         return {"output": output}
@@ -320,25 +172,3 @@ async def _await(
     method: Callable[..., Any], input: Any, config: RunnableConfig | None, kwargs: dict[str, Any]
 ) -> Any:
     return await method(input, config, **kwargs)
-
-
-def _batch_calls(
-    runnable: RunnableMethods[Any, Any],
-    method: Callable[..., Any],
-    inputs: Sequence[Any],
-    config: Any,
-    kwargs: dict[str, Any],
-) -> tuple[list[Callable[[], Any]], int | None]:
-    if isinstance(inputs, str | dict) or not isinstance(inputs, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"A batch takes a list of inputs, not {type(inputs).__name__}")
-    if kwargs and runnable.takes_config_keywords and not CONFIG_KEYS.isdisjoint(kwargs):
-        if isinstance(config, Sequence):
-            config = [take_config(item, kwargs)[0] for item in cast("Sequence[Any]", config)]
-            kwargs = take_config(None, kwargs)[1]
-        else:
-            config, kwargs = take_config(config, kwargs)
-    configs = configs_for(config, len(inputs))
-    limits = effective_config(configs[0] if configs else None)
-    pairs = zip(inputs, configs, strict=True)
-    calls = [partial(method, input, own, **kwargs) for input, own in pairs]
-    return calls, (limits or {}).get("max_concurrency")

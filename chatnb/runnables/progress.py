@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import StringIO
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from chatnb.concurrency.waiting import Ok, Outcome
-from chatnb.tracing.usage_tracking import UsageTracker
+from chatnb.tracing.usage_tracking import UsageTotals, UsageTracker
+
+CallSums: TypeAlias = UsageTotals | UsageTracker
 
 MIN_SECONDS = 2.0  # A shorter batch shows no bar.
 _LOG_INTERVAL_SECONDS = 30.0  # In a log, where each update is another line.
@@ -23,7 +25,7 @@ class Progress:
     # Every step is one operation on a dict, a set or a deque, so that threads need no lock.
 
     def __init__(self, total: int, *, return_exceptions: bool) -> None:
-        self.total = total
+        self.total: int | None = total
         self.results = dict[int, Any]()
         self.failures = dict[int, Exception]()
         self.running = set[int]()
@@ -80,8 +82,53 @@ class Progress:
         """Return copies of results and failures, and the inputs with neither."""
         # Calls that are running may still end and record theirs.
         results, failures = self.results.copy(), self.failures.copy()
-        remaining = [i for i in range(self.total) if i not in results and i not in failures]
+        ended = results.keys() | failures.keys()
+        remaining = [i for i in range(self.total or 0) if i not in ended]
         return results, failures, remaining
+
+
+class StreamProgress(Progress):
+    """Progress of a batch whose inputs stream: outputs are forgotten once they are handed out."""
+
+    # Only the batch's own thread or task opens inputs and hands out outputs.
+
+    def __init__(self, *, return_exceptions: bool) -> None:
+        super().__init__(0, return_exceptions=return_exceptions)
+        self.total = None
+        self.open = set[int]()  # The inputs that have been taken, and not handed out.
+        self.pending = 0  # The number of inputs whose end the batch has not seen.
+        self._opened = self._handed_out = self._failures_handed_out = 0
+
+    @property
+    def done(self) -> int:
+        """Return the number of inputs that have ended."""
+        return self._handed_out + super().done
+
+    @property
+    def failed(self) -> int:
+        """Return the number of inputs that have failed."""
+        return self._failures_handed_out + super().failed
+
+    def open_next(self) -> int:
+        """Take an input, and return its index."""
+        index, self._opened = self._opened, self._opened + 1
+        self.open.add(index)
+        self.pending += 1
+        return index
+
+    def hand_out(self, index: int) -> Any:
+        """Return an output, and forget it."""
+        self.open.discard(index)
+        self._handed_out += 1
+        if index in self._failed:
+            self._failed.discard(index)
+            self._failures_handed_out += 1
+        return self.results.pop(index)
+
+    def snapshot(self) -> tuple[dict[int, Any], dict[int, Exception], list[int]]:
+        """Return copies of results that were not handed out and failures, and other open inputs."""
+        results, failures = self.results.copy(), self.failures.copy()
+        return results, failures, sorted(self.open - results.keys() - failures.keys())
 
 
 class Bar(Protocol):
@@ -113,7 +160,7 @@ class ProgressBar:
 
     # tqdm counts seconds since 1970, so that the clock does, too.
     def __init__(
-        self, progress: Progress, tracker: UsageTracker, clock: Callable[[], float] = time.time
+        self, progress: Progress, tracker: CallSums, clock: Callable[[], float] = time.time
     ) -> None:
         self._progress = progress
         self._tracker = tracker
@@ -158,7 +205,7 @@ class ProgressBar:
         bar.set_postfix_str(_postfix(self._progress, self._tracker), refresh=False)
 
 
-def _postfix(progress: Progress, tracker: UsageTracker) -> str:
+def _postfix(progress: Progress, tracker: CallSums) -> str:
     counts = [f"{progress.failed:,} failed"] if progress.failed else []
     if (usage := tracker.usage) is not None:
         counts.append(f"{usage['total_tokens']:,} tokens")
@@ -167,7 +214,7 @@ def _postfix(progress: Progress, tracker: UsageTracker) -> str:
     return ", ".join(counts)
 
 
-def terminal_bar(total: int, file: Any = None) -> Bar | None:
+def terminal_bar(total: int | None, file: Any = None) -> Bar | None:
     """Return a bar on a terminal, or lines in a log; None without a standard error."""
     from tqdm import tqdm
 
@@ -180,11 +227,11 @@ def terminal_bar(total: int, file: Any = None) -> Bar | None:
     return tqdm(total=total, unit="call", file=lines, mininterval=_LOG_INTERVAL_SECONDS, ncols=100)
 
 
-_bar_factory: Callable[[int], Bar | None] = terminal_bar
+_bar_factory: Callable[[int | None], Bar | None] = terminal_bar
 
 
-def set_bar_factory(factory: Callable[[int], Bar | None]) -> None:
-    """Choose the function that makes bars from a number of calls; it may return None."""
+def set_bar_factory(factory: Callable[[int | None], Bar | None]) -> None:
+    """Choose the function that makes bars from a number of calls, if that is known."""
     global _bar_factory
     _bar_factory = factory
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -175,6 +175,42 @@ class UsageTracker:
         unknown = [f"{self.unknown} of unknown usage"] if self.unknown else []
         cost = [] if self.cost is None else [f"${self.cost:.4f}"]
         return f"<{type(self).__name__}: {', '.join([calls, *tokens, *unknown, *cost])}>"
+
+
+class UsageTotals:
+    """The usage of calls in sum alone, for more calls than fit in memory."""
+
+    def __init__(self) -> None:
+        # As above, the sums are made when they are read; a deque gives each call to one reader.
+        self._recorded = deque[ModelCall]()
+        self._usage: UsageMetadata | None = None
+        self._cost: float | None = None
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """The tokens of the calls whose usage is known; None if there are none."""
+        self._sum_up()
+        return self._usage
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars of the calls whose price is known; None if there are none."""
+        self._sum_up()
+        return self._cost
+
+    def admit(self) -> None:
+        """Admit every call."""
+
+    def record(self, call: ModelCall) -> None:
+        """Add a finished call."""
+        self._recorded.append(call)
+
+    def _sum_up(self) -> None:
+        while self._recorded:
+            call = self._recorded.popleft()
+            self._usage = add_usage(self._usage, call.usage)
+            if call.cost is not None:
+                self._cost = (self._cost or 0.0) + call.cost
 
 
 @contextmanager

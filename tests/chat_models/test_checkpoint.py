@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,21 @@ def test_an_interrupt_keeps_what_has_finished(tmp_path: Path) -> None:
     assert raised.value.remaining == [1, 2]
     chat.failing = None
     assert by_batch(chat, ["a", "bad", "c"], checkpoint=path) == ["a 1", "bad 2", "c 3"]
+
+
+@every_way
+def test_a_checkpoint_that_cannot_be_written_loses_no_reply(ask: Ask, tmp_path: Path) -> None:
+    """The replies come through, with a warning, and the next attempt requests them again."""
+    chat, path = Numbering(), tmp_path / "run.sqlite"
+    ask(chat, ["a"], checkpoint=path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.warns(UserWarning, match=r"could not be kept: .*full"):
+        assert ask(chat, ["a", "b"], checkpoint=path) == ["a 1", "b 2"]
+    with pytest.warns(UserWarning, match="could not be kept"):
+        assert ask(chat, ["a", "b"], checkpoint=path) == ["a 1", "b 3"]
 
 
 def test_other_parameters_are_other_requests(tmp_path: Path) -> None:

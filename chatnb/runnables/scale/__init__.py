@@ -1,0 +1,1 @@
+"""Batches that are larger than the memory of one process, or than one process."""

@@ -1,0 +1,185 @@
+"""Batches whose inputs stream: a bounded number of them is in memory at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeAlias
+
+from chatnb.concurrency.portal import end_tasks, package_portal
+from chatnb.concurrency.threads import start_thread
+from chatnb.concurrency.waiting import Failed, outcome_of_task, take
+from chatnb.runnables.batch import DEFAULT_CONCURRENCY, Batch, BatchOptions, Pair
+from chatnb.runnables.progress import StreamProgress
+
+# For each input that runs, so many are in memory: waiting, or done and not yet handed out.
+_INPUTS_PER_CALL = 4
+# Seconds for which slow inputs keep outputs waiting that have arrived.
+_PULL_SECONDS = 0.05
+
+Inputs: TypeAlias = Iterable[Any] | AsyncIterable[Any]
+
+
+def stream_completed(
+    inputs: Inputs, call: Callable[[Any], Any], options: BatchOptions, *, in_order: bool
+) -> Generator[Pair]:
+    """Call a function with each input on threads, and yield each index and output as it ends."""
+    # The caller's thread takes the inputs, so that they may be rows of a database's cursor.
+    batch = StreamedBatch(options, in_order=in_order)
+    items = iter(_iterate(inputs))
+    waiting, ended = SimpleQueue[tuple[int, Any] | None](), SimpleQueue[int | Failed]()
+    threads, input_error = 0, None
+
+    def work() -> None:
+        try:
+            while (item := waiting.get()) is not None:
+                index, input = item
+                batch.run(index, partial(batch.call_at, index, partial(call, input)))
+                ended.put(index)
+        except BaseException as error:
+            ended.put(Failed(error))
+
+    def fill() -> Exception | None:
+        started = time.monotonic()
+        while batch.takes_inputs():
+            try:
+                input = next(items)
+            except StopIteration:
+                batch.end_inputs()
+                return None
+            except Exception as error:  # It is raised once the calls have ended.
+                batch.end_inputs()
+                return error
+            waiting.put((batch.stream.open_next(), input))
+            if time.monotonic() - started > _PULL_SECONDS and not ended.empty():
+                break
+        return None
+
+    with batch.running():
+        try:
+            while (input_error := fill() or input_error, batch.stream.pending)[1]:
+                # Where calls are short, one thread makes many before the next is started.
+                while threads < batch.limit and not waiting.empty():
+                    start_thread(work, batch.context.copy())
+                    threads += 1
+                item = take(ended, meanwhile=batch.tick)
+                index = item.unwrap() if isinstance(item, Failed) else item
+                batch.save_replies()
+                yield from batch.outputs(index)
+                batch.tick()
+        finally:
+            for _ in range(threads):
+                waiting.put(None)
+    batch.raise_failures()
+    if input_error is not None:
+        raise input_error
+
+
+async def astream_completed(
+    inputs: Inputs,
+    call: Callable[[Any], Coroutine[Any, Any, Any]],
+    options: BatchOptions,
+    *,
+    in_order: bool,
+) -> AsyncGenerator[Pair, None]:
+    """Call a function with each input in tasks; like `stream_completed`."""
+    batch = StreamedBatch(options, in_order=in_order)
+    running, ended = set[asyncio.Task[None]](), asyncio.Queue[int | Failed | None]()
+    free, slots = asyncio.Semaphore(batch.limit), asyncio.Semaphore(batch.capacity)
+    loop = asyncio.get_running_loop()
+
+    def end(index: int, task: asyncio.Task[None]) -> None:
+        running.discard(task)
+        free.release()
+        outcome = outcome_of_task(task)
+        ended.put_nowait(outcome if isinstance(outcome, Failed) else index)
+
+    async def start_all() -> None:
+        async for input in _aiterate(inputs):
+            await slots.acquire()
+            await free.acquire()
+            index = batch.stream.open_next()
+            work, context = batch.arun(index, partial(call, input)), batch.context.copy()
+            task = loop.create_task(work, context=context)
+            running.add(task)
+            task.add_done_callback(partial(end, index))
+
+    async with batch.running_tasks(running):
+        starting = loop.create_task(start_all())
+        starting.add_done_callback(lambda _: ended.put_nowait(None))
+        try:
+            batch.keep_ticking()
+            while batch.stream.pending or not starting.done():
+                item = await ended.get()
+                index = item.unwrap() if isinstance(item, Failed) else item
+                if batch.progress.ended:
+                    starting.cancel()
+                await batch.asave_replies()
+                for pair in batch.outputs(index) if index is not None else ():
+                    yield pair
+                    slots.release()
+        finally:
+            await end_tasks([starting])
+    batch.raise_failures()
+    outcome = outcome_of_task(starting)
+    if isinstance(outcome, Failed) and isinstance(outcome.error, Exception):
+        outcome.unwrap()
+
+
+class StreamedBatch(Batch):
+    """A batch that knows neither its number of inputs nor, once handed out, its outputs."""
+
+    def __init__(self, options: BatchOptions, *, in_order: bool) -> None:
+        self.stream = StreamProgress(return_exceptions=options.return_exceptions)
+        super().__init__(options, self.stream)
+        self.limit = options.max_concurrency or DEFAULT_CONCURRENCY
+        self.capacity = _INPUTS_PER_CALL * self.limit
+        self._in_order = in_order
+        self._next_output = 0
+        self._ended = False
+
+    def takes_inputs(self) -> bool:
+        """Return whether there is room for another input, and there may be one."""
+        room = len(self.stream.open) < self.capacity
+        return room and not self._ended and not self.progress.ended
+
+    def end_inputs(self) -> None:
+        """Note that there are no more inputs."""
+        self._ended = True
+
+    def outputs(self, index: int) -> Iterator[Pair]:
+        """Yield the outputs that can be handed out once an input has ended, and forget them."""
+        self.stream.pending -= 1
+        if not self._in_order:
+            if index in self.stream.results:
+                yield index, self.stream.hand_out(index)
+            return
+        while self._next_output in self.stream.results:
+            index, self._next_output = self._next_output, self._next_output + 1
+            yield index, self.stream.hand_out(index)
+
+
+def _iterate(inputs: Inputs) -> Iterable[Any]:
+    if isinstance(inputs, AsyncIterable):
+        return package_portal.iterate(lambda: _aiterate(inputs))
+    return inputs
+
+
+async def _aiterate(inputs: Inputs) -> AsyncGenerator[Any, None]:
+    if isinstance(inputs, AsyncIterable):
+        async for item in inputs:
+            yield item
+    else:
+        for item in inputs:
+            yield item
