@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from chatnb.concurrency.waiting import Failed, Ok
+from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.runnables import RunnableLambda
 from chatnb.runnables import progress as progress_bar
-from chatnb.runnables.progress import Progress, ProgressBar, terminal_bar
+from chatnb.runnables.progress import Progress, ProgressBar, StreamProgress, terminal_bar
 from chatnb.schema.model_call import ModelCall
 from chatnb.tracing.usage_tracking import UsageTracker
 
@@ -130,3 +131,26 @@ def test_a_bar_that_cannot_be_written_ends_no_batch(
     monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
     monkeypatch.setattr("sys.stderr", where)
     assert RunnableLambda(str).batch([1, 2, 3]) == ["1", "2", "3"]
+
+
+def test_a_stream_counts_what_was_handed_out() -> None:
+    """The bar of inputs that stream has no total, and counts on when their outputs have gone."""
+    progress = StreamProgress(return_exceptions=True)
+    for number in range(4):
+        index = progress.open_next()
+        progress.record(index, Failed(ValueError("no")) if number == 2 else Ok(number))
+        progress.hand_out(index)
+    file = io.StringIO()
+    bar = terminal_bar(progress.total, file)
+    assert bar is not None
+    bar.n = progress.done
+    bar.refresh()
+    assert "4call" in file.getvalue()
+    assert (progress.done, progress.failed, progress.results) == (4, 1, {})
+
+
+def test_a_bar_without_a_total_says_so() -> None:
+    """It shows the count, the pace and the time so far, and no track."""
+    shown = bar_mimebundle(1_500, None, 10.0, "3 failed")
+    assert str(shown["text/plain"]) == "1,500 · 150.0 a second · 00:10 so far · 3 failed"
+    assert "progressbar" not in str(shown["text/html"])

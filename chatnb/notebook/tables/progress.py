@@ -33,7 +33,7 @@ _FAILED = "height: 100%; background: var(--jp-warn-color1, #f57c00);"
 class NotebookBar:
     """A progress bar in the output of a cell, with the methods of tqdm's."""
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, total: int | None, clock: Callable[[], float] = time.time) -> None:
         self.n = 0
         self.start_t = self.last_print_t = clock()
         self._total = total
@@ -65,7 +65,7 @@ class NotebookBar:
         """Leave the bar as it was last drawn."""
 
 
-def notebook_bar(total: int) -> Bar | None:
+def notebook_bar(total: int | None) -> Bar | None:
     """Return a bar in the cell's output, or on the terminal."""
     # None on other threads than the cell's, and in notebooks that programs run.
     if (view := cell_view()) == "text":
@@ -74,10 +74,10 @@ def notebook_bar(total: int) -> Bar | None:
     return NotebookBar(total) if on_cell and view == "live" else None
 
 
-def bar_mimebundle(done: int, total: int, elapsed: float, postfix: str) -> Mimebundle:
-    """Write a bar as HTML and as text."""
+def bar_mimebundle(done: int, total: int | None, elapsed: float, postfix: str) -> Mimebundle:
+    """Write a bar as HTML and as text; without a track, if the total is not known."""
     line = " · ".join([*_pace(done, total, elapsed), *(postfix.split(", ") if postfix else [])])
-    track = _track(done, total, failed="failed" in postfix) if done < total else ""
+    track = _track(done, total, failed="failed" in postfix) if total and done < total else ""
     shown = element(
         "div", track, element("span", line), class_=f"chatnb-bar {NO_MATH}", style=_LINE
     )
@@ -98,10 +98,13 @@ def _track(done: int, total: int, *, failed: bool) -> SafeHtml:
     )
 
 
-def _pace(done: int, total: int, elapsed: float) -> list[str]:
-    facts = [f"{done:,} of {total:,}"]
+def _pace(done: int, total: int | None, elapsed: float) -> list[str]:
+    facts = [f"{done:,}" if total is None else f"{done:,} of {total:,}"]
     if not (done and elapsed):
         return facts
+    if total is None:
+        spent = tqdm.format_interval(elapsed)
+        return [*facts, f"{done / elapsed:.1f} a second", f"{spent} so far"]
     left = (total - done) * elapsed / done
     time_of = tqdm.format_interval
     ending = f"{time_of(left)} left" if done < total else f"{time_of(elapsed)} in all"
