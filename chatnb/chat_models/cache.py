@@ -146,6 +146,12 @@ shared_cache: ReplyCache | None = None
 def set_llm_cache(cache: ReplyCache | None) -> None:
     """Set the cache of every chat model that has none of its own; None for no cache.
 
+    Args:
+        cache: An `InMemoryCache`, a `SQLiteCache`, or an object with their methods.
+
+    Raises:
+        TypeError: If it is none of these.
+
     Example:
         >>> set_llm_cache(InMemoryCache())
         >>> set_llm_cache(None)
@@ -162,7 +168,15 @@ def check_cache(cache: ReplyCache | None) -> ReplyCache | None:
 
 
 def get_llm_cache() -> ReplyCache | None:
-    """Return the cache that `set_llm_cache` set."""
+    """Return the cache that `set_llm_cache` set.
+
+    Returns:
+        The cache, or None.
+
+    Example:
+        >>> get_llm_cache() is None
+        True
+    """
     return shared_cache
 
 

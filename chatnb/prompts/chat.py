@@ -237,13 +237,23 @@ class HumanMessagePromptTemplate(_OfRole):
 
 
 class AIMessagePromptTemplate(_OfRole):
-    """A template of a model's message."""
+    """A template of a model's message.
+
+    Example:
+        >>> AIMessagePromptTemplate("Hi {name}").messages({"name": "Bob"})
+        [AIMessage(content='Hi Bob')]
+    """
 
     of_role = "ai"
 
 
 class SystemMessagePromptTemplate(_OfRole):
-    """A template of a system message."""
+    """A template of a system message.
+
+    Example:
+        >>> SystemMessagePromptTemplate("Speak {tongue}.").messages({"tongue": "French"})
+        [SystemMessage(content='Speak French.')]
+    """
 
     of_role = "system"
 

@@ -166,6 +166,14 @@ class ConfigurableField:
         id: Its key in `config["configurable"]`.
         name: A name for people.
         description: A description for people.
+
+    Example:
+        >>> from chatnb.chat_models import ScriptedChatModel
+        >>> chat = ScriptedChatModel(["Hello."])
+        >>> chat = chat.configurable_fields(model_name=ConfigurableField("model"))
+        >>> reply = chat.invoke("Hi", {"configurable": {"model": "other"}})
+        >>> reply.response_metadata["model_name"]
+        'other'
     """
 
     id: str

@@ -68,6 +68,12 @@ def effective_config(config: RunnableConfig | None) -> RunnableConfig | None:
 def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
     """Return the effective config as a new dict, which may be empty.
 
+    Args:
+        config: The config that was passed; None for that of the run around this call.
+
+    Returns:
+        The config with the defaults of that run.
+
     Example:
         >>> ensure_config()
         {}

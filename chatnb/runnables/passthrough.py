@@ -69,6 +69,10 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
 
     Raises:
         TypeError: If an entry is none of these, or the input is not a dict.
+
+    Example:
+        >>> RunnableAssign({"double": lambda given: 2 * given["n"]}).invoke({"n": 2})
+        {'n': 2, 'double': 4}
     """
 
     def __init__(self, entries: Mapping[str, Any]) -> None:

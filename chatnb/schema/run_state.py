@@ -12,7 +12,13 @@ from chatnb.schema.usage import UsageMetadata
 
 
 class RunFailure(TypedDict):
-    """The failure of a run; `stopped` if it was cancelled, interrupted or closed by its reader."""
+    """The failure of a run; `stopped` if it was cancelled, interrupted or closed by its reader.
+
+    Example:
+        >>> failure = RunFailure(type="ValueError", message="No.", traceback="", stopped=False)
+        >>> failure["type"]
+        'ValueError'
+    """
 
     type: str
     message: str

@@ -11,7 +11,12 @@ CUSTOM_INPUT = "__arg1"
 
 
 class ToolCall(TypedDict):
-    """A tool call that a model requests, with its arguments parsed."""
+    """A tool call that a model requests, with its arguments parsed.
+
+    Example:
+        >>> ToolCall(name="add", args={"a": 1}, id="1")["args"]
+        {'a': 1}
+    """
 
     name: str
     args: dict[str, Any]
@@ -20,7 +25,12 @@ class ToolCall(TypedDict):
 
 
 class InvalidToolCall(TypedDict):
-    """A tool call that cannot be made, with its unparsed arguments and the error."""
+    """A tool call that cannot be made, with its unparsed arguments and the error.
+
+    Example:
+        >>> InvalidToolCall(name="add", args="{", id="1", error="It ends early.")["args"]
+        '{'
+    """
 
     name: str | None
     args: str | None
@@ -30,7 +40,12 @@ class InvalidToolCall(TypedDict):
 
 
 class ToolCallChunk(TypedDict):
-    """A chunk of a tool call; chunks of one `index` add up. One with an `error` stays invalid."""
+    """A chunk of a tool call; chunks of one `index` add up. One with an `error` stays invalid.
+
+    Example:
+        >>> ToolCallChunk(name="add", args='{"a":', id="1", index=0)["index"]
+        0
+    """
 
     name: str | None
     args: str | None

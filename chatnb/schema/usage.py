@@ -19,6 +19,10 @@ class UsageMetadata(TypedDict):
     `output_token_details["reasoning"]` of the output was spent on reasoning. `cost` is in US
     dollars, where the provider itself reports it, and `service_tier` is there if it is not the
     usual one; both win over the price list.
+
+    Example:
+        >>> UsageMetadata(input_tokens=8, output_tokens=2, total_tokens=10)["total_tokens"]
+        10
     """
 
     input_tokens: int

@@ -26,6 +26,10 @@ class Found:
         created: Its time, in seconds since 1970.
         snippet: The words with the text around them, on one line.
         marks: Positions of the words in the snippet, as (begin, end).
+
+    Example:
+        >>> Found("trip", "n1", "human", 0.0, "Where to?", [(0, 5)]).conversation
+        'trip'
     """
 
     conversation: str

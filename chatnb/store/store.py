@@ -376,6 +376,9 @@ class Store:
 def store_path() -> str:
     """Return the path in `CHATNB_STORE`, else a file in the user's data folder; or `:memory:`.
 
+    Returns:
+        The path.
+
     Example:
         >>> store_path()  # doctest: +SKIP
         '/home/ada/.local/share/chatnb/conversations.db'
@@ -395,6 +398,9 @@ def shared_store() -> Store:
 
     If the user's data folder is not writable, as in some containers, conversations are kept in
     memory and a warning says so. A file that CHATNB_STORE names must be usable.
+
+    Returns:
+        The store.
 
     Raises:
         ConfigurationError: If its file cannot be used.

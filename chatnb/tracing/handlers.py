@@ -19,6 +19,11 @@ class RunHandler(Protocol):
 
     Each method may be left out, and may be a coroutine function. An exception in a handler is
     logged and does not disturb the run.
+
+    Example:
+        >>> class Names:
+        ...     def on_start(self, run):
+        ...         print(run.name)
     """
 
     def on_start(self, run: Run) -> object:
@@ -110,15 +115,37 @@ def add_handler(handler: Any) -> None:
 def remove_handler(handler: Any) -> None:
     """Stop calling a handler that was added.
 
+    Args:
+        handler: The handler that was passed to `add_handler`.
+
     Raises:
         ValueError: If it was not added.
+
+    Example:
+        >>> from chatnb.tracing import LoggingHandler
+        >>> handler = LoggingHandler()
+        >>> add_handler(handler)
+        >>> remove_handler(handler)
     """
     _global_handlers.remove(_check_handler(handler))
 
 
 @contextmanager
 def handling(handler: Any) -> Generator[None]:
-    """Call a handler for every run of this process within the block."""
+    """Call a handler for every run of this process within the block.
+
+    Args:
+        handler: The handler.
+
+    Example:
+        >>> from chatnb.chat_models import ScriptedChatModel
+        >>> class Names:
+        ...     def on_start(self, run):
+        ...         print(run.name)
+        >>> with handling(Names()):
+        ...     reply = ScriptedChatModel(["Hello."]).invoke("Hi")
+        ScriptedChatModel
+    """
     add_handler(handler)
     try:
         yield
