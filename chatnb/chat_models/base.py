@@ -239,11 +239,11 @@ class BaseChatModel(
 
     def predict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
         """Text in, text out."""
-        return self(text, stop, **params).text
+        return self(text, stop, **params).text()
 
     async def apredict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
         """Text in, text out, without blocking."""
-        return (await self.apredict_messages([text], stop=stop, **params)).text
+        return (await self.apredict_messages([text], stop=stop, **params)).text()
 
     def predict_messages(
         self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any

@@ -124,7 +124,7 @@ def run_output(output: AIMessage | list[AIMessage], model_name: str) -> dict[str
 def _generation(reply: AIMessage) -> ChatGeneration:
     metadata = reply.response_metadata
     info = {name: metadata[name] for name in ("finish_reason", "logprobs") if metadata.get(name)}
-    return ChatGeneration(reply.text, info or None, message=reply)
+    return ChatGeneration(reply.text(), info or None, message=reply)
 
 
 def _is_usage_unknown(reply: AIMessage) -> bool:

@@ -68,7 +68,7 @@ def reply_text(reply: Reply) -> str:
     if isinstance(reply, AIMessage):
         return reply.answer
     if isinstance(reply, BaseMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return reply.text
+        return reply.text()
     raise TypeError(f"A parser takes a message or a string, not {type(reply).__name__}: {reply!r}")
 
 

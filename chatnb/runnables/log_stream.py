@@ -115,7 +115,7 @@ class LogFeed:
             self._post(self._writer.start(run))
 
     def on_token(self, run: Run, chunk: AIMessageChunk) -> None:
-        text, now = chunk.text, origin.get().now()
+        text, now = chunk.text(), origin.get().now()
         with self._lock:
             texts = self._texts.get(run.id)
             if texts and len(self._unread) >= MAX_UNREAD:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         messages_from_openai_dicts,
         to_messages,
     )
-    from chatnb.schema.message_types import get_buffer_string
     from chatnb.schema.messages import (
         AIMessage,
         AIMessageChunk,
@@ -39,7 +38,12 @@ if TYPE_CHECKING:
         ToolMessage,
         ToolMessageChunk,
     )
-    from chatnb.schema.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
+    from chatnb.schema.prompt_values import (
+        ChatPromptValue,
+        PromptValue,
+        StringPromptValue,
+        get_buffer_string,
+    )
     from chatnb.schema.results import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
     from chatnb.schema.run_log import RunLog, RunLogPatch
     from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
@@ -123,14 +127,15 @@ __getattr__, __dir__ = lazy_names(
             "ChatInput MessageLike convert_to_openai_messages messages_from_openai_dicts "
             "to_messages"
         ),
-        "chatnb.schema.message_types": "get_buffer_string",
         "chatnb.schema.messages": (
             "AIMessage AIMessageChunk BaseMessage BaseMessageChunk ChatMessage "
             "ChatMessageChunk FunctionMessage FunctionMessageChunk HumanMessage "
             "HumanMessageChunk InvalidToolCall SystemMessage SystemMessageChunk ToolCall "
             "ToolCallChunk ToolMessage ToolMessageChunk"
         ),
-        "chatnb.schema.prompt_values": "ChatPromptValue PromptValue StringPromptValue",
+        "chatnb.schema.prompt_values": (
+            "ChatPromptValue PromptValue StringPromptValue get_buffer_string"
+        ),
         "chatnb.schema.results": "ChatGeneration ChatResult Generation LLMResult RunInfo",
         "chatnb.schema.run_log": "RunLog RunLogPatch",
         "chatnb.schema.run_state": "LogEntry RunFailure RunRoot RunState",

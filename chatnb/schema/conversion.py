@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
+from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.schema.content.blocks import calls_of
 from chatnb.schema.content.openai_parts import openai_content, without_tool_results
 from chatnb.schema.merging import Content
@@ -35,8 +36,19 @@ _DEVELOPER = "__openai_role__"
 _OWN_FIELDS = {"role", "type", "content", "name", "tool_calls", "tool_call_id", "id"}
 _SENT_BACK = ("function_call", "refusal")
 _INSTEAD_OF_CONTENT = {"tool_calls", "function_call", "refusal", "audio"}
-MessageLike: TypeAlias = BaseMessage | str | tuple[str, Content] | Mapping[str, Any]
-ChatInput: TypeAlias = str | BaseMessage | PromptValue | Sequence[MessageLike]
+
+
+class SdkMessage(Protocol):
+    """A message of an SDK: a Pydantic object with a role, such as `ChatCompletionMessage`."""
+
+    @property
+    def role(self) -> Any: ...
+    @property
+    def model_dump(self) -> Callable[..., dict[str, Any]]: ...
+
+
+MessageLike: TypeAlias = BaseMessage | str | tuple[str, Content] | Mapping[str, Any] | SdkMessage
+ChatInput: TypeAlias = str | BaseMessage | PromptValue | SdkMessage | Sequence[MessageLike]
 _ACCEPTED = (
     "A chat model takes a string, a message, or a list of messages, "
     '("human", "text") pairs and {"role": "user", "content": "text"} dicts, or a prompt value'
@@ -48,6 +60,7 @@ def to_messages(value: ChatInput) -> list[BaseMessage]:
 
     Args:
         value: A string, a message, a prompt value, or a list of messages, pairs and dicts.
+            Messages of the openai SDK and of LangChain are messages, too.
 
     Returns:
         A new list; items that are messages stay the same objects.
@@ -70,6 +83,8 @@ def to_messages(value: ChatInput) -> list[BaseMessage]:
         return [item if isinstance(item, BaseMessage) else _message(item) for item in value]
     if isinstance(value, PromptValue) and not isinstance(value, type):
         return list(value.to_messages())
+    if not isinstance(value, Mapping) and (message := _foreign_message(value)) is not None:
+        return [message]
     raise TypeError(f"{_ACCEPTED}, not {type(value).__name__}: {value!r}")
 
 
@@ -100,8 +115,28 @@ def _message(item: MessageLike) -> BaseMessage:
             return _read({"role": role, "content": content})
         case {"role": str()} | {"type": str(), "content": _}:
             return _read(item)
+        case _ if (message := _foreign_message(item)) is not None:
+            return message
         case _:
             raise TypeError(f"{_ACCEPTED}; this item is none of them: {item!r}")
+
+
+def _foreign_message(value: object) -> BaseMessage | None:
+    """Return a message of the openai SDK or of LangChain as one of chatnb's, else None."""
+    if is_langchain(value, "BaseMessage"):
+        return load_adapter("messages", "message_from_langchain")(value)
+    written = _fields(value)
+    return _read({"content": "", **written}) if isinstance(written.get("role"), str) else None
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    """Return a dict as it is, a Pydantic object of an SDK as one, and nothing else."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    dump = getattr(value, "model_dump", None)
+    if dump is None or isinstance(value, type | BaseMessage):
+        return {}
+    return dump(exclude_none=True)
 
 
 def _read(written: Mapping[str, Any]) -> BaseMessage:
@@ -127,27 +162,31 @@ def message_to_openai(message: BaseMessage) -> dict[str, Any]:
 
 
 def convert_to_openai_messages(
-    messages: BaseMessage | Sequence[BaseMessage],
+    messages: ChatInput | Mapping[str, Any],
 ) -> dict[str, Any] | list[dict[str, Any]]:
     """Convert messages to OpenAI's dicts.
 
     Args:
-        messages: One message, or several. Their parts may have OpenAI's, Anthropic's or
-            LangChain's form.
+        messages: What a chat model takes, or one dict. Parts of messages may have OpenAI's,
+            Anthropic's or LangChain's form.
 
     Returns:
-        A dict for one message, a list for several.
+        A dict for one message, string or dict; otherwise a list.
 
     Raises:
+        TypeError: If it is none of these.
         ValueError: If OpenAI has no role for a message, or no form for a part.
 
     Example:
         >>> convert_to_openai_messages([HumanMessage("Hi")])
         [{'role': 'user', 'content': 'Hi'}]
+        >>> convert_to_openai_messages("Hi")
+        {'role': 'user', 'content': 'Hi'}
     """
-    given = [messages] if isinstance(messages, BaseMessage) else messages
+    given = to_messages([messages] if isinstance(messages, Mapping) else messages)
     written = [message_to_openai(message) for message in without_tool_results(given)]
-    return written[0] if isinstance(messages, BaseMessage) and len(written) == 1 else written
+    is_single = not isinstance(messages, list | PromptValue)
+    return written[0] if is_single and len(written) == 1 else written
 
 
 def message_from_openai_dict(written: Mapping[str, Any]) -> BaseMessage:
@@ -188,9 +227,10 @@ def read_tool_calls(
     valid, invalid = list[ToolCall](), list[InvalidToolCall]()
     if isinstance(calls, Mapping | str):
         raise TypeError(f"Tool calls are a list of dicts, not {calls!r:.80}")
-    for written in calls or ():
-        if not isinstance(written, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"A tool call is a dict, not {written!r:.80}")
+    for given in calls or ():
+        written = _fields(given)
+        if not written:
+            raise TypeError(f"A tool call is a dict, not {given!r:.80}")
         custom: Mapping[str, Any] | None = written.get("custom")
         if custom and custom.get("name"):
             args = {CUSTOM_INPUT: custom.get("input") or ""}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from uuid import UUID
 
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, invalid_tool_call, tool_call
+from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, checked_call, checked_invalid
 from chatnb.schema.usage import UsageMetadata
 
 if TYPE_CHECKING:
@@ -19,11 +21,20 @@ COMMENTARY = "commentary"
 
 _HEADING_WIDTH = 80
 _TEXT_TYPES = ("text", "input_text", "output_text", None)  # The Responses API tells sides apart.
-_ROLE_NAMES = {"system": "System", "function": "Function", "tool": "Tool"}
 
 # Factories of empty fields: quicker than calling `dict[str, Any]` for each chunk.
 new_dict = cast("Callable[[], dict[str, Any]]", dict)
 new_list = cast("Callable[[], list[Any]]", list)
+
+
+class MessageText(str):
+    """The text of a message, which also answers when it is called, as LangChain's once did."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        """Return the text as a plain string."""
+        return str.__str__(self)
 
 
 @dataclass(repr=False)
@@ -74,13 +85,22 @@ class BaseMessage:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{type(self).__name__}({arguments})"
 
+    def __add__(self, other: Any) -> Any:
+        """Return a chat prompt of this message and another, a text, or a list of these."""
+        if isinstance(other, BaseMessage) and other.type.endswith("Chunk"):
+            return NotImplemented
+        # Prompts are above messages, and most programs that have messages need none of them.
+        from importlib import import_module
+
+        return import_module("chatnb.prompts.chat").ChatPromptTemplate([self]) + other
+
     @property
-    def text(self) -> str:
-        """The text of the content, without other parts."""
+    def text(self) -> MessageText:
+        """The text of the content, without other parts; `text()` is the same."""
         content = self.content
         if isinstance(content, str):
-            return content
-        return "".join(_part_text(part) for part in content)
+            return MessageText(content)
+        return MessageText("".join(_part_text(part) for part in content))
 
     @property
     def content_blocks(self) -> list[dict[str, Any]]:
@@ -92,6 +112,57 @@ class BaseMessage:
         from chatnb.schema.content.blocks import content_blocks
 
         return content_blocks(self.content)
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Collection[str] | None = None,
+        exclude: Collection[str] = (),
+        exclude_none: bool = False,
+        exclude_defaults: bool = False,
+    ) -> dict[str, Any]:
+        """Return the fields and the type, as of a Pydantic model.
+
+        Args:
+            mode: `json` for values that JSON can express; what it cannot is there as its repr.
+            include: The fields to return, by default all.
+            exclude: The fields to leave out.
+            exclude_none: True to leave out those that are None.
+            exclude_defaults: True to leave out those that have their default.
+
+        Example:
+            >>> HumanMessage("Hi").model_dump(exclude_defaults=True)
+            {'content': 'Hi', 'type': 'human'}
+        """
+        given = [f.name for f in fields(self) if not (exclude_defaults and is_default(self, f))]
+        dumped = {
+            name: deepcopy(value)
+            for name in (*given, "type")
+            if (include is None or name in include) and name not in exclude
+            if (value := getattr(self, name)) is not None or not exclude_none
+        }
+        if mode == "python":
+            return dumped
+        from pydantic_core import to_jsonable_python
+
+        return to_jsonable_python(dumped, fallback=repr)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, as of a Pydantic model, whose new fields are validated.
+
+        Args:
+            update: Fields that differ.
+            deep: True to copy the values, too.
+
+        Raises:
+            TypeError: If the message has no such field, or its value is of a wrong type.
+
+        Example:
+            >>> HumanMessage("Hi").model_copy(update={"name": "ada"})
+            HumanMessage(content='Hi', name='ada')
+        """
+        return replace(deepcopy(self) if deep else self, **(update or {}))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mimebundle:
         """Return the message as Markdown that is safe to display, and its repr."""
@@ -212,9 +283,9 @@ class AIMessage(BaseMessage):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.tool_calls:
-            self.tool_calls = [_checked_call(call) for call in self.tool_calls]
+            self.tool_calls = [checked_call(call) for call in self.tool_calls]
         if self.invalid_tool_calls:
-            self.invalid_tool_calls = [_checked_invalid(call) for call in self.invalid_tool_calls]
+            self.invalid_tool_calls = [checked_invalid(call) for call in self.invalid_tool_calls]
 
     @property
     def reasoning(self) -> str:
@@ -237,7 +308,7 @@ class AIMessage(BaseMessage):
     @property
     def answer(self) -> str:
         """The text without the commentary before it, where the provider tells them apart."""
-        text = self.text
+        text = self.text()
         commentary = self.additional_kwargs.get(COMMENTARY)
         if not commentary or not text.startswith(commentary):
             return text
@@ -252,20 +323,6 @@ class AIMessage(BaseMessage):
             lines.append(f"Invalid tool call: {call.get('name')} ({call.get('id')})")
             lines.append(f"  {call.get('error') or call.get('args')}")
         return lines
-
-
-def _checked_call(call: ToolCall) -> ToolCall:
-    if not isinstance(call, dict) or not {"name", "args"} <= call.keys():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"A tool call is a dict with a name and args, not {call!r}")
-    return tool_call(name=call["name"], args=call["args"], id=call.get("id"))
-
-
-def _checked_invalid(call: InvalidToolCall) -> InvalidToolCall:
-    if not isinstance(call, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"An invalid tool call is a dict, not {call!r}")
-    return invalid_tool_call(
-        name=call.get("name"), args=call.get("args"), id=call.get("id"), error=call.get("error")
-    )
 
 
 @dataclass(repr=False)
@@ -293,13 +350,16 @@ class FunctionMessage(BaseMessage):
 class ToolMessage(BaseMessage):
     """The result of a tool call.
 
+    A content that is neither text nor a list is written as text, and so are items of a list that
+    are neither strings nor dicts: a tool may return anything.
+
     Args:
-        tool_call_id: The id of the call.
+        tool_call_id: The id of the call; a UUID or a number is written as text.
         status: `success`, or `error` if the tool failed.
         artifact: Output of the tool that is not sent to the model.
 
     Raises:
-        TypeError: If the id of the call is not a string.
+        TypeError: If the id of the call is none of these.
         ValueError: If the status is neither `success` nor `error`.
 
     Example:
@@ -314,6 +374,11 @@ class ToolMessage(BaseMessage):
     artifact: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        content: Any = self.content
+        if not isinstance(content, str):
+            self.content = _parts(content) if isinstance(content, list | tuple) else str(content)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(cast("object", self.tool_call_id), Real | UUID):
+            self.tool_call_id = str(self.tool_call_id)
         super().__post_init__()
         _check_string(self, "tool_call_id", self.tool_call_id)
         if self.status not in ("success", "error"):
@@ -321,6 +386,10 @@ class ToolMessage(BaseMessage):
 
     def _header_lines(self) -> list[str]:
         return [*super()._header_lines(), f"Answers: {self.tool_call_id} ({self.status})"]
+
+
+def _parts(values: Iterable[Any]) -> list[ContentPart]:
+    return [value if isinstance(value, str | dict) else str(value) for value in values]
 
 
 @dataclass(repr=False)
@@ -355,40 +424,6 @@ def _check_string(message: BaseMessage, name: str, value: object) -> None:
         raise TypeError(f"{type(message).__name__} takes its {name} as a string, not {value!r}")
 
 
-def get_buffer_string(
-    messages: Sequence[BaseMessage], human_prefix: str = "Human", ai_prefix: str = "AI"
-) -> str:
-    """Format a conversation as lines of text.
-
-    Args:
-        messages: The conversation.
-        human_prefix: The prefix of the user's messages.
-        ai_prefix: The prefix of the model's messages.
-
-    Returns:
-        A line for each message, after its speaker's name.
-
-    Example:
-        >>> from chatnb.schema import HumanMessage
-        >>> print(get_buffer_string([HumanMessage("Hi"), AIMessage("Hello.")]))
-        Human: Hi
-        AI: Hello.
-    """
-    speakers = {**_ROLE_NAMES, "human": human_prefix, "ai": ai_prefix}
-    lines = list[str]()
-    for message in messages:
-        role = base_type(message)
-        speaker = message.role if isinstance(message, ChatMessage) else speakers.get(role, role)
-        lines.append(f"{speaker}: {message.text}{_tool_calls_json(message)}")
-    return "\n".join(lines)
-
-
-def _tool_calls_json(message: BaseMessage) -> str:
-    if not isinstance(message, AIMessage) or not message.tool_calls:
-        return ""
-    return json.dumps(message.tool_calls, ensure_ascii=False, default=str)
-
-
 def base_type(message: BaseMessage) -> str:
     """Return a message's type, and for a chunk the type of its message."""
     return message.type.removesuffix("MessageChunk").lower()
@@ -398,38 +433,11 @@ def message_markdown(message: BaseMessage, *, reasoning: bool = True) -> str:
     """Return a message as Markdown: reasoning quoted, media named, and tool calls as code."""
     # The text is the model's own and may hold HTML, images and links: apply safe_markdown before
     # displaying it.
-    content = message.content
-    parts = [content] if isinstance(content, str) else content
-    paragraphs = [text for part in parts for text in _part_paragraphs(part)]
+    from chatnb.schema.content.markdown import call_markdown, content_paragraphs, quote
+
+    paragraphs = content_paragraphs(message.content)
     if isinstance(message, AIMessage):
         if reasoning and message.reasoning.strip():
-            paragraphs.insert(0, _quote(f"*Reasoning*\n\n{message.reasoning.strip()}"))
-        paragraphs += [_fenced(call["name"], call["args"]) for call in message.tool_calls]
+            paragraphs.insert(0, quote(f"*Reasoning*\n\n{message.reasoning.strip()}"))
+        paragraphs += [call_markdown(call["name"], call["args"]) for call in message.tool_calls]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-
-
-def _part_paragraphs(part: ContentPart) -> list[str]:
-    if isinstance(part, str) or part.get("text"):
-        return [part if isinstance(part, str) else str(part["text"])]
-    from chatnb.schema.content.blocks import standard_blocks
-
-    blocks = [block for block in standard_blocks(part) if block["type"] != "reasoning"]
-    return [_block_name(block, _part_type(part)) for block in blocks]
-
-
-def _block_name(block: dict[str, Any], type_: str) -> str:
-    """Name a block that Markdown does not show: `*[image, image/png, 12.0 KB]*`."""
-    if block["type"] not in ("image", "audio", "video", "file"):
-        return f"*[{type_}]*"
-    size = len(block.get("base64") or "") * 3 // 4
-    facts = (block["type"], str(block.get("mime_type") or ""), size and f"{size / 1000:,.1f} KB")
-    return f"*[{', '.join(str(fact) for fact in facts if fact)}]*"
-
-
-def _quote(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-
-
-def _fenced(name: str, args: dict[str, object]) -> str:
-    call = f"{name}({json.dumps(args, ensure_ascii=False, default=str)})"
-    return f"```\n{call.replace('```', '` ` `')}\n```"

@@ -58,7 +58,7 @@ class ChatGeneration(Generation):
     def __post_init__(self) -> None:
         if not isinstance(self.message, BaseMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"ChatGeneration takes a message, not {self.message!r}")
-        self.text = self.text or self.message.text
+        self.text = self.text or self.message.text()
 
 
 @dataclass

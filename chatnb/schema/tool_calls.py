@@ -89,6 +89,22 @@ def tool_call_chunk(
     return ToolCallChunk(name=name, args=args, id=id, index=index, type="tool_call_chunk")
 
 
+def checked_call(call: ToolCall) -> ToolCall:
+    """Return a call with all of its fields; raise ValueError if it has no name or arguments."""
+    if not isinstance(call, dict) or not {"name", "args"} <= call.keys():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"A tool call is a dict with a name and args, not {call!r}")
+    return tool_call(name=call["name"], args=call["args"], id=call.get("id"))
+
+
+def checked_invalid(call: InvalidToolCall) -> InvalidToolCall:
+    """Return an invalid call with all of its fields; raise ValueError if it is no dict."""
+    if not isinstance(call, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"An invalid tool call is a dict, not {call!r}")
+    return invalid_tool_call(
+        name=call.get("name"), args=call.get("args"), id=call.get("id"), error=call.get("error")
+    )
+
+
 def parse_tool_call(
     name: str | None, args: str | None, id: str | None, *, finished: bool
 ) -> ToolCall | InvalidToolCall:

@@ -172,7 +172,7 @@ def test_the_other_roles_show_what_they_need(message: BaseMessage, type: str, sh
         (lambda: ToolMessage("4"), "tool_call_id"),
         (lambda: ChatMessage("4"), "role"),
         (lambda: FunctionMessage("4", name=None), "name as a string, not None"),
-        (lambda: ToolMessage("4", tool_call_id=3), "tool_call_id as a string, not 3"),
+        (lambda: ToolMessage("4", tool_call_id=[3]), r"tool_call_id as a string, not \[3\]"),
         (lambda: ChatMessage("4", role=None), "role as a string, not None"),
         (lambda: HumanMessage([3]), "A part of a HumanMessage is a string or a dict, not int: 3"),
         (lambda: AIMessageChunk([3]), "A part of a AIMessageChunk is a string or a dict, not int"),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from chatnb.schema.characters import replace_surrogates
-from chatnb.schema.message_types import BaseMessage, get_buffer_string
-from chatnb.schema.prompt_values import ChatPromptValue, PromptValue
+from chatnb.schema.message_types import BaseMessage
+from chatnb.schema.prompt_values import ChatPromptValue, PromptValue, get_buffer_string
 from chatnb.terminal import SafeText, replace_control_characters
 
 _MINUTE = 60.0
