@@ -1,9 +1,12 @@
 """Prompt templates for text and for chat messages."""
 
 from chatnb.errors import MissingVariableError
-from chatnb.prompts.chat import (
+from chatnb.prompts.base import BasePromptTemplate
+from chatnb.prompts.chat import ChatPromptTemplate
+from chatnb.prompts.few_shot import FewShotChatMessagePromptTemplate, FewShotPromptTemplate
+from chatnb.prompts.message_templates import (
     AIMessagePromptTemplate,
-    ChatPromptTemplate,
+    ChatMessagePromptTemplate,
     HumanMessagePromptTemplate,
     MessagePromptTemplate,
     MessagesPlaceholder,
@@ -13,7 +16,11 @@ from chatnb.prompts.text import PromptTemplate
 
 __all__ = [
     "AIMessagePromptTemplate",
+    "BasePromptTemplate",
+    "ChatMessagePromptTemplate",
     "ChatPromptTemplate",
+    "FewShotChatMessagePromptTemplate",
+    "FewShotPromptTemplate",
     "HumanMessagePromptTemplate",
     "MessagePromptTemplate",
     "MessagesPlaceholder",

@@ -1,16 +1,67 @@
-"""Templates in f-string style whose fields are variable names only."""
+"""The formats of templates, and the one in f-string style, whose fields are names only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from string import Formatter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from chatnb.errors import MissingVariableError
 
 # A template may come from elsewhere, so it must not reach into objects: `{a.b}` and `{a[0]}`, which
 # `str.format` would look up, are rejected.
 _CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
+TemplateFormat: TypeAlias = Literal["f-string", "jinja2", "mustache"]
+
+
+class TextTemplate(Protocol):
+    """A text with variables, in one of the formats."""
+
+    @property
+    def text(self) -> str:
+        """The text, as it was written."""
+        ...
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables, in order."""
+        ...
+
+    def format(self, values: Mapping[str, Any]) -> str:
+        """Return the text with values in place of its variables."""
+        ...
+
+
+def parse_template(text: str, format: TemplateFormat = "f-string") -> TextTemplate:
+    """Return a text as a template of a format.
+
+    Args:
+        text: The text.
+        format: `f-string`: variables `{x}`, `{x!r}` and `{x:.2f}`; `mustache`: `{{x}}` and
+            `{{#sections}}`; `jinja2`, in a sandbox, with the extra of this name.
+
+    Raises:
+        TypeError: If the text is not a string.
+        ValueError: If it is not a template, or there is no such format.
+        ConfigurationError: If jinja2 is not installed.
+    """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"A template is a string, not {type(text).__name__}: {text!r}")
+    match format:
+        case "f-string":
+            return Template(text)
+        case "mustache":
+            from chatnb.prompts.mustache import MustacheTemplate
+
+            return MustacheTemplate(text)
+        case "jinja2":
+            from chatnb.prompts.jinja import JinjaTemplate
+
+            return JinjaTemplate(text)
+        case _:
+            raise ValueError(f"template_format is f-string, mustache or jinja2, not {format!r}")
 
 
 class _Field(NamedTuple):
@@ -24,8 +75,6 @@ class Template:
     """A text with variables `{x}`, also `{x!r}` and `{x:.2f}`; `{{` and `}}` are braces."""
 
     def __init__(self, text: str) -> None:
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"A template is a string, not {type(text).__name__}: {text!r}")
         self.text = text
         self._fields, self._rest = _parsed(text)
         self.variables = tuple(dict.fromkeys(field.name for field in self._fields))
@@ -79,10 +128,14 @@ def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
 
 def values_for(input: Any, partials: Mapping[str, Any], needed: Iterable[str]) -> Mapping[str, Any]:
     """Return all values of a prompt: those of the input, which win, and its partial values."""
+    needed = [*needed]
+    if not isinstance(input, Mapping) and input is not None and len(needed) == 1:
+        input = {needed[0]: input}
     if not isinstance(input, Mapping):
         raise TypeError(
             "A prompt takes a dict with a value for each variable "
-            f"({', '.join(needed) or 'it has none'}), not {type(input).__name__}: {input!r}"
+            f"({', '.join(needed) or 'it has none'}), or the value of its only one, "
+            f"not {type(input).__name__}: {input!r}"
         )
     missing = [name for name in needed if name not in input]
     if missing:

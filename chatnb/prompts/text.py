@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chatnb.prompts.formatting import Template, values_for
-from chatnb.runnables.base import Runnable
-from chatnb.runnables.config import RunnableConfig
+from chatnb.prompts.base import BasePromptTemplate
+from chatnb.prompts.formatting import TemplateFormat, parse_template
 from chatnb.schema.prompt_values import StringPromptValue
 
 
-class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
+class PromptTemplate(BasePromptTemplate[StringPromptValue]):
     """A prompt of text with variables.
 
+    It is invoked with a dict that has a value for each variable, or with the value of its only
+    variable.
+
     Args:
-        template: The text, in f-string style.
-        partials: Values given in advance, or functions without arguments that return them.
+        template: The text.
+        template_format: Its format: `f-string`, `mustache` (`{{name}}`) or `jinja2`, in a
+            sandbox, with the extra of this name.
+        partial_variables: Values given in advance, or functions without arguments that return
+            them.
+        partials: Another name of `partial_variables`.
+        input_variables: Accepted as LangChain's; the variables are those of the text.
 
     Raises:
         TypeError: If the template is not a string.
         ValueError: If it is not a template, or a field is more than a name.
 
     Example:
-        >>> PromptTemplate("Tell me of {topic}.").invoke({"topic": "cats"}).to_string()
+        >>> PromptTemplate("Tell me of {topic}.").invoke("cats").to_string()
         'Tell me of cats.'
     """
 
-    in_place = True
-    run_type = "prompt"
-
-    def __init__(self, template: str, *, partials: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        template: str,
+        *,
+        template_format: TemplateFormat = "f-string",
+        partial_variables: Mapping[str, Any] | None = None,
+        partials: Mapping[str, Any] | None = None,
+        input_variables: Sequence[str] | None = None,
+    ) -> None:
         self.template = template
-        self.partials = dict(partials or {})
-        self._template = Template(template)
+        self.template_format: TemplateFormat = template_format
+        self.partials = {**(partials or {}), **(partial_variables or {})}
+        self._template = parse_template(template, template_format)
         self._needed = [name for name in self._template.variables if name not in self.partials]
 
     @classmethod
-    def from_template(cls, template: str) -> PromptTemplate:
-        """Return the prompt of a text."""
-        return cls(template)
+    def from_template(cls, template: str, **options: Any) -> PromptTemplate:
+        """Return the prompt of a text; see `PromptTemplate` for the options."""
+        return cls(template, **options)
 
     def __repr__(self) -> str:
         return f"PromptTemplate({self.template!r})"
 
-    @property
-    def input_variables(self) -> list[str]:
-        """The required variables, in order."""
-        return list(self._needed)
-
     def __add__(self, other: str | PromptTemplate) -> PromptTemplate:
-        """Return the prompt with a text or another prompt at its end."""
+        """Return the prompt with a text or another prompt of the same format at its end."""
         if isinstance(other, str):
-            return PromptTemplate(self.template + other, partials=self.partials)
+            other = PromptTemplate(other, template_format=self.template_format)
         if not isinstance(other, PromptTemplate):  # pyright: ignore[reportUnnecessaryIsInstance]
             return NotImplemented
-        partials = {**self.partials, **other.partials}
-        return PromptTemplate(self.template + other.template, partials=partials)
+        if other.template_format != self.template_format:
+            raise ValueError(
+                f"A prompt in {self.template_format} and one in {other.template_format} cannot be "
+                "one text"
+            )
+        return self._with(self.template + other.template, other.partials)
 
     def partial(self, **values: Any) -> PromptTemplate:
         """Return a prompt with some values given in advance.
@@ -64,25 +76,15 @@ class PromptTemplate(Runnable[dict[str, Any], StringPromptValue]):
         Args:
             **values: The values, or functions without arguments that return them at each use.
         """
-        return PromptTemplate(self.template, partials={**self.partials, **values})
+        return self._with(self.template, values)
 
-    def format(self, **values: Any) -> str:
-        """Return the text, with values in place of the variables.
+    def _with(self, template: str, partials: Mapping[str, Any]) -> PromptTemplate:
+        return PromptTemplate(
+            template, template_format=self.template_format, partials={**self.partials, **partials}
+        )
 
-        Args:
-            **values: A value for each variable.
+    def pretty_repr(self) -> str:
+        return self.template
 
-        Raises:
-            MissingVariableError: If a variable has no value.
-        """
-        return self._template.format(values_for(values, self.partials, self._needed))
-
-    def format_prompt(self, **values: Any) -> StringPromptValue:
-        """Return the text as a prompt value; see `format`."""
-        return StringPromptValue(self.format(**values))
-
-    def invoke(
-        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
-    ) -> StringPromptValue:
-        values = values_for(input, self.partials, self._needed)
+    def fill(self, values: Mapping[str, Any]) -> StringPromptValue:
         return StringPromptValue(self._template.format(values))

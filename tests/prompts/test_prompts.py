@@ -134,9 +134,9 @@ def test_missing_variables_are_all_named(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [ChatPromptTemplate.from_template, PromptTemplate.from_template])
 def test_values_come_in_a_dict(make: Any) -> None:
-    """Anything else is refused, and the variables are named."""
-    with pytest.raises(TypeError, match=r"dict with a value for each variable \(a\), not str"):
-        make("{a}").invoke("text")
+    """Anything else is refused where there are several variables, and these are named."""
+    with pytest.raises(TypeError, match=r"dict with a value for each variable \(a, b\).* not str"):
+        make("{a} {b}").invoke("text")
 
 
 class Secret:

@@ -49,11 +49,11 @@ def letters(text: str) -> Iterator[str]:
 
 
 def chains(model: Runnable[ChatInput, AIMessage], prompt: ChatPromptTemplate) -> None:
-    assert_type(prompt | model, Runnable[dict[str, Any], AIMessage])
-    assert_type(prompt | model | StrOutputParser(), Runnable[dict[str, Any], str])
-    assert_type(prompt | model | JsonOutputParser(), Runnable[dict[str, Any], Any])
-    assert_type(prompt | model | PydanticOutputParser(City), Runnable[dict[str, Any], City])
-    assert_type(PromptTemplate("{x}") | model, Runnable[dict[str, Any], AIMessage])
+    assert_type(prompt | model, Runnable[Any, AIMessage])
+    assert_type(prompt | model | StrOutputParser(), Runnable[Any, str])
+    assert_type(prompt | model | JsonOutputParser(), Runnable[Any, Any])
+    assert_type(prompt | model | PydanticOutputParser(City), Runnable[Any, City])
+    assert_type(PromptTemplate("{x}") | model, Runnable[Any, AIMessage])
     assert_type(PromptTemplate("{x}").invoke({}), StringPromptValue)
 
 

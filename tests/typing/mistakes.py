@@ -18,7 +18,6 @@ def mistakes(text: Runnable[int, str], number: Runnable[int, int]) -> None:
     text | 3  # mistake: an integer does nothing
     text.invoke("a")  # mistake: the input is an integer
     ChatPromptTemplate.from_template("{x}") | StrOutputParser()  # mistake: a prompt is no reply
-    ChatPromptTemplate.from_template("{x}").invoke("x")  # mistake: a prompt takes a dict
     text.batch(1)  # mistake: a batch takes a list
     upper: Runnable[int, int] = text  # mistake: the output is a string
     print(upper)

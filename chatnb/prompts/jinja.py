@@ -1,0 +1,87 @@
+"""Templates in Jinja, in a sandbox. The only module that imports jinja2, which is an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from functools import cached_property, lru_cache
+from typing import Any
+
+from chatnb.errors import ConfigurationError, MissingVariableError
+
+_NO_JINJA = (
+    'Templates in Jinja need the package jinja2. Install it with: pip install "chatnb[jinja2]"'
+)
+# A template may come from elsewhere, so it reads attributes of plain data only, and of Jinja's own
+# objects such as `loop`: not of a model in a variable, which has a key.
+_PLAIN = (str, int, float, complex, dict, list, tuple, set, frozenset, date, time, timedelta)
+_MAX_REPEATED = 1_000_000
+_MAX_POWER = 10_000
+
+
+class JinjaTemplate:
+    """A text in Jinja, whose undefined names are its variables.
+
+    Raises:
+        ConfigurationError: If jinja2 is not installed.
+        ValueError: If the text is not a template.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        environment, syntax_error = _environment()
+        try:
+            parsed = environment.parse(text)
+        except syntax_error as error:
+            raise ValueError(f"{error}; not a Jinja template: {text!r:.200}") from error
+        from jinja2.meta import find_undeclared_variables
+
+        self.variables = tuple(sorted(find_undeclared_variables(parsed), key=text.find))
+
+    def __reduce__(self) -> Any:
+        return JinjaTemplate, (self.text,)
+
+    @cached_property
+    def _template(self) -> Any:
+        return _environment()[0].from_string(self.text)
+
+    def format(self, values: Mapping[str, Any]) -> str:
+        """Return the text with values in place of its variables."""
+        missing = [name for name in self.variables if name not in values]
+        if missing:
+            raise MissingVariableError(missing, values)
+        try:
+            return self._template.render(dict(values))
+        except Exception as error:  # Of Jinja's own, or of an operation within the template.
+            raise ValueError(f"The Jinja template failed: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _environment() -> tuple[Any, type[Exception]]:
+    try:
+        from jinja2 import TemplateSyntaxError
+        from jinja2.exceptions import SecurityError
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(_NO_JINJA) from error
+
+    class PlainDataEnvironment(ImmutableSandboxedEnvironment):
+        intercepted_binops = frozenset(["*", "**"])
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            is_plain = isinstance(obj, _PLAIN) or type(obj).__module__.startswith("jinja2.")
+            return is_plain and super().is_safe_attribute(obj, attr, value)
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if operator == "*" and _repeated_size(left, right) > _MAX_REPEATED:
+                raise SecurityError("a template may not repeat a text this often")
+            if operator == "**" and max(abs(left), abs(right)) > _MAX_POWER:
+                raise SecurityError("a template may not raise a number to this power")
+            return super().call_binop(context, operator, left, right)
+
+    return PlainDataEnvironment(), TemplateSyntaxError
+
+
+def _repeated_size(left: Any, right: Any) -> int:
+    times, text = (left, right) if isinstance(left, int) else (right, left)
+    return len(text) * times if hasattr(text, "__len__") and isinstance(times, int) else 0
