@@ -23,7 +23,7 @@ _TRANSPORT_PARAMETERS = frozenset(
         *("timeout", "max_retries", "stream_usage", "cache", "rate_limiter", "delay", "budget"),
         *("model", "model_name", "model_path", "name"),
         *("extra_headers", "default_headers", "headers", "extra_query", "default_query"),
-        *("http_client", "http_async_client"),
+        *("http_client", "http_async_client", "streaming", "disable_streaming"),
     }
 )
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

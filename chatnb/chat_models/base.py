@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
 from chatnb.chat_models import generate as generating
 from chatnb.chat_models.cache import ReplyCache
-from chatnb.chat_models.provider_call import NOT_IN_KEYS, ProviderCall, without_stream
+from chatnb.chat_models.provider_call import (
+    NOT_IN_KEYS,
+    ProviderCall,
+    agather_reply,
+    gather_reply,
+    without_stream,
+)
 from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.redaction import hide_in_options
@@ -17,7 +24,7 @@ from chatnb.runnables.base import KeepsModelMethods, Runnable
 from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed
 from chatnb.runnables.config import RunnableConfig, check_config, take_config
 from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
-from chatnb.schema.messages import AIMessage, AIMessageChunk
+from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk
 from chatnb.schema.prompt_values import PromptValue
 from chatnb.schema.results import LLMResult
 from chatnb.schema.usage import UsageMetadata, get_price
@@ -65,6 +72,11 @@ class BaseChatModel(
     deadline: float | None = None
     """The seconds within which each call has to end, as `deadline` of a config."""
 
+    streaming: bool = False
+    """True if whole replies are streamed, so that handlers get their tokens."""
+    disable_streaming: bool | Literal["tool_calling"] = False
+    """True if streams are one chunk, of a whole reply; `tool_calling` for those with tools."""
+
     _not_in_cache_key: ClassVar[frozenset[str]] = NOT_IN_KEYS
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -94,8 +106,7 @@ class BaseChatModel(
         Raises:
             ModelError: If the call fails.
         """
-        call = self._call(input, stop, params, config)
-        return call.replies(self._candidates)[0]
+        return self._run_call(self._call(input, stop, params, config), config)[0]
 
     async def ainvoke(
         self,
@@ -106,8 +117,7 @@ class BaseChatModel(
         **params: Any,
     ) -> AIMessage:
         """Return one whole reply without blocking the event loop; like `invoke`."""
-        call = self._call(input, stop, params, config)
-        return (await call.areplies(self._acandidates))[0]
+        return (await self._arun_call(self._call(input, stop, params, config), config))[0]
 
     def stream(
         self,
@@ -129,6 +139,9 @@ class BaseChatModel(
             ModelError: If the call fails; `partial` holds what had arrived.
         """
         call = self._call(input, stop, params, config, stream=True)
+        if call.is_unstreamed:
+            yield as_chunk(call.replies(self._candidates)[0])
+            return
         # A generator function, so that a step of a chain made of it is known to stream.
         yield from call.stream(self._stream)
 
@@ -142,6 +155,9 @@ class BaseChatModel(
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Yield a reply chunk by chunk without blocking the event loop; like `stream`."""
         call = self._call(input, stop, params, config, stream=True)
+        if call.is_unstreamed:
+            yield as_chunk((await call.areplies(self._acandidates))[0])
+            return
         async with aclosing(call.astream(self._astream)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -152,7 +168,7 @@ class BaseChatModel(
         """Return the reply to messages; `params` may hold `callbacks`, `tags` and the like."""
         config, params = take_config(None, hide_in_options(params))
         call = self._call(messages, stop, params)
-        return call.traced_replies(self._candidates, config)[0]
+        return call.traced_replies(partial(self._run_call, call), config)[0]
 
     def generate(
         self,
@@ -200,7 +216,7 @@ class BaseChatModel(
         options = BatchOptions(
             max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
         )
-        calls = batch.calls(self._call, self._candidates)
+        calls = batch.calls(self._call, self._run_call)
         return batch.result(dict(as_completed(calls, options, each=False)), self)
 
     async def agenerate(
@@ -221,7 +237,7 @@ class BaseChatModel(
         options = BatchOptions(
             max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
         )
-        calls = batch.acalls(self._call, self._acandidates)
+        calls = batch.acalls(self._call, self._arun_call)
         async with aclosing(aas_completed(calls, options)) as pairs:
             return batch.result({index: outcome async for index, outcome in pairs}, self)
 
@@ -257,7 +273,7 @@ class BaseChatModel(
         """Messages in, message out, without blocking."""
         config, params = take_config(None, hide_in_options(params))
         call = self._call(messages, stop, params)
-        return (await call.atraced_replies(self._acandidates, config))[0]
+        return (await call.atraced_replies(partial(self._arun_call, call), config))[0]
 
     def bind_tools(
         self,
@@ -402,6 +418,18 @@ class BaseChatModel(
     def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
         """Return the tokens of the call, which the first candidate holds."""
         return (output[0] if isinstance(output, list) else output).usage_metadata
+
+    def _run_call(self, call: ProviderCall, config: RunnableConfig | None) -> list[AIMessage]:
+        if call.is_streamed:
+            return [gather_reply(call.stream(self._stream), config)]
+        return call.replies(self._candidates)
+
+    async def _arun_call(
+        self, call: ProviderCall, config: RunnableConfig | None
+    ) -> list[AIMessage]:
+        if call.is_streamed:
+            return [await agather_reply(call.astream(self._astream), config)]
+        return await call.areplies(self._acandidates)
 
     def _call(
         self,

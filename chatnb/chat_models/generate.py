@@ -13,7 +13,7 @@ from uuid import uuid4
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
 from chatnb.runnables.batch import configs_for
-from chatnb.runnables.config import take_config
+from chatnb.runnables.config import RunnableConfig, take_config
 from chatnb.schema.conversion import MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
@@ -47,17 +47,23 @@ class GenerateBatch:
         self._configs = configs_for(config, len(self._prompts))
         self._trackers = [UsageTracker() for _ in self._prompts]
 
-    def calls(self, new_call: NewCall, hook: Callable[..., Replies]) -> list[Callable[[], Replies]]:
+    def calls(
+        self,
+        new_call: NewCall,
+        replies: Callable[[ProviderCall, RunnableConfig | None], Replies],
+    ) -> list[Callable[[], Replies]]:
         """Return a function for each prompt that makes its call."""
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
-        return [partial(call.traced_replies, hook, config) for call, config in rows]
+        return [partial(call.traced_replies, partial(replies, call), own) for call, own in rows]
 
     def acalls(
-        self, new_call: NewCall, hook: Callable[..., Coroutine[Any, Any, Replies]]
+        self,
+        new_call: NewCall,
+        replies: Callable[[ProviderCall, RunnableConfig | None], Coroutine[Any, Any, Replies]],
     ) -> list[Callable[[], Coroutine[Any, Any, Replies]]]:
         """Return a coroutine function for each prompt that makes its call."""
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
-        return [partial(call.atraced_replies, hook, config) for call, config in rows]
+        return [partial(call.atraced_replies, partial(replies, call), own) for call, own in rows]
 
     def _new_calls(self, new_call: NewCall) -> list[ProviderCall]:
         calls = [new_call(prompt, self._stop, self._params) for prompt in self._prompts]

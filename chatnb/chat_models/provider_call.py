@@ -30,7 +30,12 @@ from chatnb.runnables.deadlines import (
     invoke_within,
     stream_within,
 )
-from chatnb.runnables.tracing import arun_instrumented, run_instrumented
+from chatnb.runnables.tracing import (
+    anotify_token,
+    arun_instrumented,
+    notify_token,
+    run_instrumented,
+)
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.serialization import messages_to_dict
 from chatnb.tracing.usage_tracking import UsageTracker
@@ -38,7 +43,12 @@ from chatnb.tracing.usage_tracking import UsageTracker
 T = TypeVar("T")
 
 # The public attributes of all models that are in no key of caches.
-NOT_IN_KEYS = frozenset({"cache", "rate_limiter", "deadline", "name"})
+NOT_IN_KEYS = frozenset(
+    {
+        *("cache", "rate_limiter", "deadline", "name", "own_config"),
+        *("streaming", "disable_streaming"),
+    }
+)
 
 
 class CallableModel(TrackedModel, Protocol):
@@ -47,6 +57,8 @@ class CallableModel(TrackedModel, Protocol):
     cache: ReplyCache | Literal[False] | None
     rate_limiter: RateLimiter | None
     deadline: float | None
+    streaming: bool
+    disable_streaming: bool | Literal["tool_calling"]
 
 
 class ProviderCall:
@@ -71,25 +83,40 @@ class ProviderCall:
         self._not_in_key = not_in_key
         self.tracker: UsageTracker | None = None  # One of this call's own.
 
+    @property
+    def is_streamed(self) -> bool:
+        """True if a whole reply is to be streamed, for the handlers of its tokens."""
+        if not self._model.streaming or self.is_unstreamed:
+            return False
+        return (self._params.get("n") or getattr(self._model, "n", None) or 1) == 1
+
+    @property
+    def is_unstreamed(self) -> bool:
+        """True if a stream is to be one chunk, of a whole reply."""
+        disabled = self._model.disable_streaming
+        return bool(self._params.get("tools")) if disabled == "tool_calling" else disabled
+
     def traced_replies(
-        self, hook: Callable[..., list[AIMessage]], config: RunnableConfig | None
+        self,
+        work: Callable[[RunnableConfig | None], list[AIMessage]],
+        config: RunnableConfig | None,
     ) -> list[AIMessage]:
         """Return every candidate as the output of a run that handlers see."""
         deadline, config = take_deadline(config)
         if deadline is not None:
-            return invoke_within(deadline, partial(self.traced_replies, hook, config))
-        return run_instrumented(self._model, self._messages, config, lambda _: self.replies(hook))
+            return invoke_within(deadline, partial(self.traced_replies, work, config))
+        return run_instrumented(self._model, self._messages, config, work)
 
     async def atraced_replies(
-        self, hook: Callable[..., Awaitable[list[AIMessage]]], config: RunnableConfig | None
+        self,
+        work: Callable[[RunnableConfig | None], Awaitable[list[AIMessage]]],
+        config: RunnableConfig | None,
     ) -> list[AIMessage]:
         """Return every candidate as the output of a run that handlers see, without blocking."""
         deadline, config = take_deadline(config)
         if deadline is not None:
-            return await ainvoke_within(deadline, partial(self.atraced_replies, hook, config))
-        return await arun_instrumented(
-            self._model, self._messages, config, lambda _: self.areplies(hook)
-        )
+            return await ainvoke_within(deadline, partial(self.atraced_replies, work, config))
+        return await arun_instrumented(self._model, self._messages, config, work)
 
     def replies(self, hook: Callable[..., list[AIMessage]]) -> list[AIMessage]:
         """Return every candidate, from the cache if it has them."""
@@ -237,6 +264,27 @@ def _saved_name(model: type[object]) -> str:
     """Return the class's name in keys of caches and checkpoints, which outlive its module."""
     own: str | None = vars(model).get("_saved_as")
     return own or f"{model.__module__}.{model.__qualname__}"
+
+
+def gather_reply(chunks: Iterator[AIMessageChunk], config: RunnableConfig | None) -> AIMessage:
+    """Return the reply of a stream, whose chunks the handlers of the run get as tokens."""
+    gathered = list[AIMessageChunk]()
+    for chunk in chunks:
+        notify_token(config, chunk)
+        gathered.append(chunk)
+    return whole_reply(gathered)
+
+
+async def agather_reply(
+    chunks: AsyncGenerator[AIMessageChunk, None], config: RunnableConfig | None
+) -> AIMessage:
+    """Return the reply of a stream without blocking; like `gather_reply`."""
+    gathered = list[AIMessageChunk]()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            await anotify_token(config, chunk)
+            gathered.append(chunk)
+    return whole_reply(gathered)
 
 
 def whole_reply(chunks: list[AIMessageChunk]) -> AIMessage:

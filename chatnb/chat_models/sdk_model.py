@@ -35,7 +35,6 @@ from chatnb.chat_models.sse import is_event_stream
 from chatnb.chat_models.stream_decoder import StreamDecoder
 from chatnb.chat_models.wire.client_options import (
     HTTP_CLIENTS,
-    ClientOptions,
     check_call_params,
     real_key,
     take_call_options,
@@ -48,6 +47,14 @@ from chatnb.chat_models.wire.loop_clients import (
     ResponseBody,
     SdkClient,
     shared_ssl_context,
+)
+from chatnb.chat_models.wire.model_options import (
+    ModelOptions,
+    attributes_from_options,
+    constructor_arguments,
+    refuse_unknown,
+    with_options,
+    with_own_names,
 )
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
 from chatnb.concurrency.pickling import OfThisProcess
@@ -105,6 +112,11 @@ class SdkChatModel(BaseChatModel):
     _transport_parameters: ClassVar[frozenset[str]] = frozenset()
     _key_variable: str
     _families: ClassVar[Sequence[Family]] = ()
+    _options: ClassVar[type] = ModelOptions
+    # Other names of arguments, of LangChain and of the SDK.
+    _aliases: ClassVar[Mapping[str, str]] = {}
+    # Parameters that say the same to a server, which one of a call replaces in the model's.
+    _rivals: ClassVar[Mapping[str, str]] = {}
 
     # Attributes of a model only where they are given: the others are in no key of a cache.
     default_headers: Mapping[str, str] | None = None
@@ -116,7 +128,7 @@ class SdkChatModel(BaseChatModel):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            setattr(cls, "__init__", _with_hidden_secrets(cls.__init__))  # noqa: B010 (for pyright)
+            setattr(cls, "__init__", _with_checked_arguments(cls))  # noqa: B010 (for pyright)
 
     def __init__(
         self,
@@ -130,8 +142,9 @@ class SdkChatModel(BaseChatModel):
         rate_limiter: RateLimiter | None,
         extra_body: Mapping[str, Any] | None = None,
         deadline: float | None = None,
-        **client: Unpack[ClientOptions],
+        **options: Unpack[ModelOptions],
     ) -> None:
+        refuse_unknown(type(self), options.keys() - self._options.__annotations__.keys())
         self.model_name = model_name
         self.base_url = base_url
         self.timeout = timeout
@@ -142,8 +155,8 @@ class SdkChatModel(BaseChatModel):
         self._clients = LoopClients()
         if deadline is not None:
             Deadline(deadline)  # It checks the seconds.
-        given = {**client, "extra_body": extra_body, "deadline": deadline}
-        vars(self).update((name, value) for name, value in given.items() if value is not None)
+        given = {**options, "extra_body": extra_body, "deadline": deadline}
+        vars(self).update(attributes_from_options(given))
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name != "_clients"}
@@ -182,10 +195,13 @@ class SdkChatModel(BaseChatModel):
         self, messages: list[BaseMessage], params: dict[str, Any], *, stream: bool = False
     ) -> Request:
         """Return the request; parameters of the call win over those of the model."""
-        own = {"model": self.model_name, **{name: getattr(self, name) for name in self._parameters}}
-        given = {name: value for name, value in params.items() if value is not None}
+        own = {name: getattr(self, name, None) for name in self._parameters}
+        own = {"model": self.model_name, **own, **self.model_kwargs}
+        given = {self._aliases.get(k, k): value for k, value in params.items() if value is not None}
         check_call_params(given, self._transport_parameters)
-        merged = {**own, **self.model_kwargs, "stream": None, **given}
+        replaced = {self._rivals.get(name) for name in given}
+        kept = {name: value for name, value in own.items() if name not in replaced}
+        merged = {**kept, "stream": None, **given}
         merged.pop("stream_usage", None)  # It only decides about `stream_options`.
         drop_refused(self._families, self._known_names(merged), merged)
         options = take_call_options(merged, self.extra_body)
@@ -329,14 +345,22 @@ class SdkChatModel(BaseChatModel):
         return model_secrets(self, request.options, params)
 
 
-def _with_hidden_secrets(constructor: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a constructor so that no frame that may fail shows the secrets among its arguments."""
+def _with_checked_arguments(model_class: type[SdkChatModel]) -> Callable[..., None]:
+    """Wrap a constructor: it takes other names, and refuses those that it does not know."""
+    constructor: Callable[..., None] = model_class.__init__
+    signature = with_options(constructor, model_class._options)  # pyright: ignore[reportPrivateUsage]
+    own = constructor_arguments(constructor)
+    aliases = {k: v for k, v in model_class._aliases.items() if k not in own}  # pyright: ignore[reportPrivateUsage]
 
     @wraps(constructor)
-    def construct(self: object, *args: Any, **kwargs: Any) -> None:
-        kwargs = hide(kwargs)
+    def construct(self: SdkChatModel, *args: Any, **kwargs: Any) -> None:
+        kwargs = hide(kwargs)  # No frame that may fail shows the secrets among them.
+        kwargs = with_own_names(type(self), aliases, kwargs)
+        if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            refuse_unknown(type(self), kwargs.keys() - own.keys())
         constructor(self, *args, **kwargs)
 
+    setattr(construct, "__signature__", signature)  # noqa: B010 (functions have no such attribute)
     return construct
 
 

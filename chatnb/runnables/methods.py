@@ -43,6 +43,8 @@ class RunnableMethods(BatchMethods[In, Out]):
     """True if each chunk replaces the one before; None if chunks are like those of the input."""
     takes_config_keywords: bool = True
     """False if keywords such as `tags` are its own, and not entries of the config."""
+    own_config: RunnableConfig | None = None
+    """The config of its own runs, such as tags and callbacks; the config of a call is added."""
     run_type: ClassVar[str | None] = "chain"
     """The type of its runs, for handlers and logs; None if a call is no run."""
 

@@ -73,16 +73,11 @@ class ActiveRun:
     def add_chunk(self, chunk: Any) -> None:
         """Add a chunk of the output."""
         self._chunks.append(chunk)
-        run = self.run
-        if run.first_token_time is None and run.type == "llm" and has_content(chunk):
-            run.first_token_time = origin.get().now()
+        _note_first_token(self.run, chunk)
 
     def token_methods(self) -> list[HandlerMethod]:
         """Return the handlers of the run's tokens, found once for all of them."""
-        if self.run.type != "llm":
-            return []
-        methods = _handler_methods(self.inner, "on_token")
-        return [method for method in methods if not _ignores_tokens(method[0], self.run)]
+        return _token_methods(self.inner)
 
     def finish(self, *output: Any) -> None:
         """Record the output; without one, the sum of the chunks."""
@@ -120,9 +115,11 @@ def _sum(chunks: list[Any], *, replace: bool) -> Any:
         return chunks
 
 
-def has_handlers(config: RunnableConfig | None) -> bool:
-    """Return whether any handler receives the events of a run with this config."""
+def has_handlers(config: RunnableConfig | None, own: RunnableConfig | None = None) -> bool:
+    """Return whether any handler receives the events of a run with these configs."""
     if _global_handlers or (isinstance(config, dict) and config.get("callbacks")):
+        return True
+    if own is not None and own.get("callbacks"):
         return True
     outer = inherited_config.get()
     return outer is not None and bool(outer.get("callbacks"))
@@ -130,9 +127,12 @@ def has_handlers(config: RunnableConfig | None) -> bool:
 
 def active_run(runnable: Any, input: Any, config: RunnableConfig | None) -> ActiveRun | None:
     """Return the run of a call; None without handlers, and for calls within the same run."""
-    if getattr(config, "runnable", None) is runnable or not has_handlers(config):
+    own: RunnableConfig | None = getattr(runnable, "own_config", None)
+    if getattr(config, "runnable", None) is runnable or not has_handlers(config, own):
         return None
     config = effective_config(config)
+    if own is not None:
+        config = merge_configs(own, config)
     given, source = config or RunnableConfig(), origin.get()
     run = Run(
         id=str(given.get("run_id") or source.new_id()),
@@ -155,6 +155,32 @@ def notify(config: RunnableConfig | None, event: str, *args: Any) -> None:
 async def anotify(config: RunnableConfig | None, event: str, *args: Any) -> None:
     """Call the handlers of a run without blocking; like `notify`."""
     await _acall_handlers(_handler_methods(config, event), event, *args)
+
+
+def notify_token(config: RunnableConfig | None, chunk: Any) -> None:
+    """Call the handlers of a model's run for a chunk of a reply that is gathered."""
+    if methods := _token_methods(config, chunk):
+        _call_handlers(methods, "on_token", chunk)
+
+
+async def anotify_token(config: RunnableConfig | None, chunk: Any) -> None:
+    """Call the handlers for a chunk without blocking; like `notify_token`."""
+    if methods := _token_methods(config, chunk):
+        await _acall_handlers(methods, "on_token", chunk)
+
+
+def _token_methods(config: RunnableConfig | None, chunk: Any = None) -> list[HandlerMethod]:
+    if config is None or (run := config.get("parent_run")) is None or run.type != "llm":
+        return []
+    if chunk is not None:
+        _note_first_token(run, chunk)
+    methods = _handler_methods(config, "on_token")
+    return [method for method in methods if not _ignores_tokens(method[0], run)]
+
+
+def _note_first_token(run: Run, chunk: Any) -> None:
+    if run.first_token_time is None and run.type == "llm" and has_content(chunk):
+        run.first_token_time = origin.get().now()
 
 
 def _call_handlers(methods: Iterable[HandlerMethod], event: str, *args: Any) -> None:
@@ -405,7 +431,9 @@ def _wrap(method: Any, instrumented: Callable[..., Any], within: Callable[..., A
             if deadline is not None:
                 return within(deadline, partial(wrapper, self, input, config, **kwargs))
         # The first test alone costs the least where there is neither config nor handler.
-        if not (config or _global_handlers or inherited_config.get()) or not has_handlers(config):
+        own = self.own_config
+        known = config or _global_handlers or inherited_config.get() or own
+        if not known or not has_handlers(config, own):
             return method(self, input, config, **kwargs)
         return instrumented(self, method, input, config, kwargs)
 

@@ -16,7 +16,8 @@ from chatnb.chat_models.model_families import ANTHROPIC_FAMILIES, DEFAULT_MODELS
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.sdk_errors import Sdk
 from chatnb.chat_models.sdk_model import Endpoint, Request, SdkChatModel
-from chatnb.chat_models.wire.client_options import ClientOptions, missing_key, secret_key
+from chatnb.chat_models.wire.client_options import missing_key, secret_key
+from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import MissingRuntimeError
 from chatnb.schema.messages import BaseMessage
 
@@ -64,10 +65,12 @@ class ChatAnthropic(SdkChatModel):
         extra_body: Further fields of each request, which are sent as they are.
         cache: Cache of replies; None for the global one, False for none.
         rate_limiter: Limit on the rate of calls.
-        **client: `default_headers`, `default_query`, `http_client` and `http_async_client`, for
-            the SDK's clients.
+        **options: `default_headers`, `default_query`, `http_client` and `http_async_client`, for
+            the SDK's clients. `name`, `tags`, `metadata`, `callbacks`, `streaming` and
+            `disable_streaming`, for the runs of the model.
 
     Raises:
+        TypeError: If there is no such argument.
         MissingKeyError: If there is no key. While a cassette is replayed none is needed; then the
             first call that it does not hold raises this error.
         MissingRuntimeError: At the first call, if the SDK is not installed.
@@ -84,6 +87,13 @@ class ChatAnthropic(SdkChatModel):
     _key_variable = "ANTHROPIC_API_KEY"
     _families = ANTHROPIC_FAMILIES
     _transport_parameters = frozenset({"anthropic_api_key"})
+    _aliases: ClassVar[Mapping[str, str]] = {
+        "anthropic_api_url": "base_url",
+        "default_request_timeout": "timeout",
+        "max_tokens_to_sample": "max_tokens",
+        "request_timeout": "timeout",
+        "stop_sequences": "stop",
+    }
     _parameters = ("max_tokens", "temperature", "top_p", "top_k", "stop", "thinking")
 
     def __init__(
@@ -107,7 +117,7 @@ class ChatAnthropic(SdkChatModel):
         model_kwargs: dict[str, Any] | None = None,
         rate_limiter: RateLimiter | None = None,
         cache: ReplyCache | Literal[False] | None = None,
-        **client: Unpack[ClientOptions],
+        **options: Unpack[ModelOptions],
     ) -> None:
         super().__init__(
             model or model_name or DEFAULT_MODELS["anthropic"],
@@ -119,7 +129,7 @@ class ChatAnthropic(SdkChatModel):
             cache=cache,
             rate_limiter=rate_limiter,
             deadline=deadline,
-            **client,
+            **options,
         )
         missing = missing_key("ChatAnthropic", "anthropic_api_key", "ANTHROPIC_API_KEY")
         self.anthropic_api_key = secret_key(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.cache import ReplyCache
@@ -11,6 +11,7 @@ from chatnb.chat_models.local.server import running_server, server_key
 from chatnb.chat_models.openai.model import ChatOpenAI
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.weights import MODEL_ALIAS, find_weights, named_weights
+from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import UnknownModelError
 
 DEFAULT_MAX_TOKENS = 256  # Without a limit a small model goes on to the end of its context.
@@ -35,6 +36,8 @@ class ChatLocal(ChatOpenAI):
         model_kwargs: Further parameters of every request, in llama.cpp's names.
         cache: The cache of replies; False for none.
         rate_limiter: The limit on how often the model is called.
+        **options: `name`, `tags`, `metadata`, `callbacks`, `streaming` and `disable_streaming`, as
+            of `ChatOpenAI`.
 
     Raises:
         MissingRuntimeError: At the first call, if llama.cpp is not installed.
@@ -48,6 +51,7 @@ class ChatLocal(ChatOpenAI):
 
     _saved_as = "chatnb.chat_models.local.ChatLocal"
     provider = "llama.cpp"
+    _options = ModelOptions
     reasoning_tag = "think"  # Of other models than the one that chatnb brings.
 
     def __init__(
@@ -61,6 +65,7 @@ class ChatLocal(ChatOpenAI):
         model_kwargs: dict[str, Any] | None = None,
         cache: ReplyCache | Literal[False] | None = None,
         rate_limiter: RateLimiter | None = None,
+        **options: Unpack[ModelOptions],
     ) -> None:
         found = named_weights if is_replaying() else find_weights
         self.model_path = found(model_path)
@@ -75,6 +80,7 @@ class ChatLocal(ChatOpenAI):
             model_kwargs={**_REPEAT_PENALTY, **(model_kwargs or {})},
             cache=cache,
             rate_limiter=rate_limiter,
+            **options,
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -70,6 +70,11 @@ class AzureChatOpenAI(ChatOpenAI):
 
     provider = "azure"
 
+    _aliases: ClassVar[Mapping[str, str]] = {
+        **ChatOpenAI._aliases,
+        "deployment_name": "azure_deployment",
+        "openai_api_version": "api_version",
+    }
     _key_variable = "AZURE_OPENAI_API_KEY"
     _transport_parameters = ChatOpenAI._transport_parameters | {
         *("azure_ad_token", "azure_ad_token_provider", "azure_endpoint", "api_version"),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import DEFAULT_MODELS, OPENAI_FAMILIES
+from chatnb.chat_models.openai.arguments import (
+    REQUEST_PARAMETERS,
+    RequestOptions,
+    after_last_response,
+    uses_responses_api,
+)
 from chatnb.chat_models.openai.completions import replies_in, request_body
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
 from chatnb.chat_models.openai.errors import error_response
@@ -17,7 +24,7 @@ from chatnb.chat_models.openai.responses_stream import ResponseDecoder
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.sdk_errors import Sdk
 from chatnb.chat_models.sdk_model import Endpoint, Request, SdkChatModel
-from chatnb.chat_models.wire.client_options import ClientOptions, missing_key, secret_key
+from chatnb.chat_models.wire.client_options import missing_key, secret_key
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder, tagged_replies
 from chatnb.schema.content.openai_parts import check_roles
 from chatnb.schema.messages import BaseMessage
@@ -57,8 +64,9 @@ class ChatOpenAI(SdkChatModel):
             then it raises a `DeadlineExceededError` with the `partial` reply.
         max_retries: Number of retries of the SDK when the server is busy or unreachable.
         stream_usage: Request token counts in streams, which some compatible servers reject.
-        use_responses_api: Use the Responses API. Its replies have the response's id, which the
-            next call can pass as `previous_response_id`.
+        use_responses_api: Use the Responses API, also without this where an argument needs it.
+            Its replies have the response's id, which the next call can pass as
+            `previous_response_id`; `use_previous_response_id` does so.
         reasoning: Reasoning settings of the Responses API: `{"effort": ..., "summary": ...}`.
         reasoning_effort: Reasoning effort, such as `low`.
         reasoning_tag: The tag between which the model writes its reasoning into its text, such as
@@ -70,10 +78,20 @@ class ChatOpenAI(SdkChatModel):
         extra_body: Further fields of each request, which are sent as they are.
         cache: Cache of replies; None for the global one, False for none.
         rate_limiter: Limit on the rate of calls.
-        **client: `default_headers`, `default_query`, `http_client` and `http_async_client`, for
-            the SDK's clients.
+        **options: Further parameters of each request: `max_completion_tokens`,
+            `frequency_penalty`, `presence_penalty`, `logit_bias`, `service_tier`, `verbosity`,
+            `prompt_cache_key`, `prompt_cache_retention`, `safety_identifier`, `user`,
+            `response_format`, `modalities`, `audio`, `prediction` and `parallel_tool_calls`; and
+            `truncation`, `background` and `use_previous_response_id` of the Responses API.
+            `default_headers`, `default_query`, `http_client` and `http_async_client`, for the
+            SDK's clients. `name`, `tags`, `metadata`, `callbacks`, `streaming` and
+            `disable_streaming`, for the runs of the model.
+
+    LangChain's `openai_api_base`, `openai_organization`, `request_timeout` and `stop_sequences`
+    are other names of `base_url`, `organization`, `timeout` and `stop`.
 
     Raises:
+        TypeError: If there is no such argument.
         MissingKeyError: If there is no key. While a cassette is replayed none is needed; then the
             first call that it does not hold raises this error.
 
@@ -90,12 +108,27 @@ class ChatOpenAI(SdkChatModel):
     _families = OPENAI_FAMILIES
 
     reasoning_tag: str | None = None  # An attribute of models only where it is given.
-    _transport_parameters = frozenset({"openai_api_key", "organization"})
+    _transport_parameters = frozenset(
+        {"openai_api_key", "organization", "use_previous_response_id", "output_version"}
+    )
     _not_in_cache_key = SdkChatModel._not_in_cache_key | {"stream_usage"}
     _parameters = (
         *("temperature", "max_tokens", "top_p", "n", "stop", "seed", "logprobs", "top_logprobs"),
         *("reasoning", "reasoning_effort", "include", "store"),
+        *REQUEST_PARAMETERS,
     )
+    _options = RequestOptions
+    _aliases: ClassVar[Mapping[str, str]] = {
+        "openai_api_base": "base_url",
+        "openai_organization": "organization",
+        "request_timeout": "timeout",
+        "stop_sequences": "stop",
+    }
+    _rivals: ClassVar[Mapping[str, str]] = {
+        "max_tokens": "max_completion_tokens",
+        "max_completion_tokens": "max_tokens",
+    }
+    use_previous_response_id: bool = False
 
     def __init__(
         self,
@@ -128,7 +161,7 @@ class ChatOpenAI(SdkChatModel):
         extra_body: dict[str, Any] | None = None,
         cache: ReplyCache | Literal[False] | None = None,
         rate_limiter: RateLimiter | None = None,
-        **client: Unpack[ClientOptions],
+        **options: Unpack[RequestOptions],
     ) -> None:
         super().__init__(
             model or model_name or DEFAULT_MODELS["openai"],
@@ -140,7 +173,7 @@ class ChatOpenAI(SdkChatModel):
             cache=cache,
             rate_limiter=rate_limiter,
             extra_body=extra_body,
-            **client,
+            **options,
         )
         missing = missing_key("ChatOpenAI", "openai_api_key", "OPENAI_API_KEY")
         self.openai_api_key = secret_key(openai_api_key or api_key, "OPENAI_API_KEY", missing)
@@ -154,7 +187,15 @@ class ChatOpenAI(SdkChatModel):
         self.logprobs = logprobs
         self.top_logprobs = top_logprobs
         self.stream_usage = stream_usage
-        self.use_responses_api = use_responses_api
+        self.use_responses_api = uses_responses_api(
+            {
+                **options,
+                "reasoning": reasoning,
+                "include": include,
+                "use_responses_api": use_responses_api,
+            },
+            is_openai=self.base_url is None,
+        )
         if reasoning_tag is not None:
             self.reasoning_tag = reasoning_tag
         self.reasoning = reasoning
@@ -201,13 +242,32 @@ class ChatOpenAI(SdkChatModel):
         usage = params.get("stream_usage")
         if stream and (self.stream_usage if usage is None else usage):
             own["stream_options"] = {"include_usage": True}
-        request = super()._request(messages, {**own, **params}, stream=stream)
+        params = {**own, **params}
+        if self.use_previous_response_id:
+            messages, params = self._after_last_response(messages, params)
+        request = super()._request(messages, params, stream=stream)
         if self.base_url is None and "messages" in request.body:
             check_roles(request.body["messages"])
         # OpenAI has renamed the parameter; compatible servers know its old name.
         if self.base_url is None and "max_tokens" in request.body:
             request.body["max_completion_tokens"] = request.body.pop("max_tokens")
+        # OpenAI rejects it in requests without tools.
+        if not request.body.get("tools") and "parallel_tool_calls" not in params:
+            request.body.pop("parallel_tool_calls", None)
         return request
+
+    def _after_last_response(
+        self, messages: list[BaseMessage], params: dict[str, Any]
+    ) -> tuple[list[BaseMessage], dict[str, Any]]:
+        is_stored = params.get("store", self.store) is not False
+        if not is_stored or params.get("previous_response_id") is not None:
+            return messages, params
+        following, response_id = after_last_response(messages)
+        return [*following], {**params, "previous_response_id": response_id}
+
+    def _must_stream(self, request: Request) -> bool:
+        # The whole reply of a background response would be that it is queued.
+        return bool(request.sent.get("background"))
 
     def _connection(self) -> dict[str, Any]:
         return {**super()._connection(), "organization": self.organization}

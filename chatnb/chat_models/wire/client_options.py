@@ -46,6 +46,7 @@ _CALL_OPTIONS = {
 _OF_MODELS = frozenset(
     {
         *("api_key", "base_url", "cache", "model_kwargs", "rate_limiter", "use_responses_api"),
+        *("streaming", "disable_streaming", "verbose"),
         *ClientOptions.__annotations__,
     }
 )
