@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.openai.completions import replies_in, request_body
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
 from chatnb.chat_models.openai.errors import malformed, parse_json
@@ -14,7 +16,7 @@ from chatnb.chat_models.providers import Provider, known_providers
 from chatnb.chat_models.sdk_model import Endpoint
 from chatnb.chat_models.wire.client_options import key_or_replay_key, secret
 from chatnb.chat_models.wire.payloads import UNREADABLE, Payload, payload_text
-from chatnb.errors import BadRequestError, UnknownModelError
+from chatnb.errors import BadRequestError, ConfigurationError, UnknownModelError
 from chatnb.redaction import environment_secret
 from chatnb.schema.content.openai_parts import check_parts, without_tool_results
 from chatnb.schema.messages import AIMessage, BaseMessage
@@ -49,7 +51,7 @@ class ChatCompatible(ChatOpenAI):
         super().__init__(
             name,
             openai_api_key=openai_api_key or api_key or _key(row),
-            base_url=base_url or row.base_url,
+            base_url=base_url or _address(row),
             stream_usage=stream_usage and row.usage == "on_request",
             **params,
         )
@@ -86,11 +88,24 @@ def _row(provider: str) -> Provider:
     return row
 
 
+def _address(row: Provider) -> str:
+    if row.address is None:
+        return row.base_url
+    if found := os.environ.get(row.address):
+        return found
+    if is_replaying():
+        return row.base_url
+    raise ConfigurationError(
+        f"{row.name} needs an address, such as {row.base_url}. Set the environment variable "
+        f"{row.address}, or pass it as base_url=."
+    )
+
+
 def _key(row: Provider) -> str | SecretStr:
     if row.key is None:
         return _NO_KEY
     return key_or_replay_key(
-        secret(environment_secret(row.key)),
+        secret(next(filter(None, map(environment_secret, (row.key, *row.other_keys))), None)),
         f"{row.name} needs an API key. Set the environment variable {row.key}, or pass it as "
         f'init_chat_model("{row.name}:...", api_key="...").',
     )
@@ -122,7 +137,11 @@ def parse_reply(provider: Provider, data: bytes) -> Payload:
     try:
         _move_usage(provider, payload)
         for choice in payload.get("choices") or ():
-            _move_fields(provider, choice.get("delta") or choice.get("message") or {})
+            message: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+            _move_fields(provider, message)
+            if provider.kept and choice.get("finish_reason"):
+                kept = {name: payload[name] for name in provider.kept if payload.get(name)}
+                choice["delta" if "delta" in choice else "message"] = {**message, **kept}
     except UNREADABLE as error:
         raise malformed(payload_text(payload)) from error
     return payload
@@ -141,9 +160,14 @@ def _send_back(provider: Provider, message: AIMessage, written: dict[str, Any]) 
 
 
 def _move_usage(provider: Provider, payload: dict[str, Any]) -> None:
-    if provider.usage == "x_groq" and not payload.get("usage"):
+    if payload.get("usage"):
+        return
+    if provider.usage == "x_groq":
         extra: Payload = payload.get("x_groq") or {}
         payload["usage"] = extra.get("usage")
+    if provider.usage == "choice":
+        for choice in payload.get("choices") or ():
+            payload["usage"] = choice.get("usage")
 
 
 def _move_fields(provider: Provider, message: dict[str, Any]) -> None:

@@ -17,14 +17,19 @@ class Provider:
     name: str
     docs: str
     base_url: str
-    usage: Literal["on_request", "always", "x_groq"]
+    usage: Literal["on_request", "always", "x_groq", "choice"]
     reasoning: Literal["none", "reasoning", "reasoning_content", "thinking parts"]
     reasoning_tag: str | None = None
+    address: str | None = None
     key: str | None = None
+    other_keys: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    prefixes: Sequence[str] = ()
     model: str | None = None
     sent_back: Literal["reasoning_content", "extra_content"] | None = None
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     rejected: Sequence[str] = ()
+    kept: Sequence[str] = ()
     parts: Sequence[str] | None = None
 
 

@@ -39,7 +39,8 @@ class Entry(NamedTuple):
         package: The module of an optional SDK.
         extra: The extra of chatnb that installs the SDK.
         missing: A function that returns what else is missing, as `module:name`.
-        prefixes: The beginnings of its models' names, for suggestions.
+        prefixes: The beginnings of its models' names, which find it without a provider.
+        aliases: Other names of it, such as LangChain's.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Entry(NamedTuple):
     extra: str = ""
     missing: str = ""
     prefixes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     def availability(self) -> Availability:
         """Return what the provider still needs; nothing is imported or sent."""
@@ -68,7 +70,7 @@ _ENTRIES = (
         "chatnb.chat_models.openai.model:ChatOpenAI",
         DEFAULT_MODELS["openai"],
         variables=("OPENAI_API_KEY",),
-        prefixes=("gpt-", "o1", "o3", "o4", "chatgpt"),
+        prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-", "ft:gpt-"),
     ),
     Entry(
         "anthropic",
@@ -84,6 +86,21 @@ _ENTRIES = (
         "chatnb.chat_models.openai.azure:AzureChatOpenAI",
         "DEPLOYMENT",
         variables=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
+        aliases=("azure_openai",),
+    ),
+    Entry(
+        "bedrock",
+        "chatnb.chat_models.openai.clouds:BedrockChatOpenAI",
+        "MODEL",
+        variables=("AWS_REGION",),
+        aliases=("bedrock_converse",),
+    ),
+    Entry(
+        "vertex",
+        "chatnb.chat_models.openai.clouds:VertexChatOpenAI",
+        "MODEL",
+        variables=("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+        aliases=("google_vertexai",),
     ),
     Entry(
         "local",
@@ -96,19 +113,26 @@ _ENTRIES = (
     ),
     Entry("scripted", "chatnb.chat_models.scripted:scripted_model", "TEXT"),
 )
+# Open weights, which many providers serve.
+_NOT_PLAIN = ("gpt-oss",)
 _COMPATIBLE = "chatnb.chat_models.compatible:ChatCompatible"
 
 
-def init_chat_model(name: str, **params: Any) -> BaseChatModel:
+def init_chat_model(
+    model: str, *, model_provider: str | None = None, **params: Any
+) -> BaseChatModel:
     """Return the chat model of a name.
 
     Args:
-        name: `provider:model`, such as `openai:gpt-4o-mini`, `azure:DEPLOYMENT`,
+        model: `provider:model`, such as `openai:gpt-4o-mini`, `azure:DEPLOYMENT`,
             `anthropic:claude-haiku-5-5`, `local:smollm2`, `local:PATH.gguf`, or `scripted:TEXT`,
             which replies with the text; or a server of the table in providers.toml, such as
             `ollama:llama3.2` or `groq:MODEL`, with `base_url=` for another address. The provider
-            alone stands for its default model. Other packages add providers by an entry point of
-            the group `chatnb.chat_models`.
+            alone stands for its default model; names that only one provider has, such as
+            `claude-haiku-5-5` or `gemini-2.5-flash`, need none. Other packages add providers by an
+            entry point of the group `chatnb.chat_models`.
+        model_provider: The provider, if `model` is only the model's name. LangChain's names of
+            providers, such as `google_genai`, are known.
         **params: Arguments of the model's class, such as `temperature`.
 
     Returns:
@@ -122,14 +146,15 @@ def init_chat_model(name: str, **params: Any) -> BaseChatModel:
         >>> init_chat_model("scripted:Good morning.").invoke("Hello")
         AIMessage(content='Good morning.')
     """
-    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {name!r}")
+    if not isinstance(model, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {model!r}")
     params = hide(params)
-    provider, _, model = name.partition(":")
+    provider, name = _split(model, model_provider)
     factory = _factory(provider)
     if factory is None:
-        raise UnknownModelError(f"No chat model is called {name!r}. {_suggestion(name)}")
-    made: object = factory(model, **params)
+        given = model if model_provider is None else f"{model_provider}:{model}"
+        raise UnknownModelError(f"No chat model is called {given!r}. {_suggestion(given)}")
+    made: object = factory(name, **params)
     if isinstance(made, BaseChatModel):
         return made
     raise UnknownModelError(f"The provider {provider!r} made no chat model, but {made!r:.80}")
@@ -204,6 +229,37 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
+def _split(model: str, given: str | None) -> tuple[str, str]:
+    """Return the provider and the model of a name."""
+    if given is not None:
+        provider = _own_name(given)
+        return provider, model.removeprefix(f"{given}:")
+    provider, _, name = model.partition(":")
+    provider = _own_name(provider)
+    if _factory(provider) is None and (found := _provider_with(model)):
+        return found, model
+    return provider, name
+
+
+def _own_name(provider: str) -> str:
+    """Return the name of a provider that was given by another, such as LangChain's."""
+    written = provider.lower().replace("-", "_")
+    for known in (*_ENTRIES, *known_providers().values()):
+        if written == known.name or written in known.aliases:
+            return known.name
+    return provider
+
+
+def _provider_with(model: str) -> str | None:
+    """Return the only provider of models with such a name, if it is plain."""
+    if model.startswith(_NOT_PLAIN):
+        return None
+    for known in (*_ENTRIES, *known_providers().values()):
+        if known.prefixes and model.startswith(tuple(known.prefixes)):
+            return known.name
+    return None
+
+
 def _factory(provider: str) -> Callable[..., object] | None:
     for entry in _ENTRIES:
         if entry.name == provider:
@@ -226,9 +282,6 @@ def _load(path: str) -> Callable[..., Any]:
 
 
 def _suggestion(name: str) -> str:
-    for entry in _ENTRIES:
-        if entry.prefixes and name.startswith(entry.prefixes):
-            return f"Did you mean {entry.name}:{name}?"
     known = sorted(provider.name for provider in all_providers())
     close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
     meant = f"Did you mean {close[0]}:…? " if close else ""
@@ -243,7 +296,8 @@ def _unset(*variables: str) -> str:
 def _row_availability(row: Provider) -> Availability:
     example = row.name if row.model else f"{row.name}:MODEL"
     if row.key is not None:
-        needs = _unset(row.key)
+        needs = "" if any(map(os.environ.get, row.other_keys)) else _unset(row.key)
+        needs = " and ".join(filter(None, [needs, _unset(*filter(None, [row.address]))]))
         return Availability(row.name, example, not needs, needs)
     usable = None if is_loopback(row.base_url) else True
     return Availability(row.name, example, usable, f"%chat models {row.name} asks {row.base_url}")

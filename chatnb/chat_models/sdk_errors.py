@@ -47,14 +47,19 @@ class Sdk(NamedTuple):
     base_error: type[Exception]
     error_response: Callable[..., ModelError]
     """Maps the status, body and headers of an error response."""
+    provider: Callable[[bool], Any] | None = None
+    """Returns the SDK's provider of a cloud, for the client; true for one of asynchronous calls."""
 
     def new_client(self, **arguments: Any) -> Any:
         """Return a client of synchronous calls, whose retries are told."""
-        return _new_client(self, self.client, arguments)
+        return _new_client(self, self.client, self._with_provider(arguments, is_async=False))
 
     def new_async_client(self, **arguments: Any) -> Any:
         """Return a client of asynchronous calls, whose retries are told."""
-        return _new_client(self, self.async_client, arguments)
+        return _new_client(self, self.async_client, self._with_provider(arguments, is_async=True))
+
+    def _with_provider(self, arguments: dict[str, Any], *, is_async: bool) -> dict[str, Any]:
+        return {**arguments, "provider": self.provider(is_async)} if self.provider else arguments
 
 
 @dataclass

@@ -5,15 +5,17 @@ import json
 import os
 import pickle
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from chatnb.chat_models import BaseChatModel, ChatLocal, ChatOpenAI, init_chat_model
 from chatnb.chat_models.providers import known_providers
+from chatnb.chat_models.registry import all_providers
 from chatnb.errors import (
     AuthenticationError,
     BadRequestError,
+    ConfigurationError,
     MalformedReplyError,
     MissingKeyError,
     UnknownModelError,
@@ -21,6 +23,15 @@ from chatnb.errors import (
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage
 from chatnb.schema.messages import join_chunks
 from tests.support.loopback import Exchange, LoopbackServer, Script, event, head, refusal, saying
+from tests.support.provider_wires import (
+    COUNTS,
+    REASONING_CONTENT,
+    SEARCHED,
+    WIRES,
+    Wire,
+    said,
+    thinking,
+)
 
 KEY = "provider-very-secret-key"
 Ask = Callable[..., AIMessage]
@@ -41,79 +52,6 @@ def astreamed(chat: BaseChatModel, *args: Any, **params: Any) -> AIMessage:
 both_streams = pytest.mark.parametrize("ask", [streamed, astreamed])
 
 
-class Wire(NamedTuple):
-    """A provider's streamed reply in its documented form, and what is to be read of it."""
-
-    events: list[dict[str, Any]]
-    reasoning: str | None = "Hm, a greeting."
-    cached: int = 0
-    asks_for_usage: bool = True
-
-
-COUNTS = {"prompt_tokens": 8, "completion_tokens": 5, "total_tokens": 13}
-
-
-def said(finish: str | None = None, **delta: Any) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "chat-1", "model": "some-model", "choices": [choice]}
-
-
-def asked_for(usage: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "chat-1", "model": "some-model", "choices": [], "usage": usage}
-
-
-def thinking(text: str) -> list[dict[str, Any]]:
-    return [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]
-
-
-REASONING = [said(role="assistant", content="", reasoning="Hm, "), said(reasoning="a greeting.")]
-REASONING_CONTENT = [
-    said(role="assistant", content=None, reasoning_content="Hm, "),
-    said(content=None, reasoning_content="a greeting."),
-]
-ANSWER = [said(content="Hel"), said(content="lo.")]
-STOP = said("stop", content="")
-
-WIRES: dict[str, Wire] = {
-    "deepseek": Wire(
-        [
-            *REASONING_CONTENT,
-            *ANSWER,
-            STOP,
-            asked_for({**COUNTS, "prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 2}),
-        ],
-        cached=6,
-    ),
-    "gemini": Wire([*ANSWER, STOP, asked_for(COUNTS)], reasoning=None),
-    "groq": Wire(
-        [*REASONING, *ANSWER, {**said("stop"), "x_groq": {"id": "req_1", "usage": COUNTS}}],
-        asks_for_usage=False,
-    ),
-    "llamacpp": Wire([*REASONING_CONTENT, *ANSWER, STOP, {**asked_for(COUNTS), "timings": {}}]),
-    "lmstudio": Wire([*REASONING, *ANSWER, STOP, asked_for(COUNTS)]),
-    "mistral": Wire(
-        [
-            said(role="assistant", content=thinking("Hm, ")),
-            said(content=thinking("a greeting.")),
-            said(content=[{"type": "text", "text": "Hel"}]),
-            said(content="lo."),
-            {**STOP, "usage": COUNTS},
-        ],
-        asks_for_usage=False,
-    ),
-    "ollama": Wire([*REASONING, *ANSWER, STOP, asked_for(COUNTS)]),
-    "openrouter": Wire(
-        [
-            *REASONING,
-            *ANSWER,
-            STOP,
-            {**STOP, "usage": {**COUNTS, "prompt_tokens_details": {"cached_tokens": 4}}},
-        ],
-        cached=4,
-        asks_for_usage=False,
-    ),
-    "vllm": Wire([*REASONING, *ANSWER, STOP, asked_for(COUNTS)]),
-}
 every_provider = pytest.mark.parametrize("name", WIRES)
 
 
@@ -133,6 +71,10 @@ def _only_this_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in known_providers().values():
         if provider.key:
             monkeypatch.setenv(provider.key, KEY)
+        if provider.address:
+            monkeypatch.setenv(provider.address, provider.base_url)
+        for other in provider.other_keys:
+            monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai-alone")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
 
@@ -233,6 +175,8 @@ def test_what_a_provider_refuses_is_not_sent(
     [
         ("mistral", {"seed": 1}, {"random_seed": 1}),
         ("mistral", {"max_completion_tokens": 3}, {"max_tokens": 3}),
+        ("cohere", {"max_completion_tokens": 3}, {"max_tokens": 3}),
+        ("dashscope", {"max_completion_tokens": 3}, {"max_tokens": 3}),
         ("ollama", {"max_completion_tokens": 3}, {"max_tokens": 3}),
         ("deepseek", {"max_completion_tokens": 3}, {"max_tokens": 3}),
         ("groq", {"max_completion_tokens": 3}, {"max_completion_tokens": 3}),
@@ -247,6 +191,13 @@ def test_parameters_have_the_provider_s_names(
     body = loopback.exchanges[0].body
     told = {"model", "messages", "stream", "stream_options"}
     assert {k: v for k, v in body.items() if k not in told} == sent
+
+
+@both_streams
+def test_the_sources_of_a_reply_are_kept_once(loopback: LoopbackServer, ask: Ask) -> None:
+    """Perplexity repeats them with every chunk; the reply has them in `additional_kwargs`."""
+    loopback.plays(playing(WIRES["perplexity"]))
+    assert ask(chat_at(loopback, "perplexity"), "Hi").additional_kwargs == SEARCHED
 
 
 def whole(message: dict[str, Any]) -> Script:
@@ -323,6 +274,37 @@ def test_a_missing_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(provider.key)
         with pytest.raises(MissingKeyError, match=provider.key):
             init_chat_model(f"{provider.name}:m")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [(row.name, other) for row in known_providers().values() for other in row.other_keys],
+)
+def test_a_key_may_be_in_langchain_s_variable(
+    monkeypatch: pytest.MonkeyPatch, loopback: LoopbackServer, name: str, variable: str
+) -> None:
+    """The other variables of a row are read where its own is not set."""
+    monkeypatch.delenv(known_providers()[name].key or "")
+    monkeypatch.setenv(variable, "other-very-secret-key")
+    loopback.plays(playing(WIRES[name]))
+    streamed(chat_at(loopback, name), "Hi")
+    assert loopback.exchanges[0].headers["authorization"] == "Bearer other-very-secret-key"
+    [row] = [row for row in all_providers() if row.name == name]
+    assert row.usable
+
+
+def test_an_address_of_one_s_own_is_required(
+    monkeypatch: pytest.MonkeyPatch, loopback: LoopbackServer
+) -> None:
+    """Where each customer has one, the error says how to give it."""
+    monkeypatch.delenv("AZURE_AI_ENDPOINT")
+    with pytest.raises(ConfigurationError, match=r"AZURE_AI_ENDPOINT, or pass it as base_url="):
+        init_chat_model("azure_ai:m")
+    [row] = [row for row in all_providers() if row.name == "azure_ai"]
+    assert (row.usable, row.needs) == (False, "set AZURE_AI_ENDPOINT")
+    monkeypatch.setenv("AZURE_AI_ENDPOINT", loopback.base_url)
+    loopback.plays(playing(WIRES["azure_ai"]))
+    assert streamed(init_chat_model("azure_ai:m"), "Hi").content == "Hello."
 
 
 @both_streams

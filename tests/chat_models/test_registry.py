@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatnb.chat_models import init_chat_model
+from chatnb.chat_models.providers import known_providers
 from chatnb.errors import BadRequestError, UnknownModelError
 from chatnb.schema import AIMessage
 
@@ -90,3 +91,73 @@ def test_a_name_must_be_text() -> None:
     """None, from an unset variable, is told apart from an unknown name."""
     with pytest.raises(TypeError, match="takes a name such as"):
         init_chat_model(None)  # type: ignore[arg-type]
+
+
+PLAIN = {
+    "gpt-4o-mini": "openai",
+    "o3-mini": "openai",
+    "ft:gpt-4o-mini:org::id": "openai",
+    "claude-haiku-5-5": "anthropic",
+    "gemini-2.5-flash": "gemini",
+    "grok-4": "xai",
+    "command-a-03-2025": "cohere",
+    "kimi-k2.6": "moonshot",
+    "sonar-pro": "perplexity",
+    "deepseek-chat": "deepseek",
+    "mistral-large-latest": "mistral",
+    "qwen-plus": "dashscope",
+    "accounts/fireworks/models/llama-v3": "fireworks",
+}
+LANGCHAIN_S = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "google_genai": "gemini",
+    "mistralai": "mistral",
+    "azure_ai": "azure_ai",
+    "Azure-AI": "azure_ai",
+    "groq": "groq",
+    "ollama": "ollama",
+    "xai": "xai",
+    "together": "together",
+    "fireworks": "fireworks",
+    "huggingface": "huggingface",
+    "nvidia": "nvidia",
+    "cohere": "cohere",
+    "perplexity": "perplexity",
+    "google_vertexai": "vertex",
+    "bedrock_converse": "bedrock",
+}
+
+
+@pytest.fixture
+def _every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {row.key for row in known_providers().values()} | {"OPENAI_API_KEY"}
+    for variable in {*keys, "ANTHROPIC_API_KEY"} - {None}:
+        monkeypatch.setenv(str(variable), "some-very-secret-key")
+    monkeypatch.setenv("AZURE_AI_ENDPOINT", "https://r.services.ai.azure.com/openai/v1")
+
+
+@pytest.mark.usefixtures("_every_key")
+@pytest.mark.parametrize(("model", "provider"), PLAIN.items())
+def test_a_plain_name_finds_its_provider(model: str, provider: str) -> None:
+    """A model that only one provider serves by that name needs no provider."""
+    chat = init_chat_model(model, temperature=0)
+    assert (chat.provider, chat.model_name) == (provider, model)
+
+
+@pytest.mark.usefixtures("_every_key")
+@pytest.mark.parametrize(("given", "provider"), LANGCHAIN_S.items())
+def test_the_provider_may_be_given_beside_the_model(given: str, provider: str) -> None:
+    """`model_provider` takes chatnb's names and LangChain's, and the model is the whole name."""
+    for model in ("vendor/some-model:8b", f"{given}:vendor/some-model:8b"):
+        chat = init_chat_model(model=model, model_provider=given)
+        assert (chat.provider, chat.model_name) == (provider, "vendor/some-model:8b")
+
+
+@pytest.mark.parametrize("name", ["llama3.2", "gpt-oss-120b", "mixtral-8x7b", "qwen3-32b", ""])
+def test_a_model_that_many_serve_needs_a_provider(name: str) -> None:
+    """The error lists the providers."""
+    with pytest.raises(UnknownModelError, match=r"Write PROVIDER:MODEL with one of .*together"):
+        init_chat_model(name)
+    with pytest.raises(UnknownModelError, match="'opnai:m'"):
+        init_chat_model("m", model_provider="opnai")

@@ -39,12 +39,14 @@ from chatnb.schema.usage import UsageMetadata
 _ADDITIONAL = {
     "annotations": "annotations",
     "audio": "audio",
+    "citations": "citations",
     "extra_content": "extra_content",
     "function_call": "function_call",
     "images": "images",
     "reasoning": "reasoning_content",
     "reasoning_content": "reasoning_content",
     "refusal": "refusal",
+    "search_results": "search_results",
 }
 _MESSAGE: Shape = {
     "annotations": optional(list_of()),

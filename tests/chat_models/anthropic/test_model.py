@@ -19,7 +19,6 @@ import pytest
 from chatnb import errors
 from chatnb.chat_models import BaseChatModel, ChatAnthropic, ChatLocal, init_chat_model
 from chatnb.chat_models.cache import InMemoryCache
-from chatnb.errors import UnknownModelError
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from chatnb.schema.messages import join_chunks
 from tests.support.anthropic_events import (
@@ -472,14 +471,13 @@ def test_replies_are_kept_in_a_cache(loopback: LoopbackServer) -> None:
 
 
 def test_it_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`anthropic:MODEL`, and `anthropic` for the default; a model alone is suggested."""
+    """`anthropic:MODEL`, and `anthropic` for the default; the model alone is enough."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     chat = init_chat_model("anthropic:claude-opus-5-5", max_tokens=5)
     assert isinstance(chat, ChatAnthropic)
     assert (chat.model_name, chat.max_tokens) == ("claude-opus-5-5", 5)
     assert init_chat_model("anthropic").model_name == ChatAnthropic().model_name
-    with pytest.raises(UnknownModelError, match="Did you mean anthropic:claude-opus-5-5"):
-        init_chat_model("claude-opus-5-5")
+    assert isinstance(init_chat_model("claude-opus-5-5"), ChatAnthropic)
 
 
 def test_a_missing_sdk_names_the_command_that_installs_it() -> None:

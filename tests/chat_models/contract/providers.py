@@ -260,7 +260,7 @@ def _compatible(name: str) -> Callable[..., BaseChatModel]:
 
 COMPATIBLE = (
     *("deepseek", "gemini", "groq", "llamacpp"),
-    *("lmstudio", "mistral", "ollama", "openrouter", "vllm"),
+    *("lmstudio", "mistral", "moonshot", "ollama", "openrouter", "perplexity", "vllm"),
 )
 PROVIDERS: Sequence[Provider] = (
     Provider("openai", CHAT_COMPLETIONS, _openai),
