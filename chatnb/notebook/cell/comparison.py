@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from chatnb.chat_models import BaseChatModel
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.cell.display import ReplySink
+from chatnb.notebook.cell.terminal import markdown_console, print_markdown
 from chatnb.notebook.cell.turn import Turn, cell_conversation, cell_params
 from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.reply_stream import Reply
@@ -163,4 +164,8 @@ class TerminalDisplay(HeadlessDisplay):
 
     def finish(self, mimebundle: Mimebundle) -> None:
         """Print the replies."""
-        print_line(mimebundle.get("text/plain", ""))
+        console = markdown_console()
+        if console is None:
+            print_line(mimebundle.get("text/plain", ""))
+        else:
+            print_markdown(mimebundle.get("text/markdown", ""), console)

@@ -1,4 +1,4 @@
-"""The display of a cell's reply: a widget in a browser, only the end without one, or a terminal."""
+"""The display of a cell's reply: a widget in a browser, or only the end without one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from uuid import uuid4
 from chatnb.markdown.html import element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import safe_markdown
+from chatnb.notebook.cell.terminal import terminal_display
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.footer import footer_mimebundle, reply_footer
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
-from chatnb.terminal import SafeText, print_line, write_text
+from chatnb.terminal import SafeText, print_line
 
 if TYPE_CHECKING:
     from chatnb.notebook.cell.outputs import CellOutputs
@@ -52,7 +53,7 @@ def reply_display(
     """Return the display of a reply in this session."""
     view = cell_view()
     if view == "text":
-        return TerminalDisplay(model_name)
+        return terminal_display(model_name)
     if view == "static":
         return HeadlessDisplay(model_name)
     stop_with = "message" if awaited else "interrupt"
@@ -133,36 +134,6 @@ class BrowserDisplay:
         if shown:
             publish(footer, self._footer_id or "", update=self._footer_id is not None)
         self._output.finish(outputs, reply.error)
-
-
-class TerminalDisplay:
-    """A terminal: plain text as it comes."""
-
-    def __init__(self, model_name: str) -> None:
-        self._model_name = model_name
-
-    def append(self, text: str) -> None:
-        """Print the next text."""
-        write_text(text)
-
-    def append_reasoning(self, text: str) -> None:
-        """Print nothing: the answer is what one asked for."""
-
-    def show_note(self, text: str) -> None:
-        """Print the note on a line."""
-        if text:
-            write_text(f"{self._model_name}: {text}\n")
-
-    def end(self) -> None:
-        """Print nothing: no text was held back."""
-
-    def reserve_footer(self) -> None:
-        """Reserve nothing: what is printed next comes after the footer."""
-
-    def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
-        """Print the footer."""
-        footer = _footer(reply, self._model_name)
-        write_text("\n".join(["", footer, *([notice] if notice else []), ""]))
 
 
 def _footer(reply: Reply, model_name: str) -> str:

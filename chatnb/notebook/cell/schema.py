@@ -15,7 +15,8 @@ from chatnb.errors import ChatnbError
 from chatnb.json_schemas import SchemaValidator, problem_text, schema_from_type
 from chatnb.loose_json import find_json
 from chatnb.markdown.mimebundle import Mimebundle
-from chatnb.notebook.cell.display import ReplySink, TerminalDisplay, reply_mimebundle
+from chatnb.notebook.cell.display import ReplySink, reply_mimebundle
+from chatnb.notebook.cell.terminal import TerminalDisplay
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.tables.answers import answer_html, answer_markdown
 from chatnb.schema.messages import AIMessage
@@ -134,7 +135,7 @@ class TypedReply:
         return self._method.params()
 
     def sink(self, display: ReplySink) -> ReplySink:
-        """Return a sink that shows the JSON as it comes, fenced unless in a terminal."""
+        """Return a sink that shows the JSON as it comes, fenced unless as plain text."""
         return display if isinstance(display, TerminalDisplay) else _JsonSink(display)
 
     def read(self, reply: Reply) -> tuple[Any, Reply, Mimebundle | None]:
