@@ -25,7 +25,7 @@ def split_path(path: str) -> tuple[str, ...]:
     if not path:
         return ()
     if not path.startswith("/") or _BAD_ESCAPE.search(path):
-        raise ValueError(f"A path begins with / and escapes ~ as ~0 and / as ~1: {path!r}")
+        raise ValueError(f"A path begins with / and escapes ~ as ~0 and / as ~1: {path!r:.200}")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
 
 
@@ -169,4 +169,4 @@ _OPERATIONS: dict[str, Callable[[Any, str, Any], bool]] = {
 
 
 def _raise_missing(verb: str, path: str) -> NoReturn:
-    raise ValueError(f"Cannot {verb} {path!r}: there is no such path")
+    raise ValueError(f"Cannot {verb} {path!r:.200}: there is no such path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ class RunLogPatch:
         return (self.ops, self.time, self.root) == (other.ops, other.time, other.root)
 
     def __repr__(self) -> str:
-        return f"RunLogPatch({pformat(self.ops)[1:-1]})"
+        return f"RunLogPatch({_shown(self.ops)[1:-1]})"
 
     def to_json(self) -> str:
         """Return the patch as a line of JSON.
@@ -180,7 +181,7 @@ class RunLog:
         return self.patches == other.patches
 
     def __repr__(self) -> str:
-        return f"RunLog({pformat(self.state)})"
+        return f"RunLog({_shown(self.state)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RunLog, tuple(self.patches)
@@ -334,6 +335,13 @@ def _no_collections() -> Generator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _shown(value: object) -> str:
+    try:
+        return pformat(value)
+    except ValueError:  # Python writes no longer integers in decimals.
+        return pformat(json.loads(to_json(value)))
 
 
 def _checked_log(patches: Iterable[RunLogPatch]) -> RunLog:

@@ -74,12 +74,34 @@ class RunRoot(TypedDict, total=False):
 def check_op(op: Mapping[str, Any]) -> None:
     """Raise a ValueError for an operation that gives a field of the state another type."""
     parts = split_path(op["path"])
-    value: Any = op.get("value")
     if op["op"] == "remove":
-        is_needed = parts[-1:] and parts[-1] in (*_NEEDED, *_NEEDED_OF_ENTRIES)
-        if is_needed and len(parts) == (3 if parts[0] == "logs" else 1):
-            raise ValueError(f"A state needs its {parts[-1]}")
-        return
+        _check_removal(parts)
+    else:
+        _check_value(parts, op.get("value"))
+
+
+def check_root(root: Mapping[str, Any]) -> None:
+    """Raise a ValueError for metadata of the logged run that have another type."""
+    _check(root, _ENTRY)
+
+
+_Check: TypeAlias = Callable[[Any], bool]
+
+
+def _check_removal(parts: tuple[str, ...]) -> None:
+    match parts:
+        case ("logs", _, name) | (name,):
+            if name in (_NEEDED_OF_ENTRIES if len(parts) > 1 else _NEEDED):
+                raise ValueError(f"A state needs its {name}")
+        case ("logs", _, "streamed_output_str" | "tags", _) | ("logs", _):
+            pass
+        case ("logs", _, name, *_) | (name, *_):
+            _check_is_free(name)
+        case _:
+            pass
+
+
+def _check_value(parts: tuple[str, ...], value: Any) -> None:
     match parts:
         case ():
             _check(value, _STATE, _NEEDED)
@@ -90,18 +112,14 @@ def check_op(op: Mapping[str, Any]) -> None:
         case ("logs", _, "streamed_output_str" | "tags", _):
             _check({"name": value}, _ENTRY)
         case ("logs", _, name, *_) | (name, *_):
-            if name not in _FREE:
-                raise ValueError(f"Nothing is added to the {name} of a run: {op['path']!r:.80}")
+            _check_is_free(name)
         case _:
             pass
 
 
-def check_root(root: Mapping[str, Any]) -> None:
-    """Raise a ValueError for metadata of the logged run that have another type."""
-    _check(root, _ENTRY)
-
-
-_Check: TypeAlias = Callable[[Any], bool]
+def _check_is_free(name: str) -> None:
+    if name not in _FREE:
+        raise ValueError(f"Nothing within the {name!r:.80} of a run is changed")
 
 
 def _check(values: object, checks: Mapping[str, _Check], needed: tuple[str, ...] = ()) -> None:
@@ -133,7 +151,10 @@ def _is_time(value: object) -> bool:
 
 def _is_failure(value: object) -> bool:
     fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-    return all(map(_is_text, map(fields.get, ("type", "message")))) and "stopped" in fields
+    return (
+        all(map(_is_text, map(fields.get, ("type", "message", "traceback"))))
+        and "stopped" in fields
+    )
 
 
 def _is_cost(value: object) -> bool:
@@ -152,7 +173,7 @@ def _or_none(check: _Check) -> _Check:
 
 _MAX_COST = 2.0**53
 _NEEDED = ("id", "streamed_output", "final_output", "logs")
-_NEEDED_OF_ENTRIES = ("id", "name", "type", "start_time", "end_time")
+_NEEDED_OF_ENTRIES = ("id", "name", "type", "start_time", "end_time", "streamed_output_str")
 _FREE = ("streamed_output", "final_output", "metadata", "inputs")
 _STATE: Mapping[str, _Check] = {
     "id": _is_text,

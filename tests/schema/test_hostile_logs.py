@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,16 @@ ENTRY: dict[str, Any] = {
     "cost": 0.0,
 }
 MAX_ERROR = 1_000
-VALUES: list[Any] = [None, -1, True, "x", "\ud800", [], [1], {}, {"a": 1}, 1e308, 10**400]
+# An integer that Python does not write in decimals, and a text that no error should repeat whole.
+HUGE = {"__chatnb__": "int", "value": f"0x{'f' * 4_000}"}
+LONG = "x" * 5_000
+VALUES: list[Any] = [
+    *(None, -1, True, "x", "\ud800", [], [1], {}, {"a": 1}, 1e308, 10**400, HUGE, [HUGE], LONG),
+]
+FAILURE = {"type": "ValueError", "message": "no", "traceback": "", "stopped": False}
+USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+FULL = {**ENTRY, "tags": ["a"], "streamed_output_str": ["a"], "error": FAILURE,
+        "usage_metadata": USAGE}  # fmt: skip
 
 
 def whole(state: Any) -> dict[str, Any]:
@@ -53,10 +64,36 @@ def logs() -> list[str]:
         lines += [json.dumps({"ops": [begun, change]}) for change in changes]
         lines += [json.dumps({"ops": [begun], "root": {name: value}}) for name in ENTRY]
         lines += [json.dumps({"ops": [begun], "time": value}), json.dumps({"ops": value})]
-    removals = [
-        {"op": "remove", "path": path} for path in ("/logs", "/logs/a/name", "/none", "/id")
-    ]
-    return [*lines, *(json.dumps({"ops": [begun, removal]}) for removal in removals)]
+    return [*lines, *incomplete_logs()]
+
+
+def incomplete_logs() -> list[str]:
+    """Lines of logs in which something is missing, or is taken away, and of paths to nowhere."""
+    full = {**STATE, "error": FAILURE, "logs": {"a": FULL}}
+    ops = [whole(without(full, path)) for path in paths_in(full)]
+    lines = [json.dumps({"ops": [op]}) for op in ops]
+    paths = ["/none", "", "none", "/logs/none/name", *paths_in(full), f"/{LONG}", f"/{LONG}/~x"]
+    removals = [{"op": "remove", "path": path} for path in paths]
+    return [*lines, *(json.dumps({"ops": [whole(full), removal]}) for removal in removals)]
+
+
+def paths_in(value: Any, above: str = "") -> Iterator[str]:
+    """Yield the path of each field and item within a value."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield f"{above}/{key}"
+        if isinstance(value[key], dict | list):
+            yield from paths_in(value[key], f"{above}/{key}")
+
+
+def without(value: Any, path: str) -> Any:
+    """Return a copy of a value without the field or item at a path."""
+    copied = deepcopy(value)
+    *above, last = path[1:].split("/")
+    holder = copied
+    for key in above:
+        holder = holder[key]
+    del holder[int(last) if isinstance(holder, list) else last]
+    return copied
 
 
 def test_a_log_is_refused_when_it_is_loaded_or_is_shown(tmp_path: Path) -> None:
@@ -73,7 +110,8 @@ def test_a_log_is_refused_when_it_is_loaded_or_is_shown(tmp_path: Path) -> None:
             refused += 1
             continue
         assert repr(log)
-        assert log.usage is None or log.usage == {}
+        assert repr(log.patches)
+        assert log.usage in (None, {}, USAGE)
         assert run_tree_mimebundle(log)
     assert refused > len(logs()) // 3
 
