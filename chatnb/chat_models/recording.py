@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
-from chatnb.errors import ModelError
+from chatnb.errors import MalformedReplyError, ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def _recording_stream(call: CassetteCall) -> Generator[None]:
 
 def _replayed(recording: Recording) -> list[AIMessage]:
     _raise_error(recording)
-    return recording.whole()
+    if not (replies := recording.whole()):
+        raise MalformedReplyError("The recorded reply is empty.", hint="Record it again.")
+    return replies
 
 
 def _paced(recording: Recording) -> Iterator[tuple[AIMessageChunk, float]]:

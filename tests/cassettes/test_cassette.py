@@ -26,6 +26,7 @@ from chatnb.chat_models import (
 from chatnb.errors import (
     CassetteError,
     CassetteMissError,
+    MalformedReplyError,
     MissingKeyError,
     MissingWeightsError,
     ModelError,
@@ -151,6 +152,22 @@ def test_what_was_streamed_answers_invoke_and_the_other_way_round(file: Path) ->
         chat = ScriptedChatModel(["two words"])
         assert chat.invoke("a").text == "two words"
         assert [chunk.text for chunk in chat.stream("b")] == ["two words"]
+
+
+@pytest.mark.parametrize("reply", ["replies: []", "stream: {text: '', pieces: [], after_ms: []}"])
+def test_an_empty_reply_is_an_error_of_every_method(file: Path, reply: str) -> None:
+    """A stream without chunks may have been recorded, and a file may be edited."""
+    chat = ScriptedChatModel(["two words"])
+    with chatnb.cassette(file):
+        chat.invoke("a")
+    written = file.read_text()
+    file.write_text(f"{written[: written.index('  replies:')]}  {reply}\n")
+    with chatnb.cassette(file, mode="replay"):
+        for call in (chat.invoke, lambda text: list(chat.stream(text))):
+            with pytest.raises(MalformedReplyError):
+                call("a")
+        with pytest.raises(MalformedReplyError):
+            asyncio.run(chat.ainvoke("a"))
 
 
 def test_an_error_is_raised_again_as_it_was(file: Path, loopback: LoopbackServer) -> None:
