@@ -41,6 +41,7 @@ from chatnb.chat_models.wire.client_options import (
 )
 from chatnb.chat_models.wire.connections import track_async_connections, track_connections
 from chatnb.chat_models.wire.error_responses import seconds_to_wait
+from chatnb.chat_models.wire.error_secrets import hide_in_logs
 from chatnb.chat_models.wire.loop_clients import (
     AsyncSdkClient,
     LoopClients,
@@ -314,6 +315,7 @@ class SdkChatModel(BaseChatModel):
 
     def _new_client(self) -> SdkClient:
         sdk = self._sdk()
+        hide_in_logs(self)
         if self.http_client is not None:
             track_connections(self.http_client)
             return sdk.new_client(**self._connection(), http_client=self.http_client)
@@ -326,6 +328,7 @@ class SdkChatModel(BaseChatModel):
 
     def _new_async_client(self) -> AsyncSdkClient:
         sdk = self._sdk()
+        hide_in_logs(self)
         if self.http_async_client is not None:
             track_async_connections(self.http_async_client)
             return sdk.new_async_client(**self._connection(), http_client=self.http_async_client)

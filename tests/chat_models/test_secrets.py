@@ -1,9 +1,10 @@
-"""No secret of a model or a call shows in an error, whatever prints it and whatever it holds."""
+"""No secret of a model or a call shows in an error or a log, whatever prints it and holds it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import pickle
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,7 +31,10 @@ def echo(status: str) -> Script:
             "path": exchange.path,
         }
         error = {"message": f"Wrong: {json.dumps(sent)}", "details": [sent, [json.dumps(sent)]]}
-        yield head(status, "application/json") + json.dumps([{"error": error}, sent]).encode()
+        names = ("authorization", "x-api-key", "api-key")
+        keys = [exchange.headers[name] for name in names if name in exchange.headers]
+        begin = head(status, "application/json", x_request_id=" ".join(keys))
+        yield begin + json.dumps([{"error": error}, sent]).encode()
 
     return script
 
@@ -166,8 +170,9 @@ def outputs(error: BaseException) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def raised(
-    request: pytest.FixtureRequest, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, loopback: LoopbackServer, caplog: pytest.LogCaptureFixture
 ) -> BaseException:
+    caplog.set_level(logging.DEBUG)
     loopback.plays(echo("401 Unauthorized"))
     with pytest.raises(Exception) as caught:  # noqa: PT011 (of any class)
         CALLS[request.param](loopback.base_url)
@@ -175,7 +180,11 @@ def raised(
 
 
 @pytest.mark.parametrize("raised", CALLS, indirect=True)
-def test_no_error_shows_a_secret(raised: BaseException) -> None:
-    """Texts, attributes, pickles and local variables of all frames are without it."""
+def test_no_error_and_no_log_shows_a_secret(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Texts, attributes, pickles, local variables and logs of SDKs and clients are without it."""
+    logged = [record.getMessage() for record in caplog.get_records("setup")]
+    assert [line for line in logged if SECRET in line] == []
     shown = {name for name, text in outputs(raised) if SECRET in text}
     assert shown == set(), [text for _, text in outputs(raised) if SECRET in text][:1]

@@ -1,16 +1,20 @@
-"""Remove secrets from the errors of a call: texts, bodies, requests, responses and local variables.
+"""Remove secrets from the errors of a call, and from the logs of SDKs and HTTP clients.
 
 What an SDK raises holds the request with its headers, and the frames of SDK and HTTP client hold
 them once more. Tracebacks with local variables print them: `pytest --showlocals`, `%xmode Verbose`.
+HTTP clients log each address with its password and query, and SDKs log the headers of responses.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
-from chatnb.redaction import redact, redact_errors, redact_value
+from chatnb.redaction import model_secrets, redact, redact_errors, redact_value, secrets_in
 
 # Packages below a chat model. The errors and frames of others are up to their owners.
 _PACKAGES = frozenset(
@@ -19,6 +23,14 @@ _PACKAGES = frozenset(
         *("httpx2", "openai", "pydantic", "socket", "ssl"),
     }
 )
+_LOGGING_PACKAGES = frozenset({"anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai"})
+# httpcore makes its loggers as late as its connections.
+_LATE_LOGGERS = [
+    f"{package}.{module}"
+    for package in ("httpcore", "httpcore2")
+    for module in ("connection", "http11", "http2", "proxy", "socks")
+]
+_ADDRESS = re.compile(r"https?://[^\s'\"]+")
 _MAX_CHAIN = 20
 # The body of a copy is not compressed any more.
 _HEADERS_OF_ENCODING = ("content-encoding", "content-length", "transfer-encoding")
@@ -34,6 +46,30 @@ def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
                 vars(error)[name] = _clean(message, known)
         redact_errors(known, error)
         _clear_locals(error)
+
+
+def hide_in_logs(model: object) -> None:
+    """Replace a model's secrets in all that its SDK and HTTP client log from now on."""
+    _logging_models[id(model)] = model
+    for name in [*logging.root.manager.loggerDict, *_LATE_LOGGERS]:
+        if _package(name) in _LOGGING_PACKAGES:  # A logger does not ask the filters of its parents.
+            logging.getLogger(name).addFilter(_hide_secrets)
+
+
+_logging_models = WeakValueDictionary[int, object]()
+
+
+def _hide_secrets(record: logging.LogRecord) -> bool:
+    try:
+        text = record.getMessage()
+    except (TypeError, ValueError):  # The handler says so.
+        return True
+    secrets = secrets_in(*_ADDRESS.findall(text))
+    secrets.update(*map(model_secrets, list(_logging_models.values())))
+    clean = redact(text, secrets)
+    if clean != text:
+        record.msg, record.args = clean, None
+    return True
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
