@@ -43,6 +43,7 @@ _MASKED_NUMBER = re.compile(r"\b_number_of_\d+_characters_no_(\d+)_?\b")
 _QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]*)'|\"([^\"\n]*)\"|`([^`\n]*)`)(?!\w)")
 _MASK = re.compile(r"<[^<>\n]*>")
 _WORD = re.compile(r"[^\s()\[\]{}<>,;'\"`|]+")
+_MARKS = ".:!?*+-/%&^~@="
 _PLAIN_WORD = re.compile(r"[^\W\d_]?[^\W\d_A-Z]{0,19}|[A-Z]{2,8}")
 _MIN_VALUE_LENGTH = 3
 _MAX_DEPTH = 10
@@ -105,7 +106,20 @@ class Masks:
             if len(value) >= _MIN_VALUE_LENGTH and value not in known:
                 text = text.replace(value, f"<value of {values[value]}>")
         text = _outside_masks(_QUOTED, text, lambda found: self._quoted(found, known))
-        return _outside_masks(_WORD, text, lambda found: _word(found[0], known))
+        template, colon, rest = text.partition(": ")
+        hidden = self._words_of_values(rest, values)
+        template = _outside_masks(_WORD, template, lambda found: _word(found[0], known))
+        rest = _outside_masks(_WORD, rest, lambda found: _word(found[0], known, hidden))
+        return template + colon + rest
+
+    def _words_of_values(self, rest: str, values: Collection[str]) -> set[str]:
+        """Return the words behind a message's colon that are values, or occur in one."""
+        words = {bare for word in _WORD.findall(rest) if (bare := word.strip(_MARKS))}
+        if len(rest.split()) == 1 or not words:
+            return words
+        pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+        texts = [*values, *(inside for _, inside in self._originals)]
+        return {found for text in texts for found in pattern.findall(text)}
 
     def _quoted(self, found: re.Match[str], known: Collection[str]) -> str:
         inside = next(group for group in found.groups() if group is not None)
@@ -316,12 +330,13 @@ def _outside_masks(
     return "".join([*parts, pattern.sub(replace, text[start:])])
 
 
-def _word(word: str, known: Collection[str]) -> str:
-    bare = word.strip(".:!?*+-/%&^~@=")
+def _word(word: str, known: Collection[str], hidden: Collection[str] = ()) -> str:
+    bare = word.strip(_MARKS)
     digits = re.sub(r"\D", "", bare).strip("0")
     is_number = re.fullmatch(r"[\d.]*", bare) is not None
     if is_number and len(digits) <= 2:
         return word
-    if _PLAIN_WORD.fullmatch(bare) or all(part in known for part in bare.split(".")):
+    is_plain = bare not in hidden and _PLAIN_WORD.fullmatch(bare) is not None
+    if is_plain or all(part in known for part in bare.split(".")):
         return word
     return word.replace(bare, _placeholder(bare, None))

@@ -92,6 +92,11 @@ CELLS = [
     "import re\nre.compile('X(')",
     "value = 'X'\nvalue.nothing",
     "values = dict(a='X')\ndel values['b']",
+    "import sqlite3\nsqlite3.connect(':memory:').execute('select X')",
+    "import sqlite3\nsqlite3.connect(':memory:').execute('select 1 from ' + 'X')",
+    "from dateutil import parser\nparser.parse('X')",
+    "import pandas\npandas.to_datetime('X')",
+    "import pandas\npandas.to_datetime(['2026-01-01', 'X'], format='%Y-%m-%d')",
 ]
 
 
@@ -141,6 +146,9 @@ def test_names_columns_and_words_of_messages_are_shown(shell: InteractiveShell) 
     shell.run_cell("'1' + 1", store_history=True)
     shell.run_cell("%chat explain", store_history=True)
     assert 'can only concatenate str (not "int") to str' in model(shell).prompt
+    shell.run_cell("import pandas\nx = 'the elements'\npandas.Series([1], index=[1, 2])")
+    shell.run_cell("%chat explain", store_history=True)
+    assert "Length of values (1) does not match length of index (2)" in model(shell).prompt
 
 
 def test_the_fixed_cell_has_the_values_again(shell: InteractiveShell) -> None:
