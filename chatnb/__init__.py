@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.rate_limiter import RateLimiter
     from chatnb.conversations import Conversation
     from chatnb.errors import ChatnbError
+    from chatnb.evaluation import evaluate
     from chatnb.notebook.ask import ask, compare
     from chatnb.notebook.nested_asyncio import nested_asyncio
     from chatnb.notebook.panel.panel import ChatPanel
@@ -72,6 +73,7 @@ __all__ = [
     "budget",
     "cassette",
     "compare",
+    "evaluate",
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
@@ -100,6 +102,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
         "chatnb.errors": "ChatnbError",
+        "chatnb.evaluation": "evaluate",
         "chatnb.notebook.ask": "ask compare",
         "chatnb.notebook.nested_asyncio": "nested_asyncio",
         "chatnb.notebook.panel.panel": "ChatPanel",

@@ -10,6 +10,7 @@ MODULES = [
     "chatnb",
     "chatnb.chat_models",
     "chatnb.conversations",
+    "chatnb.evaluation",
     "chatnb.langchain",
     "chatnb.output_parsers",
     "chatnb.prompts",

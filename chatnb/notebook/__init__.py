@@ -17,6 +17,7 @@ from chatnb.notebook.magics import (
     keep_question_marks,
 )
 from chatnb.notebook.tables.answers import show_answers, show_results
+from chatnb.notebook.tables.evaluation import show_evaluations
 from chatnb.notebook.warm_up import start_warm_up
 from chatnb.notebook.widgets.footer import footer_mimebundle
 from chatnb.notebook.widgets.front_end import in_interactive_notebook, receives_while_awaiting
@@ -39,6 +40,7 @@ def register(shell: Any) -> None:
     shell.Completer.custom_matchers.append(completion_matcher(magics.session, OPTIONS))
     show_answers(shell)
     show_results(shell)
+    show_evaluations(shell)
     set_run_viewer(_run_log_tree)
     set_bar_factory(_progress_bar)
     shell.input_transformers_cleanup.append(keep_question_marks)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pytest
 
 DEFAULT_SECONDS = 120.0
+MARKER = (
+    "chatnb_evaluation(at_least=1.0, **checks): the test returns what chatnb.evaluate returned, "
+    "and fails if a mean score is below at_least, or below the bound given for its check"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the combination of options, and prepare the report."""
+    """Register the marker, check the combination of options, and prepare the report."""
+    config.addinivalue_line("markers", MARKER)
     modes = _modes(config)
     if not config.getoption("chatnb"):
         if modes or config.getoption("chatnb_html"):
@@ -75,6 +80,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from chatnb.pytest_plugin.html_report import HtmlReport
 
         config.pluginmanager.register(HtmlReport(folder), "chatnb-html")
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
+    """Run a test that is marked as an evaluation, instead of pytest."""
+    marker = pyfuncitem.get_closest_marker("chatnb_evaluation")
+    if marker is None:
+        return None
+    from chatnb.pytest_plugin.evaluations import run_evaluation
+
+    run_evaluation(pyfuncitem, marker)
+    return True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:

@@ -22,6 +22,7 @@ MODULES = {
     "chatnb.store": "The store",
     "chatnb.langchain": "LangChain",
     "chatnb.testing": "Cassettes",
+    "chatnb.evaluation": "Evaluations",
     "chatnb.errors": "Errors",
     "chatnb": "chatnb",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from chatnb.errors import ChatnbError
-from chatnb.json_schemas import SchemaValidator, problem_text, schema_from_type
-from chatnb.loose_json import find_json
+from chatnb.evaluation.checks import schema_name, text_pattern, type_problem
+from chatnb.json_schemas import schema_from_type
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.cell.display import ReplySink, reply_mimebundle
 from chatnb.notebook.cell.terminal import TerminalDisplay
@@ -38,10 +37,8 @@ class Expectation:
     """The text that a cell expects in its reply, or `/a pattern/`, or the type of its JSON."""
 
     def __init__(self, text: str | None = None, schema: Any = None) -> None:
-        if text == "":
-            raise ValueError("--expect takes a text, or a /pattern/, and is empty")
         self._text = text
-        self._pattern = None if text is None else _pattern(text)
+        self._pattern = None if text is None else text_pattern(text)
         self._schema = schema
 
     def check(self, reply: AIMessage) -> None:
@@ -62,50 +59,14 @@ def expectation_from_options(
     try:
         return Expectation(options.expect, None if name is None else namespace[name])
     except ValueError as error:
-        raise UsageError(f"%%chat: {error}.") from None
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    if not (len(text) > 2 and text.startswith("/") and text.endswith("/")):
-        return re.compile(re.escape(text), re.IGNORECASE)
-    try:
-        return re.compile(text[1:-1], re.MULTILINE | re.DOTALL)
-    except re.error as error:
-        raise ValueError(f"--expect {text} is no regular expression: {error}") from None
+        raise UsageError(f"%%chat: --expect {error}.") from None
 
 
 def _check_type(schema: Any, reply: AIMessage) -> None:
-    name = getattr(schema, "__name__", "the schema")
-    try:
-        problem = _problem(schema, find_json(reply.text).json)
-    except ValueError as error:
-        problem = f"Invalid JSON: {error}"
+    problem = type_problem(schema, reply.text)
     if problem:
-        problem = " ".join(problem.split())
-        raise ReplyUnexpected(f"expected {name}, but the reply is: {_shorten(reply)} ({problem})")
-
-
-def _problem(schema: Any, text: str) -> str:
-    """Return the first problem of a text as JSON of a type; empty if there is none."""
-    from pydantic import TypeAdapter, ValidationError
-
-    if isinstance(schema, dict):
-        return _problem_of_json(schema, text)
-    try:
-        TypeAdapter(schema).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(map(str, first["loc"]))
-        return f"{path}: {first['msg']}" if path else first["msg"]
-    return ""
-
-
-def _problem_of_json(schema: dict[str, Any], text: str) -> str:
-    try:
-        errors = SchemaValidator(schema).problems(json.loads(text))
-    except ValueError as error:
-        return problem_text(error)
-    return errors[0].message if errors else ""
+        wanted = schema_name(schema)
+        raise ReplyUnexpected(f"expected {wanted}, but the reply is: {_shorten(reply)} ({problem})")
 
 
 def _shorten(reply: AIMessage) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from chatnb.errors import MissingRuntimeError
 from chatnb.notebook.usage_table.columns import COLUMNS
+from chatnb.optional_packages import installed
 from chatnb.schema.model_call import ModelCall
 
 if TYPE_CHECKING:
@@ -56,19 +55,6 @@ def _as_text(value: Any) -> Any:
     """Return a cell that spreadsheets show as it is, and do not run as a formula."""
     # Source: https://owasp.org/www-community/attacks/CSV_Injection
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
-
-
-def installed(module: str, method: str) -> Any:
-    """Import a module of an optional package."""
-    package = module.partition(".")[0]
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != package:
-            raise
-        raise MissingRuntimeError(
-            f"{method} needs the package {package}. Install it with: pip install {package}"
-        ) from None
 
 
 def _values_by_column(calls: Sequence[ModelCall]) -> dict[str, list[Any]]:

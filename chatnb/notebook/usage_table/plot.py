@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from chatnb.notebook.usage_table.data import installed
 from chatnb.notebook.widgets.formatting import one_line
+from chatnb.optional_packages import installed
 from chatnb.schema.model_call import ModelCall, get_cost, get_tokens, group_by_model, sum_calls
 
 if TYPE_CHECKING:

@@ -1,0 +1,258 @@
+"""Evaluations: rows through models, checks, scores, their table, and the marker of pytest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas
+import polars
+import pytest
+from pydantic import BaseModel
+
+import chatnb
+from chatnb import ScriptedChatModel, evaluate
+from chatnb.errors import ServerError
+from chatnb.evaluation import (
+    Evaluation,
+    EvaluationFailedError,
+    Score,
+    contains,
+    equals,
+    judge,
+)
+from chatnb.notebook.tables.evaluation import evaluation_mimebundle
+from chatnb.prompts import ChatPromptTemplate
+from tests.support.pytest_runs import pytest_runs
+
+ROWS = [
+    {"input": "Capital of Norway?", "capital": "Oslo"},
+    {"input": "Capital of France?", "capital": "Paris"},
+]
+
+
+class City(BaseModel):
+    name: str
+
+
+def scripted(*replies: Any) -> ScriptedChatModel:
+    return ScriptedChatModel(list(replies))
+
+
+def in_order(model: Any, rows: Any, checks: Any, **options: Any) -> Evaluation:
+    return evaluate(model, rows, checks, max_concurrency=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("check", "reply", "score"),
+    [
+        ("oslo", "It is Oslo.", 1),
+        ("Bergen", "It is Oslo.", 0),
+        ("/^It is/", "It is Oslo.", 1),
+        ("/^Oslo/", "It is Oslo.", 0),
+        (City, '{"name": "Oslo"}', 1),
+        (City, '{"town": "Oslo"}', 0),
+        (City, "Oslo", 0),
+        ({"type": "object", "required": ["name"]}, '```json\n{"name": 1}\n```', 1),
+        ({"type": "object", "required": ["name"]}, "{}", 0),
+        (lambda output: len(output) < 5, "Oslo", 1),
+        (lambda output, row: row["capital"] in output, "Oslo!", 1),
+        (lambda output: 0.25, "Oslo", 0.25),
+        (lambda output: Score(0.5, "Half."), "Oslo", 0.5),
+        (lambda output: 1 / 0, "Oslo", 0),
+        (lambda output: "yes", "Oslo", 0),
+        (lambda output: 7, "Oslo", 0),
+        (contains("capital"), "It's OSLO.", 1),
+        (equals("capital"), " Oslo\n", 1),
+        (equals("capital"), "It is Oslo.", 0),
+    ],
+)
+def test_a_check_scores_a_reply(check: Any, reply: str, score: float) -> None:
+    """Each kind of check gives a reply its score; a mistake in a check is a score of 0."""
+    evaluation = evaluate(scripted(reply), ROWS[:1], check)
+    (given,) = evaluation.results[0].scores.values()
+    assert given.value == score
+
+
+@pytest.mark.parametrize(("check", "said"), [(lambda _: 1 / 0, "ZeroDivisionError"), (7, "text")])
+def test_the_reason_of_a_failed_check_is_kept(check: Any, said: str) -> None:
+    """An exception in a check is its reason; what is no check is refused before any call."""
+    model = scripted("Oslo")
+    if callable(check):
+        assert said in evaluate(model, ["Capital?"], check).results[0].reason
+        return
+    with pytest.raises(TypeError, match=said):
+        evaluate(model, ["Capital?"], check)
+
+
+@pytest.mark.parametrize("rows", [pandas.DataFrame(ROWS), polars.DataFrame(ROWS), ROWS, iter(ROWS)])
+def test_rows_come_in_many_forms(rows: Any) -> None:
+    """Data frames and iterables of dicts are rows."""
+    evaluation = in_order(scripted("Oslo", "Lyon"), rows, contains("capital"))
+    assert evaluation.scores == {"scripted": {"contains capital": 0.5}}
+    assert [failure.row["capital"] for failure in evaluation.failures] == ["Paris"]
+
+
+@pytest.mark.parametrize("rows", [[], "Capital?", 5, [5], {"input": "Capital?"}])
+def test_what_are_no_rows_is_refused(rows: Any) -> None:
+    """Rows that are none are refused with what rows are."""
+    with pytest.raises((TypeError, ValueError), match=r"[Rr]ow"):
+        evaluate(scripted("Oslo"), rows, "Oslo")
+
+
+def test_the_input_of_a_row() -> None:
+    """A chain gets the row, a chat model its prompt, or what `input` says."""
+    chain = ChatPromptTemplate.from_template("Capital of {land}?") | scripted("Oslo")
+    assert evaluate(chain, [{"land": "Norway"}], "Oslo").scores == {"RunnableSequence": {"Oslo": 1}}
+    asked = list[str]()
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return "Oslo"
+
+    evaluate(answer, [{"land": "Norway"}], "Oslo", input="land")
+    evaluate(answer, [{"land": "Norway"}], "Oslo", input=lambda row: f"{row['land']}?")
+    assert asked == ["Norway", "Norway?"]
+    with pytest.raises(ValueError, match="say which one is the prompt"):
+        evaluate(scripted("Oslo"), [{"land": "Norway"}], "Oslo")
+    with pytest.raises(ValueError, match="no column 'town'"):
+        evaluate(scripted("Oslo"), [{"land": "Norway"}], "Oslo", input="town")
+
+
+def test_models_side_by_side() -> None:
+    """Several models are named by a dict or by themselves, and scored each."""
+    models = {"good": scripted("Oslo"), "bad": scripted("Lyon")}
+    assert evaluate(models, ["Capital?"], "Oslo").scores == {
+        "good": {"Oslo": 1},
+        "bad": {"Oslo": 0},
+    }
+    both = evaluate([scripted("Oslo"), scripted("Lyon")], ["Capital?"], "Oslo")
+    assert both.models == ["scripted", "scripted (2)"]
+
+
+def test_a_typed_answer_is_checked_as_an_object() -> None:
+    """Checks get the object of a typed answer, and its fields can be compared."""
+    model = scripted('{"name": "Oslo"}').with_structured_output(City)
+    evaluation = evaluate(model, ROWS[:1], [City, lambda city, row: city.name == row["capital"]])
+    assert not evaluation.failures
+
+
+def test_a_model_that_fails_scores_nothing_there() -> None:
+    """An error of one row is its reason; the other rows are scored."""
+    model = scripted("Oslo", ServerError("Overloaded."))
+    evaluation = in_order(model, ROWS, "Oslo")
+    assert evaluation.scores == {"scripted": {"Oslo": 0.5}}
+    (failure,) = evaluation.failures
+    assert failure.output is None
+    assert failure.error == failure.reason == "ServerError: Overloaded."
+
+
+def test_a_judge_gives_reasons() -> None:
+    """A judge's verdicts are scores with reasons; one that cannot be read is a failure."""
+    verdicts = scripted('{"reason": "One word.", "passed": true}', "Hm.")
+    check = judge("One word.", verdicts, name="brief")
+    evaluation = in_order(scripted("Oslo", "It is Paris."), ROWS, check)
+    first, second = (result.scores["brief"] for result in evaluation.results)
+    assert first == Score(1.0, "One word.")
+    assert second.value == 0
+    assert "The judge failed" in second.reason
+
+
+def test_bounds() -> None:
+    """`require` names each score below its bound, and the rows that failed."""
+    evaluation = in_order(scripted("Oslo", "Lyon"), ROWS, [contains("capital"), "/o/"])
+    evaluation.require(0.5)
+    with pytest.raises(
+        EvaluationFailedError, match=r"contains capital is 0\.50, below 0\.90"
+    ) as raised:
+        evaluation.require(0.9)
+    assert "'capital': 'Paris'" in str(raised.value)
+    with pytest.raises(ValueError, match="no check speed"):
+        evaluation.require(speed=1)
+
+
+def test_the_data_frame() -> None:
+    """A row for each result: the row's columns, the output, scores, tokens, cost and time."""
+    rows = [{"input": "Capital?", "model": "T"}]
+    frame = evaluate(scripted("Oslo"), rows, "Oslo").to_pandas()
+    assert list(frame) == [
+        "input", "row.model", "model", "output", "error", "Oslo", "tokens", "cost", "seconds",
+    ]  # fmt: skip
+    assert frame.loc[0, "output"] == "Oslo"
+
+
+def test_the_plot() -> None:
+    """A bar for each model in each check."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    models = {"good": scripted("Oslo"), "bad": scripted("Lyon")}
+    axes = evaluate(models, ["Capital?"], ["Oslo", "/./"]).plot()
+    assert len(axes.patches) == 4
+    matplotlib.pyplot.close(axes.figure)
+
+
+def test_the_table_shows_hostile_text_as_text() -> None:
+    """Scores by model, and the failures below; nothing in it is markup."""
+    hostile = "<img src=x onerror=alert(1)> | ![x](http://e.test/)"
+    evaluation = evaluate({hostile: scripted(hostile)}, [hostile], "/^$/")
+    shown = evaluation_mimebundle(evaluation)
+    assert "<img" not in shown["text/html"]
+    assert "<img" not in shown["text/markdown"].replace("\\<img", "")
+    assert "1 output below the full score" in shown["text/html"]
+    assert "0.00" in shown["text/plain"]
+
+
+def test_it_replays_from_a_cassette(tmp_path: Path) -> None:
+    """An evaluation that is recorded gives the same scores without its model."""
+    model = scripted("Oslo", "Paris")
+    with chatnb.cassette(tmp_path / "capitals.yaml"):
+        first = in_order(model, ROWS, contains("capital"))
+    with chatnb.cassette(tmp_path / "capitals.yaml", mode="replay"):
+        again = in_order(scripted("Oslo", "Paris"), ROWS, contains("capital"))
+    assert again.scores == first.scores == {"scripted": {"contains capital": 1.0}}
+
+
+def test_a_checkpoint_keeps_replies(tmp_path: Path) -> None:
+    """The same evaluation again asks nothing."""
+    for replies in (["Oslo", "Paris"], ["Oslo", "Paris"]):
+        evaluation = in_order(
+            scripted(*replies), ROWS, contains("capital"), checkpoint=tmp_path / "run.sqlite"
+        )
+    assert evaluation.scores == {"scripted": {"contains capital": 1.0}}
+
+
+MARKED = """
+import chatnb, pytest
+
+@pytest.fixture
+def model():
+    return chatnb.ScriptedChatModel(["Oslo"])
+
+@pytest.mark.chatnb_evaluation(at_least={bound})
+def test_capitals(model):
+    return chatnb.evaluate(model, ["Norway?", "France?"], "/Oslo/" if {good} else "/Paris/")
+"""
+
+
+def run_marked(folder: Path, test: str) -> tuple[int, str]:
+    (folder / "test_marked.py").write_text(test)
+    options = ["-q", "-p", "no:cacheprovider", "test_marked.py"]
+    environment = {"PYTHONPATH": str(Path(chatnb.__file__).parents[1])}
+    code = pytest_runs().run(folder, options, environment)
+    return code, (folder / "pytest.out").read_text()
+
+
+@pytest.mark.parametrize(("bound", "good", "code"), [(1.0, True, 0), (0.5, False, 1)])
+def test_the_marker(tmp_path: Path, bound: float, good: bool, code: int) -> None:
+    """A marked test passes or fails by its bound, and says the score."""
+    exit_code, shown = run_marked(tmp_path, MARKED.format(bound=bound, good=good))
+    assert exit_code == code, shown
+    assert ("/Paris/ is 0.00, below 0.50" in shown) == (code == 1)
+
+
+def test_a_marked_test_that_returns_nothing_fails(tmp_path: Path) -> None:
+    """A marked test without an evaluation says how to end it."""
+    test = "import pytest\n@pytest.mark.chatnb_evaluation()\ndef test_nothing():\n    pass\n"
+    exit_code, shown = run_marked(tmp_path, test)
+    assert exit_code == 1
+    assert "return chatnb.evaluate" in shown
