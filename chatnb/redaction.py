@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 REDACTED = "***"
 
+PLACEHOLDER_KEY = "sk-placeholder-0-"
+"""Keys that begin so are none: they let SDKs make clients that are never to call anybody."""
+
 MIN_SECRET_LENGTH = 7
 # Servers that need no key are given words such as "none", which ordinary text may well contain.
 
@@ -219,8 +222,8 @@ def model_secrets(model: object, *options: object) -> set[str]:
 
 def environment_secret(variable: str) -> SecretText | None:
     """Return the secret in an environment variable, or None."""
-    found = os.environ.get(variable)
-    return SecretText(found) if found else None
+    found = os.environ.get(variable, "")
+    return None if not found or found.startswith(PLACEHOLDER_KEY) else SecretText(found)
 
 
 def hide(data: T) -> T:

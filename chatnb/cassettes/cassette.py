@@ -7,12 +7,13 @@ import atexit
 import copy
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 from chatnb.cassettes.entries import CassetteEntries
+from chatnb.cassettes.http_messages import http_response
 from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
 from chatnb.cassettes.requests import miss_message, record_command, request_key, request_to_dict
 from chatnb.concurrency.locks import Lock
@@ -57,6 +58,11 @@ class CassetteCall:
         chunks = self._chunks or None if error else self._chunks
         self._record(Recording(None, chunks, self._seconds, error, cut))
 
+    def record_response(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Record a response of HTTP."""
+        data = {"response": http_response(status, headers, body)}
+        self._add(redact_value(data, self._secrets, by_name=False))
+
     def record_error(self, error: ModelError) -> None:
         """Record that the call failed."""
         self._record(Recording(error=error))
@@ -67,7 +73,9 @@ class CassetteCall:
         self._last = now
 
     def _record(self, recording: Recording) -> None:
-        data = _redacted(recording_to_dict(recording), self._secrets)
+        self._add(_redacted(recording_to_dict(recording), self._secrets))
+
+    def _add(self, data: dict[str, Any]) -> None:
         # Answers from this process equal those of a replay, so they are read back, too.
         call = {"request": self._request, **data}
         self._cassette.add(self._ticket, call, recording_from_dict(data))
@@ -227,7 +235,24 @@ class Cassette:
             CassetteMissError: If a replay has no recording for the request.
         """
         secrets = model_secrets(model, call_options(params))
-        request = redact_value(request_to_dict(model, messages, stop, params), secrets)
+        return self._start(request_to_dict(model, messages, stop, params), secrets, streamed)
+
+    def http_call(self, request: dict[str, Any], secrets: Collection[str]) -> CassetteCall:
+        """Start a call of HTTP.
+
+        Args:
+            request: The request, as `http_request` writes it.
+            secrets: The secrets that it may hold.
+
+        Raises:
+            CassetteMissError: If a replay has no recording for the request.
+        """
+        return self._start(request, secrets, streamed=False)
+
+    def _start(
+        self, request: dict[str, Any], secrets: Collection[str], streamed: bool
+    ) -> CassetteCall:
+        request = redact_value(request, secrets)
         with self._lock:
             again = self.mode == "replay"
             recording = self._entries.next_recording(request_key(request), streamed, again=again)

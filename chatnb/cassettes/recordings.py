@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from chatnb import errors
+from chatnb.cassettes.http_messages import HttpResponse, response_from_data
 from chatnb.cassettes.requests import plain_data
 from chatnb.errors import ModelError
 from chatnb.schema.message_types import is_default
@@ -32,6 +33,7 @@ class Recording:
         seconds: The time before the reply or before each chunk, in seconds.
         error: The error that ended it.
         cut: True if the caller closed the stream early.
+        response: The response, if the request is one of HTTP.
     """
 
     replies: list[AIMessage] | None = None
@@ -39,6 +41,7 @@ class Recording:
     seconds: Sequence[float] = ()
     error: ModelError | None = None
     cut: bool = False
+    response: HttpResponse | None = None
 
     def whole(self) -> list[AIMessage]:
         """Return the replies, joined if they were streamed; none for an error."""
@@ -69,7 +72,9 @@ def recording_to_dict(recording: Recording) -> dict[str, Any]:
 
 
 def recording_from_dict(data: dict[str, Any]) -> Recording:
-    """Read the plain data of `recording_to_dict`."""
+    """Read the plain data of `recording_to_dict`, or a response of HTTP."""
+    if "response" in data:
+        return Recording(response=response_from_data(data["response"]))
     error = _error_from_dict(data["error"]) if "error" in data else None
     if "stream" in data:
         stream = data["stream"]

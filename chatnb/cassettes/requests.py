@@ -50,10 +50,11 @@ def request_to_dict(
 
 def check_request(request: Any) -> None:
     """Raise a TypeError for what is not the plain data of a request."""
-    messages: Any = [] if isinstance(request, dict) else None
-    messages = cast("dict[str, Any]", request).get("messages", messages)
-    if not isinstance(messages, list):
+    found = cast("dict[str, Any]", request) if isinstance(request, dict) else {"messages": None}
+    if not isinstance(found.get("messages", []), list):
         raise TypeError(f"a request is a dict with messages, not {request!r:.80}")
+    if not isinstance(found.get("http", ""), str):
+        raise TypeError(f"the address of a request is a text, not {found['http']!r:.80}")
 
 
 def request_key(request: Mapping[str, Any]) -> str:

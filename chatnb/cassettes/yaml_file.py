@@ -193,7 +193,8 @@ _made: dict[str, Any] = {}
 
 def _represent_text(dumper: Any, text: str) -> Any:
     style = None
-    if any(end in text for end in _NOT_IN_BLOCKS):
+    # After blank lines at its end, the file's own would belong to the text.
+    if any(end in text for end in _NOT_IN_BLOCKS) or text.endswith("\n\n"):
         style = '"'
     elif "\n" in text:
         style = "|"

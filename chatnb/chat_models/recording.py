@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
+from chatnb.cassettes.network import model_call
 from chatnb.errors import MalformedReplyError, ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk
 
@@ -25,7 +26,7 @@ def recorded_replies(
     if call.recording is not None:
         cassette.wait(sum(call.recording.seconds))
         return _replayed(call.recording)
-    with _recording_errors(call):
+    with _recording_errors(call), model_call():
         replies = start()
     call.record_replies(replies)
     return replies
@@ -38,7 +39,7 @@ async def arecorded_replies(
     if call.recording is not None:
         await cassette.await_pace(sum(call.recording.seconds))
         return _replayed(call.recording)
-    with _recording_errors(call):
+    with _recording_errors(call), model_call():
         replies = await start()
     call.record_replies(replies)
     return replies
@@ -55,7 +56,13 @@ def recorded_stream(
         _raise_error(call.recording)
         return
     with _recording_stream(call):
-        for chunk in start():
+        with model_call():
+            chunks = iter(start())
+        while True:
+            with model_call():
+                chunk = next(chunks, None)
+            if chunk is None:
+                break
             call.add_chunk(chunk)
             yield chunk
 
@@ -74,7 +81,11 @@ async def arecorded_stream(
         return
     with _recording_stream(call):
         async with aclosing(start()) as chunks:
-            async for chunk in chunks:
+            while True:
+                with model_call():
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
                 call.add_chunk(chunk)
                 yield chunk
 

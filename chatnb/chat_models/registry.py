@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import urllib.request
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +11,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.providers import Provider, known_providers
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
-from chatnb.redaction import hide
+from chatnb.redaction import environment_secret, hide
 
 ENTRY_POINTS = "chatnb.chat_models"
 """The entry-point group of other packages' providers: callables of the model's name."""
@@ -198,6 +198,18 @@ def all_providers() -> list[Availability]:
     ]
 
 
+def key_variables() -> list[str]:
+    """Return the environment variables of all keys.
+
+    Example:
+        >>> key_variables()[:2]
+        ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY']
+    """
+    native = [name for entry in _ENTRIES for name in entry.variables if name.endswith("_KEY")]
+    rows = known_providers().values()
+    return [*native, *filter(None, chain.from_iterable((row.key, *row.other_keys) for row in rows))]
+
+
 def ready_models() -> list[str]:
     """Return the names of the built-in providers' default models that can answer now."""
     found = (entry.availability() for entry in _ENTRIES if not entry.model.isupper())
@@ -289,14 +301,14 @@ def _suggestion(name: str) -> str:
 
 
 def _unset(*variables: str) -> str:
-    unset = [variable for variable in variables if not os.environ.get(variable)]
+    unset = [variable for variable in variables if not environment_secret(variable)]
     return f"set {' and '.join(unset)}" if unset else ""
 
 
 def _row_availability(row: Provider) -> Availability:
     example = row.name if row.model else f"{row.name}:MODEL"
     if row.key is not None:
-        needs = "" if any(map(os.environ.get, row.other_keys)) else _unset(row.key)
+        needs = "" if any(map(environment_secret, row.other_keys)) else _unset(row.key)
         needs = " and ".join(filter(None, [needs, _unset(*filter(None, [row.address]))]))
         return Availability(row.name, example, not needs, needs)
     usable = None if is_loopback(row.base_url) else True

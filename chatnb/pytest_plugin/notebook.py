@@ -28,17 +28,25 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from chatnb.cassettes.active import FILE_VARIABLE
 from chatnb.cassettes.cassette import MODE_VARIABLE
 from chatnb.cassettes.requests import COMMAND_VARIABLE
+from chatnb.chat_models.registry import key_variables
 from chatnb.errors import error_line
+from chatnb.pytest_plugin.failures import error_lines
 from chatnb.pytest_plugin.notebook_writer import rewrite
-from chatnb.pytest_plugin.outputs import OutputFolder, difference, normalize, readable, structure
+from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable, structure
+from chatnb.redaction import PLACEHOLDER_KEY
 from chatnb.terminal import SafeText
 
 # Seconds between two checks that the kernel is alive.
 _POLL_SECONDS = 0.5
+_QUIET_SECONDS = 60
 
 
 class KernelDiedError(Exception):
     """The kernel ended while a cell ran."""
+
+
+class KernelCodeError(Exception):
+    """Code of the plugin failed in the kernel."""
 
 
 class NotebookKernel(RunningKernel):
@@ -85,9 +93,14 @@ class NotebookKernel(RunningKernel):
                     raise
 
     def run_quietly(self, code: str) -> None:
-        """Run code that has no output."""
+        """Run code that has no output; raise KernelCodeError if it fails."""
         msg_id = self.kc.execute(code, silent=True, store_history=False)
-        self.await_reply(msg_id, timeout=30)
+        while True:
+            reply = self.kc.get_shell_msg(timeout=_QUIET_SECONDS)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                break
+        if reply["content"]["status"] != "ok":
+            raise KernelCodeError(f"{reply['content']['ename']}: {reply['content']['evalue']}")
 
 
 @contextmanager
@@ -108,7 +121,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 _APPROX = "chatnb-approx"
 _SKIP_REPLAY = "chatnb-skip-replay"
 _DEFAULT_SIMILARITY = 0.8
-_MAX_TRACEBACK_LINES = 30
 
 
 class NotebookCell(IPyNbCell):
@@ -198,14 +210,11 @@ class NotebookCell(IPyNbCell):
         if str(error) == "Cell outputs differ":
             last = {"replay": [f"To accept: {accept}"]}.get(mode, [])
             return [str(error.inner_traceback), *last]
-        if not error.inner_traceback:
+        errors = [o for o in self.test_outputs or [] if o["output_type"] == "error"]
+        if not errors or not error.inner_traceback:
             return [str(error)]
-        lines = normalize(error.inner_traceback).strip("\n").splitlines()
-        shown = (
-            lines if len(lines) <= _MAX_TRACEBACK_LINES else ["...", *lines[-_MAX_TRACEBACK_LINES:]]
-        )
-        kept = [] if mode in ("replay", "live") else ["The notebook was left as it is."]
-        return ["The cell failed:", *shown, *kept]
+        kept = [] if mode in ("replay", "live") else ["", "The notebook was left as it is."]
+        return [*error_lines(errors[-1]), *kept]
 
     def _add_to_report(self) -> None:
         """Attach the cell to the test report, which reaches the process that writes the page."""
@@ -254,11 +263,7 @@ def _type_difference(old, new) -> str:
 # A test neither continues the conversations of this machine nor adds its own.
 _STORE_VARIABLE = "CHATNB_STORE"
 
-_FINISH = """\
-import sys
-if "chatnb.cassettes.active" in sys.modules:
-    sys.modules["chatnb.cassettes.active"].close_cassettes(prune={prune})
-"""
+_IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
 
 class NotebookFile(IPyNbFile):
@@ -288,6 +293,12 @@ class NotebookFile(IPyNbFile):
     def cassette(self) -> Path:
         """The cassette beside the notebook."""
         return self.path.parent / "cassettes" / f"{self.path.stem}.yaml"
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """The hosts of --chatnb-allow-hosts."""
+        given = ",".join(self.config.option.chatnb_allow_hosts)
+        return [host.strip() for host in given.split(",") if host.strip()]
 
     @property
     def accept(self) -> str:
@@ -324,12 +335,29 @@ class NotebookFile(IPyNbFile):
             MODE_VARIABLE: "off" if self.mode == "live" else self.mode,
             COMMAND_VARIABLE: self.accept,
             _STORE_VARIABLE: ":memory:",
+            **self._placeholder_keys(),
         }
         seconds = options.nbval_kernel_startup_timeout
         self.kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
+        if self.mode != "live":
+            self._run_in_kernel(f"start({self.mode!r}, {self.allowed_hosts!r})")
         self.setup_sanitize_files()
         if getattr(options, "cov_source", None):
             setup_coverage(self.config, self.kernel, self.path)
+
+    def _placeholder_keys(self) -> dict[str, str]:
+        """Return keys with which clients can be made: in a replay, also in place of real ones."""
+        if self.mode == "live":
+            return {}
+        # Hugging Face serves most files to those without a token, and to none with a wrong one.
+        optional = () if self.mode == "replay" else ("HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
+        wanted = (name for name in key_variables() if name not in optional)
+        unset = [n for n in wanted if self.mode == "replay" or not os.environ.get(n)]
+        return {name: f"{PLACEHOLDER_KEY}{name}" for name in unset}
+
+    def _run_in_kernel(self, call: str) -> None:
+        assert self.kernel is not None
+        self.kernel.run_quietly(_IN_KERNEL.format(call=call))
 
     def get_kernel_message(self, timeout=None, stream="iopub"):
         """Return the next message that nbval handles."""
@@ -356,5 +384,5 @@ class NotebookFile(IPyNbFile):
         cells = [cell for cell in self.nb.cells if cell.cell_type == "code"]
         if self.kernel is None or len(self.ran) < len(cells):
             return
-        self.kernel.run_quietly(_FINISH.format(prune=True))
+        self._run_in_kernel("finish(prune=True)")
         rewrite(self.path, [self.ran[index].final_outputs for index in range(len(cells))])

@@ -94,6 +94,7 @@ def normalize(text: str) -> str:
 Output: TypeAlias = "Mapping[str, Any]"
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_CONTEXT_LINES = 2
 _PREFERRED_TYPES = ("text/markdown", "text/plain", "text/html")
 # Random, or different in its bytes on every machine.
 _NOT_COMPARED = (WIDGET_VIEW, "image/png", "image/jpeg")
@@ -180,9 +181,18 @@ def _similarity(was: OutputPart, now: OutputPart) -> float:
 
 
 def _line_by_line(was: OutputPart, now: OutputPart) -> str:
-    old, new = normalize(was.text).splitlines(), normalize(now.text).splitlines()
-    compared = list(difflib.unified_diff(old, new, n=2, lineterm=""))[2:]
-    lines = [f"{line[:1]} {line[1:]}" for line in compared if not line.startswith("@@")]
+    old, new = was.text.splitlines(), now.text.splitlines()
+    # Lines are compared as they count, and shown as they are.
+    pair = (normalize(was.text).splitlines(), normalize(now.text).splitlines())
+    if (len(pair[0]), len(pair[1])) != (len(old), len(new)):
+        pair = (old, new)
+    lines = list[str]()
+    matcher = difflib.SequenceMatcher(None, *pair, autojunk=False)
+    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
+        for change, a, b, c, d in group:
+            equal = change == "equal"
+            lines += [f"{' ' if equal else '-'} {line}" for line in old[a:b]]
+            lines += [] if equal else [f"+ {line}" for line in new[c:d]]
     return "\n".join([f"{was.type} differs (- in the notebook, + of this run):", *lines])
 
 

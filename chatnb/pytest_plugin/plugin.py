@@ -44,6 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="call the real models, and compare the types of outputs, not their text",
     )
     group.addoption(
+        "--chatnb-allow-hosts",
+        metavar="HOSTS",
+        action="append",
+        default=[],
+        help="hosts, with commas between them, that notebooks may call in replays, and whose "
+        "replies are not recorded, each with a :PORT if you like; `localhost` is this machine",
+    )
+    group.addoption(
         "--chatnb-html",
         metavar="DIR",
         help="write DIR/index.html with the saved and the new outputs side by side",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from chatnb.cassettes.active import is_replaying
+from chatnb.cassettes.active import active_cassette
 from chatnb.errors import ConfigurationError, MissingKeyError
 from chatnb.redaction import SecretText, environment_secret
 
@@ -74,7 +74,7 @@ def take_call_options(
 
 def secret_key(key: str | SecretStr | None, variable: str, missing: str) -> SecretStr:
     """Return a model's key, from the environment variable if none is given."""
-    # A model that is made while a cassette is replayed needs none.
+    # A model that is made under a cassette needs none before it calls its provider.
     return key_or_replay_key(secret(key or environment_secret(variable)), missing)
 
 
@@ -95,12 +95,12 @@ def missing_key(model: str, argument: str, variable: str) -> str:
 
 
 def key_or_replay_key(key: SecretStr | None, missing: str) -> SecretStr:
-    """Return the key, or a stand-in while a cassette is replayed; else raise MissingKeyError."""
+    """Return the key, or a stand-in while a cassette may answer; else raise MissingKeyError."""
     from pydantic import SecretStr
 
     if key:
         return key
-    if is_replaying():
+    if active_cassette() is not None:
         return SecretStr(_REPLAY_KEY)
     raise MissingKeyError(missing)
 
@@ -116,6 +116,6 @@ def real_key(key: SecretStr, variable: str) -> SecretText:
     if text != _REPLAY_KEY:
         return text
     raise MissingKeyError(
-        "This chat model was made without an API key, while a cassette was replayed. "
+        "This chat model was made without an API key, as a cassette was to answer. "
         f"To call the provider, set {variable} and make the model again."
     )

@@ -1,0 +1,157 @@
+"""Requests and responses of HTTP as a cassette stores them: readable, and without secrets."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from chatnb.cassettes.network import is_loopback
+from chatnb.cassettes.requests import plain_data
+
+# The others name accounts and requests, and how the body was packed on its way.
+_KEPT_HEADERS = ("content-type", "content-encoding", "location", "retry-after", "retry-after-ms")
+# Cassettes refuse deeper nesting, so that reading one is safe.
+_MAX_DEPTH = 50
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)')
+# How servers write JSON on one line, so that a replay has the same bytes.
+_COMPACT = "compact"
+_JSON_STYLES = {
+    _COMPACT: partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+    "spaced": partial(json.dumps, ensure_ascii=False),
+    "compact, ascii": partial(json.dumps, separators=(",", ":")),
+    "spaced, ascii": json.dumps,
+}
+_EVENT_END = re.compile(rb"(?<=\n\n)")
+
+
+class HttpResponse(NamedTuple):
+    """A response as it is replayed, with its body in the pieces in which it is streamed."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    chunks: list[bytes]
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return b"".join(self.chunks)
+
+
+def http_request(method: str, url: str, content_type: str, body: bytes) -> dict[str, Any]:
+    """Write a request as plain data; addresses of this machine are all the same one."""
+    request: dict[str, Any] = {"http": f"{method.upper()} {_address(url)}"}
+    if body:
+        request["body"] = _request_body(content_type, body)
+    return request
+
+
+def http_response(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> dict[str, Any]:
+    """Write a response as plain data: its JSON, its text, or its bytes."""
+    kept = {name.lower(): value for name, value in headers if name.lower() in _KEPT_HEADERS}
+    body = _unpacked(kept, body)
+    response: dict[str, Any] = {"status": status}
+    if kept:
+        response["headers"] = kept
+    return {**response, **_response_body(kept.get("content-type", ""), body)}
+
+
+def response_from_data(data: Mapping[str, Any]) -> HttpResponse:
+    """Read the plain data of `http_response`."""
+    status: Any = data["status"]
+    headers: Any = data.get("headers") or {}
+    if type(status) is not int or not 100 <= status <= 599 or not isinstance(headers, dict):
+        raise ValueError("a response has a status and headers")
+    pairs = [(str(k), str(v)) for k, v in cast("dict[Any, Any]", headers).items()]
+    if "base64" in data:
+        return HttpResponse(status, pairs, [base64.b64decode(data["base64"], validate=True)])
+    if "json" in data:
+        text = _JSON_STYLES[data.get("json_style", _COMPACT)](data["json"])
+        return HttpResponse(status, pairs, [text.encode()])
+    return HttpResponse(status, pairs, _pieces(dict(pairs), data.get("text", "").encode()))
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host):
+        host = "localhost"
+    elif parts.port and parts.port != {"http": 80, "https": 443}.get(parts.scheme):
+        host = f"{host}:{parts.port}"
+    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
+    return f"{parts.scheme}://{host}{parts.path or '/'}" + (f"?{query}" if query else "")
+
+
+def _request_body(content_type: str, body: bytes) -> Any:
+    if boundary := _BOUNDARY.search(content_type):
+        # It is drawn at random.
+        body = body.replace(boundary[1].encode(), b"boundary")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return f"sha256={hashlib.sha256(body).hexdigest()}"
+    found = _parsed(text)
+    return plain_data(text if found is None else found)
+
+
+def _response_body(content_type: str, body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+    if "event-stream" in content_type:
+        # Without the blank line that ends the last event: YAML would mark the text's end.
+        return {"text": text.replace("\r\n", "\n").rstrip("\n") + "\n"}
+    if (found := _parsed(text)) is None:
+        return {"text": text}
+    for style, dumps in _JSON_STYLES.items():
+        if dumps(found) == text:
+            return {"json": found} if style == _COMPACT else {"json_style": style, "json": found}
+    return {"text": text}
+
+
+def _parsed(text: str) -> Any:
+    """Return the data of a JSON text, or None where a cassette would not keep it as it is."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        found = json.loads(text)
+        # YAML has no half characters, which JSON writes as escapes.
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return found if _depth(found) <= _MAX_DEPTH else None
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, cast("dict[str, Any]", value).values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, cast("list[Any]", value)), default=0)
+    return 0
+
+
+def _unpacked(headers: dict[str, str], body: bytes) -> bytes:
+    """Return a body that can be read in the file, if it was compressed in a common way."""
+    if headers.get("content-encoding") in ("gzip", "deflate", "identity"):
+        packed = headers.pop("content-encoding") != "identity"
+        return zlib.decompress(body, wbits=zlib.MAX_WBITS | 32) if packed else body
+    return body
+
+
+def _pieces(headers: Mapping[str, str], body: bytes) -> list[bytes]:
+    """Split a stream into its events or lines, which are read one by one."""
+    content_type = headers.get("content-type", "")
+    if "event-stream" in content_type:
+        return [piece for piece in _EVENT_END.split(body + b"\n") if piece]
+    if "ndjson" in content_type or "jsonl" in content_type:
+        return body.splitlines(keepends=True)
+    return [body]

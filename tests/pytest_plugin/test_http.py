@@ -1,0 +1,117 @@
+"""Notebooks that call SDKs and other clients of HTTP themselves, run by the plugin."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.anthropic_events import answering
+from tests.support.anthropic_events import whole as anthropic_whole
+from tests.support.loopback import LoopbackServer, delta, head, saying, usage, whole
+from tests.support.notebook_runs import edit, run_pytest, write_notebook
+
+pytestmark = pytest.mark.slow
+
+KEY = "sk-loopback-0123456789abcdef"
+MESSAGES = "messages = [{'role': 'user', 'content': 'Name a colour.'}]"
+CLIENT = f"from openai import OpenAI\nclient = OpenAI()\n{MESSAGES}"
+ASK = (
+    "print(client.chat.completions.create(model='m', messages=messages).choices[0].message.content)"
+)
+STREAMED = "stream=True) if c.choices)"
+CELLS = (
+    CLIENT,
+    ASK,
+    "print(*(c.choices[0].delta.content for c in client.chat.completions.create("
+    f"model='m', messages=messages, {STREAMED}, sep='|')",
+    "from openai import AsyncOpenAI\n"
+    "chunks = await AsyncOpenAI().chat.completions.create("
+    "model='m', messages=messages, stream=True, seed=1)\n"
+    "print(*[c.choices[0].delta.content async for c in chunks if c.choices], sep='|')",
+    "from anthropic import Anthropic\n"
+    "reply = Anthropic().messages.create(model='m', max_tokens=9, messages=messages)\n"
+    "print(reply.content[0].text)",
+    "from langchain_openai import ChatOpenAI\nfrom chatnb.langchain import from_langchain\n"
+    "model = ChatOpenAI(model='m', seed=2)\n"
+    "print(model.invoke('Hi').content, (await model.ainvoke('Hello')).content)\n"
+    "print(from_langchain(model).invoke('Good day').text)",
+    "import os, requests, urllib.request\nurl = os.environ['OPENAI_BASE_URL'] + '/plain'\n"
+    "print(requests.post(url, json={'a': 1}).json()['choices'][0]['message']['content'])\n"
+    "asked = urllib.request.Request(url, b'{}', {'Content-Type': 'application/json'})\n"
+    "print(len(urllib.request.urlopen(asked).read()) > 9)",
+)
+SCRIPTS = (
+    whole("Blue, at once."),
+    saying(head(), delta("Gre"), delta("en", "stop"), usage(1, 2)),
+    saying(head(), delta("Re"), delta("d", "stop"), usage(1, 2)),
+    answering(anthropic_whole({"type": "text", "text": "Yellow"})),
+    *map(whole, ("Orange", "Pink", "Grey", "White", "Black")),
+)
+PRINTED = ["", "Blue, at once.\n", "Gre|en\n", "Re|d\n", "Yellow\n", "Orange Pink\nGrey\n",
+           "White\nTrue\n"]  # fmt: skip
+
+
+def variables(server: LoopbackServer | None) -> dict[str, str]:
+    """Return the environment of a run: with a key and a server, or with an address of neither."""
+    url = server.base_url if server else "http://127.0.0.1:1/v1"
+    keys = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY} if server else {}
+    root = url.removesuffix("/v1")
+    return {"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": root, "CHATNB_WARM_UP": "0", **keys}
+
+
+def test_sdks_are_recorded_and_replayed_in_one_command(
+    tmp_path: Path, loopback: LoopbackServer
+) -> None:
+    """No cell is added; every call is recorded once, and replayed with neither server nor key,
+    whole and streamed, sync and async. One character of a reply that differs is caught."""
+    loopback.plays(*SCRIPTS)
+    notebook = write_notebook(tmp_path / "sdks.ipynb", *CELLS)
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **variables(loopback))
+    assert ran.code == 0, ran.said
+    assert len(loopback.exchanges) == len(SCRIPTS)
+    cells = json.loads(notebook.read_text())["cells"]
+    assert ["".join(o["text"]) for cell in cells for o in cell["outputs"]] == PRINTED[1:]
+    cassette = tmp_path / "cassettes" / "sdks.yaml"
+    assert cassette.read_text().count("- request:") == len(SCRIPTS)
+    assert KEY not in cassette.read_text()
+    edit(cassette, "Blue, at once.", "Blue, at 0nce.")
+    edit(cassette, "Pink", "P1nk")
+    ran = run_pytest(tmp_path, "--chatnb", ".", **variables(None))
+    assert "2 failed, 5 passed" in ran.said
+    for line in ("+ Blue, at 0nce.", "- Orange Pink", "+ Orange P1nk"):
+        assert line in ran.said.splitlines()
+
+
+def test_a_replay_refuses_the_network_and_names_cell_and_address(
+    tmp_path: Path, loopback: LoopbackServer
+) -> None:
+    """Of a changed prompt, of sockets, of a loopback that is not allowed; the message comes
+    first, no frame of a library is shown, and a key in the environment helps nothing."""
+    loopback.plays(whole("Blue."), whole("Red."))
+    sockets = "import os, socket\nsocket.create_connection(('127.0.0.1', int(os.environ['PORT'])))"
+    notebook = write_notebook(tmp_path / "asks.ipynb", CLIENT, ASK, f"{sockets}.close()")
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    given = {**variables(loopback), "PORT": str(port)}
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **given).code == 0
+    edit(notebook, "Name a colour.", "Name a city.")
+    ran = run_pytest(tmp_path, "--chatnb", ".", **given)
+    assert "2 failed, 1 passed" in ran.said
+    lines = ran.said.splitlines()
+    first = lines.index("asks.ipynb, code cell 1:")
+    assert lines[first + 3].startswith("The cell failed:")
+    assert lines[first + 4].startswith("NetworkRefused: cassettes/asks.yaml has no reply to this")
+    assert {"-     content: Name a colour.", "+     content: Name a city."} <= set(lines)
+    assert "To record what is missing: pytest --chatnb --chatnb-record asks.ipynb" in lines
+    assert f"NetworkRefused: 127.0.0.1:{port} was called." in ran.said
+    assert "--chatnb-allow-hosts=127.0.0.1" in ran.said
+    assert "site-packages" not in ran.said
+    assert len(loopback.exchanges) == 1
+    edit(notebook, "Name a city.", "Name a colour.")
+    allowed = f"--chatnb-allow-hosts=other.example, localhost:{port}"
+    ran = run_pytest(tmp_path, "--chatnb", allowed, ".", **given)
+    server.close()
+    assert ran.code == 0, ran.said
