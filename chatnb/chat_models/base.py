@@ -32,6 +32,7 @@ from chatnb.tools.openai_schema import ToolChoice, ToolLike, to_openai_tool_choi
 from chatnb.tools.validation import CallCheck
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from typing import Unpack
 
     from chatnb.structured_output.methods import MethodName
@@ -176,6 +177,8 @@ class BaseChatModel(
         stop: list[str] | None = None,
         *,
         max_concurrency: int | None = None,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         return_exceptions: bool = False,
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
@@ -198,6 +201,8 @@ class BaseChatModel(
             checkpoint_grace: Seconds that an interrupt leaves to calls under way, whose replies
                 are kept; by default their connections are closed at once.
             progress: Whether to show a progress bar after two seconds.
+            executor: A `concurrent.futures.Executor` whose workers make the calls, as for `batch`.
+            send_keys: True to send API keys to the workers.
             **params: The provider's parameters for these calls only, and `callbacks`, `tags` and
                 the like of the run.
 
@@ -216,6 +221,11 @@ class BaseChatModel(
         options = BatchOptions(
             max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
         )
+        if executor is not None:
+            outcomes = batch.run_on(
+                executor, self._call, self._run_call, options, send_keys=send_keys
+            )
+            return batch.result(outcomes, self)
         calls = batch.calls(self._call, self._run_call)
         return batch.result(dict(as_completed(calls, options, each=False)), self)
 

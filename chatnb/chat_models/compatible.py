@@ -14,7 +14,7 @@ from chatnb.chat_models.openai.errors import malformed, parse_json
 from chatnb.chat_models.openai.model import CHAT_COMPLETIONS, RESPONSES, ChatOpenAI
 from chatnb.chat_models.providers import Provider, known_providers
 from chatnb.chat_models.sdk_model import Endpoint
-from chatnb.chat_models.wire.client_options import key_or_replay_key, secret
+from chatnb.chat_models.wire.client_options import NO_KEY, key_or_replay_key, secret
 from chatnb.chat_models.wire.payloads import UNREADABLE, Payload, payload_text
 from chatnb.errors import BadRequestError, ConfigurationError, UnknownModelError
 from chatnb.redaction import environment_secret
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 # The SDK requires a key, also for a server that needs none.
-_NO_KEY = "none"
 
 
 class ChatCompatible(ChatOpenAI):
@@ -103,7 +102,7 @@ def _address(row: Provider) -> str:
 
 def _key(row: Provider) -> str | SecretStr:
     if row.key is None:
-        return _NO_KEY
+        return NO_KEY
     return key_or_replay_key(
         secret(next(filter(None, map(environment_secret, (row.key, *row.other_keys))), None)),
         f"{row.name} needs an API key. Set the environment variable {row.key}, or pass it as "

@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
-from chatnb.runnables.batch import configs_for
+from chatnb.runnables.batch import BatchOptions, configs_for
 from chatnb.runnables.config import RunnableConfig, take_config
+from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
@@ -28,9 +29,13 @@ from chatnb.schema.results import (
 from chatnb.schema.usage import UsageMetadata
 from chatnb.tracing.usage_tracking import UsageTracker
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 Params: TypeAlias = dict[str, Any]
 NewCall: TypeAlias = Callable[[list[BaseMessage], list[str] | None, Params], ProviderCall]
 Replies: TypeAlias = list[AIMessage]
+RunCall: TypeAlias = Callable[[ProviderCall, RunnableConfig | None], Replies]
 
 _BYTES_PER_TOKEN = 4
 
@@ -50,7 +55,7 @@ class GenerateBatch:
     def calls(
         self,
         new_call: NewCall,
-        replies: Callable[[ProviderCall, RunnableConfig | None], Replies],
+        replies: RunCall,
     ) -> list[Callable[[], Replies]]:
         """Return a function for each prompt that makes its call."""
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
@@ -64,6 +69,34 @@ class GenerateBatch:
         """Return a coroutine function for each prompt that makes its call."""
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
         return [partial(call.atraced_replies, partial(replies, call), own) for call, own in rows]
+
+    def run_on(
+        self,
+        executor: Executor,
+        new_call: NewCall,
+        replies: RunCall,
+        options: BatchOptions,
+        *,
+        send_keys: bool,
+    ) -> dict[int, Replies | Exception]:
+        """Return the replies of an executor's workers, or exceptions."""
+        from chatnb.runnables.scale.executors import Workers, executor_completed
+
+        def record(index: int, calls: list[ModelCall]) -> None:
+            for call in calls:
+                self._trackers[index].record(call)
+
+        pairs = executor_completed(
+            partial(_make_call, new_call, replies, self._stop, self._params),
+            self._prompts,
+            self._configs[0] if self._configs else None,
+            {},
+            options,
+            Workers(executor, send_keys),
+            in_order=False,
+            on_calls=record,
+        )
+        return dict(enumerate(gather(pairs, len(self._prompts))))
 
     def _new_calls(self, new_call: NewCall) -> list[ProviderCall]:
         calls = [new_call(prompt, self._stop, self._params) for prompt in self._prompts]
@@ -82,6 +115,18 @@ class GenerateBatch:
             i: error for i, error in enumerate(ordered) if isinstance(error, Exception)
         }
         return result
+
+
+def _make_call(
+    new_call: NewCall,
+    replies: RunCall,
+    stop: list[str] | None,
+    params: Params,
+    prompt: list[BaseMessage],
+    config: RunnableConfig | None,
+) -> Replies:
+    call = new_call(prompt, stop, params)
+    return call.traced_replies(partial(replies, call), config)
 
 
 def _model_call(

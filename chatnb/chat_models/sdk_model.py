@@ -36,6 +36,8 @@ from chatnb.chat_models.stream_decoder import StreamDecoder
 from chatnb.chat_models.wire.client_options import (
     HTTP_CLIENTS,
     check_call_params,
+    key_names,
+    key_of_process,
     real_key,
     take_call_options,
 )
@@ -58,11 +60,11 @@ from chatnb.chat_models.wire.model_options import (
     with_own_names,
 )
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
-from chatnb.concurrency.pickling import OfThisProcess
+from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
 from chatnb.errors import MAX_RETRY_AFTER
 from chatnb.redaction import hide, model_secrets
-from chatnb.runnables.batch import slow_down
 from chatnb.runnables.deadlines import Deadline
+from chatnb.runnables.scale.pace import slow_down
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -166,12 +168,17 @@ class SdkChatModel(BaseChatModel):
                 "make the model in the other process."
             )
             state[name] = OfThisProcess(state[name], problem)
+        for name in key_names(state):
+            state[name] = KeyOfThisProcess(state[name])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name in HTTP_CLIENTS & state.keys():
             state[name] = state[name].value
         vars(self).update(state)
+        for name, value in state.items():
+            if isinstance(value, KeyOfThisProcess):
+                setattr(self, name, value.value or key_of_process(self._key_variable))
         self._clients = LoopClients()
 
     def __repr__(self) -> str:

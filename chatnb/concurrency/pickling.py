@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import sys
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -35,3 +37,36 @@ def name_in_module(item: object, definition: Any) -> tuple[str, str] | None:
 def find_in_module(module: str, name: str) -> Any:
     """Return what a module has under a name."""
     return getattr(import_module(module), name)
+
+
+sending_keys: ContextVar[bool] = ContextVar("chatnb_sending_keys", default=False)
+
+
+class KeyOfThisProcess:
+    """A secret that copies keep, and pickles leave out unless `sending_keys` is set."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __deepcopy__(self, memo: object) -> KeyOfThisProcess:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeyOfThisProcess, (self.value if sending_keys.get() else None,)
+
+
+def dumps(thing: Any, *, send_keys: bool = False) -> bytes:
+    """Return a pickle for another process, with functions of a notebook or script by value."""
+    token = sending_keys.set(send_keys)
+    try:
+        return _dumps(thing)
+    finally:
+        sending_keys.reset(token)
+
+
+def _dumps(thing: Any) -> bytes:
+    try:
+        cloudpickle: Any = import_module("cloudpickle")
+    except ImportError:
+        return pickle.dumps(thing)
+    return cloudpickle.dumps(thing)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -14,24 +13,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from chatnb.concurrency.cancellation import CancelScope, current_scope, pause
-from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.cancellation import CancelScope, current_scope
 from chatnb.concurrency.portal import end_tasks
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import Failed, Ok, Outcome, outcome_of_task, take
-from chatnb.errors import (
-    MAX_RETRY_AFTER,
-    BatchError,
-    BatchInterrupted,
-    QuotaSpentError,
-    RateLimitError,
-    is_wait_too_long,
-    seconds_to_retry,
-)
+from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.runnables.checkpoint import Checkpoint, current_checkpoint
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.deadlines import to_deadline
 from chatnb.runnables.progress import Progress, ProgressBar
+from chatnb.runnables.scale.pace import Pace, current_pace
 from chatnb.tracing.usage_tracking import (
     BatchSlot,
     UsageTotals,
@@ -43,20 +34,10 @@ from chatnb.tracing.usage_tracking import (
 DEFAULT_CONCURRENCY = 64  # The calls mostly wait.
 _TICK_SECONDS = 0.5
 _GRACE_POLL_SECONDS = 0.02
-_FIRST_PAUSE = 1.0
-_MAX_PAUSE = 60.0
-_FIRST_INTERVAL = 0.01
-_MAX_INTERVAL = 5.0
-_SPEED_UP = 0.9
-# So many pauses in a row without one answered call are not a mere rate limit.
-_MAX_FAILED_PAUSES = 8
-_NEVER = float("-inf")
 
 Pair: TypeAlias = tuple[int, Any]
 Calls: TypeAlias = Sequence[Callable[[], Any]]
 AsyncCalls: TypeAlias = Sequence[Callable[[], Coroutine[Any, Any, Any]]]
-
-current_pace: ContextVar[Pace | None] = ContextVar("chatnb_pace", default=None)
 
 
 @dataclass(frozen=True)
@@ -201,12 +182,12 @@ class Batch:
 
     def __init__(self, options: BatchOptions, progress: Progress) -> None:
         outer = current_pace.get()
-        self._position = next_position()
+        self.position = next_position()
         self._opened = time.monotonic()
         self._failed: dict[int, float] = {}  # When each input failed that is to be run again.
         self._grace = options.checkpoint_grace
         self._scope = CancelScope()
-        self._checkpoint: Checkpoint | None = None
+        self.checkpoint: Checkpoint | None = None
         self.progress = progress
         self.pace = (outer or Pace()) if options.retry_rate_limits else None
         self.context = self._scope.context()
@@ -218,8 +199,8 @@ class Batch:
         if self.pace is not None:
             self.context.run(current_pace.set, self.pace)
         if options.checkpoint is not None:
-            self._checkpoint = Checkpoint(options.checkpoint)
-            self.context.run(current_checkpoint.set, self._checkpoint)
+            self.checkpoint = Checkpoint(options.checkpoint)
+            self.context.run(current_checkpoint.set, self.checkpoint)
         if self.bar is not None:
             self.context.run(track_calls_in_context, tracker)
 
@@ -313,7 +294,7 @@ class Batch:
 
     def _open_slot(self, index: int) -> None:
         waited = time.monotonic() - self._failed.get(index, self._opened)
-        current_slot.set(BatchSlot((*self._position, index), waited))
+        current_slot.set(BatchSlot((*self.position, index), waited))
 
     def _record(self, index: int, outcome: Outcome[Any]) -> bool:
         """Record an outcome, unless the call is to be made again."""
@@ -332,13 +313,13 @@ class Batch:
 
     def save_replies(self) -> None:
         """Wait until the replies so far are on disk, if there is a checkpoint."""
-        if self._checkpoint is not None:
-            self._checkpoint.flush()
+        if self.checkpoint is not None:
+            self.checkpoint.flush()
 
     async def asave_replies(self) -> None:
         """Wait until the replies so far are on disk, without blocking the event loop."""
-        if self._checkpoint is not None:
-            await self._checkpoint.aflush()
+        if self.checkpoint is not None:
+            await self.checkpoint.aflush()
 
     def tick(self) -> None:
         """Update the bar, if there is one."""
@@ -351,90 +332,3 @@ class Batch:
             self.bar.tick()
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_TICK_SECONDS, self.keep_ticking)
-
-
-class Pace:
-    """The pace of one batch, shared by all of its calls."""
-
-    # A rate limit error pauses all calls for as long as the provider says and spaces out those that
-    # follow; each answered call brings them a little closer again.
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = Lock()
-        self._held_until = _NEVER
-        self._holds = 0
-        self._next = _NEVER
-        self._interval = 0.0
-        self._failed_pauses = 0
-
-    @property
-    def is_limited(self) -> bool:
-        """Return whether there was any rate limit error."""
-        return self._held_until != _NEVER
-
-    def hold(self, seconds: float | None) -> None:
-        """Start no call for so many seconds; if None, for longer each time."""
-        with self._lock:
-            now = self._clock()
-            # Calls that were sent together and fail together count once.
-            if now >= self._held_until:
-                self._failed_pauses += 1
-                slower = max(2 * self._interval, _FIRST_INTERVAL)
-                self._interval = min(slower, _MAX_INTERVAL)
-            growing = min(_FIRST_PAUSE * 2.0 ** (self._failed_pauses - 1), _MAX_PAUSE)
-            until = now + (growing if seconds is None else seconds)
-            if until > self._held_until:
-                # All that wait reserve another start, so that they stay spaced out.
-                self._held_until = self._next = until
-                self._holds += 1
-
-    def record_success(self) -> None:
-        """Let calls follow a little closer: one was answered."""
-        if not self.is_limited:
-            return
-        with self._lock:
-            self._failed_pauses = 0
-            faster = self._interval * _SPEED_UP
-            self._interval = faster if faster > _FIRST_INTERVAL / 10 else 0.0
-
-    def should_retry(self, error: BaseException | None) -> bool:
-        """Record how a call ended, and return whether to make it again at the new pace."""
-        if not isinstance(error, RateLimitError):
-            self.record_success()
-            return False
-        if isinstance(error, QuotaSpentError) or is_wait_too_long(error):
-            return False
-        self.hold(seconds_to_retry(error))
-        return self._failed_pauses <= _MAX_FAILED_PAUSES
-
-    def reserve_start(self) -> float:
-        """Return the seconds until the next call may start, and reserve that start."""
-        if not self.is_limited:
-            return 0.0
-        with self._lock:
-            now = self._clock()
-            start = max(now, self._held_until, self._next)
-            self._next = start + self._interval
-            return start - now
-
-    def wait(self) -> None:
-        """Wait until a call may start."""
-        holds = 0
-        while holds != self._holds:
-            holds = self._holds
-            pause(self.reserve_start())
-
-    async def await_start(self) -> None:
-        """Wait until a call may start, without blocking."""
-        holds = 0
-        while holds != self._holds:
-            holds = self._holds
-            await asyncio.sleep(self.reserve_start())
-
-
-def slow_down(seconds: float | None) -> None:
-    """Hold the batch of this context, if there is one: a provider limited the rate of a call."""
-    pace = current_pace.get()
-    if pace is not None and (seconds is None or seconds <= MAX_RETRY_AFTER):
-        pace.hold(seconds)

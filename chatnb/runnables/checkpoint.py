@@ -18,6 +18,7 @@ from chatnb.store.file_format import FileFormat
 from chatnb.terminal import warn
 
 _MAX_REPLIES = 10_000
+_MAX_EQUAL_REPLIES = 1_000  # Such as "yes" of a million calls.
 _BUCKET_MASK = 0xFFFF
 _FORMAT = FileFormat(
     use="as a checkpoint",
@@ -99,6 +100,9 @@ class Checkpoint:
             self._is_posted = False
             rows = [(key, text, key) for key, text in self._unwritten]
             self._written = len(rows)
+        self._insert(connection, rows)
+
+    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
         connection.executemany(
             "INSERT INTO answers SELECT ?, coalesce(max(nth) + 1, 0), ? FROM answers WHERE key = ?",
             rows,
@@ -113,6 +117,97 @@ class Checkpoint:
             self._written = None
         if isinstance(outcome, Failed):
             warn(f"Replies could not be kept: {error_line(outcome.error)}", stacklevel=2)
+
+
+class SharedCheckpoint(Checkpoint):
+    """The checkpoint of a batch whose inputs are run by several processes, as one of them uses it.
+
+    Each use of a reply, new or old, has a row, so that equal requests of all processes are told
+    apart. The uses of a part of the inputs that is run again, after its worker died, do not count.
+    """
+
+    def __init__(self, path: str | Path, part: str) -> None:
+        super().__init__(path)
+        self._part = part
+        self._database.write(self._forget_uses)
+
+    @staticmethod
+    def begin(checkpoint: Checkpoint) -> None:
+        """Let other processes share a checkpoint."""
+        checkpoint._database.write(_begin_sharing)
+
+    @staticmethod
+    def end(checkpoint: Checkpoint) -> None:
+        """Remove what the processes noted."""
+        checkpoint._database.write(
+            lambda connection: connection.execute("DROP TABLE IF EXISTS uses").close()
+        )
+
+    def next_reply(self, key: str) -> str | None:
+        """Return the next reply that no process has used, or None."""
+        if not self._database.read("SELECT 1 FROM answers WHERE key = ? LIMIT 1", key):
+            return None
+        return self._database.write(lambda connection: self._use_next(connection, key))
+
+    def remove(self, key: str, text: str) -> None:
+        """Remove a reply, so that the next attempt requests it again."""
+        super().remove(key, text)
+        self._database.write(
+            lambda connection: connection.execute(
+                "DELETE FROM uses WHERE rowid = "
+                "(SELECT max(rowid) FROM uses WHERE key = ? AND part = ?)",
+                (key, self._part),
+            ).close()
+        )
+
+    def _use_next(self, connection: sqlite3.Connection, key: str) -> str | None:
+        rows = connection.execute(
+            "SELECT text FROM answers WHERE key = ? AND nth = (SELECT count(*) FROM uses "
+            "WHERE key = ?)",
+            (key, key),
+        ).fetchall()
+        if not rows:
+            return None
+        connection.execute("INSERT INTO uses VALUES (?, ?)", (key, self._part))
+        return rows[0][0]
+
+    def _forget_uses(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM uses WHERE part = ?", (self._part,))
+
+    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
+        super()._insert(connection, rows)
+        uses = [(key, self._part) for key, _, _ in rows]
+        connection.executemany("INSERT INTO uses VALUES (?, ?)", uses)
+
+
+class CollectedReplies(Checkpoint):
+    """Replies that go home with the results, from a worker that does not see the checkpoint."""
+
+    def __init__(self) -> None:
+        self.path = Path("checkpoint")
+        self.rows = list[tuple[str, str]]()
+
+    def next_reply(self, key: str) -> str | None:
+        """Return None: the worker knows no replies."""
+        return None
+
+    def append(self, key: str, text: str) -> None:
+        """Keep a reply in memory."""
+        self.rows.append((key, text))
+
+    def remove(self, key: str, text: str) -> None:
+        """Keep a reply no longer."""
+        if (key, text) in self.rows:
+            self.rows.remove((key, text))
+
+    def flush(self) -> None:
+        """Return at once."""
+
+
+def _begin_sharing(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE IF EXISTS uses")  # Of a process that was killed.
+    connection.execute("CREATE TABLE uses (key TEXT, part TEXT)")
+    connection.execute("CREATE INDEX uses_by_key ON uses (key)")
 
 
 class _KeyCounts:
@@ -159,13 +254,13 @@ class StoredReplies:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._forget = OrderedDict[int, list[Callable[[], None]]]()
+        self._forget = OrderedDict[int, deque[Callable[[], None]]]()
 
     def add(self, texts: Iterable[str], forget: Callable[[], None]) -> None:
         """Add a reply: its text, and the arguments of its calls."""
         with self._lock:
             for key in map(hash, texts):
-                self._forget.setdefault(key, []).append(forget)
+                self._forget.setdefault(key, deque(maxlen=_MAX_EQUAL_REPLIES)).append(forget)
                 self._forget.move_to_end(key)
             while len(self._forget) > _MAX_REPLIES:
                 self._forget.popitem(last=False)

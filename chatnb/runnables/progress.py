@@ -29,6 +29,7 @@ class Progress:
         self.results = dict[int, Any]()
         self.failures = dict[int, Exception]()
         self.running = set[int]()
+        self.workers = 0  # Of an executor.
         self.stopped = False
         self._return_exceptions = return_exceptions
         self._failed = set[int]()
@@ -206,7 +207,9 @@ class ProgressBar:
 
 
 def _postfix(progress: Progress, tracker: CallSums) -> str:
-    counts = [f"{progress.failed:,} failed"] if progress.failed else []
+    counts = [f"{progress.workers:,} workers"] if progress.workers else []
+    if progress.failed:
+        counts.append(f"{progress.failed:,} failed")
     if (usage := tracker.usage) is not None:
         counts.append(f"{usage['total_tokens']:,} tokens")
     if (cost := tracker.cost) is not None:

@@ -32,6 +32,8 @@ class ClientOptions(TypedDict, total=False):
 
 # The key of a model that is made while a cassette is replayed.
 _REPLAY_KEY = "(none: a cassette answers)"
+_KEY_LEFT_BEHIND = "(none: it stayed in another process)"
+NO_KEY = "none"  # Of providers that need none.
 HTTP_CLIENTS = frozenset({"http_client", "http_async_client"})
 
 # The options of one call, and their names in the SDK.
@@ -78,6 +80,23 @@ def secret_key(key: str | SecretStr | None, variable: str, missing: str) -> Secr
     return key_or_replay_key(secret(key or environment_secret(variable)), missing)
 
 
+def key_names(state: Mapping[str, Any]) -> list[str]:
+    """Return the attributes of a model that hold a key."""
+    stand_ins = (NO_KEY, _REPLAY_KEY)
+    return [
+        name
+        for name, value in state.items()
+        if hasattr(value, "get_secret_value") and value.get_secret_value() not in stand_ins
+    ]
+
+
+def key_of_process(variable: str) -> SecretStr:
+    """Return the key of this process for a model of another, or a stand-in that explains it."""
+    from pydantic import SecretStr
+
+    return SecretStr(environment_secret(variable) or _KEY_LEFT_BEHIND)
+
+
 def secret(key: str | SecretStr | None) -> SecretStr | None:
     """Return a key as an object whose repr does not show it, or None for none."""
     from pydantic import SecretStr
@@ -112,6 +131,11 @@ def real_key(key: SecretStr, variable: str) -> SecretText:
         raise ConfigurationError(
             "The API key cannot be sent: it has a line end or another character that no header "
             f"takes. Copy it again, and set {variable}."
+        )
+    if text == _KEY_LEFT_BEHIND:
+        raise MissingKeyError(
+            "The API key of this chat model stayed in the process that made it. "
+            f"Set {variable} in the environment of this process, or pass send_keys=True."
         )
     if text != _REPLAY_KEY:
         return text

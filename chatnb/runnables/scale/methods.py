@@ -18,12 +18,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
+from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed, configs_for
 from chatnb.runnables.config import CONFIG_KEYS, RunnableConfig, effective_config, take_config
 from chatnb.runnables.scale.streams import astream_completed, stream_completed
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from chatnb.runnables.base import Runnable
 
 In = TypeVar("In", contravariant=True)
@@ -53,6 +56,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> list[Out]: ...
     @overload
@@ -65,6 +70,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> list[Out | Exception]: ...
     def batch(
@@ -76,6 +83,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> Any:
         """Run once for each input, many at a time.
@@ -93,6 +102,11 @@ class BatchMethods(Generic[In, Out]):
             checkpoint_grace: Seconds that an interrupt leaves to calls under way, whose replies
                 are kept; by default their connections are closed at once.
             progress: False to show no bar; it appears after two seconds.
+            executor: A `concurrent.futures.Executor` whose workers run the inputs, a part of them
+                each: a `ProcessPoolExecutor`, `client.get_executor()` of dask, `client.executor()`
+                of ipyparallel. `max_concurrency` is then that of each worker.
+            send_keys: True to send API keys to the workers; they have their own in their
+                environment otherwise.
             **kwargs: Arguments of `invoke`.
 
         Returns:
@@ -106,6 +120,9 @@ class BatchMethods(Generic[In, Out]):
         kwargs = hide_in_options(kwargs)
         calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
+        if executor is not None:
+            pairs = _on_executor(self, inputs, config, kwargs, options, executor, send_keys)
+            return gather(pairs, len(inputs))
         outputs = dict(as_completed(calls, options, each=False))
         return [outputs[index] for index in range(len(inputs))]
 
@@ -137,6 +154,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> Iterator[tuple[int, Any]]:
         """Run once for each input, many at a time, and yield each output as it arrives.
@@ -149,6 +168,8 @@ class BatchMethods(Generic[In, Out]):
             checkpoint: As for `batch`.
             checkpoint_grace: As for `batch`.
             progress: As for `batch`.
+            executor: As for `batch`.
+            send_keys: As for `batch`.
             **kwargs: Arguments of `invoke`.
 
         Yields:
@@ -167,6 +188,8 @@ class BatchMethods(Generic[In, Out]):
         """
         kwargs = hide_in_options(kwargs)
         options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
+        if executor is not None:
+            return _on_executor(self, inputs, config, kwargs, options, executor, send_keys)
         if isinstance(inputs, Sequence):
             calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
             return as_completed(calls, replace(options, max_concurrency=limit))
@@ -209,6 +232,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> Iterator[Out]: ...
     @overload
@@ -221,6 +246,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> Iterator[Out | Exception]: ...
     def map(
@@ -232,6 +259,8 @@ class BatchMethods(Generic[In, Out]):
         checkpoint: str | Path | None = None,
         checkpoint_grace: float = 0.0,
         progress: bool = True,
+        executor: Executor | None = None,
+        send_keys: bool = False,
         **kwargs: Any,
     ) -> Any:
         """Run once for each input, many at a time, and yield the outputs in their order.
@@ -248,6 +277,8 @@ class BatchMethods(Generic[In, Out]):
             checkpoint: As for `batch`.
             checkpoint_grace: As for `batch`.
             progress: As for `batch`.
+            executor: As for `batch`.
+            send_keys: As for `batch`.
             **kwargs: Arguments of `invoke`.
 
         Returns:
@@ -272,7 +303,11 @@ class BatchMethods(Generic[In, Out]):
         kwargs = hide_in_options(kwargs)
         call, limit = _stream_call(self, self.invoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        pairs = stream_completed(inputs, call, options, in_order=True)
+        if executor is None:
+            return _outputs(stream_completed(inputs, call, options, in_order=True))
+        pairs = _on_executor(
+            self, inputs, config, kwargs, options, executor, send_keys, in_order=True
+        )
         return _outputs(pairs)
 
     def amap(
@@ -312,18 +347,63 @@ def _stream_call(
     config: Any,
     kwargs: dict[str, Any],
 ) -> tuple[Callable[[Any], Any], int | None]:
+    config, kwargs, limit = _shared_config(runnable, inputs, config, kwargs)
+    return partial(_call_with, method, config, kwargs), limit
+
+
+def _shared_config(
+    runnable: BatchMethods[Any, Any], inputs: object, config: Any, kwargs: dict[str, Any]
+) -> tuple[RunnableConfig | None, dict[str, Any], int | None]:
+    """Return the config of all inputs, the other arguments, and how many run at a time."""
     if isinstance(inputs, str | Mapping) or not isinstance(inputs, Iterable | AsyncIterable):
         given = type(cast("object", inputs)).__name__
         raise TypeError(f"A batch takes inputs, in a list or iterator, not {given}")
     if isinstance(config, Sequence):
-        raise TypeError("Inputs that are no list take one config for all, not a list of configs")
+        raise TypeError("Inputs of an iterator or an executor take one config for all, not a list")
     if runnable.takes_config_keywords:
         config, kwargs = take_config(config, kwargs)
-    [config] = configs_for(config, 1)
-    if config and "run_id" in config:
+    [shared] = configs_for(config, 1)
+    if shared and "run_id" in shared:
         raise ValueError("run_id is the id of one run, and there may be many inputs")
-    limits = effective_config(config)
-    return partial(_call_with, method, config, kwargs), (limits or {}).get("max_concurrency")
+    return shared, kwargs, (effective_config(shared) or {}).get("max_concurrency")
+
+
+def _on_executor(
+    runnable: BatchMethods[Any, Any],
+    inputs: Any,
+    config: Any,
+    kwargs: dict[str, Any],
+    options: BatchOptions,
+    executor: Executor,
+    send_keys: bool,
+    *,
+    in_order: bool = False,
+) -> Generator[tuple[int, Any]]:
+    from chatnb.runnables.scale.executors import Workers, executor_completed
+
+    shared, kwargs, limit = _shared_config(runnable, inputs, config, kwargs)
+    return executor_completed(
+        runnable.invoke,
+        inputs,
+        shared,
+        kwargs,
+        replace(options, max_concurrency=limit),
+        Workers(executor, send_keys),
+        in_order=in_order,
+    )
+
+
+def gather(pairs: Iterable[tuple[int, Any]], total: int) -> list[Any]:
+    """Return the outputs of so many inputs in order; an error of the batch gets all of them."""
+    outputs = dict[int, Any]()
+    try:
+        outputs.update(pairs)
+    except (BatchError, BatchInterrupted) as error:
+        error.results.update(outputs)
+        ended = error.results.keys() | error.failures.keys()
+        error.remaining = [index for index in range(total) if index not in ended]
+        raise
+    return [outputs[index] for index in range(total)]
 
 
 def _call_with(

@@ -36,10 +36,9 @@ def stream_completed(
 ) -> Generator[Pair]:
     """Call a function with each input on threads, and yield each index and output as it ends."""
     # The caller's thread takes the inputs, so that they may be rows of a database's cursor.
-    batch = StreamedBatch(options, in_order=in_order)
-    items = iter(_iterate(inputs))
+    batch = StreamedBatch(inputs, options, in_order=in_order)
     waiting, ended = SimpleQueue[tuple[int, Any] | None](), SimpleQueue[int | Failed]()
-    threads, input_error = 0, None
+    threads = 0
 
     def work() -> None:
         try:
@@ -50,25 +49,16 @@ def stream_completed(
         except BaseException as error:
             ended.put(Failed(error))
 
-    def fill() -> Exception | None:
+    def fill() -> None:
         started = time.monotonic()
-        while batch.takes_inputs():
-            try:
-                input = next(items)
-            except StopIteration:
-                batch.end_inputs()
-                return None
-            except Exception as error:  # It is raised once the calls have ended.
-                batch.end_inputs()
-                return error
-            waiting.put((batch.stream.open_next(), input))
+        for item in batch.take_inputs():
+            waiting.put(item)
             if time.monotonic() - started > _PULL_SECONDS and not ended.empty():
-                break
-        return None
+                return
 
     with batch.running():
         try:
-            while (input_error := fill() or input_error, batch.stream.pending)[1]:
+            while fill() or batch.stream.pending:
                 # Where calls are short, one thread makes many before the next is started.
                 while threads < batch.limit and not waiting.empty():
                     start_thread(work, batch.context.copy())
@@ -82,8 +72,6 @@ def stream_completed(
             for _ in range(threads):
                 waiting.put(None)
     batch.raise_failures()
-    if input_error is not None:
-        raise input_error
 
 
 async def astream_completed(
@@ -94,7 +82,7 @@ async def astream_completed(
     in_order: bool,
 ) -> AsyncGenerator[Pair, None]:
     """Call a function with each input in tasks; like `stream_completed`."""
-    batch = StreamedBatch(options, in_order=in_order)
+    batch = StreamedBatch(inputs, options, in_order=in_order)
     running, ended = set[asyncio.Task[None]](), asyncio.Queue[int | Failed | None]()
     free, slots = asyncio.Semaphore(batch.limit), asyncio.Semaphore(batch.capacity)
     loop = asyncio.get_running_loop()
@@ -140,23 +128,37 @@ async def astream_completed(
 class StreamedBatch(Batch):
     """A batch that knows neither its number of inputs nor, once handed out, its outputs."""
 
-    def __init__(self, options: BatchOptions, *, in_order: bool) -> None:
+    def __init__(self, inputs: Inputs, options: BatchOptions, *, in_order: bool) -> None:
         self.stream = StreamProgress(return_exceptions=options.return_exceptions)
         super().__init__(options, self.stream)
         self.limit = options.max_concurrency or DEFAULT_CONCURRENCY
         self.capacity = _INPUTS_PER_CALL * self.limit
+        self._inputs = inputs
+        self._iterator: Iterator[Any] | None = None
+        self._input_error: Exception | None = None
         self._in_order = in_order
         self._next_output = 0
-        self._ended = False
 
-    def takes_inputs(self) -> bool:
-        """Return whether there is room for another input, and there may be one."""
-        room = len(self.stream.open) < self.capacity
-        return room and not self._ended and not self.progress.ended
+    def take_inputs(self) -> Iterator[tuple[int, Any]]:
+        """Yield inputs and their indexes while there is room for more."""
+        if self._iterator is None:
+            self._iterator = iter(_iterate(self._inputs))
+        while len(self.stream.open) < self.capacity and not self.progress.ended:
+            try:
+                input = next(self._iterator)
+            except StopIteration:
+                self._iterator = iter(())
+                return
+            except Exception as error:  # It is raised once the calls have ended.
+                self._iterator, self._input_error = iter(()), error
+                return
+            yield self.stream.open_next(), input
 
-    def end_inputs(self) -> None:
-        """Note that there are no more inputs."""
-        self._ended = True
+    def raise_failures(self) -> None:
+        """Raise a `BatchError` if any input failed, or the error of the inputs."""
+        super().raise_failures()
+        if self._input_error is not None:
+            raise self._input_error
 
     def outputs(self, index: int) -> Iterator[Pair]:
         """Yield the outputs that can be handed out once an input has ended, and forget them."""

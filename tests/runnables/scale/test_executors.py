@@ -1,0 +1,238 @@
+"""Batches on the workers of executors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chatnb.chat_models import ChatOpenAI, init_chat_model
+from chatnb.errors import (
+    BatchError,
+    BatchInterrupted,
+    BudgetSpentError,
+    ConfigurationError,
+    MissingKeyError,
+)
+from chatnb.output_parsers import StrOutputParser
+from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables import RunnableConfig, RunnableLambda
+from chatnb.tracing.usage_tracking import budget, track_usage
+from tests.support.hangs import wait_until
+from tests.support.many_workers import Logged, double, oddly, process_id, unportable
+from tests.support.recording_handler import Recorder
+
+
+def new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    """Two processes that outlive a test, unlike those that tests kill."""
+    with new_pool() as executor:
+        yield executor
+
+
+def test_every_method_takes_an_executor(pool: Executor) -> None:
+    """The results are those of this process, in the same order, from two others."""
+    numbers, runnable = list(range(50)), RunnableLambda(double)
+    expected = [2 * number for number in numbers]
+    assert runnable.batch(numbers, executor=pool) == expected
+    assert list(runnable.map(iter(numbers), executor=pool)) == expected
+    pairs = runnable.batch_as_completed((n for n in numbers), executor=pool)
+    assert dict(pairs) == dict(enumerate(expected))
+    assert runnable.batch([], executor=pool) == []
+    where = set(RunnableLambda(process_id).batch(numbers, {"max_concurrency": 2}, executor=pool))
+    assert os.getpid() not in where
+    assert len(where) == 2
+    with ThreadPoolExecutor(2) as threads:
+        assert runnable.batch(numbers, executor=threads) == expected
+
+
+def test_a_chain_of_a_notebook_travels(pool: Executor) -> None:
+    """Functions without a module, and templates, arrive by value."""
+    chain = ChatPromptTemplate.from_template("{x}") | (lambda prompt: prompt.to_string())
+    found = chain.batch([{"x": "a"}, {"x": "b"}], executor=pool)
+    assert [text.removeprefix("Human: ") for text in found] == ["a", "b"]
+
+
+def test_failures_come_home(pool: Executor) -> None:
+    """They are in the list or in the error of the batch, which keeps the other results."""
+    runnable = RunnableLambda(double)
+    found = runnable.batch([1, -1, 3], executor=pool, return_exceptions=True)
+    assert found[0::2] == [2, 6]
+    assert isinstance(found[1], ValueError)
+    with pytest.raises(ValueError, match="-1 is negative") as raised:
+        runnable.batch([1, 2, -1], {"max_concurrency": 1}, executor=pool)
+    error = raised.value
+    assert isinstance(error, BatchError)
+    assert {*error.results, *error.failures, *error.remaining} == {0, 1, 2}
+    assert list(error.failures) == [2]
+
+
+def test_what_cannot_travel_is_an_error_of_its_input(pool: Executor) -> None:
+    """Neither an output nor an exception that cannot be pickled fails the others."""
+    found = RunnableLambda(unportable).batch([0, 1, 2], executor=pool, return_exceptions=True)
+    assert found[0] == 0
+    assert all(isinstance(error, ConfigurationError) for error in found[1:])
+    [error] = RunnableLambda(oddly).batch([3], executor=pool, return_exceptions=True)
+    assert "3: odd" in str(error)
+
+
+def test_what_cannot_be_sent_is_refused(pool: Executor) -> None:
+    """The error says what to do, before any worker runs."""
+    lock = threading.Lock()
+    with pytest.raises(ConfigurationError, match="cannot be sent to other processes"):
+        RunnableLambda(lambda _: lock).batch([1], executor=pool)
+    with pytest.raises(TypeError, match=r"executor= takes a concurrent\.futures\.Executor"):
+        RunnableLambda(double).batch([1], executor="dask")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    with pytest.raises(TypeError, match="one config for all"):
+        RunnableLambda(double).batch([1, 2], [{}, {}], executor=pool)
+
+
+def test_usage_and_results_come_home(pool: Executor, tmp_path: Path) -> None:
+    """The calls of workers count here, in the order of the inputs; `generate` has its table."""
+    chat = Logged(tmp_path / "log")
+    with track_usage() as tracker:
+        chat.batch(["b", "a", "c"], executor=pool)
+    assert [call.prompt for call in tracker.calls] == ["b", "a", "c"]
+    result = chat.generate([["a"], ["b"]], executor=pool)
+    assert [some[0].text for some in result.generations] == ["reply to a", "reply to b"]
+    assert result.calls is not None
+    assert [call.prompt for call in result.calls] == ["a", "b"]
+    assert result.llm_output is not None
+    assert result.llm_output["token_usage"]["total_tokens"] == 6
+
+
+def test_budgets_count_the_calls_of_workers(pool: Executor, tmp_path: Path) -> None:
+    """No part is sent once the budget is spent, and a part ends when its share is."""
+    prompts, one = [f"p{n}" for n in range(60)], RunnableConfig(max_concurrency=1)
+    with budget(tokens=30) as allowed, pytest.raises(BudgetSpentError) as raised:
+        Logged(tmp_path / "log").batch(prompts, one, executor=pool)
+    assert 30 <= allowed.spent_tokens <= 45
+    error = raised.value
+    assert isinstance(error, BatchError)
+    assert 3 * len(error.results) == allowed.spent_tokens
+
+
+def test_handlers_get_the_events_of_workers(pool: Executor, tmp_path: Path) -> None:
+    """Each run starts and ends, below the run that it was part of."""
+    handler = Recorder()
+    chain = RunnableLambda(double) | RunnableLambda(double)
+    config: RunnableConfig = {"callbacks": [handler], "tags": ["t"], "metadata": {"m": 1}}
+    chain.batch([1, 2], config, executor=pool)
+    starts = [run for event, run, _ in handler.told if event == "start"]
+    ends = [run for event, run, _ in handler.told if event == "end"]
+    assert Counter(run.name for run in starts) == {"RunnableSequence": 2, "double": 4}
+    assert {run.id for run in starts} == {run.id for run in ends}
+    assert all("t" in run.tags and run.metadata["m"] == 1 for run in starts)
+    assert {run.parent.name for run in starts if run.parent} == {"RunnableSequence"}
+    assert sorted(run.output["output"] for run in ends if not run.parent) == [4, 8]
+
+
+def test_a_rate_limit_loses_nothing(pool: Executor, tmp_path: Path) -> None:
+    """A call that met it is made again, and no other is."""
+    chat = Logged(tmp_path / "log")
+    prompts = [f"p{n}" for n in range(10)] + ["limit"]
+    found = chat.batch(prompts, {"max_concurrency": 2}, executor=pool)
+    assert [reply.text for reply in found] == [f"reply to {prompt}" for prompt in prompts]
+    assert Counter(chat.log.read_text().split()) == {**dict.fromkeys(prompts, 1), "limit": 2}
+
+
+@pytest.mark.slow
+def test_workers_that_die_cost_their_unfinished_calls(tmp_path: Path) -> None:
+    """With a checkpoint the replies that had arrived are not requested again."""
+    chat, dying = Logged(tmp_path / "log"), "die 2"
+    prompts = [*(f"p{n}" for n in range(12)), dying, "p0", "p0"]
+    with new_pool() as pool:
+        found = chat.batch(
+            prompts, {"max_concurrency": 4}, executor=pool, checkpoint=tmp_path / "run.sqlite"
+        )
+    assert [reply.text for reply in found] == [f"reply to {prompt}" for prompt in prompts]
+    made = Counter(chat.log.read_text().splitlines())
+    assert made[dying] == 3
+    assert made["p0"] == 3
+    assert all(made[prompt] == 1 for prompt in prompts[1:12])
+
+
+@pytest.mark.slow
+def test_an_input_that_kills_every_worker_fails(tmp_path: Path) -> None:
+    """It is given up after three of them; other parts get their results."""
+    chat = Logged(tmp_path / "log")
+    prompts = [*(f"p{n}" for n in range(9)), "die 99"]
+    with new_pool() as pool:
+        found = chat.batch(prompts, {"max_concurrency": 1}, executor=pool, return_exceptions=True)
+    assert "3 workers died" in str(found[-1])
+    assert [reply.text for reply in found[:3]] == ["reply to p0", "reply to p1", "reply to p2"]
+
+
+def test_a_checkpoint_serves_all_workers(pool: Executor, tmp_path: Path) -> None:
+    """The next attempt takes what any worker had requested; equal prompts stay apart."""
+    chat, path = Logged(tmp_path / "log"), tmp_path / "run.sqlite"
+    first, second = ["a", "b", "a", "c"], ["a", "b", "a", "a", "c", "d"]
+    one: RunnableConfig = {"max_concurrency": 1}
+    chat.batch(first, one, executor=pool, checkpoint=path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM answers").fetchone() == (4,)
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        assert tables.fetchall() == [("answers",)]
+    chat.batch(second, one, executor=pool, checkpoint=path)
+    assert Counter(chat.log.read_text().split()) == Counter(second)
+    found = (chat | StrOutputParser()).batch(second, one, checkpoint=path)
+    assert found == [f"reply to {prompt}" for prompt in second]
+    assert Counter(chat.log.read_text().split()) == Counter(second)
+
+
+def test_an_interrupt_ends_the_calls_of_workers(tmp_path: Path) -> None:
+    """Ctrl-C raises a BatchInterrupted with the results so far, and workers start no more."""
+    chat = Logged(tmp_path / "log")
+    prompts = ["a", "b", *(f"wait {n}" for n in range(40))]
+    noted = threading.Thread(target=lambda: _interrupt_once_waiting(chat.log), daemon=True)
+    with new_pool() as pool:
+        noted.start()
+        with pytest.raises(BatchInterrupted) as raised:
+            chat.batch(prompts, {"max_concurrency": 1}, executor=pool)
+        processes = list(pool._processes.values())
+        noted.join(60)
+        before = chat.log.read_text()
+        for process in processes:
+            process.kill()
+    assert len(raised.value.remaining) >= 40
+    assert chat.log.read_text() == before
+
+
+def _interrupt_once_waiting(log: Path) -> None:
+    wait_until(lambda: log.exists() and "wait" in log.read_text())
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_keys_stay_here_unless_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle has no key; the other process has its own, or the error says what to do."""
+    from chatnb.concurrency.pickling import dumps
+
+    for chat in (
+        ChatOpenAI("m", api_key="sk-very-secret"),
+        init_chat_model("anthropic:m", api_key="sk-very-secret"),
+        init_chat_model("groq:m", api_key="sk-very-secret"),
+        ChatOpenAI("m", api_key="sk-very-secret") | StrOutputParser(),
+    ):
+        for pickled in (pickle.dumps(chat), dumps(chat)):
+            assert b"sk-very-secret" not in pickled
+        assert b"sk-very-secret" in dumps(chat, send_keys=True)
+    pickled = pickle.dumps(ChatOpenAI("m", api_key="sk-very-secret"))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-worker")
+    assert pickle.loads(pickled).openai_api_key.get_secret_value() == "sk-of-the-worker"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(MissingKeyError, match=r"Set OPENAI_API_KEY .* or pass send_keys=True"):
+        pickle.loads(pickled).invoke("Hi")
