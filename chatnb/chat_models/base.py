@@ -21,7 +21,7 @@ from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable
-from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed
+from chatnb.runnables.batch import BatchOptions, aas_completed
 from chatnb.runnables.config import RunnableConfig, check_config, take_config
 from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk
@@ -196,13 +196,10 @@ class BaseChatModel(
             max_concurrency: The most calls at a time; 64 by default.
             return_exceptions: Whether a prompt that fails has no candidates and its exception in
                 `errors`, instead of ending the batch.
-            checkpoint: A file in which each reply is saved as it arrives: the same call after a
-                crash or an interrupt requests only what is missing.
-            checkpoint_grace: Seconds that an interrupt leaves to calls under way, whose replies
-                are kept; by default their connections are closed at once.
+            checkpoint: A file of the replies, as for `batch`.
+            checkpoint_grace: Seconds that an interrupt leaves to calls under way.
             progress: Whether to show a progress bar after two seconds.
-            executor: A `concurrent.futures.Executor` whose workers make the calls, as for `batch`.
-            send_keys: True to send API keys to the workers.
+            executor, send_keys: Workers that make the calls, as for `batch`.
             **params: The provider's parameters for these calls only, and `callbacks`, `tags` and
                 the like of the run.
 
@@ -221,13 +218,8 @@ class BaseChatModel(
         options = BatchOptions(
             max_concurrency, return_exceptions, checkpoint, progress, checkpoint_grace
         )
-        if executor is not None:
-            outcomes = batch.run_on(
-                executor, self._call, self._run_call, options, send_keys=send_keys
-            )
-            return batch.result(outcomes, self)
-        calls = batch.calls(self._call, self._run_call)
-        return batch.result(dict(as_completed(calls, options, each=False)), self)
+        workers = None if executor is None else (executor, send_keys)
+        return batch.result(batch.run(self._call, self._run_call, options, workers), self)
 
     async def agenerate(
         self,

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
-from chatnb.runnables.batch import BatchOptions, configs_for
+from chatnb.runnables.batch import BatchOptions, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, take_config
 from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
@@ -52,12 +52,7 @@ class GenerateBatch:
         self._configs = configs_for(config, len(self._prompts))
         self._trackers = [UsageTracker() for _ in self._prompts]
 
-    def calls(
-        self,
-        new_call: NewCall,
-        replies: RunCall,
-    ) -> list[Callable[[], Replies]]:
-        """Return a function for each prompt that makes its call."""
+    def _calls(self, new_call: NewCall, replies: RunCall) -> list[Callable[[], Replies]]:
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
         return [partial(call.traced_replies, partial(replies, call), own) for call, own in rows]
 
@@ -70,16 +65,16 @@ class GenerateBatch:
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
         return [partial(call.atraced_replies, partial(replies, call), own) for call, own in rows]
 
-    def run_on(
+    def run(
         self,
-        executor: Executor,
         new_call: NewCall,
         replies: RunCall,
         options: BatchOptions,
-        *,
-        send_keys: bool,
+        workers: tuple[Executor, bool] | None,
     ) -> dict[int, Replies | Exception]:
-        """Return the replies of an executor's workers, or exceptions."""
+        """Return the replies or exceptions, from workers of an executor, if there is one."""
+        if workers is None:
+            return dict(as_completed(self._calls(new_call, replies), options, each=False))
         from chatnb.runnables.scale.executors import Workers, executor_completed
 
         def record(index: int, calls: list[ModelCall]) -> None:
@@ -92,7 +87,7 @@ class GenerateBatch:
             self._configs[0] if self._configs else None,
             {},
             options,
-            Workers(executor, send_keys),
+            Workers(*workers),
             in_order=False,
             on_calls=record,
         )
