@@ -33,7 +33,7 @@ _LATE_LOGGERS = [
 _ADDRESS = re.compile(r"https?://[^\s'\"]+")
 _MAX_CHAIN = 20
 # The body of a copy is not compressed any more.
-_HEADERS_OF_ENCODING = ("content-encoding", "content-length", "transfer-encoding")
+_HEADERS_OF_ENCODING = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
@@ -110,8 +110,8 @@ def _package(module: str) -> str:
 def _clean(message: Any, secrets: frozenset[str]) -> Any:
     """Return a copy of an HTTP client's request or response without secrets."""
     headers = [
-        (name, value)
-        for name, value in redact_value(dict(message.headers), secrets).items()
+        (name, _clean_header(name, value, secrets))
+        for name, value in message.headers.raw
         if name.lower() not in _HEADERS_OF_ENCODING
     ]
     body = redact(_text(message), secrets)
@@ -125,6 +125,13 @@ def _clean(message: Any, secrets: frozenset[str]) -> Any:
         )
     address = redact(str(message.url), secrets)
     return type(message)(message.method, address, headers=headers, content=body.encode())
+
+
+def _clean_header(name: bytes, value: bytes, secrets: frozenset[str]) -> bytes:
+    # Servers and proxies send any bytes, which the client takes as bytes alone.
+    given = {name.decode("latin-1"): value.decode("latin-1")}
+    [clean] = redact_value(given, secrets).values()
+    return clean.encode("latin-1")
 
 
 def _text(message: Any) -> str:

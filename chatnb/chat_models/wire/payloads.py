@@ -20,6 +20,7 @@ Malformed: TypeAlias = Callable[[str], MalformedReplyError]
 """Makes the error for a text that is not of a provider's protocol."""
 
 MAX_COUNT = 2**53
+_NESTED_COUNTS = frozenset({"cache_creation", "server_tool_use"})
 # What reading a payload of wrong types may raise.
 UNREADABLE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 
@@ -82,16 +83,17 @@ def to_count(value: object) -> int | None:
 
 
 def _usage(value: object) -> dict[str, Any] | None:
-    """Convert the counts of tokens, also those in nested details."""
-    if not value:  # An empty object of PHP is [].
+    """Convert the counts of tokens, also those in nested details; None for what is no usage."""
+    # No whole reply is lost for its usage; an empty object of PHP is [].
+    if not value or not isinstance(value, dict):
         return None
-    usage = _object(value)
+    usage = cast("dict[str, Any]", value)
     for name, count in usage.items():
         if name.endswith("_tokens"):
             usage[name] = to_count(count)
         elif isinstance(count, dict):
             usage[name] = _usage(cast("object", count))
-        elif name.endswith("_details"):
+        elif name.endswith("_details") or name in _NESTED_COUNTS:
             usage[name] = None
     return usage
 

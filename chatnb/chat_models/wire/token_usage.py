@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, cast
 
-from chatnb.chat_models.wire.payloads import Payload
+from chatnb.chat_models.wire.payloads import MAX_COUNT, Payload
 from chatnb.schema.usage import UsageMetadata
 
 # The names of details, under `..._tokens_details` or beside the counts, and their names here.
@@ -131,4 +130,4 @@ def _dollars(value: object) -> float | None:
         dollars = float(value)
     except (ValueError, OverflowError):
         return None
-    return dollars if isfinite(dollars) and dollars >= 0 else None
+    return dollars if 0 <= dollars < MAX_COUNT else None

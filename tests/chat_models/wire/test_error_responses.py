@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -17,7 +17,7 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.wire.error_responses import MAX_WAIT, error_response, seconds_to_wait
 from chatnb.errors import ModelError
 from tests.support import anthropic_events as claude
-from tests.support.loopback import LoopbackServer, delta, event, head, refusal, saying
+from tests.support.loopback import Exchange, LoopbackServer, delta, event, head, refusal, saying
 
 BY_NUMBER = [
     (400, errors.BadRequestError),
@@ -346,6 +346,27 @@ def test_request_ids_have_many_names(name: str) -> None:
     assert error_response(500, {"error": {}, "request_id": "r-1"}).request_id == "r-1"
     words = "Please include the request ID req_01234567 in your message."
     assert error_response(500, {"error": {"message": words}}).request_id == "req_01234567"
+
+
+@pytest.mark.parametrize("value", [b"caf\xc3\xa9", b"\xff", b"\xf0\x9f\x98\x80", b"a\tb", b""])
+@pytest.mark.parametrize("name", [b"x-request-id", b"retry-after", b"date", b"location", b"x-any"])
+def test_headers_of_any_bytes_are_taken(
+    loopback: LoopbackServer, name: bytes, value: bytes
+) -> None:
+    """Proxies write names and dates in their own language; twice, and each value stays."""
+
+    async def script(_: Exchange) -> AsyncIterator[bytes]:
+        lines = b"\r\n%b: %b\r\n%b: %b\r\n\r\n" % (name, value, name, value)
+        yield head("400 Bad", "application/json").replace(b"\r\n\r\n", lines) + b"{}"
+
+    loopback.plays(script)
+    chat = ChatOpenAI("m", api_key="k", base_url=loopback.base_url, max_retries=0)
+    with pytest.raises(errors.BadRequestError) as raised:
+        chat.invoke("Hi")
+    assert raised.value.__cause__ is not None
+    headers = raised.value.__cause__.response.headers  # type: ignore[attr-defined]
+    kept = [given for key, given in headers.raw if key.lower() == name]
+    assert kept == [value, value]
 
 
 def test_an_address_that_cannot_be_reached_is_named(openai: BaseChatModel) -> None:

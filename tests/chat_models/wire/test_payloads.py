@@ -170,8 +170,8 @@ def test_usage_as_strings_is_usage(wire: Wire) -> None:
 
 
 @THREE
-@pytest.mark.parametrize("usage", [[], "", 0, False, {}, None])
-def test_usage_that_is_empty_is_none(wire: Wire, usage: object) -> None:
+@pytest.mark.parametrize("usage", [[], "", 0, False, {}, None, True, 7, "x", [1], {"a": [1]}])
+def test_usage_that_is_none_loses_no_reply(wire: Wire, usage: object) -> None:
     """A gateway in PHP writes an empty object as a list: the paid reply is read all the same."""
 
     def without(payload: Any) -> Any:

@@ -105,7 +105,10 @@ COUNTS: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
     (reported(9, 1, cost="0.25"), tokens(9, 1, cost=0.25)),
     (reported(9, 1, cost={"input_tokens_cost": 0.1, "total_cost": 0.25}), tokens(9, 1, cost=0.25)),
     (reported(9, 1, cost_in_usd_ticks=2_500_000_000), tokens(9, 1, cost=0.25)),
-    *((reported(9, 1, cost=odd), tokens(9, 1)) for odd in (None, "free", -1, float("nan"), True)),
+    *(
+        (reported(9, 1, cost=odd), tokens(9, 1))
+        for odd in (None, "free", -1, float("nan"), 1e308, True)
+    ),
 ]
 
 
