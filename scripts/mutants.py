@@ -26,7 +26,7 @@ from coverage import Coverage, CoverageData
 
 ROOT = Path(__file__).parents[1]
 COPY = ROOT / ".venv" / "mutants"
-_COPIED = ("chatnb", "tests", "conftest.py", "pyproject.toml")
+_COPIED = ("chatnb", "tests", "docs", "conftest.py", "pyproject.toml", "README.md")
 _QUICK = "not browser and not lab and not packaging and not slow"
 _NO_TESTS = 5
 _OTHERS = 200  # The most tests for one mutant.
@@ -161,6 +161,8 @@ class Tests:
         printed = self._measure(tests).splitlines()
         self._failing = [ln.split()[1] for ln in printed if ln.startswith(("FAILED", "ERROR"))]
         print(f"unmutated: {printed[-1]}", flush=True)
+        if errors := [line for line in printed if line.startswith("ERROR ") and "::" not in line]:
+            sys.exit("\n".join(errors))  # A file that cannot be read fails for every mutant.
         self._entered = CoverageData(str(self._data))
         self._entered.read()
 
@@ -205,13 +207,14 @@ class Tests:
         module = path.relative_to(ROOT).with_suffix("")
         folder, name = Path("tests", *module.parts[1:-1]), ".".join(module.parts)
         files = [file.relative_to(self._copy) for file in self._copy.glob("tests/**/test_*.py")]
+        while not any(file.parent == folder for file in files):
+            folder = folder.parent
         own = folder / f"test_{module.name}.py"
-        near = [
+        return [
             str(file)
             for file in sorted(files, key=lambda file: (file != own, file))
             if file.parent == folder or name in (self._copy / file).read_text(encoding="utf-8")
         ]
-        return near or sys.exit(f"{path} has no tests.")
 
     def _entering(self, mutant: Mutant) -> list[str]:
         """Return the tests that enter a mutant's line, or the nearest before it."""

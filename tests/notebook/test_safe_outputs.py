@@ -20,7 +20,8 @@ from chatnb.cli import doctor
 from chatnb.conversations import Conversation, to_ipynb
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks
 from chatnb.notebook import register
-from chatnb.notebook.cell.display import TerminalDisplay, reply_mimebundle
+from chatnb.notebook.cell.display import reply_mimebundle
+from chatnb.notebook.cell.terminal import TerminalDisplay
 from chatnb.notebook.panel.transcript import panel_mimebundle, transcript_cells
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
