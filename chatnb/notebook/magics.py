@@ -44,8 +44,10 @@ class ChatMagics(Magics):
 
         {name} in the prompt is replaced by the variable's value ({name.attribute}, {name[0]},
         {name[:5]}, {name["key"]} and {name:.2f} too; a table is inserted as Markdown, a function
-        as its source). Braces around anything else stay as they are; a line under the reply names
-        those that would run code, or that no variable fits. {{name}} writes {name}.
+        as its source). A figure, an image and a pathlib.Path go along as files, and so does a
+        numpy array as {name:image}. Braces around anything else stay as they are; a line under
+        the reply names those that would run code, or that no variable fits. {{name}} writes
+        {name}.
 
         Conversations are stored on disk (CHATNB_STORE names the file, :memory: keeps nothing),
         also when the kernel dies in the middle of a reply. Cells without -c continue main, the
@@ -84,7 +86,7 @@ class ChatMagics(Magics):
 
     def _start(self, line: str, cell: str, *, awaited: bool) -> RunningCell:
         options = OPTIONS.read(line)
-        prompt = prompt_from_cell(cell, self.shell.user_ns)
+        prompt = prompt_from_cell(cell, self.shell.user_ns, options.file or ())
         if not options.compare:
             return CellTurn(self.session, options, prompt, awaited=awaited)
         from chatnb.notebook.cell.comparison import Comparison

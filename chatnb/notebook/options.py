@@ -32,6 +32,12 @@ _OPTIONS = (
         "in every notebook and on every day. Default: main, this notebook's own, which starts "
         "again with the kernel.",
     ),
+    argument(
+        "--file",
+        metavar="FILE",
+        action="append",
+        help="A picture, a PDF file or a text file that goes along; may be given several times.",
+    ),
     argument("-o", "--output", metavar="VARIABLE", help="A variable for the reply."),
     argument("--log", action="store_true", help="Show the tree of the runs under the reply."),
     argument("--code", action="store_true", help="Put the reply's code into a new cell below."),

@@ -21,7 +21,16 @@ from IPython.core.error import UsageError
 
 from chatnb.errors import error_line
 from chatnb.markdown.regions import RegionMap
+from chatnb.notebook.attachments import Attachment, Files, content_with_attachments
+from chatnb.notebook.pictures import (
+    ARRAY_FORMAT,
+    array_attachment,
+    attachment_of,
+    file_at,
+    shown_bytes,
+)
 from chatnb.notebook.widgets.formatting import count
+from chatnb.schema.messages import HumanMessage
 
 # Each part ends before another could begin, so that the work grows with the length only.
 _BRACES = re.compile(
@@ -65,16 +74,35 @@ class Prompt(NamedTuple):
 
     text: str
     notes: list[str]
+    attachments: Sequence[Attachment] = ()
+
+    def message(self) -> tuple[HumanMessage, Files]:
+        """Return the message to send, and which of its parts are files."""
+        content, files = content_with_attachments(self.text, self.attachments)
+        return HumanMessage(content), files
 
 
-def prompt_from_cell(cell: str, namespace: Mapping[str, Any]) -> Prompt:
-    """Return the prompt of a cell, with the values of variables filled in."""
+def prompt_from_cell(cell: str, namespace: Mapping[str, Any], paths: Sequence[str] = ()) -> Prompt:
+    """Return the prompt of a cell, with the values of variables, and with files."""
     if not cell.strip():
         raise UsageError("Write the prompt on the lines below %%chat.")
     try:
-        return fill(cell.strip("\n"), namespace)
+        prompt = fill(cell.strip("\n"), namespace)
+        files = [*prompt.attachments, *(_file_at(path) for path in paths)]
+        prompt = prompt._replace(attachments=files)
+        prompt.message()
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
+    except ValueError as error:
+        raise UsageError(f"%%chat: {error}") from None
+    return prompt
+
+
+def _file_at(path: str) -> Attachment:
+    try:
+        return file_at(path)
+    except ValueError as error:
+        raise UsageError(f"%%chat --file {path}: {error}. Nothing was sent.") from None
 
 
 def fill(template: str, namespace: Mapping[str, Any]) -> Prompt:
@@ -84,7 +112,7 @@ def fill(template: str, namespace: Mapping[str, Any]) -> Prompt:
     # f-strings, of LaTeX commands and of Jinja. `{{name}}` writes `{name}`.
     filling = _Filling(template, namespace)
     text = _BRACES.sub(filling.replacement, template)
-    return Prompt(text, filling.notes())
+    return Prompt(text, filling.notes(), list(filling.attachments.values()))
 
 
 class _Reference(NamedTuple):
@@ -121,6 +149,7 @@ class _Filling:
         self._unknown = dict[str, str]()  # The names by the references.
         self._code = dict[str, _Reference]()
         self._others = dict[str, None]()
+        self.attachments = dict[str, Attachment]()
         self._line_end = -1
         self._is_sentence = False
 
@@ -172,6 +201,9 @@ class _Filling:
             value = self._namespace[path.name]
             for done, step in path.steps:  # noqa: B007 (the error names it)
                 value = step(value)
+            attachment = _attachment(match["reference"], parsed, value)
+            if attachment is not None:
+                return self._attached(match, attachment)
             if parsed.conversion >= 0 or parsed.format is not None:
                 return self._formatted(match, parsed, value)
             text, cut = text_and_cut(value)
@@ -185,6 +217,13 @@ class _Filling:
         if cut:
             self._others[f"Of {match[0]} {cut}."] = None
         return _on_its_own_lines(text, match) if is_table(value) else text
+
+    def _attached(self, match: re.Match[str], attachment: Attachment) -> str:
+        """Keep a file that goes along, and return its name for the text."""
+        self.attachments[match[0]] = attachment
+        size = shown_bytes(len(attachment.data))
+        self._others[f"{match[0]} was sent as the file {attachment.name}, {size}."] = None
+        return f"[{attachment.name}]"
 
     def _formatted(self, match: re.Match[str], parsed: _Reference, value: Any) -> str:
         """Return a value as a format specification says; `{x:1}` is none of a prompt."""
@@ -233,6 +272,14 @@ class _Filling:
             rest = _BRACES.sub("", self._template[start : self._line_end])
             self._is_sentence = not _CODE_ON_LINE.search(rest)
         return self._is_sentence and self._is_prose(match)
+
+
+def _attachment(reference: str, parsed: _Reference, value: Any) -> Attachment | None:
+    name = re.sub(r"\W+", "_", reference.partition(":")[0]).strip("_")
+    if parsed.format == ARRAY_FORMAT:
+        return array_attachment(name, value)
+    plain = parsed.conversion < 0 and parsed.format is None
+    return attachment_of(name, value) if plain else None
 
 
 @lru_cache(maxsize=64)

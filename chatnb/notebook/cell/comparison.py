@@ -36,7 +36,7 @@ class Comparison:
         self._notice = " ".join(prompt.notes)
         self._models = _compared_models(options.compare, session.model)
         conversation = cell_conversation(session, options)
-        messages = session.defaults.with_system(conversation.request_messages(prompt.text))
+        messages = session.defaults.with_system(conversation.request_messages(prompt.message()[0]))
         params = cell_params(session, options)
         self._turns = [Turn(compared.model, messages, params) for compared in self._models]
         names = [compared.name for compared in self._models]

@@ -24,7 +24,7 @@ from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.reply_stream import Reply, ReplyStream, retry_notes
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.widgets.front_end import cell_view
-from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
+from chatnb.schema.messages import AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
     from chatnb.notebook.cell.schema import Expectation, TypedReply
@@ -65,7 +65,7 @@ class CellTurn:
         model = session.model(options.model)
         params = cell_params(session, options) | (self._typed.params if self._typed else {})
         self._tree = _new_tree(lambda: self._turn.stop()) if options.log else None
-        self._kept = kept = KeptTurn(session, options, prompt.text, model.model_name)
+        self._kept = kept = KeptTurn(session, options, prompt, model.model_name)
         self._turn = turn = Turn(model, kept, params, self._tree, self._read_typed)
         self._display = reply_display(session, model.model_name, turn.stop, awaited=awaited)
         turn.start(self._typed.sink(self._display) if self._typed else self._display)
@@ -303,11 +303,11 @@ class KeptTurn:
     # Its methods write to disk and are called on threads.
 
     def __init__(
-        self, session: Session, options: argparse.Namespace, prompt: str, model_name: str
+        self, session: Session, options: argparse.Namespace, prompt: Prompt, model_name: str
     ) -> None:
         self._session = session
         self._options = options
-        self._prompt = prompt
+        self._message, self._files = prompt.message()
         self._facts = {"model": model_name}
         self.notice = ""
 
@@ -315,7 +315,8 @@ class KeptTurn:
         """Add the prompt and a reply that streams; return the messages of the request, and it."""
         self._conversation = conversation = cell_conversation(self._session, self._options)
         conversation.refresh()
-        question = conversation.add(HumanMessage(self._prompt))
+        facts = {"files": self._files} if self._files else None
+        question = conversation.add(self._message, facts=facts)
         messages, self._before = conversation.messages_through(question.id), question.parent
         if any(conversation.is_replying(id) for id in conversation.branches(question.id)):
             self.notice = _BESIDE

@@ -22,13 +22,13 @@ from chatnb.concurrency.threads import in_thread
 from chatnb.concurrency.waiting import Ok
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ChatnbError
-from chatnb.notebook.panel import requests
-from chatnb.notebook.panel.attachments import (
+from chatnb.notebook.attachments import (
     LIMITS,
     Files,
     content_with_attachments,
     content_with_other_text,
 )
+from chatnb.notebook.panel import requests
 from chatnb.notebook.panel.backend import PanelBackend
 from chatnb.notebook.panel.path_view import PathView
 from chatnb.notebook.panel.turn import PanelReply, PanelTurn, panel_error_line

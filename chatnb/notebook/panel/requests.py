@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, get_args
 
+from chatnb.notebook.attachments import Attachment
 from chatnb.schema.characters import replace_surrogates
 
 MAX_TEXT = 2_000_000
@@ -24,15 +25,6 @@ class Settings(TypedDict, total=False):
     model: str
     temperature: float | None
     system: str
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file that comes with a message. Its data travels as a buffer of the message."""
-
-    name: str
-    mime: str
-    data: bytes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from chatnb.markdown.html import SafeHtml, element, join, rendered
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import block_tokens, close_fence, static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, safe_markdown
-from chatnb.notebook.panel.attachments import item_attachments
+from chatnb.notebook.attachments import item_attachments
 from chatnb.notebook.widgets.footer import reasoning_fold
 from chatnb.notebook.widgets.formatting import truncate
 from chatnb.notebook.widgets.mounting import mount_point

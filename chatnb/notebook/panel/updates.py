@@ -9,7 +9,7 @@ from functools import reduce
 from itertools import takewhile
 from typing import Any, Literal, TypeAlias, TypedDict, cast
 
-from chatnb.notebook.panel.attachments import (
+from chatnb.notebook.attachments import (
     Files,
     ItemAttachment,
     Limits,

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypedDict
 
 from IPython.core.getipython import get_ipython
 
-from chatnb.notebook.panel.attachments import Files, fenced, sized_part
+from chatnb.notebook.attachments import Files, content_with_attachments, fenced, sized_part
+from chatnb.notebook.pictures import attachment_of
 from chatnb.notebook.prompt import as_text, is_table
 from chatnb.notebook.widgets.formatting import count
 from chatnb.schema.characters import replace_surrogates
@@ -94,6 +95,12 @@ def content_with_variables(
         if name not in namespace:
             raise LookupError(f"There is no variable {name} any more. Nothing was sent.")
         value = namespace[name]
+        picture = attachment_of(name, value)
+        if picture is not None:
+            (part,), found = content_with_attachments("", [picture])
+            files[str(len(parts))] = found["0"]
+            parts.append(part)
+            continue
         text = as_text(value)
         body = text if is_table(value) else fenced(text, "python" if callable(value) else "")
         part, size = sized_part(name, f"{{{name}}} is:\n\n{body}")

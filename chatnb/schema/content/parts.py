@@ -153,12 +153,12 @@ def _image_url(source: ImageSource, max_bytes: int) -> str:
         return source
     if isinstance(source, str) and "://" in source:
         raise ValueError(f"An image's URL begins with https:, http: or data:image/, not {source!r}")
-    png = _png(source)
+    png = picture_png(source)
     data = _bytes(source if png is None else png, "image", max_bytes)
     return _data_url(_media_type(data, "image", "PNG, JPEG, GIF or WebP", source), data)
 
 
-def _png(source: Any) -> bytes | None:
+def picture_png(source: Any) -> bytes | None:
     """Return a PIL image or a matplotlib figure as PNG, None for anything else."""
     # By module names, so that neither PIL nor matplotlib has to be imported.
     modules = {base.__module__.partition(".")[0] for base in type(source).__mro__}

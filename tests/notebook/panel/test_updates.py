@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ConfigurationError
-from chatnb.notebook.panel.attachments import (
+from chatnb.notebook.attachments import (
     LIMITS,
     content_with_attachments,
     content_with_other_text,
@@ -351,8 +351,8 @@ def test_a_fence_in_a_text_file_does_not_end_it() -> None:
 @pytest.mark.parametrize(
     ("attached", "reason"),
     [
-        ([Attachment("a.pdf", "application/pdf", b"%PDF-1.7\0")], "a.pdf is neither an image"),
-        ([Attachment("a.txt", "text/plain", b"\xff\xfe\x00")], "a.txt is neither an image"),
+        ([Attachment("a.zip", "application/zip", b"PK\x03\x04\0")], "a.zip is no image"),
+        ([Attachment("a.txt", "text/plain", b"\xff\xfe\x00")], "a.txt is no image"),
         ([Attachment("a.png", "image/png", PNG + b"\0" * 5 * 2**20)], "the most is 5 MB"),
         ([Attachment("a.txt", "text/plain", b"x" * 5 * 2**20)] * 5, "the most is 20 MB"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from chatnb.notebook.panel.attachments import item_attachments, typed_text
+from chatnb.notebook.attachments import item_attachments, typed_text
 from chatnb.notebook.panel.requests import ListVariables, Send, parse_request
 from chatnb.notebook.panel.variables import (
     content_with_variables,

@@ -1,16 +1,25 @@
-"""Files attached to a message: as parts of its content, and as items of the panel."""
+"""Files that go with a message: as parts of its content, and as items of the panel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
-from chatnb.notebook.panel.requests import Attachment
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.blocks import standard_blocks
-from chatnb.schema.content.parts import image_part, text_part
+from chatnb.schema.content.parts import file_part, image_part, media_type_of, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.message_types import BaseMessage
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message; the bytes decide its type, and not its name."""
+
+    name: str
+    mime: str
+    data: bytes
 
 
 class Limits(TypedDict):
@@ -38,7 +47,15 @@ _MEGABYTE = 1024 * 1024
 LIMITS = Limits(
     attachment_bytes=5 * _MEGABYTE,
     attachments_bytes=20 * _MEGABYTE,
-    types=["image/png", "image/jpeg", "image/gif", "image/webp", "text/*", "application/json"],
+    types=[
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "application/pdf",
+        "text/*",
+        "application/json",
+    ],
 )
 _MAX_SHOWN_BYTES = 200_000
 """Larger images are not sent back to the browser."""
@@ -108,11 +125,12 @@ def _check_size(name: str, size: int, limit: int) -> None:
 
 def _part_from_file(attachment: Attachment) -> tuple[dict[str, Any], str]:
     # Browsers guess MIME types, so the bytes decide.
-    try:
-        part = image_part(attachment.data)
-    except ValueError:
-        return text_part(_fenced_text(attachment)), _text_mime(attachment.mime)
-    return part, part["image_url"]["url"].removeprefix("data:").partition(";")[0]
+    mime = media_type_of(attachment.data) or ""
+    if mime.startswith("image/"):
+        return image_part(attachment.data), mime
+    if mime == "application/pdf":
+        return file_part(attachment.data, filename=attachment.name), mime
+    return text_part(_fenced_text(attachment)), _text_mime(attachment.mime)
 
 
 def _text_mime(mime: str) -> str:
@@ -126,8 +144,8 @@ def _fenced_text(attachment: Attachment) -> str:
         text = "\0"
     if "\0" in text:
         raise ValueError(
-            f"{attachment.name} is neither an image (PNG, JPEG, GIF, WebP) nor a text file in "
-            "UTF-8; nothing else can be attached. Nothing was sent."
+            f"{attachment.name} is no image (PNG, JPEG, GIF, WebP), no PDF file and no text file "
+            "in UTF-8; nothing else can be attached. Nothing was sent."
         )
     _, dot, suffix = attachment.name.rpartition(".")
     language = suffix if dot and suffix.isascii() and suffix.isalnum() else ""

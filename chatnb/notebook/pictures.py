@@ -1,0 +1,112 @@
+"""Values of the notebook that go to a model as files: figures, images, and paths of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from chatnb.errors import error_line
+from chatnb.notebook.attachments import LIMITS, Attachment
+from chatnb.optional_packages import installed
+from chatnb.schema.content.parts import media_type_of, picture_png
+
+ARRAY_FORMAT = "image"
+"""The format specification, `{array:image}`, that makes a picture of a numpy array."""
+
+
+def attachment_of(name: str, value: Any) -> Attachment | None:
+    """Return a value as a file with this name; None for one that is better sent as text.
+
+    Raises:
+        ValueError: If it is a picture or a file that cannot be had.
+    """
+    if isinstance(value, Path):
+        return file_at(value) if value.expanduser().is_file() else None
+    data = _picture(value)
+    return None if data is None else _named(name, data)
+
+
+def array_attachment(name: str, array: Any) -> Attachment:
+    """Return a numpy array of numbers as a picture.
+
+    Raises:
+        ValueError: If it has not the shape of one: height x width, with or without 3 or 4 colours.
+    """
+    numpy, image = installed("numpy", "{array:image}"), installed("PIL.Image", "{array:image}")
+    pixels = numpy.asarray(array)
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        shape = " x ".join(map(str, pixels.shape)) or "no shape"
+        raise ValueError(f"a picture is height x width (x 3 or 4), and this has {shape}")
+    if pixels.dtype != numpy.uint8:
+        pixels = _scaled(numpy, pixels)
+    data = picture_png(image.fromarray(pixels))
+    assert data is not None
+    return _named(name, data)
+
+
+def file_at(path: str | Path) -> Attachment:
+    """Return a file of the disk.
+
+    Raises:
+        ValueError: If it cannot be read, or is too large.
+    """
+    found = Path(path).expanduser()
+    try:
+        size = found.stat().st_size
+        if size > LIMITS["attachment_bytes"]:
+            megabytes = LIMITS["attachment_bytes"] // 1024**2
+            raise ValueError(f"it has {size / 1024**2:.1f} MB, and the most is {megabytes} MB")
+        return Attachment(found.name, "", found.read_bytes())
+    except OSError as error:
+        raise ValueError(error_line(error)) from None
+
+
+def _named(name: str, data: bytes) -> Attachment:
+    mime = media_type_of(data) or "image/png"
+    return Attachment(f"{name}.{mime.rpartition('/')[2]}", mime, data)
+
+
+def _picture(value: Any) -> bytes | None:
+    library = type(value).__module__.partition(".")[0]
+    if isinstance(value, list | tuple):
+        drawn = cast("Iterable[Any]", value)
+        figures = {id(figure): figure for each in drawn if (figure := _figure(each)) is not None}
+        return picture_png(figures.popitem()[1]) if len(figures) == 1 else None
+    if library == "IPython" and type(value).__name__ == "Image":
+        return value.data if isinstance(value.data, bytes) else None
+    if library == "plotly" and hasattr(value, "to_image"):
+        return _plotly_png(value)
+    figure = _figure(value)
+    return picture_png(value if figure is None else figure)
+
+
+def _figure(value: Any) -> Any:
+    """Return the figure that axes, or what is drawn in them, belong to."""
+    if type(value).__module__.partition(".")[0] not in ("matplotlib", "seaborn", "mpl_toolkits"):
+        return None
+    return value if hasattr(value, "savefig") else getattr(value, "figure", None)
+
+
+def _plotly_png(figure: Any) -> bytes:
+    try:
+        return figure.to_image(format="png")
+    except (ValueError, ImportError, RuntimeError) as error:
+        raise ValueError(
+            f"plotly makes no picture of it ({error_line(error)}). Install kaleido: "
+            "pip install kaleido"
+        ) from None
+
+
+def _scaled(numpy: Any, pixels: Any) -> Any:
+    """Return numbers as bytes: those from 0 to 1 as they are, others from least to most."""
+    if pixels.dtype == bool:
+        return pixels.astype(numpy.uint8) * 255
+    numbers = numpy.nan_to_num(pixels.astype(float))
+    low, high = float(numbers.min(initial=0)), float(numbers.max(initial=1))
+    return ((numbers - low) / (high - low) * 255).astype(numpy.uint8)
+
+
+def shown_bytes(size: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / 1024**2:.1f} MB" if size >= 1024**2 else f"{max(1, size // 1024)} KB"

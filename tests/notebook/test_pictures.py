@@ -1,0 +1,174 @@
+"""Figures, images and files of a prompt go to the model as parts of the message."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import Image as NotebookImage
+from PIL import Image
+
+from chatnb.notebook.prompt import fill
+from chatnb.schema.content.parts import picture_png
+from tests.support.example_model import answer_example
+from tests.support.loopback import LoopbackServer
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+from matplotlib import pyplot  # noqa: E402
+
+PNG = picture_png(Image.new("RGB", (3, 2), "red")) or b""
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Iterator[dict[str, Any]]:
+    """A figure, and everything that stands for it in a notebook."""
+    figure, axes = pyplot.subplots(figsize=(1, 1))
+    lines = axes.plot([1, 2])
+    yield {"figure": figure, "axes": axes, "lines": lines, "line": lines[0]}
+    pyplot.close(figure)
+
+
+@pytest.fixture
+def shell(
+    bare_shell: InteractiveShell, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> InteractiveShell:
+    loopback.plays(answer_example)
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    monkeypatch.setenv("OPENAI_BASE_URL", loopback.base_url)
+    monkeypatch.setenv("CHATNB_STORE", ":memory:")
+    bare_shell.run_line_magic("load_ext", "chatnb")
+    return bare_shell
+
+
+@pytest.mark.parametrize("name", ["figure", "axes", "lines", "line"])
+def test_what_is_drawn_goes_as_a_picture(drawn: dict[str, Any], name: str) -> None:
+    """A figure, its axes, and what a plotting call returned are one and the same picture."""
+    prompt = fill(f"What does {{{name}}} show?", drawn)
+    (attachment,) = prompt.attachments
+    assert prompt.text == f"What does [{name}.png] show?"
+    assert attachment.data.startswith(b"\x89PNG")
+    (note,) = prompt.notes
+    assert note.startswith(f"{{{name}}} was sent as the file {name}.png, ")
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "file"),
+    [
+        ("picture", Image.new("RGB", (2, 2)), "picture.png"),
+        ("shown", NotebookImage(data=PNG), "shown.png"),
+        ("found['a']", {"a": Image.new("L", (2, 2))}, "found_a.png"),
+        ("array:image", numpy.zeros((2, 3)), "array.png"),
+        ("array:image", numpy.zeros((2, 3, 4), numpy.uint8), "array.png"),
+        ("array:image", numpy.eye(3, dtype=bool), "array.png"),
+        ("array:image", numpy.array([[numpy.nan, -5], [7, 1e9]]), "array.png"),
+    ],
+)
+def test_images_go_as_pictures(reference: str, value: Any, file: str) -> None:
+    """Images, and arrays that are asked for as one, are PNG files under their names."""
+    name = reference.partition("[")[0].partition(":")[0]
+    prompt = fill(f"{{{reference}}}", {name: value})
+    assert [each.name for each in prompt.attachments] == [file]
+    assert prompt.attachments[0].data.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("value", [numpy.zeros(3), [1, 2], "a.png", Path("missing.png"), object])
+def test_what_is_no_picture_stays_text(value: Any) -> None:
+    """Arrays, lists, texts and paths of nothing are text as before."""
+    assert not fill("{value}", {"value": value}).attachments
+
+
+def test_an_array_of_no_picture_says_its_shape() -> None:
+    """`{array:image}` of another shape is refused with what a picture is."""
+    with pytest.raises(LookupError, match="height x width"):
+        fill("{array:image}", {"array": numpy.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("photo.png", PNG, "image_url"),
+        ("report.pdf", b"%PDF-1.4 ...", "file"),
+        ("notes.txt", "Grüße".encode(), "text"),
+    ],
+)
+def test_files_reach_the_wire(
+    shell: InteractiveShell,
+    loopback: LoopbackServer,
+    tmp_path: Path,
+    name: str,
+    data: bytes,
+    kind: str,
+) -> None:
+    """A path in a variable and `--file` send the file, after the text that names it."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    shell.user_ns["path"] = path
+    assert shell.run_cell("%%chat\nLook at {path}.").success
+    assert shell.run_cell(f"%%chat --file '{path}'\nLook.").success
+    first, second = (exchange.body["messages"][-1]["content"] for exchange in loopback.exchanges)
+    assert first[0]["text"] == f"Look at [{name}]."
+    assert second[0]["text"] == "Look."
+    assert first[1] == second[1]
+    assert first[1]["type"] == kind
+    sent = {
+        "image_url": lambda: first[1]["image_url"]["url"],
+        "file": lambda: first[1]["file"]["file_data"],
+        "text": lambda: first[1]["text"],
+    }[kind]()
+    assert (data.decode() if kind == "text" else base64.b64encode(data).decode()) in sent
+
+
+def test_a_picture_is_in_the_conversation(
+    shell: InteractiveShell, loopback: LoopbackServer, drawn: dict[str, Any]
+) -> None:
+    """Pictures go along with the follow-up, and once only."""
+    shell.user_ns.update(drawn)
+    assert shell.run_cell("%%chat\nWhat does {figure} show, {figure}?").success
+    assert shell.run_cell("%%chat\nAnd its title?").success
+    messages = loopback.exchanges[-1].body["messages"]
+    pictures = [
+        part for message in messages for part in message["content"] if isinstance(part, dict)
+    ]
+    assert [part["type"] for part in pictures] == ["text", "image_url"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, "FileNotFoundError"),
+        (b"\0\1\2", "no image"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 6_000_000, "the most is 5 MB"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before_anything_is(
+    shell: InteractiveShell,
+    loopback: LoopbackServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    data: bytes | None,
+    said: str,
+) -> None:
+    """A file that is missing, too large or of no known kind costs nothing and says why."""
+    path = tmp_path / "thing.bin"
+    if data is not None:
+        path.write_bytes(data)
+    assert not shell.run_cell(f"%%chat --file '{path}'\nLook.").success
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
+    assert not loopback.exchanges
+
+
+def test_a_model_that_cannot_see_refuses_by_name(
+    shell: InteractiveShell, drawn: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The embedded model says that it takes no pictures, and is not asked."""
+    shell.user_ns.update(drawn)
+    assert not shell.run_cell("%%chat -m local:smollm2\nWhat does {figure} show?").success
+    shown = capsys.readouterr()
+    assert "image" in shown.out + shown.err
