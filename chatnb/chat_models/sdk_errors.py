@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from chatnb.chat_models.wire.endings import RUN_BROKEN_REPLY_AGAIN
+from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.chat_models.wire.error_responses import request_id
 from chatnb.chat_models.wire.error_secrets import remove_secrets
 from chatnb.concurrency.cancellation import cancellation
@@ -120,6 +121,7 @@ def mapped_errors(
         if isinstance(mapped, ModelError):
             mapped.partial = mapped.partial or call.partial
             mapped.request_id = mapped.request_id or request_id(call.headers)
+            make_sdk_error(mapped, sdk.module, error)
         if not isinstance(mapped, CancelledError):
             remove_secrets(secrets(), error, mapped)
         if mapped is error:

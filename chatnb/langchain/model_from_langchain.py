@@ -14,6 +14,7 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.wire.endings import finish_reason, raise_bad_ending
+from chatnb.chat_models.wire.error_classes import make_loaded_sdk_error
 from chatnb.errors import ChatnbError, MalformedReplyError, ModelError
 from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain
@@ -206,6 +207,7 @@ class LangChainChat(BaseChatModel):
             partial = reader.partial if reader else None
             mapped = model_error(failure, started=partial is not None)
             mapped.partial = partial
+            make_loaded_sdk_error(mapped, failure)
             redact_errors(model_secrets(_core(self.model)), failure, mapped)
             raise mapped from failure
 

@@ -285,7 +285,10 @@ def test_errors_are_chatnb_s(method: str, kind: type[errors.ModelError]) -> None
     failure = FAILURES[kind]
     with pytest.raises(errors.ModelError, match=str(failure)[:12]) as caught:
         reply_of(from_langchain(told(failure)), method)
-    assert type(caught.value) is kind
+    assert type(caught.value).__name__ == kind.__name__
+    assert isinstance(caught.value, kind)
+    if type(failure).__module__ == "openai":  # Code for the SDK catches it as well.
+        assert isinstance(caught.value, type(failure))
     assert repr(caught.value.__cause__) == repr(failure)
     assert caught.value.partial is None
 
