@@ -12,6 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 
 from chatnb.notebook.cell.turn import CellTurn, RunningCell
 from chatnb.notebook.commands import run_command
+from chatnb.notebook.jupyter_ai import prompt_variables, usage_error
 from chatnb.notebook.options import CellOptions, cell_options
 from chatnb.notebook.prompt import prompt_from_cell
 from chatnb.notebook.session import Session
@@ -44,10 +45,9 @@ class ChatMagics(Magics):
 
         {name} in the prompt is replaced by the variable's value ({name.attribute}, {name[0]},
         {name[:5]}, {name["key"]} and {name:.2f} too; a table is inserted as Markdown, a function
-        as its source). A figure, an image and a pathlib.Path go along as files, and so does a
-        numpy array as {name:image}. Braces around anything else stay as they are; a line under
-        the reply names those that would run code, or that no variable fits. {{name}} writes
-        {name}.
+        prompt = prompt_from_cell(
+            cell, prompt_variables(self.shell), options.file or ()
+        )
 
         Conversations are stored on disk (CHATNB_STORE names the file, :memory: keeps nothing),
         also when the kernel dies in the middle of a reply. Cells without -c continue main, the
@@ -86,7 +86,7 @@ class ChatMagics(Magics):
 
     def _start(self, line: str, cell: str, *, awaited: bool) -> RunningCell:
         options = OPTIONS.read(line)
-        prompt = prompt_from_cell(cell, self.shell.user_ns, options.file or ())
+        prompt = prompt_from_cell(cell, prompt_variables(self.shell), options.file or ())
         if not options.compare:
             return CellTurn(self.session, options, prompt, awaited=awaited)
         from chatnb.notebook.cell.comparison import Comparison
@@ -100,7 +100,7 @@ def _printable_usage_errors() -> Generator[None]:
     try:
         yield
     except UsageError as error:
-        raise UsageError(SafeText(str(error))) from None
+        raise usage_error(SafeText(str(error))) from None
 
 
 OPTIONS = CellOptions(vars(ChatMagics)["chat"].parser)

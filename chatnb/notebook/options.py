@@ -113,8 +113,8 @@ class CellOptions:
         except (UsageError, ValueError) as error:
             names = ", ".join("/".join(action.option_strings) for action in self.actions)
             raise UsageError(
-                f"%%chat: {error}{self._suggestion(line)}. The options are {names}; "
-                "%%chat? explains them."
+                f"%%chat: {error}{self._suggestion(line)}.{_hint(line, str(error))} "
+                f"The options are {names}; %%chat? explains them."
             ) from None
         if options.output is not None and not options.output.isidentifier():
             raise UsageError(f"%%chat -o takes the name of a variable, not {options.output!r}.")
@@ -128,6 +128,12 @@ class CellOptions:
             if word not in self.long and len(word) > 2 and close:
                 return f" (did you mean {close[0]}?)"
         return ""
+
+
+def _hint(line: str, error: str) -> str:
+    from chatnb.notebook.jupyter_ai import option_hint
+
+    return option_hint(line.split(), error)
 
 
 def _check_exclusive(options: argparse.Namespace) -> None:

@@ -51,14 +51,34 @@ class FailedCell(NamedTuple):
         if self.values:
             values = "\n".join(f"- {name}: {value}" for name, value in self.values.items())
             parts.append(f"Its variables:\n{values}")
-        # No known form of a secret is left by the rule; this holds whatever becomes of the rule.
-        return redact("\n\n".join(parts), environment_secrets(), by_name=False)
+        return _redacted("\n\n".join(parts))
+
+    @property
+    def redacted_traceback(self) -> str:
+        """The traceback alone."""
+        return _redacted(self.traceback)
+
+
+def _redacted(text: str) -> str:
+    # No known form of a secret is left by the rule; this holds whatever becomes of the rule.
+    return redact(text, environment_secrets(), by_name=False)
 
 
 def last_error() -> BaseException | None:
     """Return the exception that a cell failed with last, or None."""
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     return error if isinstance(error, BaseException) else None
+
+
+def cell_number(shell: Any, error: BaseException) -> int | None:
+    """Return the number of the cell that was run when an error was raised, if it is known."""
+    names = [step.tb_frame.f_code.co_filename for step in _steps(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        names.append(error.filename)
+    labels = filter(None, map(shell.compile.format_code_name, names))
+    numbers = filter(None, (_CELL_NUMBER.search(label[1]) for label in labels))
+    first = next(numbers, None)
+    return int(first[1]) if first else None
 
 
 def failed_cell(shell: Any, error: BaseException) -> FailedCell:

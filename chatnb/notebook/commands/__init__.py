@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
 
+from chatnb.notebook.jupyter_ai import command_hint
 from chatnb.notebook.options import split_words
 from chatnb.notebook.session import Session
 
@@ -91,7 +92,7 @@ def _split(line: str) -> list[str]:
 
 def _unknown(word: str) -> str:
     close = difflib.get_close_matches(word, all_commands(), n=1)
-    meant = f" Did you mean %chat {close[0]}?" if close else ""
+    meant = command_hint(word) or (f" Did you mean %chat {close[0]}?" if close else "")
     return (
         f"There is no command %chat {word}.{meant} %chat lists all of them. "
         "To ask, write %%chat on a cell's first line and the prompt below it."

@@ -138,7 +138,7 @@ def test_values_are_put_into_the_prompt(shell: InteractiveShell) -> None:
         ("%%chat -o 1x\nHi", "the name of a variable"),
         ("%%chat -m recorder\n\n  \n", "Write the prompt on the lines below"),
         ("%%chat -m recorder\n{recorder.nothing}", "has no '.nothing'"),
-        ("%%chat -m nobody:x\nHi", "openai, openrouter, scripted"),
+        ("%%chat -m nobody:x\nHi", "openai, openrouter, perplexity"),
         ("%%chat -m cell\nHi", "No chat model is called 'cell'"),
         ("%chat tell me a joke", "write %%chat on a cell's first line"),
     ],
