@@ -30,10 +30,12 @@ from chatnb.notebook.cell import code_cell
 FOLDER = Path(__file__).parents[1] / "js" / "src" / "generated"
 MODULES = {
     "widgets": ["widgets.base"],
-    "cell": ["cell.reply_widget", "cell.comparison_widget"],
+    "tool_calls": ["widgets.tool_calls"],
+    "cell": ["cell.reply_widget", "cell.comparison_widget", "widgets.tool_calls"],
     "cell_outputs": ["cell.outputs"],
     "panel": [
-        f"panel.{name}" for name in ("requests", "attachments", "variables", "updates", "widget")
+        *("panel.requests", "attachments", "panel.variables", "panel.updates"),
+        *("widgets.tool_calls", "panel.widget"),
     ],
     "run_tree": ["run_tree.updates", "run_tree.widget"],
     "usage_table": ["usage_table.widget"],

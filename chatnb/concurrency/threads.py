@@ -37,6 +37,18 @@ async def in_thread(work: Callable[[], T], context: Context | None = None) -> T:
     return (await done).unwrap()
 
 
+async def finish_in_thread(work: Callable[[], T]) -> T:
+    """Await blocking work on a new thread; a cancellation takes effect once it is done."""
+    task, running = asyncio.current_task(), asyncio.ensure_future(in_thread(work))
+    try:
+        await asyncio.wait({running})
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        if task is not None:
+            task.cancel()
+    return running.result()
+
+
 async def call_in_thread(work: Callable[[], T]) -> T:
     """Await a blocking call on a new thread; when the wait is cancelled its requests end."""
     scope = CancelScope()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -18,6 +19,11 @@ T = TypeVar("T")
 # arrives just before a wait begins only when the wait is over, and a handler that cancels a task,
 # such as ipykernel's, does not wake an event loop that waits for input.
 _SLICE_SECONDS = 0.1
+
+meanwhile_on_waits: Callable[[], object] = float
+"""Called now and then by every wait, on its thread; `main_thread` sets it."""
+main_thread_awaits: int = 0
+"""The number of tasks on the main thread that are in such a wait."""
 
 
 class Ok(Generic[T]):
@@ -77,6 +83,7 @@ def take(
     deadline = None if timeout is None else time.monotonic() + timeout
     scope = current_scope.get()
     while True:
+        meanwhile_on_waits()
         left = _SLICE_SECONDS if deadline is None else deadline - time.monotonic()
         try:
             return queue.get(timeout=max(0.0, min(left, _SLICE_SECONDS)))
@@ -113,12 +120,27 @@ async def await_done(promise: Promise[Any], on_interrupt: Callable[[], object]) 
     ended: asyncio.Future[None] = loop.create_future()
     promise.add_done_callback(lambda _: post(loop, resolve, ended, None))
     try:
-        while not ended.done():
-            await asyncio.wait([ended], timeout=_SLICE_SECONDS)
+        with _awaiting():
+            while not ended.done():
+                meanwhile_on_waits()
+                await asyncio.wait([ended], timeout=_SLICE_SECONDS)
     except (asyncio.CancelledError, KeyboardInterrupt):
         on_interrupt()
         raise
     return promise.result()
+
+
+@contextmanager
+def _awaiting() -> Generator[None]:
+    global main_thread_awaits
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    main_thread_awaits += 1
+    try:
+        yield
+    finally:
+        main_thread_awaits -= 1
 
 
 def post(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from chatnb.chat_models.base import BaseChatModel
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import wait
 from chatnb.markdown.mimebundle import Mimebundle
@@ -15,8 +14,8 @@ from chatnb.notebook.cell.comparison_widget import ComparisonView
 from chatnb.notebook.cell.display import ReplySink
 from chatnb.notebook.cell.reply_widget import ReplyView, StreamedWidget
 from chatnb.notebook.cell.turn import Turn
+from chatnb.notebook.chats import Chat, get_chat_name, runnable_from_chat
 from chatnb.notebook.reply_stream import Reply
-from chatnb.notebook.session import SessionModels
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.base import ComputedTrait, WidgetOutputs
 from chatnb.notebook.widgets.front_end import current_view
@@ -25,7 +24,7 @@ from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage, SystemM
 
 def ask(
     prompt: str | Sequence[BaseMessage],
-    model: BaseChatModel | str | None = None,
+    model: Any = None,
     *,
     system: str | None = None,
     **params: Any,
@@ -36,7 +35,8 @@ def ask(
 
     Args:
         prompt: The text of the message, or a list of messages.
-        model: A chat model, or a name for `init_chat_model`. Default: the one of cells.
+        model: A chat model, a name for `init_chat_model`, or any other chat that a `ChatPanel`
+            takes. Default: the one of cells.
         system: The system prompt.
         **params: Parameters of the call, as `temperature`.
 
@@ -50,13 +50,12 @@ def ask(
         >>> ask("Hi", "scripted:Hello.").result()
         AIMessage(content='Hello.')
     """
-    chat = model if isinstance(model, BaseChatModel) else SessionModels().get(model, {})
-    return ChatReply(chat, _messages(prompt, system), params)
+    return ChatReply(runnable_from_chat(model), _messages(prompt, system), params)
 
 
 def compare(
     prompt: str | Sequence[BaseMessage],
-    models: Sequence[BaseChatModel | str] | Mapping[str, BaseChatModel | str],
+    models: Sequence[Any] | Mapping[str, Any],
     *,
     system: str | None = None,
     **params: Any,
@@ -67,8 +66,8 @@ def compare(
 
     Args:
         prompt: The text of the message, or a list of messages.
-        models: Two models or more, or their names for `init_chat_model`; or a dict of them, whose
-            keys name the columns.
+        models: Two models or more, their names for `init_chat_model`, or whatever else replies in
+            a `ChatPanel`; or a dict of them, whose keys name the columns.
         system: The system prompt.
         **params: Parameters of all calls, as `temperature`.
 
@@ -84,24 +83,18 @@ def compare(
         >>> replies.result()["short"]
         AIMessage(content='Hey.')
     """
-    session = SessionModels()
-    chats = [
-        (name, model if isinstance(model, BaseChatModel) else session.get(model, {}))
-        for name, model in _named(models)
-    ]
-    return ChatComparison(dict(chats), _messages(prompt, system), params)
+    chats = {name: runnable_from_chat(model) for name, model in _named(models)}
+    return ChatComparison(chats, _messages(prompt, system), params)
 
 
-def _named(
-    models: Sequence[BaseChatModel | str] | Mapping[str, BaseChatModel | str],
-) -> list[tuple[str, BaseChatModel | str]]:
+def _named(models: Sequence[Any] | Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the models with their names, which differ."""
     if isinstance(models, str):
         raise ValueError(f"compare() takes a list of models, not the text {models!r:.60}.")
     named = (
         [*models.items()]
         if isinstance(models, Mapping)
-        else [(model if isinstance(model, str) else model.model_name, model) for model in models]
+        else [(_name(model), model) for model in models]
     )
     names = [name for name, _ in named]
     if len(names) < 2:
@@ -113,6 +106,10 @@ def _named(
             "{'first': ..., 'second': ...})."
         )
     return named
+
+
+def _name(chat: Any) -> str:
+    return chat if isinstance(chat, str) else get_chat_name(runnable_from_chat(chat))
 
 
 def _messages(prompt: str | Sequence[BaseMessage], system: str | None) -> list[BaseMessage]:
@@ -181,10 +178,12 @@ class ChatReply(_RunningReplies, ReplyView):
     """The text of the reply so far."""
 
     def __init__(
-        self, model: BaseChatModel, messages: Sequence[BaseMessage], params: dict[str, Any]
+        self, model: Chat, messages: Sequence[BaseMessage], params: dict[str, Any]
     ) -> None:
         self._model, self._turns = model, [Turn(model, messages, params)]
-        super().__init__(self.stop, model_name=model.model_name, stop_with="message", mounts=True)
+        super().__init__(
+            self.stop, model_name=get_chat_name(model), stop_with="message", mounts=True
+        )
         self._start([self])
 
     def __repr__(self) -> str:
@@ -224,7 +223,7 @@ class ChatComparison(_RunningReplies, ComparisonView):
 
     def __init__(
         self,
-        models: Mapping[str, BaseChatModel],
+        models: Mapping[str, Chat],
         messages: Sequence[BaseMessage],
         params: dict[str, Any],
     ) -> None:

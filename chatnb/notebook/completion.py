@@ -14,11 +14,11 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from chatnb.chat_models import BaseChatModel
 from chatnb.langchain_objects import is_langchain
 from chatnb.notebook.commands import all_commands
 from chatnb.notebook.options import CellOptions
 from chatnb.notebook.session import Session
+from chatnb.runnables.base import Runnable
 
 _CELL, _LINE = "%%chat", "%chat"
 _SETTINGS = ("max_tokens=", "model=", "system=", "temperature=", "reset")
@@ -156,7 +156,8 @@ def _models_of_provider(name: str) -> list[str]:
 
 
 def _is_model(value: object) -> bool:
-    return isinstance(value, BaseChatModel) or is_langchain(value, "Runnable")
+    is_chat = isinstance(value, Runnable) and value.run_type != "tool"
+    return is_chat or is_langchain(value, "Runnable")
 
 
 def _is_type(value: object) -> bool:

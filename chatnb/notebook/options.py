@@ -19,7 +19,8 @@ _OPTIONS = (
         "-m",
         "--model",
         help="The model that replies: PROVIDER:MODEL such as openai:gpt-4o-mini or "
-        "local:smollm2, or a variable that holds a chat model. Default: OpenAI if OPENAI_API_KEY "
+        "local:smollm2, or a variable that holds a chat model, bound or not, a chain, a ToolLoop, "
+        "a model of LangChain's, or a function of the messages. Default: OpenAI if OPENAI_API_KEY "
         "is set, else the embedded model.",
     ),
     argument("-s", "--system", help="The system prompt of the conversation."),
@@ -43,9 +44,22 @@ _OPTIONS = (
     argument("--code", action="store_true", help="Put the reply's code into a new cell below."),
     argument("--schema", metavar="TYPE", help="A variable with the type of the reply."),
     argument(
+        "--tools",
+        metavar="TOOL,TOOL",
+        help="Variables with tools that the model may call: functions, tools, lists of them, and "
+        "MCP servers. Each call is asked about, unless --approve says otherwise.",
+    ),
+    argument(
+        "--approve",
+        metavar="POLICY",
+        help="The calls that are allowed: all, none, ask (the default), or a variable with a "
+        "function of the call. Where a program runs the notebook, ask rejects them.",
+    ),
+    argument(
         "--compare",
         metavar="MODEL,MODEL",
-        help="Send the prompt to several models, and show their replies side by side.",
+        help="Send the prompt to several models, or whatever else -m takes, and show their "
+        "replies side by side.",
     ),
     argument(
         "--expect",
@@ -69,8 +83,8 @@ _WORD_PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _EXCLUSIVE = {
-    "compare": ("model", "code", "schema", "log", "expect", "expect_schema"),
-    "schema": ("code",),
+    "compare": ("model", "code", "schema", "log", "tools", "expect", "expect_schema"),
+    "schema": ("code", "tools"),
 }
 
 

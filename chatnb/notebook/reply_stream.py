@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -14,8 +14,10 @@ from chatnb.concurrency.retry_notices import RetryNotice, retries_told
 from chatnb.concurrency.waiting import post
 from chatnb.conversations import Draft
 from chatnb.errors import ModelError, error_line
+from chatnb.notebook.widgets.footer import total_usage
+from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.schema.characters import SurrogateJoiner
-from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
+from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, join_chunks
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed"]
 
@@ -33,6 +35,8 @@ class Reply:
         seconds: From the request to the end.
         first_seconds: From the request to the first text or reasoning, or None if there was none.
         error: The error of a reply that failed.
+        earlier: The messages before it in the same turn: calls of tools, and their results.
+        calls: The calls, as they are shown.
     """
 
     message: AIMessage
@@ -40,6 +44,20 @@ class Reply:
     seconds: float
     first_seconds: float | None = None
     error: BaseException | None = None
+    earlier: Sequence[BaseMessage] = ()
+    calls: Sequence[ItemToolCall] = ()
+
+    @property
+    def whole(self) -> AIMessage:
+        """The message with the texts, the reasoning and the tokens of all in the turn."""
+        replies = [*(m for m in self.earlier if isinstance(m, AIMessage)), self.message]
+        if len(replies) == 1:
+            return self.message
+        text = "\n\n".join(filter(None, (reply.text for reply in replies)))
+        reasoning = "\n\n".join(filter(None, (reply.reasoning for reply in replies)))
+        kwargs = {**self.message.additional_kwargs, _REASONING: reasoning}
+        usage = total_usage(replies)
+        return replace(self.message, content=text, additional_kwargs=kwargs, usage_metadata=usage)
 
 
 @contextmanager

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatnb.cassettes.active import active_cassette
-from chatnb.chat_models import BaseChatModel, init_chat_model
 from chatnb.conversations import Conversation
-from chatnb.errors import ChatnbError, UnknownModelError, error_line
-from chatnb.langchain_objects import is_langchain
-from chatnb.redaction import environment_secret
+from chatnb.errors import ChatnbError, error_line
+from chatnb.notebook.chats import Chat, SessionModels, find_chat_model
 from chatnb.schema.messages import BaseMessage, SystemMessage
 from chatnb.store import Store, shared_store
 from chatnb.terminal import SafeText
@@ -65,8 +62,8 @@ class Session:
         if self._cell_outputs is not None:
             await self._cell_outputs.await_answer()
 
-    def model(self, name: str | None = None) -> BaseChatModel:
-        """Return the model of that name or in that variable; without a name the default one."""
+    def model(self, name: str | None = None) -> Chat:
+        """Return the chat of that name or in that variable; without a name the default one."""
         if name is None and self.defaults.model is not None:
             return self.defaults.model
         try:
@@ -74,11 +71,11 @@ class Session:
         except ChatnbError as error:
             raise without_traceback(error) from None
 
-    def embedded_notice(self, model: BaseChatModel) -> str:
+    def embedded_notice(self, chat: Chat) -> str:
         """Return a notice the first time that the embedded model replies, else nothing."""
         from chatnb.chat_models import ChatLocal
 
-        if self._noticed_embedded or not isinstance(model, ChatLocal):
+        if self._noticed_embedded or not isinstance(find_chat_model(chat), ChatLocal):
             return ""
         self._noticed_embedded = True
         return _EMBEDDED_NOTICE
@@ -89,7 +86,7 @@ class SessionDefaults:
     """The settings of cells that set none of their own; None leaves a setting to the model.
 
     Args:
-        model: The chat model.
+        model: The chat model, or another chat.
         model_name: Its name as it was typed.
         system: The system prompt of conversations without one.
         temperature: Sampling temperature, 0 to 2.
@@ -100,7 +97,7 @@ class SessionDefaults:
         {'temperature': 0.2, 'max_tokens': 7}
     """
 
-    model: BaseChatModel | None = None
+    model: Chat | None = None
     model_name: str | None = None
     system: str | None = None
     temperature: float | None = None
@@ -127,36 +124,6 @@ class SessionDefaults:
             "max_tokens": "the model's own" if self.max_tokens is None else self.max_tokens,
         }
         return "\n".join(f"{name:11}  {value}" for name, value in rows.items())
-
-
-class SessionModels:
-    """The chat models that cells have used, by name, with their connections."""
-
-    def __init__(self) -> None:
-        self._models: dict[tuple[str, str | None], BaseChatModel] = {}
-
-    def get(self, name: str | None, namespace: Mapping[str, Any]) -> BaseChatModel:
-        """Return the model for a cell."""
-        value: Any = namespace.get(name) if name else None
-        if isinstance(value, BaseChatModel):
-            return value
-        if is_langchain(value, "Runnable"):
-            from chatnb.langchain import from_langchain
-
-            return from_langchain(value)
-        if value is not None:
-            raise UnknownModelError(f"The variable {name} holds no chat model but {value!r:.80}.")
-        key = environment_secret("OPENAI_API_KEY")
-        name = name or _default_model("openai" if key else "local")
-        if (name, key) not in self._models:
-            self._models[name, key] = init_chat_model(name)
-        return self._models[name, key]
-
-
-def _default_model(found: str) -> str:
-    # A replay keeps to the model that was recorded.
-    cassette = active_cassette()
-    return found if cassette is None else cassette.default_model(found)
 
 
 class Conversations:

@@ -8,6 +8,7 @@ from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from chatnb.errors import ToolArgumentsError, ToolRoundsError
+    from chatnb.notebook.kernel_tools import dataframe_head, describe_variable, run_python
     from chatnb.tools.base import Tool, tool
     from chatnb.tools.execution import Reject
     from chatnb.tools.injected import InjectedToolArg, InjectedToolCallId
@@ -23,6 +24,9 @@ __all__ = [
     "ToolLoop",
     "ToolRoundsError",
     "arun_tools",
+    "dataframe_head",
+    "describe_variable",
+    "run_python",
     "run_tools",
     "to_openai_tool",
     "tool",
@@ -37,5 +41,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.tools.injected": "InjectedToolArg InjectedToolCallId",
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",
         "chatnb.tools.openai_schema": "to_openai_tool",
+        # They need IPython, which this package does without.
+        "chatnb.notebook.kernel_tools": "dataframe_head describe_variable run_python",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -608,3 +609,53 @@ def test_a_kernel_that_is_gone_ends_the_view(reply_page: ReplyPage, status: str)
     expect(status_line).to_contain_text("Broke off: the kernel is gone. %chat resume goes on")
     expect(reply_page.page.get_by_role("button", name="Stop the reply")).to_be_hidden()
     assert reply_page.text() == "Half"
+
+
+# Tool calls.
+
+
+def tool_call(state: str, result: str = "", **arguments: object) -> dict[str, object]:
+    return {
+        "id": "1.0",
+        "name": "run_python",
+        "arguments": json.dumps(arguments),
+        "state": state,
+        "result": result,
+    }
+
+
+def test_a_call_waits_for_a_click(reply_page: ReplyPage) -> None:
+    """Its code is shown whole and as Python, and one click sends one decision for that call."""
+    code = "total = 0\nfor row in rows:\n    total += row['weight']"
+    reply_page.open(calls=[tool_call("asking", code=code)])
+    calls = reply_page.page.get_by_role("region", name="Call of run_python")
+    expect(calls.get_by_role("group", name="Code")).to_have_text(code, use_inner_text=True)
+    assert reply_page.run("return model.count('get_highlighter')") == 1
+    assert reply_page.run("return model.count('decide')") == 0
+    calls.get_by_role("button", name="Allow once").click()
+    assert reply_page.run("return model.sent.filter(({type}) => type === 'decide')") == [
+        {"type": "decide", "call": "1.0", "decision": "once", "reason": ""}
+    ]
+
+
+def test_a_call_that_is_over_is_folded(reply_page: ReplyPage) -> None:
+    """Its line has a short result, and no button is left; a failed one is open."""
+    reply_page.open(calls=[tool_call("asking", word="heron")])
+    calls = reply_page.page.get_by_role("region", name="Call of run_python")
+    expect(calls.get_by_role("button", name="Reject")).to_be_visible()
+    done = tool_call("done", "A bird.", word="heron")
+    reply_page.run("model.receive('calls', given)", [done])
+    expect(calls).to_contain_text('run_python(word="heron") → A bird.')
+    expect(calls.get_by_role("button", name="Reject")).to_have_count(0)
+    expect(calls.get_by_role("group", name="Result")).to_be_hidden()
+    reply_page.run("model.receive('calls', given)", [tool_call("failed", "No.", word="heron")])
+    expect(calls.get_by_role("group", name="Result")).to_have_text("No.")
+
+
+@pytest.mark.parametrize("calls", [None, "x", [{}], [{"id": "a", "state": "allowed"}], [7]])
+def test_what_is_no_call_is_not_shown(reply_page: ReplyPage, calls: object) -> None:
+    """Values that no kernel sends neither show a call nor break the view."""
+    reply_page.open(calls=calls)
+    reply_page.say("Hello")
+    expect(reply_page.page.get_by_role("region", name="Call of")).to_have_count(0)
+    assert reply_page.errors == []

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
 from IPython.core.error import UsageError
 
-from chatnb.chat_models import BaseChatModel
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.cell.display import ReplySink
+from chatnb.notebook.cell.kept_turn import cell_conversation
 from chatnb.notebook.cell.terminal import markdown_console, print_markdown
-from chatnb.notebook.cell.turn import Turn, cell_conversation, cell_params
+from chatnb.notebook.cell.turn import Turn, cell_params
+from chatnb.notebook.chats import Chat
 from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
+from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.terminal import print_line
 
 
@@ -37,8 +39,9 @@ class Comparison:
         self._models = _compared_models(options.compare, session.model)
         conversation = cell_conversation(session, options)
         messages = session.defaults.with_system(conversation.request_messages(prompt.message()[0]))
-        params = cell_params(session, options)
-        self._turns = [Turn(compared.model, messages, params) for compared in self._models]
+        self._turns = [
+            Turn(model, messages, cell_params(session, options, model)) for _, model in self._models
+        ]
         names = [compared.name for compared in self._models]
         self._display = _comparison_display(session, names, self._stop, awaited=awaited)
         for index, turn in enumerate(self._turns):
@@ -85,12 +88,10 @@ class Comparison:
 
 class _ComparedModel(NamedTuple):
     name: str
-    model: BaseChatModel
+    model: Chat
 
 
-def _compared_models(
-    option: str, model_from_name: Callable[[str], BaseChatModel]
-) -> list[_ComparedModel]:
+def _compared_models(option: str, model_from_name: Callable[[str], Chat]) -> list[_ComparedModel]:
     names = [name.strip() for name in option.split(",") if name.strip()]
     if len(names) < 2:
         raise UsageError("%%chat --compare takes two models or more: --compare MODEL,MODEL")
@@ -138,6 +139,9 @@ class NullSink:
         """Show nothing yet."""
 
     def show_note(self, text: str) -> None:
+        """Show nothing yet."""
+
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
         """Show nothing yet."""
 
     def end(self) -> None:

@@ -16,6 +16,7 @@ from chatnb.notebook.cell.outputs import CellOutput, CellOutputs
 from chatnb.notebook.cell.reply_widget import Delta, ReplyState, StreamedWidget
 from chatnb.notebook.tables.comparison import Answer, bold
 from chatnb.notebook.widgets.base import ResendSchedule
+from chatnb.notebook.widgets.tool_calls import ItemToolCall
 
 
 class ColumnState(TypedDict):
@@ -118,6 +119,9 @@ class _Column:
     def show_note(self, text: str) -> None:
         """Show a note while the reply is waited for."""
         self._view.change_column(self._index, note=text)
+
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Show nothing: the chat's own tools need no approval, and its answer tells of them."""
 
     def end(self) -> None:
         """Show nothing yet: `end_column` shows how the reply ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.footer import footer_mimebundle, reply_footer
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
+from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall
 from chatnb.terminal import SafeText, print_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class ReplySink(Protocol):
     def show_note(self, text: str) -> None:
         """Show a note for the time being, in place of the one before, or none."""
 
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Show the tool calls of the reply, as they are now."""
+
     def end(self) -> None:
         """Show what is held back; nothing follows."""
 
@@ -48,7 +52,12 @@ class ReplyDisplay(ReplySink, Protocol):
 
 
 def reply_display(
-    session: Session, model_name: str, on_stop: Callable[[], None], *, awaited: bool
+    session: Session,
+    model_name: str,
+    on_stop: Callable[[], None],
+    *,
+    awaited: bool,
+    on_decide: Callable[[Decide], object] = lambda decision: None,
 ) -> ReplyDisplay:
     """Return the display of a reply in this session."""
     view = cell_view()
@@ -57,7 +66,9 @@ def reply_display(
     if view == "static":
         return HeadlessDisplay(model_name)
     stop_with = "message" if awaited else "interrupt"
-    return BrowserDisplay(session.cell_outputs, model_name, on_stop, stop_with=stop_with)
+    return BrowserDisplay(
+        session.cell_outputs, model_name, on_stop, stop_with=stop_with, on_decide=on_decide
+    )
 
 
 def reply_mimebundle(text: str) -> Mimebundle:
@@ -80,6 +91,9 @@ class HeadlessDisplay:
     def show_note(self, text: str) -> None:
         """Show nothing yet."""
 
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Show nothing yet."""
+
     def end(self) -> None:
         """Show nothing yet."""
 
@@ -98,7 +112,13 @@ class BrowserDisplay:
     """A notebook in a browser: a widget while the reply streams, plain Markdown afterwards."""
 
     def __init__(
-        self, page: CellOutputs, model_name: str, on_stop: Callable[[], None], *, stop_with: str
+        self,
+        page: CellOutputs,
+        model_name: str,
+        on_stop: Callable[[], None],
+        *,
+        stop_with: str,
+        on_decide: Callable[[Decide], object] = lambda decision: None,
     ) -> None:
         from chatnb.notebook.cell.outputs import CellOutput
         from chatnb.notebook.cell.reply_widget import ReplyView
@@ -108,6 +128,7 @@ class BrowserDisplay:
             on_stop,
             model_name=model_name,
             stop_with=stop_with,
+            on_decide=on_decide,
             on_delta=lambda: self._output.grow(),
             code_model=page.code_model(stop_with),
         )
@@ -115,6 +136,7 @@ class BrowserDisplay:
         self._footer_id: str | None = None
         self.append, self.append_reasoning = self._view.append, self._view.append_reasoning
         self.show_note, self.end = self._view.show_note, self._view.end
+        self.show_calls = self._view.show_calls
 
     def reserve_footer(self) -> None:
         """Publish an empty footer."""
@@ -137,12 +159,12 @@ class BrowserDisplay:
 
 
 def _footer(reply: Reply, model_name: str) -> str:
-    return reply_footer(reply.message, model_name, seconds=reply.seconds, outcome=reply.outcome)
+    return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
 
 
 def _footer_output(reply: Reply, model_name: str, notice: str) -> Mimebundle:
-    return footer_mimebundle(_footer(reply, model_name), notice, reply.message.reasoning)
+    return footer_mimebundle(_footer(reply, model_name), notice, reply.whole.reasoning, reply.calls)
 
 
 def _final_output(reply: Reply) -> Mimebundle:
-    return reply_mimebundle(reply.message.text) if reply.message.text else {}
+    return reply_mimebundle(reply.whole.text) if reply.whole.text else {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError, ConfigurationError
 from chatnb.notebook.cell.code_cell import add_cell_below, code_blocks
 from chatnb.notebook.cell.display import reply_display, reply_mimebundle
 from chatnb.notebook.cell.failed_cell import FailedCell, failed_cell, last_error
 from chatnb.notebook.cell.turn import Turn
+from chatnb.notebook.chats import Chat, get_chat_name
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.widgets.mounting import publish
@@ -74,9 +74,9 @@ def _own_explanation(error: BaseException) -> str:
     return f"**{type(error).__name__}**: {meaning}.\n\n{error}{waiting}"
 
 
-def _ask(session: Session, model: BaseChatModel, failed: FailedCell, *, in_words: bool) -> Reply:
+def _ask(session: Session, model: Chat, failed: FailedCell, *, in_words: bool) -> Reply:
     turn = Turn(model, _question(failed, in_words=in_words), session.defaults.params({}))
-    display = reply_display(session, model.model_name, turn.stop, awaited=False)
+    display = reply_display(session, get_chat_name(model), turn.stop, awaited=False)
     turn.start(display)
     try:
         reply = turn.wait()

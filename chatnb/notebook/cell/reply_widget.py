@@ -16,6 +16,7 @@ from chatnb.notebook.widgets.base import (
     ResendSchedule,
     read_static,
 )
+from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall, parse_decision
 
 _FIRST_SNAPSHOT_CHARACTERS = 64
 
@@ -67,7 +68,7 @@ class Code(TypedDict):
     css: str
 
 
-Request: TypeAlias = Stop | Resync | GetCode
+Request: TypeAlias = Stop | Resync | GetCode | Decide
 
 
 def view_code() -> Code:
@@ -219,6 +220,7 @@ class ReplyView(StreamedWidget):
     model_name = traitlets.Unicode("").tag(sync=True)
     footer = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
+    calls = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(
         self,
@@ -229,6 +231,7 @@ class ReplyView(StreamedWidget):
         on_delta: Callable[[], None] = lambda: None,
         mounts: bool = False,
         code_model: str = "",
+        on_decide: Callable[[Decide], object] = lambda decision: None,
     ) -> None:
         super().__init__(
             on_stop,
@@ -239,6 +242,7 @@ class ReplyView(StreamedWidget):
             code_model=code_model,
         )
         self._state = ReplyState(can_ask=stop_with == "message")
+        self._on_decide = on_decide
 
     def append(self, text: str) -> None:
         """Show the next text."""
@@ -253,6 +257,13 @@ class ReplyView(StreamedWidget):
     def show_note(self, text: str) -> None:
         """Show a note while the reply is waited for."""
         self.note = text
+
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Show the tool calls of the reply, below the text."""
+        self.flush()
+        self.calls = list(calls)
+        if self.phase == "waiting":
+            self.phase = "streaming"
 
     def _send_new(self) -> bool:
         delta = self._state.take_delta()
@@ -275,3 +286,10 @@ class ReplyView(StreamedWidget):
         # send_state sends the trait also if it is unchanged: the browser may have missed it.
         self.set_trait("snapshot", self._timed(self._state.snapshot()))
         self.send_state("snapshot")
+
+    def _on_message(self, content: Any, buffers: Sequence[Any]) -> None:
+        decision = parse_decision(content)
+        if decision is None:
+            super()._on_message(content, buffers)
+        else:
+            self._on_decide(decision)

@@ -131,6 +131,7 @@ class _JsonSink:
         self._inner = inner
         self._opened = False
         self.append_reasoning, self.show_note = inner.append_reasoning, inner.show_note
+        self.show_calls = inner.show_calls
 
     def append(self, text: str) -> None:
         """Show the next text."""

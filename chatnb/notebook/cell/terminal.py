@@ -15,6 +15,7 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.widgets.footer import reply_footer
 from chatnb.notebook.widgets.front_end import chosen_view, current_kernel
+from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_text
 from chatnb.terminal import SafeText, write_text
 
 if TYPE_CHECKING:
@@ -32,10 +33,15 @@ class TerminalDisplay:
 
     def __init__(self, model_name: str) -> None:
         self._model_name = model_name
+        self._calls = _PrintedCalls()
+        self._in_line = self._below_calls = False
 
     def append(self, text: str) -> None:
         """Print the next text."""
-        write_text(text)
+        text = text.lstrip("\n") if self._below_calls else text
+        if text:
+            write_text(text)
+            self._below_calls, self._in_line = False, not text.endswith("\n")
 
     def append_reasoning(self, text: str) -> None:
         """Print nothing: the answer is what one asked for."""
@@ -44,6 +50,15 @@ class TerminalDisplay:
         """Print the note on a line."""
         if text:
             write_text(f"{self._model_name}: {text}\n")
+
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Print the calls that have come to their end since."""
+        if self._in_line:
+            write_text("\n")
+            self._in_line = False
+        for line in self._calls.new_lines(calls):
+            write_text(f"{line}\n")
+            self._below_calls = True
 
     def end(self) -> None:
         """Print nothing: no text was held back."""
@@ -63,6 +78,7 @@ class MarkdownTerminalDisplay:
         from rich.live import Live
 
         self._model_name, self._console = model_name, console
+        self._calls = _PrintedCalls()
         self._open, self._split_at = "", 0.0
         self._live: Live | None = Live(
             console=console,
@@ -90,13 +106,23 @@ class MarkdownTerminalDisplay:
         if text:
             self._console.print(SafeText(f"{self._model_name}: {text}"))
 
+    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
+        """Print the text so far, and the calls that have come to their end since."""
+        self._print_open()  # A question about a call may follow.
+        for line in self._calls.new_lines(calls):
+            self._console.print(SafeText(line), style="dim")
+
     def end(self) -> None:
         """Print the last block."""
-        live, self._live = self._live, None
-        if live is None:
+        self._print_open()
+        self._live = None
+
+    def _print_open(self) -> None:
+        if self._live is None:
             return
-        live.stop()
+        self._live.stop()
         print_markdown(self._open, self._console)
+        self._open = ""
 
     def reserve_footer(self) -> None:
         """Reserve nothing: what is printed next comes after the footer."""
@@ -106,6 +132,20 @@ class MarkdownTerminalDisplay:
         self.end()
         for line in (_footer(reply, self._model_name), *_lines(notice)):
             self._console.print(SafeText(line), style="dim")
+
+
+class _PrintedCalls:
+    """The tool calls of a reply, of which each is printed once, when it is over."""
+
+    def __init__(self) -> None:
+        self._printed = set[str]()
+
+    def new_lines(self, calls: Sequence[ItemToolCall]) -> Iterator[str]:
+        """Yield the lines of calls that have come to their end since."""
+        for call in calls:
+            if call["result"] and call["id"] not in self._printed:
+                self._printed.add(call["id"])
+                yield call_text(call)
 
 
 def terminal_display(model_name: str) -> TerminalDisplay | MarkdownTerminalDisplay:
@@ -210,7 +250,7 @@ def _block_starts(text: str) -> list[int]:
 
 
 def _footer(reply: Reply, model_name: str) -> str:
-    return reply_footer(reply.message, model_name, seconds=reply.seconds, outcome=reply.outcome)
+    return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
 
 
 def _lines(notice: str) -> list[str]:

@@ -5,26 +5,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, nullcontext
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from IPython.core.error import UsageError
 from IPython.display import display
 
-from chatnb.chat_models.base import BaseChatModel
 from chatnb.concurrency.portal import package_portal
-from chatnb.concurrency.threads import in_thread
+from chatnb.concurrency.threads import finish_in_thread, in_thread
 from chatnb.concurrency.waiting import Promise, await_done, wait
-from chatnb.conversations import Conversation, Draft
 from chatnb.errors import ChatnbError
+from chatnb.notebook.approvals import Verdict
 from chatnb.notebook.cell.code_cell import add_cell_below, code_cell
 from chatnb.notebook.cell.display import Mimebundle, ReplySink, reply_display
+from chatnb.notebook.cell.kept_turn import KeptTurn, cell_conversation
+from chatnb.notebook.cell.tools import CellCalls, CellTools, asks_by, cell_tools
+from chatnb.notebook.chats import (
+    NO_MODEL_INSIDE,
+    Chat,
+    find_chat_model,
+    get_chat_name,
+    reply_part,
+)
 from chatnb.notebook.prompt import Prompt
-from chatnb.notebook.reply_stream import Reply, ReplyStream, retry_notes
+from chatnb.notebook.reply_stream import Outcome, Reply, ReplyStream, retry_notes
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.widgets.front_end import cell_view
-from chatnb.schema.messages import AIMessageChunk, BaseMessage
+from chatnb.notebook.widgets.tool_calls import Decide, codes_of_calls
+from chatnb.schema.messages import AIMessageChunk, BaseMessage, ToolCall, ToolMessage
 
 if TYPE_CHECKING:
     from chatnb.notebook.cell.schema import Expectation, TypedReply
@@ -32,10 +42,6 @@ if TYPE_CHECKING:
 
 # The time that a stopped model has to close its connection.
 _STOP_SECONDS = 5.0
-_BESIDE = (
-    "Another reply was streaming in this conversation, so this turn is a branch beside it: "
-    "the two do not know of each other."
-)
 
 
 class RunningCell(Protocol):
@@ -63,11 +69,24 @@ class CellTurn:
         self._typed = _typed_reply(session, options)
         self._typed_output: tuple[Any, Reply, Mimebundle | None] | None = None
         model = session.model(options.model)
-        params = cell_params(session, options) | (self._typed.params if self._typed else {})
+        tools = cell_tools(session, options, lambda: cell_conversation(session, options))
+        params = cell_params(session, options, model)
+        if self._typed is not None and find_chat_model(model):
+            params |= self._typed.params
+        name = get_chat_name(model)
         self._tree = _new_tree(lambda: self._turn.stop()) if options.log else None
-        self._kept = kept = KeptTurn(session, options, prompt, model.model_name)
-        self._turn = turn = Turn(model, kept, params, self._tree, self._read_typed)
-        self._display = reply_display(session, model.model_name, turn.stop, awaited=awaited)
+        self._kept = kept = KeptTurn(session, options, prompt, name)
+        self._turn = turn = Turn(
+            model,
+            kept,
+            params,
+            self._tree,
+            self._read_typed,
+            CellCalls(tools, asks_by(awaited=awaited)),
+        )
+        self._display = reply_display(
+            session, name, turn.stop, awaited=awaited, on_decide=turn.decide
+        )
         turn.start(self._typed.sink(self._display) if self._typed else self._display)
         if self._tree is not None and self._view == "live":
             self._display.reserve_footer()
@@ -87,6 +106,7 @@ class CellTurn:
         notices = [
             *self._notices,
             self._kept.notice,
+            self._turn.notice,
             _add_code_cell(session, reply) if options.code else "",
         ]
         self._display.finish(reply, " ".join(filter(None, notices)), shown)
@@ -113,18 +133,14 @@ class CellTurn:
             raise without_traceback(error) from None
 
 
-def cell_conversation(session: Session, options: argparse.Namespace) -> Conversation:
-    """Return the conversation that a cell continues, with the cell's system prompt."""
-    conversation = session.conversations[options.conversation]
-    if options.system is not None:
-        conversation.system = options.system
-    return conversation
-
-
-def cell_params(session: Session, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of a cell's calls."""
+def cell_params(session: Session, options: argparse.Namespace, chat: Chat) -> dict[str, Any]:
+    """Return the parameters of a cell's calls, of which a chain takes none."""
     given = {"temperature": options.temperature, "max_tokens": options.max_tokens}
-    return session.defaults.params(given)
+    if find_chat_model(chat) is not None:
+        return session.defaults.params(given)
+    if any(value is not None for value in given.values()):
+        raise UsageError(f"%%chat: {NO_MODEL_INSIDE}")
+    return {}
 
 
 def _expectation(session: Session, options: argparse.Namespace) -> Expectation | None:
@@ -144,8 +160,12 @@ def _typed_reply(session: Session, options: argparse.Namespace) -> TypedReply | 
 
 
 def _add_code_cell(session: Session, reply: Reply) -> str:
-    """Put the reply's code into the next cell; return the reason if there is none."""
+    """Put the code that ran, or the reply's, into the next cell; return the reason if none is."""
     if reply.outcome != "done":
+        return ""
+    ran = codes_of_calls(reply.calls)
+    if ran:
+        add_cell_below(session.shell, "\n\n".join(ran))
         return ""
     found = code_cell(reply.message.text, session.shell.find_cell_magic)
     if found.source is not None:
@@ -167,19 +187,27 @@ class Turn:
 
     def __init__(
         self,
-        model: BaseChatModel,
+        model: Chat,
         messages: Sequence[BaseMessage] | KeptTurn,
         params: dict[str, Any],
         tree: RunLogTree | None = None,
         check: Callable[[Reply], Reply] = lambda reply: reply,
+        calls: CellCalls | None = None,
     ) -> None:
-        self._model = model
+        self._calls = calls or CellCalls(CellTools(), None)
+        self._model = self._calls.chat(model, self._approve)
         self._kept = messages if isinstance(messages, KeptTurn) else None
         self._messages = [] if isinstance(messages, KeptTurn) else list(messages)
         self._params = params
         self._tree = tree
         self._check = check
-        self._stream = ReplyStream(model)
+        self._chat_model = find_chat_model(model)
+        self._stream = ReplyStream(self._chat_model)
+        self._ended: Reply | None = None  # The last message, while its tools are called.
+        self._earlier = list[BaseMessage]()
+        self._seconds = 0.0
+        self._drafts = ExitStack()
+        self._sink: ReplySink | None = None
         self._running: Promise[Reply] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
@@ -187,6 +215,15 @@ class Turn:
     def start(self, sink: ReplySink, on_end: Callable[[Reply], None] = lambda _: None) -> None:
         """Start the call; `on_end` gets the reply on the event loop's thread."""
         self._running = package_portal.submit(self._run(sink, on_end))
+
+    @property
+    def notice(self) -> str:
+        """A line about the tool calls, if there is anything to say."""
+        return self._calls.notice
+
+    def decide(self, decision: Decide) -> None:
+        """Allow or reject a tool call that asks; safe from any thread, at any time."""
+        package_portal.submit(self._calls.decide(decision))
 
     def stop(self) -> None:
         """End the reply here and close the connection; safe from any thread, at any time."""
@@ -212,8 +249,9 @@ class Turn:
         try:
             return self.outcome.result(_STOP_SECONDS)
         except TimeoutError:
-            reply = self._stream.finish("stopped")
-            self._stream.save(reply)
+            reply = self._finish("stopped")
+            if self._ended is None:
+                self._stream.save(reply)
             return reply
 
     @property
@@ -237,16 +275,19 @@ class Turn:
         try:
             if self._kept is not None:
                 self._messages, self._stream.draft = await in_thread(self._kept.begin)
-            with self._stream.draft or nullcontext():
+            with self._drafts:
+                if self._stream.draft is not None:
+                    self._drafts.enter_context(self._stream.draft)
                 reply = self._check(await self._stream_reply(sink))
                 if self._kept is not None:
                     await in_thread(partial(self._save, self._kept, reply))
         except Exception as error:
-            reply = replace(reply, error=error) if reply else self._stream.finish("failed", error)
+            reply = replace(reply, error=error) if reply else self._finish("failed", error)
         return reply
 
     async def _stream_reply(self, sink: ReplySink) -> Reply:
         self._stream.restart_clock()
+        self._sink, self._calls.show = sink, lambda items: sink.show_calls(items)
         self._task = asyncio.current_task()
         try:
             if self._stopped:
@@ -254,33 +295,89 @@ class Turn:
             with retry_notes(lambda text: sink.show_note(text)):
                 async with aclosing(self._chunks()) as chunks:
                     async for chunk in chunks:
-                        _show(self._stream.add(chunk), sink)
-            rest = self._stream.flush()
-            if rest is not None:
-                _show(rest, sink)
-            return self._stream.finish()
+                        await self._add(reply_part(chunk), sink)
+            self._show_rest()
+            return self._finish()
         except asyncio.CancelledError:
-            return self._stream.finish("stopped")
+            return self._finish("stopped")
         except Exception as error:
-            return self._stream.finish("failed", error)
+            return self._finish("failed", error)
         finally:
             self._task = None  # What follows is not stopped.
+
+    async def _add(self, part: AIMessageChunk | ToolMessage, sink: ReplySink) -> None:
+        if isinstance(part, ToolMessage):
+            await self._end_message()
+            rejected = self._calls.end(part)
+            self._earlier.append(part)
+            if self._kept is not None:
+                await finish_in_thread(partial(self._kept.add_result, part, rejected=rejected))
+            return
+        if self._ended is not None:
+            await self._begin_message(sink)
+        _show(self._stream.add(part), sink)
+
+    async def _begin_message(self, sink: ReplySink) -> None:
+        """Begin the message after the results of tools."""
+        draft = None if self._kept is None else await finish_in_thread(self._kept.begin_next)
+        if draft is not None:
+            self._drafts.enter_context(draft)
+        if self._ended is not None and self._ended.message.text:
+            sink.append("\n\n")
+        self._stream, self._ended = ReplyStream(self._chat_model, draft), None
+
+    async def _end_message(self) -> None:
+        """End the message that calls tools, unless it has ended."""
+        if self._ended is not None:
+            return
+        self._show_rest()
+        self._ended = reply = self._stream.finish()
+        self._seconds += reply.seconds
+        self._earlier.append(reply.message)
+        if self._kept is not None:
+            await finish_in_thread(partial(self._stream.save, reply))
+        self._calls.add(reply.message)
+
+    async def _approve(self, call: ToolCall) -> Verdict:
+        await self._end_message()
+        return await self._calls.next_verdict(call)
+
+    def _finish(self, outcome: Outcome = "done", error: BaseException | None = None) -> Reply:
+        """Return the reply as it ended, with all that was before it."""
+        self._calls.stop()
+        calls, ended = self._calls.items, self._ended
+        if ended is None:
+            reply = self._stream.finish(outcome, error)
+            seconds = self._seconds + reply.seconds
+            return replace(reply, seconds=seconds, earlier=tuple(self._earlier), calls=calls)
+        # The last message is whole; what did not end is a tool, or the request after it.
+        last = max(index for index, one in enumerate(self._earlier) if one is ended.message)
+        earlier = (*self._earlier[:last], *self._earlier[last + 1 :])
+        return replace(
+            ended, outcome=outcome, error=error, seconds=self._seconds, earlier=earlier, calls=calls
+        )
+
+    def _show_rest(self) -> None:
+        rest = self._stream.flush()
+        if rest is not None and self._sink is not None:
+            _show(rest, self._sink)
 
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
     def _save(self, kept: KeptTurn, reply: Reply) -> None:
-        self._stream.save(reply)
+        if self._ended is None:
+            self._stream.save(reply)
         if reply.outcome == "failed":
             kept.set_aside()
 
-    def _chunks(self) -> AsyncGenerator[AIMessageChunk, None]:
+    def _chunks(self) -> AsyncGenerator[Any, None]:
         if self._tree is not None:
             return self._logged(self._tree)
         return self._model.astream(self._messages, **self._params)
 
-    async def _logged(self, tree: RunLogTree) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _logged(self, tree: RunLogTree) -> AsyncGenerator[Any, None]:
         async with aclosing(self._model.astream_log(self._messages, **self._params)) as patches:
             async for patch in patches:
                 tree.append(patch)
@@ -295,36 +392,3 @@ def _show(chunk: AIMessageChunk, sink: ReplySink) -> None:
         sink.append_reasoning(reasoning)
     if text:
         sink.append(text)
-
-
-class KeptTurn:
-    """A prompt in the conversation that its cell continues, with the draft of its reply."""
-
-    # Its methods write to disk and are called on threads.
-
-    def __init__(
-        self, session: Session, options: argparse.Namespace, prompt: Prompt, model_name: str
-    ) -> None:
-        self._session = session
-        self._options = options
-        self._message, self._files = prompt.message()
-        self._facts = {"model": model_name}
-        self.notice = ""
-
-    def begin(self) -> tuple[list[BaseMessage], Draft]:
-        """Add the prompt and a reply that streams; return the messages of the request, and it."""
-        self._conversation = conversation = cell_conversation(self._session, self._options)
-        conversation.refresh()
-        facts = {"files": self._files} if self._files else None
-        question = conversation.add(self._message, facts=facts)
-        messages, self._before = conversation.messages_through(question.id), question.parent
-        if any(conversation.is_replying(id) for id in conversation.branches(question.id)):
-            self.notice = _BESIDE
-        self._draft = conversation.begin_reply(question.id, facts=self._facts)
-        return self._session.defaults.with_system(messages), self._draft
-
-    def set_aside(self) -> None:
-        """Leave the turn as a branch: a cell that is run again sends the same messages."""
-        path = self._conversation.path()
-        if path and path[-1].id == self._draft.node_id:
-            self._conversation.end_at(self._before)

@@ -8,34 +8,34 @@ from typing import Any, TypeVar
 
 from IPython.core.getipython import get_ipython
 
-from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.registry import ready_models
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.waiting import Outcome, outcome_of
 from chatnb.conversations import Conversation
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ConfigurationError
-from chatnb.langchain_objects import is_langchain
+from chatnb.notebook.approvals import ALLOWED_FUNCTIONS, given_tool_name, tool_digest
+from chatnb.notebook.chats import (
+    NO_MODEL_INSIDE,
+    find_chat_model,
+    get_chat_name,
+    runnable_from_chat,
+)
 from chatnb.notebook.panel.requests import Settings
 from chatnb.notebook.panel.variables import notebook_variables, suggestions_about
-from chatnb.notebook.session import SessionModels, notebook_path
+from chatnb.notebook.session import notebook_path
 from chatnb.notebook.widgets.footer import footer_text
 from chatnb.notebook.widgets.formatting import count
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.functions import RunnableLambda
 from chatnb.store import Node, Store, shared_store
 from chatnb.store.rows import UNNAMED
-from chatnb.tools.base import Tool
 from chatnb.tools.execution import Approve
-from chatnb.tools.identity import function_digest
 from chatnb.tools.loop import ToolLoop
-from chatnb.tools.openai_schema import ToolLike, tool_declaration
+from chatnb.tools.openai_schema import ToolLike
 
 T = TypeVar("T")
 
 _NAME_STEM = "panel"
-_ALLOWED_TOOLS = "allowed_functions"
-_NO_TEMPERATURE = "This chat is no model but a chain of its own; set the temperature in there."
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class StoredConversation:
     @property
     def allowed_functions(self) -> Sequence[str]:
         """The digests of the functions that are always allowed in this conversation."""
-        return self.settings.get(_ALLOWED_TOOLS) or ()
+        return self.settings.get(ALLOWED_FUNCTIONS) or ()
 
 
 class PanelBackend:
@@ -131,7 +131,7 @@ class PanelBackend:
         model = settings.get("model", self.model)
         chat = self._chats.get(model) or runnable_from_chat(model)
         if settings.get("temperature") is not None and find_chat_model(chat) is None:
-            raise ConfigurationError(_NO_TEMPERATURE)
+            raise ConfigurationError(NO_MODEL_INSIDE)
         kept: dict[str, Any] = {key: value for key, value in settings.items() if key != "model"}
         if "system" in kept:
             kept["system"] = kept["system"] or None
@@ -150,7 +150,10 @@ class PanelBackend:
 
     def about(self) -> str:
         """Return the model that replies, its limits and its tools, in one line."""
-        model, names = find_chat_model(self._chat), [_tool_name(tool) or "" for tool in self.tools]
+        model, names = (
+            find_chat_model(self._chat),
+            [given_tool_name(tool) or "" for tool in self.tools],
+        )
         limit = getattr(model, "max_tokens", None)
         return footer_text(
             f"{self.model} replies",
@@ -160,20 +163,12 @@ class PanelBackend:
 
     def allow(self, tool: str) -> None:
         """Always allow a tool in this conversation, in this notebook, while its function stays."""
-        allowed = self._kept_settings().get(_ALLOWED_TOOLS) or ()
-        self._keep_settings({_ALLOWED_TOOLS: sorted({*allowed, self._digest(tool)})})
+        allowed = self._kept_settings().get(ALLOWED_FUNCTIONS) or ()
+        self._keep_settings({ALLOWED_FUNCTIONS: sorted({*allowed, tool_digest(self.tools, tool)})})
 
     def is_allowed(self, stored: StoredConversation, tool: str) -> bool:
         """Return whether every call of a tool is allowed."""
-        return not self.tools or self._digest(tool) in stored.allowed_functions
-
-    def _digest(self, tool: str) -> str:
-        """Return the digest of a tool's function in this notebook."""
-        # Another function may have the name by now, or in another notebook.
-        found = next((one for one in self.tools if _tool_name(one) == tool), None)
-        shell = get_ipython()
-        origin = notebook_path(shell) if shell else ""
-        return function_digest(found.func if isinstance(found, Tool) else found, origin, tool)
+        return not self.tools or tool_digest(self.tools, tool) in stored.allowed_functions
 
     def _kept_settings(self) -> dict[str, Any]:
         return self.current.settings if self.current else dict(self._settings)
@@ -184,41 +179,3 @@ class PanelBackend:
             self._settings |= settings
         elif any(self.current.settings.get(name) != value for name, value in settings.items()):
             self.current.change_settings(**settings)
-
-
-def _tool_name(tool: ToolLike) -> str | None:
-    declaration = tool_declaration(tool)
-    return declaration and declaration.name
-
-
-def runnable_from_chat(chat: Any) -> Runnable[Any, Any]:
-    """Return the runnable of whatever a panel was given as its chat."""
-    if isinstance(chat, Runnable):
-        return chat
-    if chat is None or isinstance(chat, str):
-        return SessionModels().get(chat, {})
-    if is_langchain(chat, "Runnable"):
-        from chatnb.langchain import from_langchain
-
-        return from_langchain(chat)
-    if callable(chat) and not isinstance(chat, type):
-        return RunnableLambda(chat)
-    raise TypeError(
-        "A panel talks to a chat model, the name of one, a chain, or a function of messages, "
-        f"not to {chat!r:.80}"
-    )
-
-
-def get_chat_name(chat: Runnable[Any, Any]) -> str:
-    """Return the name of the model, or of the runnable."""
-    model = find_chat_model(chat)
-    return chat.get_name() if model is None else model.model_name
-
-
-def find_chat_model(chat: Any) -> BaseChatModel | None:
-    """Return the model inside a tool loop or binding; None for a chain."""
-    while not isinstance(chat, BaseChatModel):
-        chat = getattr(chat, "chat", None) or getattr(chat, "bound", None)
-        if chat is None:
-            return None
-    return chat

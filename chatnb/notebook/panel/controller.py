@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from chatnb.concurrency.portal import package_portal, start_task
-from chatnb.concurrency.threads import in_thread
+from chatnb.concurrency.threads import finish_in_thread, in_thread
 from chatnb.concurrency.waiting import Ok
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ChatnbError
@@ -183,7 +183,7 @@ class PanelController:
     async def change(self, work: Callable[[], T]) -> T:
         """Change the conversation on a thread, after other changes, and show it as it is then."""
         async with self._disk:
-            done, read = await _finish(partial(self.backend.change, work))
+            done, read = await finish_in_thread(partial(self.backend.change, work))
         if isinstance(read, Ok):
             self._stored, self._disk_error = read.value, None
         else:
@@ -202,7 +202,7 @@ class PanelController:
 
     def show(self) -> None:
         """Show the conversation as it was last read, with what has come of the reply since."""
-        calls = self._reply.calls if self._reply else {}
+        calls = self._reply.approvals.calls if self._reply else {}
         states: dict[str, CallState] = {id: call.state for id, call in calls.items()}
         start, items = self._view.changed_items(self._path(), self._stored.siblings, states)
         self.updates.set_items(items, start)
@@ -332,9 +332,10 @@ class PanelController:
         if self._reply is None:
             return
         verdict = Reject(request.reason) if request.decision == "reject" else True
-        tool = self._reply.decide(request.call, verdict)
+        approvals = self._reply.approvals
+        tool = approvals.decide(request.call, verdict)
         if tool is not None and request.decision == "always":
-            self._reply.allow_all(tool)
+            approvals.allow_all(tool)
             await self.change(partial(self.backend.allow, tool))
         self.show()
 
@@ -381,15 +382,3 @@ def _request_error_line(error: BaseException) -> str:
     if isinstance(error, ChatnbError) or not isinstance(error, LookupError | ValueError):
         return panel_error_line(error)
     return str(error.args[0]) if error.args else panel_error_line(error)
-
-
-async def _finish(work: Callable[[], T]) -> T:
-    """Await blocking work on a thread; a cancellation takes effect once it is done."""
-    task, running = asyncio.current_task(), asyncio.ensure_future(in_thread(work))
-    try:
-        await asyncio.wait({running})
-    except asyncio.CancelledError:
-        await asyncio.wait({running})
-        if task is not None:
-            task.cancel()
-    return running.result()

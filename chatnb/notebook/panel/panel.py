@@ -19,8 +19,8 @@ from chatnb.notebook.panel.controller import PanelController
 from chatnb.notebook.panel.requests import Settings
 from chatnb.notebook.panel.transcript import transcript_cells
 from chatnb.notebook.panel.turn import PanelTurn, wait_after_cell
-from chatnb.notebook.panel.updates import total_usage
 from chatnb.notebook.panel.widget import ChatPanelWidget
+from chatnb.notebook.widgets.footer import total_usage
 from chatnb.notebook.widgets.front_end import current_view
 from chatnb.schema.merging import Content
 from chatnb.schema.usage import UsageMetadata

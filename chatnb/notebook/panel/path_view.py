@@ -13,9 +13,8 @@ from chatnb.notebook.panel.updates import (
     is_result,
     items_from_path,
     number_fact,
-    total_usage,
 )
-from chatnb.notebook.widgets.footer import cost_text, footer_text
+from chatnb.notebook.widgets.footer import cost_text, footer_text, total_usage
 from chatnb.notebook.widgets.formatting import count
 from chatnb.schema.usage import UsageMetadata, add_usage
 from chatnb.store import Node

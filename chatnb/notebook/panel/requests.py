@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, get_args
+from typing import Any, ClassVar, TypeAlias, TypedDict, get_args
 
 from chatnb.notebook.attachments import Attachment
+from chatnb.notebook.widgets.tool_calls import Decide, Decision
 from chatnb.schema.characters import replace_surrogates
 
 MAX_TEXT = 2_000_000
@@ -15,8 +16,6 @@ _MAX_NAME = 1_000
 _MAX_ID = 200
 _MAX_ATTACHMENTS = 50
 _MAX_TEMPERATURE = 2.0
-
-Decision = Literal["once", "always", "reject"]
 
 
 class Settings(TypedDict, total=False):
@@ -114,16 +113,6 @@ class Delete:
 
     type: ClassVar = "delete"
     id: str
-
-
-@dataclass(frozen=True)
-class Decide:
-    """Allow or reject a tool call."""
-
-    type: ClassVar = "decide"
-    call: str
-    decision: Decision
-    reason: str = ""
 
 
 @dataclass(frozen=True)

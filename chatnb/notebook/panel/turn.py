@@ -5,34 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, wait
 from chatnb.conversations import Conversation
 from chatnb.errors import ChatnbError, error_line
 from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.notebook.approvals import Approvals, Verdict
 from chatnb.notebook.cell.display import reply_mimebundle
-from chatnb.notebook.panel.backend import find_chat_model, get_chat_name
-from chatnb.notebook.panel.updates import CallState, Field, call_id
+from chatnb.notebook.chats import find_chat_model, get_chat_name, reply_part
+from chatnb.notebook.panel.updates import Field
 from chatnb.notebook.reply_stream import Outcome, ReplyStream, retry_notes
 from chatnb.runnables.base import Runnable
 from chatnb.schema.messages import (
     AIMessage,
     AIMessageChunk,
-    BaseMessage,
     ToolCall,
     ToolMessage,
-    as_chunk,
 )
 from chatnb.terminal import SafeText
-from chatnb.tools.execution import Approve, Reject
+from chatnb.tools.execution import Approve
 
 T = TypeVar("T")
-Verdict: TypeAlias = bool | Reject
-
-NOBODY_TO_ASK = Reject("Nobody is there to allow it: a program runs the notebook.")
 _MAX_ERROR = 2_000
 
 
@@ -129,21 +124,6 @@ class ReplyHost(Protocol):
         ...
 
 
-@dataclass
-class PendingCall:
-    """A tool call of the reply, from the end of its message until its result."""
-
-    tool: str
-    state: CallState = "asking"
-    verdict: asyncio.Future[Verdict] = field(default_factory=asyncio.Future)
-
-    def decide(self, verdict: Verdict) -> None:
-        """Allow or reject the call, if that is still open."""
-        if not self.verdict.done():
-            self.verdict.set_result(verdict)
-            self.state = "running" if verdict is True else "rejected"
-
-
 class PanelReply:
     """A reply to a message: one message, or several with tool results between them."""
 
@@ -157,17 +137,14 @@ class PanelReply:
         chat: Callable[[Approve], Runnable[Any, Any]],
         approve: Callable[[ToolCall], Awaitable[Any]] | None = None,
     ) -> None:
-        self.calls: dict[str, PendingCall] = {}
+        self.approvals = Approvals(host.is_allowed, approve, interactive=turn.interactive)
         self.note = ""  # Shown while the reply is waited for.
         self._host = host
         self._turn = turn
         self._conversation = conversation
         self._chat = chat(self._approve_next)
-        self._approve = approve
         self._stream: ReplyStream | None = None
         self._parent = self._node_id = ""
-        self._approved = self._results = 0
-        self._call_ids = list[str]()
 
     @property
     def streaming(self) -> tuple[str, AIMessage] | None:
@@ -184,7 +161,7 @@ class PanelReply:
             with retry_notes(self._show_note):
                 async with aclosing(self._chat.astream(messages, **params)) as outputs:
                     async for output in outputs:
-                        await self._add_output(_reply_part(output))
+                        await self._add_output(reply_part(output))
             await self._end_message("done")
         except asyncio.CancelledError:
             await self._end_message("stopped")
@@ -196,26 +173,11 @@ class PanelReply:
             await self._end_message("failed", error)
             raise
 
-    def decide(self, id: str, verdict: Verdict) -> str | None:
-        """Allow or reject a call; return the tool's name, or None if no such call asks."""
-        call = self.calls.get(id)
-        if call is None or call.state != "asking":
-            return None
-        call.decide(verdict)
-        return call.tool
-
-    def allow_all(self, tool: str) -> None:
-        """Allow every call of a tool that still asks."""
-        for id, call in self.calls.items():
-            if call.tool == tool:
-                self.decide(id, verdict=True)
-
     async def _start_message(self) -> ReplyStream:
         facts = {"model": get_chat_name(self._chat)}
         begin = partial(self._conversation.begin_reply, self._parent, facts=facts)
         draft = await self._host.change(begin)
         self._node_id = self._parent = draft.node_id
-        self._approved = self._results = 0
         self._stream = ReplyStream(find_chat_model(self._chat), draft)
         return self._stream
 
@@ -239,23 +201,15 @@ class PanelReply:
 
     async def _add_result(self, message: ToolMessage) -> None:
         await self._end_message("done")
-        # A tool may return several messages for one call.
-        ids, id = self._call_ids, message.tool_call_id
-        position = ids.index(id) if ids.count(id) == 1 else self._results
-        call = self.calls.pop(call_id(self._node_id, position), None)
-        self._results += call is not None
+        _, call = self.approvals.end(message)
         facts = {"rejected": True} if call and call.state == "rejected" else None
         add = partial(self._conversation.add, message, parent=self._parent, facts=facts)
         self._parent = (await self._host.change(add)).id
 
     async def _approve_next(self, call: ToolCall) -> Verdict:
-        """Wait for the verdict on the message's next call; the tool loop asks in their order."""
+        """Wait for the verdict on the message's next call."""
         await self._end_message("done")
-        pending = self.calls[call_id(self._node_id, self._approved)]
-        self._approved += 1
-        if self._approve is not None and not pending.verdict.done():
-            pending.decide(await self._approve(call))
-        verdict = await pending.verdict
+        verdict = await self.approvals.next_verdict(call)
         self._host.show()
         return verdict
 
@@ -271,33 +225,8 @@ class PanelReply:
         self._turn.shows_error = error is not None
         self._stream = None
         if outcome == "done":
-            self._add_calls(reply.message)
+            self.approvals.add(self._node_id, reply.message)
         self._host.show()
-
-    def _add_calls(self, message: AIMessage) -> None:
-        self._call_ids = [call["id"] or "" for call in message.tool_calls]
-        for index, call in enumerate(message.tool_calls):
-            pending = self.calls[call_id(self._node_id, index)] = PendingCall(call["name"])
-            if self._host.is_allowed(call["name"]):
-                pending.decide(verdict=True)
-            elif self._approve is not None:
-                pending.state = "running"
-            elif not self._turn.interactive:
-                pending.decide(NOBODY_TO_ASK)
-
-
-def _reply_part(output: Any) -> AIMessageChunk | ToolMessage:
-    match output:
-        case str():
-            return AIMessageChunk(output)
-        case AIMessageChunk() | ToolMessage():
-            return output
-        case AIMessage():
-            return as_chunk(output)
-        case BaseMessage():
-            return AIMessageChunk(output.content)
-        case _:
-            raise TypeError(f"A panel shows text and messages; the chat gave it {output!r:.80}")
 
 
 def panel_error_line(error: BaseException) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 from itertools import takewhile
-from typing import Any, Literal, TypeAlias, TypedDict, cast
+from typing import Literal, TypeAlias, TypedDict, cast
 
 from chatnb.notebook.attachments import (
     Files,
@@ -16,15 +15,20 @@ from chatnb.notebook.attachments import (
     item_attachments,
     typed_text,
 )
-from chatnb.notebook.widgets.footer import reply_footer
+from chatnb.notebook.widgets.footer import reply_footer, total_usage
 from chatnb.notebook.widgets.formatting import value_text
+from chatnb.notebook.widgets.tool_calls import (
+    CallState,
+    ItemToolCall,
+    arguments_text,
+    call_id,
+    result_state,
+)
 from chatnb.schema.messages import AIMessage, BaseMessage, InvalidToolCall, ToolCall, ToolMessage
-from chatnb.schema.usage import UsageMetadata, add_usage
 from chatnb.store import Node
 
 Role = Literal["human", "ai", "system"]
 ItemStatus = Literal["done", "streaming", "stopped", "failed", "waiting"]
-CallState = Literal["asking", "running", "done", "failed", "rejected"]
 Field = Literal["text", "reasoning"]
 
 NOT_MADE = "The call was not made."
@@ -41,16 +45,6 @@ class Branch(TypedDict):
     count: int
     previous: str | None
     next: str | None
-
-
-class ItemToolCall(TypedDict):
-    """A tool call with its state and result."""
-
-    id: str
-    name: str
-    arguments: str
-    state: CallState
-    result: str
 
 
 class Item(TypedDict):
@@ -334,11 +328,6 @@ def empty_item(id: str, role: Role, text: str = "") -> Item:
     )
 
 
-def call_id(node_id: str, index: int) -> str:
-    """Return the id of a message's tool call. Models reuse their own ids, or give none."""
-    return f"{node_id}.{index}"
-
-
 def answer_footer(answer: Sequence[Node]) -> str:
     """Return the line under an answer: model, and tokens, seconds and cost of all its messages."""
     replies = [(node, node.message) for node in answer if isinstance(node.message, AIMessage)]
@@ -353,12 +342,6 @@ def answer_footer(answer: Sequence[Node]) -> str:
         seconds=sum(number_fact(node, "seconds") or 0 for node, _ in replies),
         cost=sum(costs) if costs else None,
     )
-
-
-def total_usage(messages: Sequence[BaseMessage]) -> UsageMetadata | None:
-    """Return the tokens of all replies together; None if none reports them."""
-    usages = (message.usage_metadata for message in messages if isinstance(message, AIMessage))
-    return reduce(add_usage, usages, None)
 
 
 def number_fact(node: Node, name: str) -> float | None:
@@ -412,12 +395,14 @@ def _tool_calls(
         shown = ItemToolCall(
             id=id,
             name=call["name"] or "",
-            arguments=_arguments(call["args"]),
+            arguments=arguments_text(call["args"]),
             state=states.get(id, "running" if node.status == "streaming" else "rejected"),
             result="",
         )
-        if result is not None:
-            shown["state"], shown["result"] = _result_state(result), value_text(result.message)
+        if result is not None and isinstance(result.message, ToolMessage):
+            rejected = bool(result.facts.get("rejected"))
+            shown["state"] = result_state(result.message, rejected=rejected)
+            shown["result"] = value_text(result.message)
         elif shown["state"] == "rejected":
             shown["result"] = call.get("error") or NOT_MADE
         yield shown
@@ -425,14 +410,3 @@ def _tool_calls(
 
 def _is_result_of(message: BaseMessage, call: ToolCall | InvalidToolCall) -> bool:
     return isinstance(message, ToolMessage) and message.tool_call_id == (call.get("id") or "")
-
-
-def _result_state(result: Node) -> CallState:
-    if result.facts.get("rejected"):
-        return "rejected"
-    failed = isinstance(result.message, ToolMessage) and result.message.status == "error"
-    return "failed" if failed else "done"
-
-
-def _arguments(args: Any) -> str:
-    return args if isinstance(args, str) else json.dumps(args or {}, indent=2, ensure_ascii=False)

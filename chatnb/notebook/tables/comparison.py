@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chatnb.chat_models import BaseChatModel
 from chatnb.errors import error_line
 from chatnb.markdown.html import SafeHtml, element, rendered
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
+from chatnb.notebook.chats import Chat, find_chat_model, get_chat_name
 from chatnb.notebook.reply_stream import Outcome, Reply
 from chatnb.notebook.widgets.footer import reasoning_fold, reply_footer
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
@@ -34,15 +34,15 @@ class Answer(NamedTuple):
     reasoning: str = ""
 
     @staticmethod
-    def from_reply(name: str, model: BaseChatModel, reply: Reply) -> Answer:
+    def from_reply(name: str, chat: Chat, reply: Reply) -> Answer:
         """Return the column of a reply."""
-        message = reply.message
+        message, model = reply.whole, find_chat_model(chat)
         footer = reply_footer(
             message,
-            model.model_name,
+            get_chat_name(chat),
             seconds=reply.seconds,
             outcome=reply.outcome,
-            cost=model.cost_of_run(message),
+            cost=model and model.cost_of_run(message),
         )
         error = error_line(reply.error) if reply.error else ""
         return Answer(name, message.text, footer, reply.outcome, error, message.reasoning)

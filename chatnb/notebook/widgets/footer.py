@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 from chatnb.chat_models.wire.endings import is_cut_off
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.widgets.formatting import price
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
-from chatnb.schema.messages import AIMessage
-from chatnb.schema.usage import usage_text
+from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_text
+from chatnb.schema.messages import AIMessage, BaseMessage
+from chatnb.schema.usage import UsageMetadata, add_usage, usage_text
 from chatnb.terminal import SafeText
 
 # A notebook keeps it with every reply.
@@ -60,10 +64,19 @@ def reply_footer(
     )
 
 
-def footer_mimebundle(text: str, notice: str = "", reasoning: str = "") -> Mimebundle:
-    """Return the mimebundle of a footer, with the model's reasoning folded in its HTML."""
+def total_usage(messages: Sequence[BaseMessage]) -> UsageMetadata | None:
+    """Return the tokens of all replies together; None if none reports them."""
+    usages = (message.usage_metadata for message in messages if isinstance(message, AIMessage))
+    return reduce(add_usage, usages, None)
+
+
+def footer_mimebundle(
+    text: str, notice: str = "", reasoning: str = "", calls: Sequence[ItemToolCall] = ()
+) -> Mimebundle:
+    """Return the mimebundle of a footer, with tool calls and reasoning folded in its HTML."""
     lines = [line for line in (text, notice) if line]
-    shown = [element("div", line) for line in lines]
+    shown = [*map(call_fold, calls), *(element("div", line) for line in lines)]
+    lines = [*map(call_text, calls), *lines]
     if reasoning.strip():
         shown.append(reasoning_fold(reasoning.strip()))
     return {

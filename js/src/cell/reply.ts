@@ -3,7 +3,8 @@ import type { Delta, ReplyViewTraits, Request, Snapshot } from "../generated/cel
 import type { GetHighlighter, Highlighter } from "../generated/widgets";
 import { findRenderers, type Renderers } from "../markdown/host";
 import { receiveHighlighter } from "../markdown/highlighting";
-import { isRecord, readNumber, readString } from "../widgets/base";
+import { CALL_STATES, type Decide, type ItemToolCall } from "../generated/tool_calls";
+import { isRecord, oneOf, readList, readNumber, readString } from "../widgets/base";
 import { Resync } from "../widgets/resync";
 import { TokenRate } from "../widgets/token_rate";
 
@@ -16,6 +17,8 @@ export interface ReplyListener {
   replace(text: string, reasoning: string): void;
   /** The phase has changed. */
   turn(phase: Phase): void;
+  /** The tool calls have changed. */
+  call?(calls: readonly ItemToolCall[]): void;
 }
 
 const LIVE: readonly Phase[] = ["waiting", "streaming", "stopping"];
@@ -46,6 +49,7 @@ export class Reply {
     model.on("change:snapshot", this.takeSnapshot);
     model.on("change:phase", this.turn);
     model.on("change:note", this.turn);
+    model.on("change:calls", this.call);
     this.kernel?.statusChanged?.connect(this.checkKernel);
     // A page that is loaded in mid-reply has missed the deltas since the last snapshot.
     if (readPhase(model.get("phase")) === "streaming") this.resync.request();
@@ -109,6 +113,14 @@ export class Reply {
     this.send({ type: "stop" });
   }
 
+  get calls(): ItemToolCall[] {
+    return readList(this.model.get("calls"), readCall);
+  }
+
+  decide(call: string, decision: Decide["decision"], reason: string): void {
+    this.send({ type: "decide", call, decision, reason });
+  }
+
   askForHighlighter(): void {
     if (this.asked) return;
     this.asked = true;
@@ -120,6 +132,7 @@ export class Reply {
     this.model.off("change:snapshot", this.takeSnapshot);
     this.model.off("change:phase", this.turn);
     this.model.off("change:note", this.turn);
+    this.model.off("change:calls", this.call);
     this.kernel?.statusChanged?.disconnect(this.checkKernel);
     this.listeners.clear();
     this.resync.stop();
@@ -174,6 +187,11 @@ export class Reply {
     const phase = this.phase;
     this.endedAt = isLive(phase) ? null : (this.endedAt ?? performance.now());
     for (const listener of this.listeners) listener.turn(phase);
+  };
+
+  private readonly call = (): void => {
+    const calls = this.calls;
+    for (const listener of this.listeners) listener.call?.(calls);
   };
 
   private step(event: ReplyEvent): void {
@@ -285,6 +303,13 @@ export function readSnapshot(value: unknown): Snapshot {
     return { seq: value.seq, text: value.text, reasoning, seconds };
   }
   return { seq: 0, text: "" };
+}
+
+function readCall(value: unknown): ItemToolCall | null {
+  const state = isRecord(value) ? oneOf(CALL_STATES, value.state) : undefined;
+  if (!isRecord(value) || !state || !readString(value.id)) return null;
+  const [id, name, given, result] = [value.id, value.name, value.arguments, value.result].map(readString);
+  return { id: id ?? "", name: name ?? "", arguments: given ?? "", state, result: result ?? "" };
 }
 
 /** The value of the phase trait. */

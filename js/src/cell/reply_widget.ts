@@ -5,6 +5,8 @@ import { TEXT_CLASSES } from "../markdown/page";
 import { MarkdownWriter } from "../markdown/writer";
 import { drawing, element, setText } from "../widgets/html";
 import { Reasoning } from "../widgets/reasoning";
+import { ToolCalls } from "../widgets/tool_calls";
+import type { ItemToolCall } from "../generated/tool_calls";
 import { HeldHeight } from "./held_height";
 import { StickToEdge } from "./sticky_line";
 
@@ -19,6 +21,7 @@ class ReplyView {
   readonly root = element("div", "chatnb-reply");
   private readonly text = element("div", TEXT_CLASSES);
   private readonly reasoning = new Reasoning();
+  private readonly calls: ToolCalls;
   private readonly painter: BlockPainter;
   private readonly line: QuietLine;
   private readonly sticky: StickToEdge;
@@ -30,16 +33,21 @@ class ReplyView {
     this.painter = new BlockPainter(reply.renderers, () => reply.askForHighlighter());
     this.writer = this.newWriter();
     this.line = new QuietLine(reply);
+    this.calls = new ToolCalls(
+      (call, decision, reason) => reply.decide(call, decision, reason),
+      (block, language) => this.painter.endCode(block, language),
+    );
     this.text.setAttribute("role", "region");
     this.text.setAttribute("aria-live", "polite");
     this.text.setAttribute("aria-label", `Reply of ${reply.modelName || "the model"}`);
     const title = reply.isColumn ? [element("div", "chatnb-title", reply.modelName)] : [];
     // The reasoning is where the finished reply has it: the text stays where it is.
-    this.root.append(...title, this.text, this.line.root, this.reasoning.root);
+    this.root.append(...title, this.text, this.calls.root, this.line.root, this.reasoning.root);
     this.sticky = new StickToEdge(this.line.root, this.root);
     this.unlisten = reply.listen(this);
     this.reasoning.show(reply.reasoning, isLive(reply.phase) && !reply.text);
     this.append(reply.text);
+    this.call(reply.calls);
     this.turn(reply.phase);
   }
 
@@ -48,6 +56,10 @@ class ReplyView {
     if (this.writer.ended) return this.replace(this.reply.text, this.reply.reasoning);
     if (text) this.reasoning.end();
     this.writer.write(text);
+  }
+
+  call(calls: readonly ItemToolCall[]): void {
+    this.calls.show(calls);
   }
 
   think(text: string): void {

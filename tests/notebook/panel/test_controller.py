@@ -166,7 +166,7 @@ async def test_a_chat_that_gives_something_else_is_told() -> None:
     """An output that is neither text nor a message fails the turn with the reason."""
     driver = PanelDriver(lambda messages: {"answer": 42})
     await driver.ask("Hi")
-    assert "shows text and messages" in driver.browser.last["error"]
+    assert "show text and messages" in driver.browser.last["error"]
     assert driver.browser.last["status"] == "failed"
 
 
@@ -521,8 +521,8 @@ async def test_another_function_of_that_name_is_asked_for_again(
 
         tool = Tool(other, name="add")
     else:
-        monkeypatch.setattr("chatnb.notebook.panel.backend.get_ipython", lambda: True)
-        monkeypatch.setattr("chatnb.notebook.panel.backend.notebook_path", lambda _: "b.ipynb")
+        monkeypatch.setattr("chatnb.notebook.approvals.get_ipython", lambda: True)
+        monkeypatch.setattr("chatnb.notebook.approvals.notebook_path", lambda _: "b.ipynb")
     again = PanelDriver(chat, tools=[tool])
     await again.send({"type": "send", "text": "Again"})
     await again.until(lambda browser: browser.items[-1:] and browser.last["status"] == "waiting")

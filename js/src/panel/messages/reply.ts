@@ -7,7 +7,7 @@ import { Ending } from "./ending";
 import { MessageFooter } from "./message_footer";
 import type { MessageContext, ItemView } from "./message_log";
 import type { SliceQueue } from "../scrolling";
-import { ToolCalls } from "./tool_calls";
+import { ToolCalls } from "../../widgets/tool_calls";
 import type { Decision, Field, Item } from "../../generated/panel";
 import { isOpen } from "../updates";
 import { element } from "../../widgets/html";
@@ -17,7 +17,10 @@ export class ReplyView implements ItemView {
   readonly root = element("article", "chatnb-panel-item");
   private readonly reasoning = new Reasoning();
   private readonly text: StreamedText;
-  private readonly calls = new ToolCalls((...decided) => this.decide(...decided));
+  private readonly calls = new ToolCalls(
+    (...decided) => this.decide(...decided),
+    (block, language) => this.context.painter.endCode(block, language),
+  );
   private readonly ending = new Ending(() => this.regenerate());
   private readonly footer: MessageFooter;
   private item: Item | null = null;

@@ -1,9 +1,10 @@
 // The tool calls of a reply: arguments, state, result and approval.
 import { Approval, type OnDecision } from "./approval";
-import { icon } from "../../widgets/buttons";
-import type { CallState, ItemToolCall } from "../../generated/panel";
-import { isRecord } from "../../widgets/base";
-import { element, setText } from "../../widgets/html";
+import { icon } from "./buttons";
+import { InsertButton } from "./code_cell";
+import type { CallState, ItemToolCall } from "../generated/tool_calls";
+import { isRecord } from "./base";
+import { element, setText } from "./html";
 
 const WORDS: Record<CallState, string> = {
   asking: "asks for your approval",
@@ -18,11 +19,17 @@ const LONGEST = 20_000;
 const SHORT_RESULT = 80;
 const LONGEST_ARGUMENTS = 300;
 
+type Colour = (block: HTMLElement, language: string) => void;
+
 export class ToolCalls {
   readonly root = element("div", "chatnb-panel-calls");
   private readonly views = new Map<string, ToolCallView>();
 
-  constructor(private readonly onDecision: OnDecision) {}
+  /** @param colour - Colours a block of Python code. */
+  constructor(
+    private readonly onDecision: OnDecision,
+    private readonly colour: Colour,
+  ) {}
 
   show(calls: readonly ItemToolCall[]): void {
     this.root.hidden = calls.length === 0;
@@ -34,7 +41,7 @@ export class ToolCalls {
   private viewOf(call: ItemToolCall): ToolCallView {
     const there = this.views.get(call.id);
     if (there) return there;
-    const made = new ToolCallView(this.onDecision);
+    const made = new ToolCallView(this.onDecision, this.colour);
     this.views.set(call.id, made);
     this.root.append(made.root);
     return made;
@@ -55,23 +62,42 @@ class ToolCallView {
   private readonly state = element("span", "chatnb-panel-quiet");
   private readonly given = passage("Arguments");
   private readonly gave = passage("Result");
+  private readonly code = passage("Code");
+  private readonly insertion = element("div", "chatnb-panel-approval");
   private approval: Approval | null = null;
   private shown: CallState | null = null;
 
-  constructor(private readonly onDecision: OnDecision) {
+  constructor(
+    private readonly onDecision: OnDecision,
+    private readonly colour: Colour,
+  ) {
     const summary = element("summary", "chatnb-panel-call-head", this.mark, this.line, this.state);
-    this.fold.append(summary, this.given, this.gave);
+    this.fold.append(summary, this.given, this.code, this.gave, this.insertion);
     this.root.append(this.fold);
   }
 
   show(call: ItemToolCall): void {
     const short = call.state === "done" && isShort(call.result) ? ` → ${call.result.trim()}` : "";
-    setText(this.line, `${call.name}(${argumentList(call.arguments)})${short}`);
-    setText(this.given, cut(call.arguments));
+    const { code, others } = readArguments(call.arguments);
+    setText(this.line, `${call.name}(${argumentList(others)})${short}`);
+    setText(this.given, cut(others));
+    if (code !== this.code.textContent) this.showCode(code);
     setText(this.gave, cut(call.result));
-    this.given.hidden = !call.arguments;
+    this.given.hidden = !others || (code !== "" && others === "{}");
     this.gave.hidden = !call.result;
     if (this.shown !== call.state) this.turn(call);
+  }
+
+  /** Code is shown whole: nobody should allow what is out of sight without a hint of it. */
+  private showCode(code: string): void {
+    this.code.textContent = code;
+    this.code.hidden = this.insertion.hidden = !code;
+    if (!code) return;
+    this.colour(this.code, "python");
+    const said = element("span", "chatnb-panel-quiet");
+    said.setAttribute("role", "status");
+    const button = new InsertButton(code, (words) => setText(said, words), "Insert as cell");
+    this.insertion.replaceChildren(button.root, said);
   }
 
   private turn(call: ItemToolCall): void {
@@ -85,6 +111,20 @@ class ToolCallView {
     this.approval = call.state === "asking" ? new Approval(call, this.onDecision) : null;
     if (this.approval) this.root.append(this.approval.root);
   }
+}
+
+/** The argument that is code, and the other ones as JSON. */
+function readArguments(json: string): { code: string; others: string } {
+  try {
+    const read: unknown = JSON.parse(json);
+    if (isRecord(read) && typeof read.code === "string") {
+      const { code, ...others } = read;
+      return { code: read.code, others: JSON.stringify(others, null, 2) };
+    }
+  } catch {
+    // They are still streaming, or no JSON: shown as they are.
+  }
+  return { code: "", others: json };
 }
 
 function isShort(result: string): boolean {

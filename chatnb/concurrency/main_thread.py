@@ -1,0 +1,118 @@
+"""Work that other threads leave for the main thread: code of the notebook, questions to a user.
+
+The main thread does it while it waits for something of chatnb's, as a cell does for its reply, or
+when its own event loop is woken by `wake`. It is never done on another thread, since matplotlib,
+`input()` and the notebook's own objects belong to that one.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from chatnb.concurrency import waiting
+from chatnb.concurrency.waiting import Failed, Outcome, Promise, outcome_of
+
+T = TypeVar("T")
+
+
+class MainThreadWork:
+    """The queue of that work."""
+
+    def __init__(self) -> None:
+        self._queue = deque[tuple[Callable[[], Any], Promise[Any]]]()
+        self._running = list[Promise[Any]]()
+        self.is_idle = False
+        """True while work is done for which no cell waits."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """True while a task of the main thread awaits something of chatnb's, and looks for work."""
+        return waiting.main_thread_awaits > 0
+
+    def run_when_idle(self) -> None:
+        """Do what waits, on the main thread, which no cell occupies."""
+        self.is_idle = True
+        try:
+            self.run_pending()
+        finally:
+            self.is_idle = False
+
+    def submit(
+        self, work: Callable[[], T], wake: Callable[[], object] = lambda: None
+    ) -> Promise[T]:
+        """Have work done on the main thread, which `wake` tells of it; from any thread."""
+        promise = Promise[T]()
+        self._queue.append((work, promise))
+        wake()
+        return promise
+
+    def run_pending(self) -> None:
+        """Do what waits, on the main thread; an interrupt of it is raised here as well."""
+        while self._queue and is_main_thread():
+            try:
+                work, promise = self._queue.popleft()
+            except IndexError:
+                return
+            if promise.done():  # Whoever wanted it has gone.
+                continue
+            outcome = self._run(work, promise)
+            promise.set(outcome)
+            if isinstance(outcome, Failed) and isinstance(outcome.error, KeyboardInterrupt):
+                raise outcome.error
+
+    def _run(self, work: Callable[[], T], promise: Promise[T]) -> Outcome[T]:
+        self._running.append(promise)
+        try:
+            with _interrupts_raised():
+                return outcome_of(work)
+        except KeyboardInterrupt as late:  # It came after the work.
+            return Failed(late)
+        finally:
+            self._running.remove(promise)
+
+    def cancel(self, promise: Promise[Any], error: BaseException) -> None:
+        """Interrupt work that runs, or keep it from beginning; from any thread."""
+        if self._running and self._running[-1] is promise and not is_main_thread():
+            _interrupt_main_thread()
+        elif promise not in self._running:
+            promise.set(Failed(error))
+
+
+def is_main_thread() -> bool:
+    """Return whether this is the main thread."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def _interrupts_raised() -> Generator[None]:
+    """Let an interrupt raise KeyboardInterrupt: between cells a kernel ignores it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt_main_thread() -> None:
+    kill = getattr(signal, "pthread_kill", None)
+    ident = threading.main_thread().ident
+    if kill is not None and ident is not None:
+        kill(ident, signal.SIGINT)  # Ends a sleep, too.
+        return
+    import _thread
+
+    _thread.interrupt_main()
+
+
+main_thread_work = MainThreadWork()
+"""The work of the whole package."""
+waiting.meanwhile_on_waits = main_thread_work.run_pending

@@ -1,0 +1,153 @@
+"""Tool calls as cells and panels show them: states, decisions, and their static form."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypedDict, get_args
+
+from chatnb.markdown.html import SafeHtml, element
+from chatnb.notebook.widgets.formatting import truncate
+from chatnb.schema.characters import replace_surrogates
+from chatnb.schema.messages import ToolMessage
+from chatnb.terminal import SafeText
+
+CallState = Literal["asking", "running", "done", "failed", "rejected"]
+Decision = Literal["once", "always", "reject"]
+
+CODE = "code"
+"""The argument of a tool that is shown as Python code."""
+_MAX_ARGUMENTS = 300
+_MAX_REASON = 20_000
+_MAX_SHORT = 80
+_MAX_SHOWN = 20_000  # A notebook keeps it with every reply.
+_PASSAGE = (
+    "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 320px; overflow: auto; "
+    "margin: 4px 0 4px 4px; padding-left: 12px; "
+    "border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
+)
+
+
+class ItemToolCall(TypedDict):
+    """A tool call with its state and result."""
+
+    id: str
+    name: str
+    arguments: str
+    state: CallState
+    result: str
+
+
+@dataclass(frozen=True)
+class Decide:
+    """Allow or reject a tool call."""
+
+    type: ClassVar = "decide"
+    call: str
+    decision: Decision
+    reason: str = ""
+
+
+def parse_decision(content: object) -> Decide | None:
+    """Parse the decision of a browser, which is untrusted; None for any other message."""
+    if not isinstance(content, dict) or content.get("type") != Decide.type:
+        return None
+    call, decision, reason = (content.get(name) for name in ("call", "decision", "reason"))
+    known = next((name for name in get_args(Decision) if name == decision), None)
+    if not isinstance(call, str) or known is None:
+        return None
+    text = replace_surrogates(reason[:_MAX_REASON]) if isinstance(reason, str) else ""
+    return Decide(call, known, text)
+
+
+def call_id(message_id: str, index: int) -> str:
+    """Return the id of a message's tool call. Models reuse their own ids, or give none."""
+    return f"{message_id}.{index}"
+
+
+def result_state(result: ToolMessage, *, rejected: bool) -> CallState:
+    """Return the state of a call that has a result."""
+    if rejected:
+        return "rejected"
+    return "failed" if result.status == "error" else "done"
+
+
+def arguments_text(args: Any) -> str:
+    """Write the arguments of a call as JSON, as far as they are read."""
+    return args if isinstance(args, str) else json.dumps(args or {}, indent=2, ensure_ascii=False)
+
+
+def call_line(name: str, arguments: str) -> str:
+    """Write a call as Python does: `weather(city="Paris")`."""
+    try:
+        given = json.loads(arguments)
+    except ValueError:  # Still streaming, or no JSON.
+        given = None
+    shown = " ".join(arguments.split())
+    if isinstance(given, dict):
+        shown = ", ".join(
+            f"{key}={json.dumps(value, ensure_ascii=False)}"
+            for key, value in given.items()
+            if key != CODE or not isinstance(value, str)
+        )
+    return f"{name}({truncate(shown, _MAX_ARGUMENTS)[0]})"
+
+
+def code_argument(args: Any) -> str | None:
+    """Return the argument of a call that is code to show as such, if there is one."""
+    code = args.get(CODE) if isinstance(args, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def highlighted(code: SafeText) -> str:
+    """Return Python code with the colours of a terminal, where standard output is one."""
+    if not sys.stdout.isatty():
+        return code
+    from pygments import highlight
+    from pygments.formatters import TerminalFormatter
+    from pygments.lexers import PythonLexer
+
+    return highlight(code, PythonLexer(), TerminalFormatter()).rstrip("\n")
+
+
+def codes_of_calls(calls: Sequence[ItemToolCall]) -> list[str]:
+    """Return the code that calls have run."""
+    done = (json.loads(call["arguments"]) for call in calls if call["state"] == "done")
+    return [code for code in map(code_argument, done) if code is not None]
+
+
+def call_text(call: ItemToolCall) -> str:
+    """Write a call that is over in one line, with what came of it as far as that is short."""
+    line = call_line(call["name"], call["arguments"])
+    result = " ".join(call["result"].split())
+    if call["state"] == "done":
+        return f"{line} → {truncate(result, _MAX_SHORT)[0]}" if result else line
+    return f"{line}: {call['state']}" + (f", {truncate(result, _MAX_SHORT)[0]}" if result else "")
+
+
+def call_fold(call: ItemToolCall) -> SafeHtml:
+    """Return a call that is over, folded: its line, and its arguments and result in full."""
+    parts = [element("summary", call_text(call), style="cursor: pointer;")]
+    parts += [
+        element("pre", _shortened(text), style=_PASSAGE)
+        for text in (_shown_arguments(call["arguments"]), call["result"])
+        if text
+    ]
+    return element("details", *parts, class_="chatnb-call-static")
+
+
+def _shown_arguments(arguments: str) -> str:
+    """Return the arguments, or the code alone that is the only one."""
+    try:
+        given = json.loads(arguments)
+    except ValueError:
+        return arguments
+    code = code_argument(given)
+    return code if code is not None and len(given) == 1 else arguments
+
+
+def _shortened(text: str) -> str:
+    shown, more = truncate(text, _MAX_SHOWN)
+    return f"{shown}\n… {more:,} more characters" if more else shown

@@ -1,0 +1,248 @@
+"""Tools on the kernel: code that a model has run, and a look at variables."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pandas
+import polars
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from chatnb.chat_models import ScriptedChatModel
+from chatnb.concurrency.main_thread import main_thread_work
+from chatnb.notebook import register
+from chatnb.schema import AIMessage, ToolMessage
+from chatnb.tools import (
+    arun_tools,
+    dataframe_head,
+    describe_variable,
+    run_python,
+    run_tools,
+)
+
+KEY = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.fixture
+def shell(bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
+    monkeypatch.setattr(InteractiveShell, "_instance", bare_shell)
+    register(bare_shell)
+    return bare_shell
+
+
+def calling(code: str) -> ScriptedChatModel:
+    call: Any = {"name": "run_python", "args": {"code": code}, "id": "c1", "type": "tool_call"}
+    return ScriptedChatModel([AIMessage("", tool_calls=[call]), "Done."])
+
+
+def run_directly(code: str) -> str:
+    message = run_python.invoke(
+        {"name": "run_python", "args": {"code": code}, "id": "c1", "type": "tool_call"}
+    )
+    return message.text
+
+
+def run_in_loop(code: str) -> str:
+    return run_tools(calling(code), [run_python], "Go")[1].text
+
+
+def run_in_cell(code: str) -> str:
+    shell: Any = InteractiveShell.instance()
+    shell.push({"caller": calling(code), "run_python": run_python})
+    assert shell.run_cell("%%chat -m caller --tools run_python --approve all\nGo").success
+    results = [
+        message
+        for message in shell.magics_manager.registry["ChatMagics"]
+        .session.conversations[None]
+        .messages
+        if isinstance(message, ToolMessage)
+    ]
+    return results[-1].text
+
+
+ways = pytest.mark.parametrize("run", [run_directly, run_in_loop, run_in_cell])
+
+
+@ways
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("print('a')\nprint('b')", "a\nb"),
+        ("6 * 7", "42"),
+        ("x = 1", "[The code ran and printed nothing.]"),
+        ("import sys; print('odd', file=sys.stderr)", "odd"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("1 +", "SyntaxError"),
+        ("%time 1", "CPU times"),
+        ("raise SystemExit", "SystemExit"),
+    ],
+)
+def test_the_result_is_what_a_cell_shows(
+    shell: InteractiveShell, run: Callable[[str], str], code: str, said: str
+) -> None:
+    """Prints, the last value, warnings and errors, from whatever thread the call comes."""
+    assert said in run(code)
+
+
+@ways
+def test_code_runs_on_the_main_thread_and_its_variables_stay(
+    shell: InteractiveShell, run: Callable[[str], str]
+) -> None:
+    """It reads and sets what cells do, and is no cell of the history."""
+    shell.run_cell("total = 40")
+    count = shell.execution_count
+    run(
+        "import threading\nname = threading.current_thread() is threading.main_thread()\ntotal += 2"
+    )
+    assert (shell.user_ns["name"], shell.user_ns["total"]) == (True, 42)
+    assert shell.execution_count == count
+
+
+def test_an_async_loop_runs_it_too(shell: InteractiveShell) -> None:
+    """`await arun_tools` on the main thread's own loop: the loop does the work meanwhile."""
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        done = loop.create_task(arun_tools(calling("21 * 2"), [run_python], "Go"))
+        while not done.done():
+            main_thread_work.run_when_idle()
+            await asyncio.wait([done], timeout=0.01)
+        return done.result()[1].text
+
+    assert asyncio.run(main()).endswith("42")
+
+
+@ways
+def test_long_output_is_bounded(shell: InteractiveShell, run: Callable[[str], str]) -> None:
+    """Its begin and its end come back, with a note."""
+    text = run("print('begin'); print('x' * 1_000_000); print('end')")
+    assert len(text) < 20_000
+    assert text.startswith("begin")
+    assert text.endswith("end")
+    assert "characters are left out" in text
+
+
+def test_figures_come_back_as_pictures(shell: InteractiveShell) -> None:
+    """A figure is a part of the result, and too many are named."""
+    code = (
+        "from IPython.display import Image, display\nfor _ in range(6): display(Image(b'\\x89PNG'))"
+    )
+    content = run_python.invoke({"code": code})
+    types = [part["type"] for part in content]
+    assert types == ["text", *["image_url"] * 4]
+    assert "2 more pictures" in content[0]["text"]
+
+
+def test_an_interrupt_stops_the_code(shell: InteractiveShell) -> None:
+    """As of a cell: what waits for it ends, and the variables set so far stay."""
+    code = (
+        "begun = True\nimport os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(600)"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_in_loop(code)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert shell.user_ns["begun"] is True
+
+
+def test_a_reply_that_is_stopped_ends_its_code(shell: InteractiveShell) -> None:
+    """Code that still runs is interrupted when its caller gives up."""
+    started = threading.Event()
+    shell.push({"started": started})
+    call = threading.Thread(
+        target=lambda: run_directly("started.set()\nimport time\ntime.sleep(600)")
+    )
+    errors = list[BaseException]()
+
+    def stop() -> None:
+        started.wait(60)
+        main_thread_work.cancel(main_thread_work._running[-1], RuntimeError())
+
+    threading.excepthook, kept = lambda args: None, threading.excepthook
+    try:
+        call.start()
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        while call.is_alive():
+            try:
+                main_thread_work.run_pending()
+            except KeyboardInterrupt as error:
+                errors.append(error)
+            call.join(0.01)
+        stopper.join()
+    finally:
+        threading.excepthook = kept
+    assert len(errors) == 1
+
+
+# Variables.
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (42, "int"),
+        ("some text", "9 characters"),
+        ([1, 2, 3], "[1, 2, 3]"),
+        ({"a": 1}, "{'a': 1}"),
+        (pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "a (int64)"),
+        (polars.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "a (Int64)"),
+        (len, "Return the number of items"),
+        (threading.Event(), "Event"),
+        ("x" * 100_000, "100,000"),
+    ],
+)
+def test_a_variable_is_described(shell: InteractiveShell, value: object, said: str) -> None:
+    """Its type, its size, and its value as far as that is plain data, within bounds."""
+    shell.push({"value": value})
+    described = describe_variable.invoke({"name": "value"})
+    assert said in described
+    assert len(described) < 10_000
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"api_key": "hunter2secret"},
+        {"settings": {"password": "hunter2secret"}},
+        {"nested": [{"token": "hunter2secret"}]},
+        {"text": f"the key is {KEY}"},
+        {"frame": pandas.DataFrame({"user": ["ada"], "password": ["hunter2secret"]})},
+        {"frame": pandas.DataFrame({"user": ["ada"], "note": [KEY]})},
+        {"frame": polars.DataFrame({"user": ["ada"], "password": ["hunter2secret"]})},
+    ],
+)
+def test_secrets_are_not_shown(shell: InteractiveShell, variables: dict[str, Any]) -> None:
+    """What looks like a secret, by its name or its shape, stays here."""
+    shell.push(variables)
+    (name,) = variables
+    shown = describe_variable.invoke({"name": name})
+    if name == "frame":
+        shown += dataframe_head.invoke({"name": name})
+    assert "hunter2secret" not in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize("rows", [-5, 0, 1, 7, 10_000])
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_the_head_of_a_table_is_bounded(shell: InteractiveShell, library: Any, rows: int) -> None:
+    """As many rows as asked for, at least one and at most 30."""
+    shell.push({"frame": library.DataFrame({"n": [f"row{n}" for n in range(100)]})})
+    shown = dataframe_head.invoke({"name": "frame", "rows": rows})
+    assert shown.count("row") - shown.count("rows") == min(max(rows, 1), 30)
+
+
+@pytest.mark.parametrize("name", ["nothing", "os.environ", "__import__('os')", "", "In"])
+def test_only_variables_have_names(shell: InteractiveShell, name: str) -> None:
+    """A name runs no code and reaches nothing but the user's own variables."""
+    for tool in (describe_variable, dataframe_head):
+        with pytest.raises(LookupError):
+            tool.invoke({"name": name})
