@@ -16,12 +16,20 @@ from IPython.core.completer import (
 
 from chatnb.langchain_objects import is_langchain
 from chatnb.notebook.commands import all_commands
-from chatnb.notebook.options import CellOptions
+from chatnb.notebook.options import CONTEXTS, NONE, CellOptions
 from chatnb.notebook.session import Session
 from chatnb.runnables.base import Runnable
 
 _CELL, _LINE = "%%chat", "%chat"
-_SETTINGS = ("max_tokens=", "model=", "system=", "temperature=", "reset")
+_SETTINGS = (
+    "context=",
+    "context_tokens=",
+    "max_tokens=",
+    "model=",
+    "system=",
+    "temperature=",
+    "reset",
+)
 
 
 class _Offer(NamedTuple):
@@ -113,6 +121,7 @@ class _Completion:
             "PROVIDER": _providers,
             "CONVERSATION": self._session.conversations.names,
             "NAME": self._session.conversations.names,
+            "CONTEXT": lambda: (*CONTEXTS, NONE),
             "TYPE": lambda: self._variables(_is_type),
         }
         names = next((source for word, source in sources.items() if word in takes), tuple)

@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from chatnb.notebook.cell.turn import CellTurn, RunningCell
 from chatnb.notebook.commands import run_command
 from chatnb.notebook.jupyter_ai import prompt_variables, usage_error
-from chatnb.notebook.options import CellOptions, cell_options
+from chatnb.notebook.options import NONE, CellOptions, cell_options
 from chatnb.notebook.prompt import prompt_from_cell
 from chatnb.notebook.session import Session
 from chatnb.terminal import SafeText
@@ -87,6 +87,11 @@ class ChatMagics(Magics):
     def _start(self, line: str, cell: str, *, awaited: bool) -> RunningCell:
         options = OPTIONS.read(line)
         prompt = prompt_from_cell(cell, prompt_variables(self.shell), options.file or ())
+        context = options.context or self.session.defaults.context
+        if context not in (None, NONE):
+            from chatnb.notebook.cell.context import with_context
+
+            prompt = with_context(self.session, context, prompt)
         if not options.compare:
             return CellTurn(self.session, options, prompt, awaited=awaited)
         from chatnb.notebook.cell.comparison import Comparison

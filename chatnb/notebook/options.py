@@ -13,6 +13,10 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CELLS, VARIABLES, ERROR, NONE = "cells", "vars", "error", "none"
+CONTEXTS = (CELLS, VARIABLES, ERROR)
+CONTEXT_TAKES = "cells, a number of cells, vars, error, several of them with commas, or none"
+
 # What an option takes by its metavar, MODEL, CONVERSATION or TYPE, is what Tab completes it with.
 _OPTIONS = (
     argument(
@@ -38,6 +42,13 @@ _OPTIONS = (
         metavar="FILE",
         action="append",
         help="A picture, a PDF file or a text file that goes along; may be given several times.",
+    ),
+    argument(
+        "--context",
+        metavar="CONTEXT",
+        help="What the prompt takes along: cells (those that ran before, with their outputs), a "
+        "number (the last ones), vars (names, types, shapes, first rows), error, or none. Several "
+        "with commas.",
     ),
     argument("-o", "--output", metavar="VARIABLE", help="A variable for the reply."),
     argument("--log", action="store_true", help="Show the tree of the runs under the reply."),
@@ -86,6 +97,15 @@ _EXCLUSIVE = {
     "compare": ("model", "code", "schema", "log", "tools", "expect", "expect_schema"),
     "schema": ("code", "tools"),
 }
+
+
+def parse_context(typed: str) -> str:
+    """Return what a context is made of, as it was typed; raise a ValueError for anything else."""
+    for word in typed.split(","):
+        is_number = word.isascii() and word.isdigit() and int(word) > 0
+        if word not in CONTEXTS and not is_number:
+            raise ValueError(f"a context is {CONTEXT_TAKES}, not {typed!r}")
+    return typed
 
 
 def split_words(line: str) -> list[str]:

@@ -40,6 +40,7 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.defaults = SessionDefaults()
+        self.last_context = ""
         self.conversations = Conversations(lambda: notebook_path(shell))
         self.usage = UsageTracker()
         add_global_tracker(self.usage)
@@ -91,6 +92,8 @@ class SessionDefaults:
         system: The system prompt of conversations without one.
         temperature: Sampling temperature, 0 to 2.
         max_tokens: The maximum number of tokens of a reply.
+        context: What prompts take along of the notebook, as `--context` takes it.
+        context_tokens: The budget of a context, in tokens.
 
     Example:
         >>> SessionDefaults(temperature=0.2).params({"temperature": None, "max_tokens": 7})
@@ -102,6 +105,8 @@ class SessionDefaults:
     system: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    context: str | None = None
+    context_tokens: int | None = None
 
     def with_system(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """Return a conversation with the default system prompt, unless it has one of its own."""
@@ -122,8 +127,11 @@ class SessionDefaults:
             "system": "none" if self.system is None else f"{self.system!r:.{_MAX_SHOWN}}",
             "temperature": "the model's own" if self.temperature is None else self.temperature,
             "max_tokens": "the model's own" if self.max_tokens is None else self.max_tokens,
+            "context": self.context or "none",
         }
-        return "\n".join(f"{name:11}  {value}" for name, value in rows.items())
+        if self.context_tokens is not None:
+            rows["context_tokens"] = self.context_tokens
+        return "\n".join(f"{name:14}  {value}" for name, value in rows.items())
 
 
 class Conversations:

@@ -106,8 +106,20 @@ def test_observers_of_a_comparison_hear_of_its_end() -> None:
             texts.append(chatnb.ask("Hi", "scripted:Third.").result(30).text)
             ended.set()
 
-    replies = chatnb.compare("Hi", ["scripted:First.", "scripted:Second."])
+    observed = threading.Event()
+
+    class Slow(ScriptedChatModel):
+        """A model that answers when it is observed."""
+
+        async def _astream(self, *args: Any, **params: Any) -> AsyncGenerator[Any, None]:
+            assert await asyncio.to_thread(observed.wait, 30)
+            async for chunk in super()._astream(*args, **params):
+                yield chunk
+
+    models = {"slow": Slow(["First."]), "quick": "scripted:Second."}
+    replies = chatnb.compare("Hi", models)
     replies.observe(note, "busy")
+    observed.set()
     replies.result(30)
     replies.notify()
     assert ended.wait(30)

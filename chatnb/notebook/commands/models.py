@@ -10,6 +10,7 @@ from IPython.display import display
 
 from chatnb.errors import ChatnbError
 from chatnb.notebook.commands import command
+from chatnb.notebook.options import CONTEXT_TAKES, parse_context
 from chatnb.notebook.session import Session, SessionDefaults, without_traceback
 from chatnb.notebook.widgets.front_end import VIEWS, choose_view, chosen_view, view_named
 from chatnb.terminal import print_line
@@ -45,7 +46,7 @@ def config(session: Session, *words: str) -> None:
         choose_view(None)
     elif words:
         _change(session, dict(map(_setting, words)))
-    view = f"\n{'view':11}  {chosen_view()}" if chosen_view() else ""
+    view = f"\n{'view':14}  {chosen_view()}" if chosen_view() else ""
     print_line(f"{session.defaults}{view}")
 
 
@@ -104,5 +105,7 @@ _SETTINGS = {
     "system": _Setting(str),
     "temperature": _Setting(_temperature, "a number from 0 to 2"),
     "max_tokens": _Setting(_max_tokens, "a whole number above 0"),
+    "context": _Setting(parse_context, CONTEXT_TAKES),
+    "context_tokens": _Setting(_max_tokens, "a whole number above 0"),
     "view": _Setting(view_named, f"one of {', '.join(VIEWS)}"),
 }

@@ -128,7 +128,7 @@ def test_words_of_a_search_are_taken_as_they_are(
         ("%chat config temperature=hot", "takes a number from 0 to 2, not 'hot'"),
         ("%chat config temperature=3", "takes a number from 0 to 2, not '3'"),
         ("%chat config max_tokens=0", "takes a whole number above 0, not '0'"),
-        ("%chat config colour=red", "one of model, system, temperature, max_tokens, view"),
+        ("%chat config colour=red", "one of model, system, temperature, max_tokens, context"),
         ("%chat config temperature=1 model=nobody:x", "No chat model is called 'nobody:x'"),
         ("%chat models nobody", "No provider is called 'nobody'"),
         ("%chat models openai", "Only servers on this machine are asked"),
@@ -169,9 +169,11 @@ def test_config_tells_what_is_set(
     capsys.readouterr()
     shell.run_cell("%chat config temperature=")
     shown = " ".join(capsys.readouterr().out.split())
-    assert shown == "model first system none temperature the model's own max_tokens 9"
+    assert shown == (
+        "model first system none temperature the model's own max_tokens 9 context none"
+    )
     shell.run_cell("%chat config reset")
-    assert "model        OpenAI if OPENAI_API_KEY is set" in capsys.readouterr().out
+    assert "model           OpenAI if OPENAI_API_KEY is set" in capsys.readouterr().out
 
 
 def test_models_tells_what_is_usable_and_what_is_missing(
