@@ -278,6 +278,11 @@ class Cassette:
             self._entries.note_default(default)
             return default
 
+    def note_moment(self, moment: str) -> None:
+        """Record the moment that replays of a notebook take for now."""
+        with self._lock:
+            self._entries.note_moment(moment)
+
     def wait(self, seconds: float) -> None:
         """Sleep for the recorded time before a chunk, at the replay's pace."""
         if self.pace is not None and seconds > 0:

@@ -47,6 +47,7 @@ class CassetteEntries:
         self._file = CassetteFile(path)
         self._is_ordered, self._can_append = True, False
         self.default_model: str | None = None
+        self.recorded_at: str | None = None
 
     def load(self) -> None:
         """Read the file, if there is one."""
@@ -54,7 +55,7 @@ class CassetteEntries:
             return
         contents = parse_cassette(self._file.read(), str(self._path))
         self._can_append = contents.can_append and not self._file.is_torn
-        self.default_model = contents.default_model
+        self.default_model, self.recorded_at = contents.default_model, contents.recorded_at
         for index, call in enumerate(contents.calls):
             self._keep(self._entry(index, call))
 
@@ -101,7 +102,7 @@ class CassetteEntries:
 
     def finish(self) -> None:
         """Write the calls in their order, unless they are."""
-        if not self._is_ordered:
+        if not self._is_ordered and self._all():
             self._rewrite()
 
     def note_default(self, name: str) -> None:
@@ -109,6 +110,12 @@ class CassetteEntries:
         if name != self.default_model:
             self.default_model = name
             self._rewrite()
+
+    def note_moment(self, moment: str) -> None:
+        """Record the moment that replays take for now, once there is a call."""
+        if moment != self.recorded_at:
+            self.recorded_at = moment
+            self._can_append = self._is_ordered = False
 
     def prune(self) -> None:
         """Drop the calls that were not requested."""
@@ -142,8 +149,11 @@ class CassetteEntries:
             self._read_others(dropped)
             self._write()
 
+    def _head(self) -> str:
+        return head_yaml(self.default_model, self.recorded_at)
+
     def _write(self) -> None:
-        self._file.replace([head_yaml(self.default_model), *(e.text for e in self._all())])
+        self._file.replace([self._head(), *(e.text for e in self._all())])
         self._is_ordered = self._can_append = True
 
     def _read_others(self, dropped: Counter[str] | None = None) -> None:
@@ -157,6 +167,7 @@ class CassetteEntries:
             return
         contents = parse_cassette(self._file.read(), str(self._path))
         self.default_model = self.default_model or contents.default_model
+        self.recorded_at = self.recorded_at or contents.recorded_at
         known = Counter(entry.text for entry in [*self._entries, *self._new.values()])
         known += dropped or Counter()
         for index, call in enumerate(contents.calls):

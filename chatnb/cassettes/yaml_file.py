@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
+from chatnb.cassettes.recorded_clock import checked_moment
 from chatnb.errors import CassetteError, MissingRuntimeError
 
 FORMAT = 1
@@ -13,12 +16,15 @@ _MAX_DEPTH = 100
 _HEAD = """\
 # Replies of chat models, recorded by chatnb, which replays them by the content of the request.
 chatnb_cassette: {format}
-{default}calls:
+{moment}{default}calls:
 """
+_HEAD_NAMES = {"chatnb_cassette", "default_model", "recorded_at", "calls"}
 NO_LIBRARIES = (
     "Cassettes need the packages PyYAML and filelock. "
     'Install them with: pip install "chatnb[testing]"'
 )
+# Texts within a cassette are indented.
+_CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 _DAMAGED = "Restore it from version control, or delete it and record it again."
 
 
@@ -28,11 +34,13 @@ class CassetteContents(NamedTuple):
     Args:
         calls: The calls in order, each with its request and its outcome.
         default_model: The model that answered cells that name none, if it was recorded.
+        recorded_at: The moment that replays of a notebook take for now, if it was recorded.
         can_append: True if the text has the form in which a call can be appended to it.
     """
 
     calls: list[dict[str, Any]]
     default_model: str | None = None
+    recorded_at: str | None = None
     can_append: bool = False
 
 
@@ -50,13 +58,21 @@ def parse_cassette(text: str, name: str) -> CassetteContents:
         )
     calls: Any = found.get("calls") or []
     default: Any = found.get("default_model")
+    moment: Any = found.get("recorded_at")
     is_name = default is None or (isinstance(default, str) and default.isprintable())
-    if version != FORMAT or not isinstance(calls, list) or not is_name:
+    is_head = is_name and (moment is None or _is_moment(moment))
+    if version != FORMAT or not isinstance(calls, list) or not is_head:
         raise CassetteError(f"{name} is damaged: its head is not a cassette's. {_DAMAGED}")
-    head, _, rest = text.partition(head_yaml(default))
+    head, _, rest = text.partition(head_yaml(default, moment))
     is_plain = not head and rest.startswith("\n- ") and rest.endswith("\n")
-    can_append = is_plain and found.keys() <= {"chatnb_cassette", "default_model", "calls"}
-    return CassetteContents(cast("list[dict[str, Any]]", calls), default, can_append)
+    can_append = is_plain and found.keys() <= _HEAD_NAMES
+    return CassetteContents(cast("list[dict[str, Any]]", calls), default, moment, can_append)
+
+
+def _is_moment(text: Any) -> bool:
+    with suppress(ValueError, TypeError):
+        return bool(checked_moment(text))
+    return False
 
 
 def parse_calls(text: str, name: str) -> list[dict[str, Any]]:
@@ -69,6 +85,12 @@ def parse_calls(text: str, name: str) -> list[dict[str, Any]]:
 
 def _load(text: str, name: str) -> Any:
     yaml = _yaml()
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise CassetteError(
+            f"{name} has a conflict of version control in line {line}. Keep the calls of both "
+            "sides, without the marks; what is not requested is dropped when it is recorded again."
+        )
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _check_events(yaml, yaml.parse(text, loader))
@@ -104,10 +126,11 @@ def call_yaml(call: dict[str, Any]) -> str:
     return "\n" + text
 
 
-def head_yaml(default_model: str | None = None) -> str:
+def head_yaml(default_model: str | None = None, recorded_at: str | None = None) -> str:
     """Write the head of the file, before the calls."""
+    moment = f'recorded_at: "{recorded_at}"\n' if recorded_at else ""
     default = f"default_model: {default_model}\n" if default_model else ""
-    return _HEAD.format(format=FORMAT, default=default)
+    return _HEAD.format(format=FORMAT, moment=moment, default=default)
 
 
 def as_yaml(value: Any) -> str:

@@ -8,21 +8,16 @@ from __future__ import annotations
 import copy
 import os
 import shlex
-import subprocess
 import textwrap
-import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pytest
-from jupyter_client.manager import KernelManager
 from nbval.cover import setup_coverage, teardown_coverage
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from chatnb.cassettes.active import FILE_VARIABLE
@@ -30,97 +25,21 @@ from chatnb.cassettes.cassette import MODE_VARIABLE
 from chatnb.cassettes.requests import COMMAND_VARIABLE
 from chatnb.chat_models.registry import key_variables
 from chatnb.errors import error_line
+from chatnb.pytest_plugin.cell_tags import (
+    SKIP_REPLAY,
+    BadTagError,
+    required_similarity,
+    timeout_seconds,
+)
 from chatnb.pytest_plugin.failures import error_lines
+from chatnb.pytest_plugin.files import BrokenNotebookError, check_notebook
+from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.notebook_writer import rewrite
+from chatnb.pytest_plugin.notes import NOTE
 from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable, structure
+from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.redaction import PLACEHOLDER_KEY
 from chatnb.terminal import SafeText
-
-# Seconds between two checks that the kernel is alive.
-_POLL_SECONDS = 0.5
-_QUIET_SECONDS = 60
-
-
-class KernelDiedError(Exception):
-    """The kernel ended while a cell ran."""
-
-
-class KernelCodeError(Exception):
-    """Code of the plugin failed in the kernel."""
-
-
-class NotebookKernel(RunningKernel):
-    """A kernel whose death is noticed while a cell runs."""
-
-    def __init__(
-        self, kernel_name: str, environment: Mapping[str, str], cwd: str, startup_timeout: Any
-    ) -> None:
-        # Not as nbval does it: another process may take a TCP port that was free a moment ago,
-        # where many notebooks run at once, and then the kernel dies.
-        self._sockets = TemporaryDirectory(prefix="chatnb-", ignore_cleanup_errors=True)
-        local = {"transport": "ipc", "ip": str(Path(self._sockets.name, "kernel"))}
-        self.km = KernelManager(
-            kernel_name=kernel_name,
-            kernel_spec_manager=NbvalKernelspecManager(),
-            **(local if os.name == "posix" else {}),
-        )
-        with _environment(environment):
-            self.km.start_kernel(stderr=subprocess.DEVNULL, cwd=cwd)
-        self.kc = self.km.client()
-        self.kc.start_channels()
-        try:
-            self.kc.wait_for_ready(timeout=startup_timeout)
-        except RuntimeError:
-            self.stop()
-            raise
-        self._ensure_iopub_up()
-
-    def stop(self):
-        """End the process, and remove its sockets."""
-        super().stop()
-        self._sockets.cleanup()
-
-    def await_reply(self, msg_id, timeout=None):
-        """Wait for the end of a cell; raise Empty at a timeout, KernelDiedError if it died."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            try:
-                return super().await_reply(msg_id, timeout=_POLL_SECONDS)
-            except Empty:
-                if not self.is_alive():
-                    raise KernelDiedError from None
-                if deadline is not None and time.monotonic() > deadline:
-                    raise
-
-    def run_quietly(self, code: str) -> None:
-        """Run code that has no output; raise KernelCodeError if it fails."""
-        msg_id = self.kc.execute(code, silent=True, store_history=False)
-        while True:
-            reply = self.kc.get_shell_msg(timeout=_QUIET_SECONDS)
-            if reply["parent_header"].get("msg_id") == msg_id:
-                break
-        if reply["content"]["status"] != "ok":
-            raise KernelCodeError(f"{reply['content']['ename']}: {reply['content']['evalue']}")
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of this process: a kernel inherits them, and nbval cannot pass any."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-_APPROX = "chatnb-approx"
-_SKIP_REPLAY = "chatnb-skip-replay"
-_DEFAULT_SIMILARITY = 0.8
 
 
 class NotebookCell(IPyNbCell):
@@ -136,16 +55,26 @@ class NotebookCell(IPyNbCell):
         tags = self.cell.metadata.get("tags", [])
         self.tags = tags if isinstance(tags, list) else []
         self._timed_out_here = False
+        self.is_compared = bool(self.options["check"])
+        self.is_left_out_of_replays = SKIP_REPLAY in self.tags or bool(self.options["skip"])
+        self.required_similarity: float | None = None
+
+    @property
+    def timeout(self) -> float:
+        """The seconds that the cell may take."""
+        return timeout_seconds(self.tags, self.config.option.chatnb_timeout)
 
     def runtest(self) -> None:
         """Run the cell, and compare its outputs with the saved ones."""
         file = self.parent
-        if file.mode == "replay" and _SKIP_REPLAY in self.tags:
-            pytest.skip(f"tagged {_SKIP_REPLAY}")
+        file.last_cell = self
+        if file.mode == "replay" and SKIP_REPLAY in self.tags:
+            pytest.skip(f"tagged {SKIP_REPLAY}")
         if file.died_in is not None:
             pytest.skip(f"the kernel died in cell {file.died_in}")
-        self._approx = _required_similarity(self.tags)
-        self.config.option.nbval_cell_timeout = self.config.option.chatnb_timeout
+        self.required_similarity = required_similarity(self.tags)
+        file.run_cells_before(self)
+        self.config.option.nbval_cell_timeout = self.timeout
         if file.mode in ("record", "refresh"):
             self._drop_saved()
         file.folder.begin_cell()
@@ -164,13 +93,15 @@ class NotebookCell(IPyNbCell):
             self.test_outputs or []
         )  # Later cells may update displays.
         file.ran[self.cell_num] = self
+        file.check_compared(self)
 
     def compare_outputs(self, test, ref, skip_compare=None) -> bool:
         """Return True for equal outputs; with live models only their types are compared."""
+        self.parent.is_compared = True
         if self.parent.mode == "live":
             text = _type_difference(ref, test)
         else:
-            text = difference(self._sanitized(ref), self._sanitized(test), self._approx)
+            text = difference(self._sanitized(ref), self._sanitized(test), self.required_similarity)
         self.comparison_traceback = [text]
         return not text
 
@@ -182,8 +113,10 @@ class NotebookCell(IPyNbCell):
     def _failure_text(self, error: BaseException) -> str:
         where = f"{self.parent.shown_path}, code cell {self.cell_num}"
         source = textwrap.indent(self.cell.source, "  | ", lambda _: True)
-        if isinstance(error, _BadTagError):
+        if isinstance(error, BadTagError | NothingComparedError):
             return f"{where}: {error}"
+        if isinstance(error, EarlierCellError):
+            return f"{where} was not run, as it comes after a cell that failed.\n{error}"
         if not isinstance(error, NbCellError):
             return f"{where}:\n{source}\n\n{error_line(error)}"
         return "\n".join([f"{where}:", source, "", *self._problem_lines(error)])
@@ -204,9 +137,11 @@ class NotebookCell(IPyNbCell):
     def _problem_lines(self, error: NbCellError) -> list[str]:
         mode, accept = self.parent.mode, self.parent.accept
         if self._timed_out_here:
-            limit = self.config.option.chatnb_timeout
-            head = f"The cell took longer than {limit:g} s and was interrupted."
-            return [head, "Give it more time with --chatnb-timeout=SECONDS."]
+            head = f"The cell took longer than {self.timeout:g} s and was interrupted."
+            return [
+                head,
+                "Give it more time with --chatnb-timeout=SECONDS or a tag of its own.",
+            ]
         if str(error) == "Cell outputs differ":
             last = {"replay": [f"To accept: {accept}"]}.get(mode, [])
             return [str(error.inner_traceback), *last]
@@ -230,23 +165,12 @@ class NotebookCell(IPyNbCell):
             self.user_properties.append(("chatnb", data))
 
 
-class _BadTagError(Exception):
-    """A tag of a cell is invalid."""
+class EarlierCellError(Exception):
+    """A cell failed that a selected one comes after."""
 
 
-def _required_similarity(tags: list[str]) -> float | None:
-    for tag in tags:
-        name, _, bound = str(tag).partition("=")
-        if name != _APPROX:
-            continue
-        try:
-            similarity = float(bound) if bound else _DEFAULT_SIMILARITY
-        except ValueError:
-            similarity = -1.0
-        if not 0 <= similarity <= 1:
-            raise _BadTagError(f"the tag {tag!r} takes a number from 0 to 1, as in {_APPROX}=0.8")
-        return similarity
-    return None
+class NothingComparedError(Exception):
+    """A notebook was run without any comparison."""
 
 
 def _type_difference(old, new) -> str:
@@ -263,6 +187,10 @@ def _type_difference(old, new) -> str:
 # A test neither continues the conversations of this machine nor adds its own.
 _STORE_VARIABLE = "CHATNB_STORE"
 
+Mode: TypeAlias = Literal["replay", "record", "refresh", "live"]
+
+# The time zone, and the order of sets.
+_SAME_EACH_TIME = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
 
@@ -276,11 +204,15 @@ class NotebookFile(IPyNbFile):
         self.folder = OutputFolder()
         self.running: NotebookCell | None = None
         self.ran: dict[int, NotebookCell] = {}
+        self.last_cell: NotebookCell | None = None
         self.died_in: int | None = None
+        self.cells: list[NotebookCell] = []
+        self.next_cell = 0
+        self.is_compared = False
         self.sanitize_patterns = OrderedDict()
 
     @property
-    def mode(self) -> Literal["replay", "record", "refresh", "live"]:
+    def mode(self) -> Mode:
         """The mode of the cassette."""
         options = self.config.option
         if options.chatnb_live:
@@ -317,47 +249,78 @@ class NotebookFile(IPyNbFile):
 
     def collect(self) -> Iterator[NotebookCell]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Yield the code cells with the options of their tags."""
-        for cell in super().collect():
-            yield NotebookCell.from_parent(
+        check_notebook(self.path, self.shown_path)
+        self.cells = [
+            NotebookCell.from_parent(
                 self,
                 name=cell.name,
                 cell_num=cell.cell_num,
                 cell=cell.cell,
                 options=cell.options,
             )
+            for cell in super().collect()
+        ]
+        yield from self.cells
+
+    def repr_failure(self, excinfo):  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the text for a file that cannot be collected."""
+        if isinstance(excinfo.value, BrokenNotebookError):
+            return str(SafeText(str(excinfo.value)))
+        return super().repr_failure(excinfo)
+
+    def run_cells_before(self, cell: NotebookCell) -> None:
+        """Run the cells before a selected one, which needs them, unless they have run."""
+        assert self.kernel is not None
+        for earlier in self.cells[self.next_cell : cell.cell_num]:
+            if earlier.options["skip"] or (
+                self.mode == "replay" and earlier.is_left_out_of_replays
+            ):
+                continue
+            try:
+                outputs = self.kernel.run_cell(earlier.cell.source, self.folder, earlier.timeout)
+            except Empty:
+                raise EarlierCellError(f"Code cell {earlier.cell_num} takes too long.") from None
+            if text := failure_text(earlier.options, outputs):
+                raise EarlierCellError(f"Code cell {earlier.cell_num}: {text}")
+        self.next_cell = cell.cell_num + 1
+
+    def check_compared(self, cell: NotebookCell) -> None:
+        """Raise NothingComparedError after the last cell of a notebook without outputs."""
+        if self.mode != "replay" or self.is_compared:
+            return
+        is_last = [item for item in self.session.items if item.parent is self][-1:] == [cell]
+        if is_last and all(each.cell.execution_count is None for each in self.cells):
+            raise NothingComparedError(
+                f"Nothing was compared, as {self.shown_path} has no outputs. "
+                f"To save them: {self.accept}"
+            )
 
     def setup(self) -> None:
         """Start the kernel with the cassette."""
-        options = self.config.option
-        name = options.nbval_kernel_name or CURRENT_ENV_KERNEL_NAME
-        environment = {
-            FILE_VARIABLE: str(self.cassette),
-            MODE_VARIABLE: "off" if self.mode == "live" else self.mode,
-            COMMAND_VARIABLE: self.accept,
-            _STORE_VARIABLE: ":memory:",
-            **self._placeholder_keys(),
-        }
-        seconds = options.nbval_kernel_startup_timeout
-        self.kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
-        if self.mode != "live":
-            self._run_in_kernel(f"start({self.mode!r}, {self.allowed_hosts!r})")
+        self.kernel = self._started_kernel(self.mode)
         self.setup_sanitize_files()
-        if getattr(options, "cov_source", None):
+        if getattr(self.config.option, "cov_source", None):
             setup_coverage(self.config, self.kernel, self.path)
 
-    def _placeholder_keys(self) -> dict[str, str]:
-        """Return keys with which clients can be made: in a replay, also in place of real ones."""
-        if self.mode == "live":
-            return {}
-        # Hugging Face serves most files to those without a token, and to none with a wrong one.
-        optional = () if self.mode == "replay" else ("HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
-        wanted = (name for name in key_variables() if name not in optional)
-        unset = [n for n in wanted if self.mode == "replay" or not os.environ.get(n)]
-        return {name: f"{PLACEHOLDER_KEY}{name}" for name in unset}
-
-    def _run_in_kernel(self, call: str) -> None:
-        assert self.kernel is not None
-        self.kernel.run_quietly(_IN_KERNEL.format(call=call))
+    def _started_kernel(self, mode: Mode) -> NotebookKernel:
+        """Start a kernel whose models are answered in a mode."""
+        options = self.config.option
+        clock = options.chatnb_clock == "recorded" and mode != "live"
+        environment = {
+            FILE_VARIABLE: str(self.cassette),
+            MODE_VARIABLE: "off" if mode == "live" else mode,
+            COMMAND_VARIABLE: self.accept,
+            _STORE_VARIABLE: ":memory:",
+            **(_SAME_EACH_TIME if clock else {}),
+            **_placeholder_keys(mode),
+        }
+        name = options.nbval_kernel_name or CURRENT_ENV_KERNEL_NAME
+        seconds = options.nbval_kernel_startup_timeout
+        kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
+        if mode != "live":
+            given = f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}"
+            kernel.run_quietly(_IN_KERNEL.format(call=f"start({given})"))
+        return kernel
 
     def get_kernel_message(self, timeout=None, stream="iopub"):
         """Return the next message that nbval handles."""
@@ -384,5 +347,26 @@ class NotebookFile(IPyNbFile):
         cells = [cell for cell in self.nb.cells if cell.cell_type == "code"]
         if self.kernel is None or len(self.ran) < len(cells):
             return
-        self._run_in_kernel("finish(prune=True)")
-        rewrite(self.path, [self.ran[index].final_outputs for index in range(len(cells))])
+        self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
+        ran: list[Any] = [self.ran[index] for index in range(len(cells))]
+        verified = verify(ran, lambda: self._started_kernel("replay"))
+        rewrite(self.path, verified.outputs)
+        self._note(verified)
+
+    def _note(self, verified: Verified) -> None:
+        """Attach what is to be said after the run to the report of the last cell."""
+        assert self.last_cell is not None
+        for index, text in verified.notes.items():
+            note = f"{self.shown_path}, code cell {index} {text}"
+            self.last_cell.user_properties.append((NOTE, str(SafeText(note))))
+
+
+def _placeholder_keys(mode: Mode) -> dict[str, str]:
+    """Return keys with which clients can be made: in a replay, also in place of real ones."""
+    if mode == "live":
+        return {}
+    # Hugging Face serves most files to those without a token, and to none with a wrong one.
+    optional = () if mode == "replay" else ("HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
+    wanted = (name for name in key_variables() if name not in optional)
+    unset = [name for name in wanted if mode == "replay" or not os.environ.get(name)]
+    return {name: f"{PLACEHOLDER_KEY}{name}" for name in unset}

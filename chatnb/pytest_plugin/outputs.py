@@ -9,7 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
-_OUTPUT_MESSAGES = ("display_data", "execute_result", "stream", "error")
+OUTPUT_FIELDS = {
+    "display_data": ("data", "metadata"),
+    "execute_result": ("data", "metadata", "execution_count"),
+    "stream": ("name", "text"),
+    "error": ("ename", "evalue", "traceback"),
+}
+"""The messages of a kernel that are outputs, and which of their fields are."""
 
 
 class OutputFolder:
@@ -39,7 +45,7 @@ class OutputFolder:
             if not self._clear_next:
                 outputs.clear()
             return False
-        if type in _OUTPUT_MESSAGES:
+        if type in OUTPUT_FIELDS:
             if self._clear_next:
                 outputs.clear()
                 self._clear_next = False

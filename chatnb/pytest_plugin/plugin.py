@@ -52,6 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "replies are not recorded, each with a :PORT if you like; `localhost` is this machine",
     )
     group.addoption(
+        "--chatnb-clock",
+        choices=("recorded", "real"),
+        default="recorded",
+        help="the date and time of notebooks, which start at the moment of the recording; and the "
+        "seeds of random and numpy",
+    )
+    group.addoption(
         "--chatnb-html",
         metavar="DIR",
         help="write DIR/index.html with the saved and the new outputs side by side",
@@ -79,12 +86,18 @@ def pytest_configure(config: pytest.Config) -> None:
         raise _usage_error('--chatnb needs nbval: pip install "chatnb[testing]"')
     if config.option.nbval or config.option.nbval_lax:
         raise _usage_error("--chatnb runs the notebooks itself; leave --nbval out")
+    if getattr(config.option, "dist", "no") == "load":  # As -n alone has it.
+        config.option.dist = "loadscope"
     if getattr(config.option, "dist", "no") not in ("no", "loadscope", "loadfile"):
         raise _usage_error("the cells of a notebook belong together: add --dist loadscope")
     if not config.option.nbval_kernel_name:
         config.option.nbval_current_env = True
-    folder = config.getoption("chatnb_html")
-    if folder and not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    from chatnb.pytest_plugin.notes import Notes
+
+    config.pluginmanager.register(Notes(), "chatnb-notes")
+    if folder := config.getoption("chatnb_html"):
         from chatnb.pytest_plugin.html_report import HtmlReport
 
         config.pluginmanager.register(HtmlReport(folder), "chatnb-html")

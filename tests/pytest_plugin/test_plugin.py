@@ -165,7 +165,10 @@ def test_tags_say_how_a_cell_is_compared(tmp_path: Path) -> None:
     """Not at all, by likeness, or not in a replay; a tag that makes no sense says so."""
     write_notebook(
         tmp_path / "tags.ipynb",
-        ("import random; print(random.random())", ["nbval-ignore-output"]),
+        (
+            "import random; random = random.SystemRandom(); print(random.random())",
+            ["nbval-ignore-output"],
+        ),
         ("print('a long line that stays the same', random.randint(10, 99))", ["chatnb-approx=0.9"]),
         ("print(random.random())", ["chatnb-skip-replay"]),
         ("print(''.join(random.sample('abcdefghijklmnopqrstuvwxyz', 26)))", ["chatnb-approx=0.99"]),
@@ -223,7 +226,7 @@ def test_the_report_shows_both_sides_and_runs_nothing(notebook: Path) -> None:
         (["--chatnb-record"], "need --chatnb"),
         (["--chatnb", "--chatnb-record", "--chatnb-live"], "exclude each other"),
         (["--chatnb", "--nbval"], "leave --nbval out"),
-        (["--chatnb", "-n1", "--dist=load"], "add --dist loadscope"),
+        (["--chatnb", "-n1", "--dist=worksteal"], "add --dist loadscope"),
         (["--chatnb", "-p", "no:nbval"], 'needs nbval: pip install "chatnb[testing]"'),
     ],
 )

@@ -1,0 +1,62 @@
+"""The tags of a cell that say how it is run and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SKIP_REPLAY = "chatnb-skip-replay"
+_APPROX = "chatnb-approx"
+_TIMEOUT = "chatnb-timeout"
+_DEFAULT_SIMILARITY = 0.8
+
+
+class BadTagError(Exception):
+    """A tag of a cell is invalid."""
+
+
+def required_similarity(tags: Sequence[object]) -> float | None:
+    """Return the similarity that `chatnb-approx` requires, or None for equality.
+
+    Example:
+        >>> required_similarity(["chatnb-approx"]), required_similarity(["chatnb-approx=0.9"])
+        (0.8, 0.9)
+    """
+    tag = _find(tags, _APPROX)
+    if tag is None:
+        return None
+    similarity = _number(tag, _DEFAULT_SIMILARITY)
+    if similarity is None or similarity > 1:
+        raise BadTagError(f"the tag {tag!r} takes a number from 0 to 1, as in {_APPROX}=0.8")
+    return similarity
+
+
+def timeout_seconds(tags: Sequence[object], default: float) -> float:
+    """Return the time limit of `chatnb-timeout=SECONDS`, or the default.
+
+    Example:
+        >>> timeout_seconds(["chatnb-timeout=300"], 120.0), timeout_seconds([], 120.0)
+        (300.0, 120.0)
+    """
+    tag = _find(tags, _TIMEOUT)
+    if tag is None:
+        return default
+    seconds = _number(tag, None)
+    if not seconds:
+        raise BadTagError(f"the tag {tag!r} takes a number of seconds, as in {_TIMEOUT}=300")
+    return seconds
+
+
+def _find(tags: Sequence[object], name: str) -> str | None:
+    return next((tag for tag in map(str, tags) if tag.partition("=")[0] == name), None)
+
+
+def _number(tag: str, default: float | None) -> float | None:
+    """Return the finite number after a tag's name, 0 or more; the default if there is none."""
+    _, equals, written = tag.partition("=")
+    if not equals:
+        return default
+    try:
+        number = float(written)
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None

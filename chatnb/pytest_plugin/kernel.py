@@ -1,0 +1,130 @@
+"""The kernel of a notebook under test."""
+
+# pyright: standard
+# nbval has no types.
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+from nbformat import NotebookNode
+from nbval.kernel import NbvalKernelspecManager, RunningKernel
+from nbval.plugin import coalesce_streams
+
+from chatnb.pytest_plugin.outputs import OUTPUT_FIELDS, OutputFolder
+
+# Seconds between two checks that the kernel is alive.
+_POLL_SECONDS = 0.5
+_QUIET_SECONDS = 60
+
+
+class KernelDiedError(Exception):
+    """The kernel ended while a cell ran."""
+
+
+class KernelCodeError(Exception):
+    """Code of the plugin failed in the kernel."""
+
+
+class NotebookKernel(RunningKernel):
+    """A kernel whose death is noticed while a cell runs."""
+
+    def __init__(
+        self, kernel_name: str, environment: Mapping[str, str], cwd: str, startup_timeout: Any
+    ) -> None:
+        # Not as nbval does it: another process may take a TCP port that was free a moment ago,
+        # where many notebooks run at once, and then the kernel dies.
+        self._sockets = TemporaryDirectory(prefix="chatnb-", ignore_cleanup_errors=True)
+        local = {"transport": "ipc", "ip": str(Path(self._sockets.name, "kernel"))}
+        self.km = KernelManager(
+            kernel_name=kernel_name,
+            kernel_spec_manager=NbvalKernelspecManager(),
+            **(local if os.name == "posix" else {}),
+        )
+        with _environment(environment):
+            self.km.start_kernel(stderr=subprocess.DEVNULL, cwd=cwd)
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        try:
+            self.kc.wait_for_ready(timeout=startup_timeout)
+        except RuntimeError:
+            self.stop()
+            raise
+        self._ensure_iopub_up()
+
+    def stop(self):
+        """End the process, and remove its sockets."""
+        super().stop()
+        self._sockets.cleanup()
+
+    def await_reply(self, msg_id, timeout=None):
+        """Wait for the end of a cell; raise Empty at a timeout, KernelDiedError if it died."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return super().await_reply(msg_id, timeout=_POLL_SECONDS)
+            except Empty:
+                if not self.is_alive():
+                    raise KernelDiedError from None
+                if deadline is not None and time.monotonic() > deadline:
+                    raise
+
+    def run_quietly(self, code: str) -> None:
+        """Run code that has no output; raise KernelCodeError if it fails."""
+        msg_id = self.kc.execute(code, silent=True, store_history=False)
+        while True:
+            reply = self.kc.get_shell_msg(timeout=_QUIET_SECONDS)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                break
+        if reply["content"]["status"] != "ok":
+            raise KernelCodeError(f"{reply['content']['ename']}: {reply['content']['evalue']}")
+
+    def run_cell(self, source: str, folder: OutputFolder, timeout: float) -> list[Any]:
+        """Run a cell, and return its outputs.
+
+        Raises:
+            Empty: If it takes longer than the timeout.
+            KernelDiedError: If the kernel dies.
+        """
+        folder.begin_cell()
+        outputs = list[Any]()
+        msg_id = self.execute_cell_input(source, allow_stdin=False)
+        self.await_reply(msg_id, timeout=timeout)
+        while True:
+            message = self.get_message("iopub", timeout=_QUIET_SECONDS)
+            if not folder.apply(message, outputs) or not _is_part_of(message, msg_id):
+                continue
+            type, content = message["msg_type"], message["content"]
+            if type == "status" and content["execution_state"] == "idle":
+                return coalesce_streams(outputs)
+            if fields := OUTPUT_FIELDS.get(type):
+                output = {name: content[name] for name in fields}
+                outputs.append(NotebookNode(output_type=type, **output))
+
+
+def _is_part_of(message: Mapping[str, Any], msg_id: str) -> bool:
+    return message["parent_header"].get("msg_id") == msg_id
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process: a kernel inherits them, and nbval cannot pass any."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

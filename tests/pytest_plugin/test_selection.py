@@ -1,0 +1,87 @@
+"""Parts of notebooks, and files that cannot be run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.notebook_runs import edit, run_pytest, write_notebook
+
+pytestmark = pytest.mark.slow
+
+CELLS = ("a = 1", "b = a + 1", "print(a + b)", "print('end')")
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorded notebook whose cells need those before them."""
+    folder = tmp_path_factory.mktemp("selected")
+    path = write_notebook(folder / "sums.ipynb", *CELLS)
+    assert run_pytest(folder, "--chatnb", "--chatnb-record", ".").code == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [(["sums.ipynb::Cell 2"], 1), ([".", "-k", "Cell and (1 or 3)"], 2)],
+)
+def test_selected_cells_run_after_those_that_they_need(
+    notebook: Path, options: list[str], passed: int
+) -> None:
+    """One cell by its name, and several; the others are not reported."""
+    ran = run_pytest(notebook.parent, "--chatnb", *options)
+    assert ran.code == 0, ran.said
+    assert f"{passed} passed" in ran.said
+
+
+def test_a_cell_before_that_fails_is_told(notebook: Path, tmp_path: Path) -> None:
+    """With its number and its error, as the selected cell is not to blame."""
+    copy = tmp_path / "sums.ipynb"
+    copy.write_text(notebook.read_text())
+    edit(copy, "b = a + 1", "b = a / 0")
+    ran = run_pytest(tmp_path, "--chatnb", "sums.ipynb::Cell 2")
+    lines = ran.said.splitlines()
+    assert "sums.ipynb, code cell 2 was not run, as it comes after a cell that failed." in lines
+    assert "Code cell 1: ZeroDivisionError: division by zero" in lines
+
+
+def test_a_notebook_without_outputs_fails(tmp_path: Path) -> None:
+    """Nothing was compared, so that nothing was tested; with the command that saves outputs."""
+    write_notebook(tmp_path / "bare.ipynb", "1", "2")
+    ran = run_pytest(tmp_path, "--chatnb", ".")
+    assert "1 failed, 1 passed" in ran.said
+    assert (
+        "bare.ipynb, code cell 1: Nothing was compared, as bare.ipynb has no outputs. "
+        "To save them: pytest --chatnb --chatnb-record bare.ipynb"
+    ) in ran.said.splitlines()
+
+
+def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> None:
+    """Broken ones in one sentence without a traceback; those of other languages are skipped."""
+    text = notebook.read_text()
+    conflict = f"{text[:40]}\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n{text[40:]}"
+    other = json.loads(text)
+    other["metadata"] = {"kernelspec": {"name": "ir", "language": "R"}}
+    for name, written in (
+        ("conflict", conflict),
+        ("torn", text[:100]),
+        ("empty", ""),
+        ("list", "[]"),
+        ("r", json.dumps(other)),
+    ):
+        (tmp_path / f"{name}.ipynb").write_text(written)
+    (tmp_path / "latin.ipynb").write_bytes(b'{"cells": "\xe9"}')
+    ran = run_pytest(tmp_path, "--chatnb", "-rs", ".")
+    for said in (
+        "conflict.ipynb has a conflict of version control in line",
+        "torn.ipynb is not JSON, so no notebook:",
+        "empty.ipynb is empty.",
+        "list.ipynb is no notebook: it has no cells.",
+        "latin.ipynb is not UTF-8:",
+        "r.ipynb: its kernel runs R, and replies are recorded in Python only",
+    ):
+        assert said in ran.said
+    assert "Traceback" not in ran.said
+    assert "1 skipped, 5 errors" in ran.said

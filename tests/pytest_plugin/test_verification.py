@@ -1,0 +1,84 @@
+"""What a recording saves, and what it says about cells that do not repeat."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.notebook_runs import edit, run_pytest, write_notebook
+
+pytestmark = pytest.mark.slow
+
+SETUP = (
+    "import os, secrets\nfrom chatnb import ScriptedChatModel\nchat = ScriptedChatModel(['Hi.'])"
+)
+
+
+def printed(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text())["cells"]
+    return ["".join(output["text"]) for cell in cells for output in cell["outputs"]]
+
+
+def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
+    """What only the recording printed would fail every replay. A cell that differs from replay to
+    replay is named, with both outputs and the tags, and one with a tag is not."""
+    notebook = write_notebook(
+        tmp_path / "varies.ipynb",
+        SETUP,
+        "print(chat.invoke('Hello').text, os.environ['CHATNB_CASSETTE_MODE'])",
+        "print('drawn', secrets.token_hex(4))",
+        ("print('drawn', secrets.token_hex(4))", ["nbval-ignore-output"]),
+        ("print('drawn', secrets.token_hex(4))", ["chatnb-skip-replay"]),
+    )
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "-n1", ".")
+    assert ran.code == 0, ran.said
+    assert printed(notebook)[0] == "Hi. replay\n"
+    assert len(printed(notebook)) == 4
+    lines = ran.said.splitlines()
+    first = lines.index("varies.ipynb, code cell 2 does not repeat.")
+    assert lines[first + 1] == "stdout differs (- one replay, + another one):"
+    assert [line[:7] for line in lines[first + 2 : first + 4]] == ["- drawn", "+ drawn"]
+    assert "chatnb-approx if it varies a little, nbval-ignore-output if it may" in lines[first + 4]
+    assert ran.said.count("does not repeat.") == 1
+
+
+def test_a_recording_that_cannot_be_replayed_says_where_and_why(tmp_path: Path) -> None:
+    """The first cell that fails, with its error; the outputs of the recording are saved."""
+    notebook = write_notebook(
+        tmp_path / "fails.ipynb",
+        SETUP,
+        "print(1)\nassert os.environ['CHATNB_CASSETTE_MODE'] == 'record', 'Only recorded.'",
+        "print(2)",
+    )
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".")
+    lines = ran.said.splitlines()
+    first = lines.index("fails.ipynb, code cell 1 cannot be replayed.")
+    assert lines[first + 1] == "AssertionError: Only recorded."
+    assert printed(notebook) == ["1\n", "2\n"]
+
+
+def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
+    """The clock begins at the recording's moment and goes on, in UTC whatever the time zone here,
+    so that a prompt with today's date is found; numbers are drawn alike. Recording again keeps
+    both files, and with the real clock the replay fails."""
+    notebook = write_notebook(
+        tmp_path / "dated.ipynb",
+        f"import datetime, numpy, random, time\n{SETUP}",
+        "print(chat.invoke(f'Today is {datetime.date.today()}.').text, datetime.date.today())",
+        "print(random.random(), numpy.random.rand(), {str(n) for n in range(9)})",
+        "start = time.time()\nwhile time.time() <= start: pass\nprint(time.strftime('%Z'))",
+    )
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", TZ="Asia/Tokyo").code == 0
+    cassette = tmp_path / "cassettes" / "dated.yaml"
+    today = cassette.read_text().partition('recorded_at: "')[2][:10]
+    for file in (notebook, cassette):
+        edit(file, today, "2031-05-06")
+    before = [file.read_bytes() for file in (notebook, cassette)]
+    ran = run_pytest(tmp_path, "--chatnb", ".", TZ="America/Lima")
+    assert ran.code == 0, ran.said
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    assert [file.read_bytes() for file in (notebook, cassette)] == before
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-clock=real", ".")
+    assert "- - human: Today is 2031-05-06." in ran.said.splitlines()
