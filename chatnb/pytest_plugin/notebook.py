@@ -11,6 +11,7 @@ import shlex
 import textwrap
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from queue import Empty
 from typing import Any, Literal, TypeAlias
@@ -36,7 +37,13 @@ from chatnb.pytest_plugin.files import BrokenNotebookError, check_notebook
 from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.notes import NOTE
-from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable, structure
+from chatnb.pytest_plugin.outputs import (
+    OutputFolder,
+    difference,
+    facts_in,
+    readable,
+    structure,
+)
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.redaction import PLACEHOLDER_KEY
 from chatnb.terminal import SafeText
@@ -101,7 +108,8 @@ class NotebookCell(IPyNbCell):
         if self.parent.mode == "live":
             text = _type_difference(ref, test)
         else:
-            text = difference(self._sanitized(ref), self._sanitized(test), self.required_similarity)
+            pair = self._sanitized(ref), self._sanitized(test)
+            text = difference(*pair, self.required_similarity, self.parent.facts)
         self.comparison_traceback = [text]
         return not text
 
@@ -226,6 +234,14 @@ class NotebookFile(IPyNbFile):
         """The cassette beside the notebook."""
         return self.path.parent / "cassettes" / f"{self.path.stem}.yaml"
 
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """What stands in the recorded replies, and so is compared."""
+        try:
+            return facts_in(self.cassette.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return frozenset()
+
     @property
     def allowed_hosts(self) -> list[str]:
         """The hosts of --chatnb-allow-hosts."""
@@ -349,8 +365,8 @@ class NotebookFile(IPyNbFile):
             return
         self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
         ran: list[Any] = [self.ran[index] for index in range(len(cells))]
-        verified = verify(ran, lambda: self._started_kernel("replay"))
-        rewrite(self.path, verified.outputs)
+        verified = verify(ran, lambda: self._started_kernel("replay"), self.facts)
+        rewrite(self.path, verified.outputs, self.facts)
         self._note(verified)
 
     def _note(self, verified: Verified) -> None:

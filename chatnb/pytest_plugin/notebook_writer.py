@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from chatnb.files import replace_text
-from chatnb.pytest_plugin.outputs import WIDGET_VIEW, difference
+from chatnb.pytest_plugin.outputs import NO_FACTS, WIDGET_VIEW, difference
 
 
-def rewrite(path: Path, outputs: Sequence[Sequence[Any]]) -> None:
+def rewrite(path: Path, outputs: Sequence[Sequence[Any]], facts: frozenset[str] = NO_FACTS) -> None:
     """Write the outputs of each code cell into a notebook, without the state of widgets."""
     # Outputs that differ only in times and ids stay, so that a diff shows real changes.
     text = path.read_text(encoding="utf-8")
-    new = with_outputs(text, outputs)
+    new = with_outputs(text, outputs, facts)
     if new != text:
         replace_text(path, [new])
 
 
-def with_outputs(text: str, outputs: Sequence[Sequence[Any]]) -> str:
+def with_outputs(
+    text: str, outputs: Sequence[Sequence[Any]], facts: frozenset[str] = NO_FACTS
+) -> str:
     """Return the text of a notebook with other outputs."""
     notebook = json.loads(text)
     notebook.get("metadata", {}).pop("widgets", None)
@@ -31,14 +33,16 @@ def with_outputs(text: str, outputs: Sequence[Sequence[Any]]) -> str:
         empty = not "".join(cell["source"]).strip()
         count += not empty
         cell["execution_count"] = None if empty else count
-        cell["outputs"] = _outputs(cell["outputs"], shown, count)
+        cell["outputs"] = _outputs(cell["outputs"], shown, count, facts)
     return _dump_like(text, notebook)
 
 
-def _outputs(saved: list[dict[str, Any]], shown: Sequence[Any], count: int) -> list[dict[str, Any]]:
+def _outputs(
+    saved: list[dict[str, Any]], shown: Sequence[Any], count: int, facts: frozenset[str]
+) -> list[dict[str, Any]]:
     new = [_output(output) for output in shown]
     unchanged = bool(saved) and not difference(
-        [_joined(o) for o in saved], [_joined(o) for o in new]
+        [_joined(o) for o in saved], [_joined(o) for o in new], facts=facts
     )
     kept = saved if unchanged and WIDGET_VIEW not in json.dumps(saved) else new
     for output in kept:

@@ -90,11 +90,29 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
 _PATTERNS = tuple((re.compile(pattern, re.MULTILINE), new) for pattern, new in _REPLACEMENTS)
 
 
-def normalize(text: str) -> str:
-    """Replace ids, times, durations, rates, addresses, ports and temporary paths in a text."""
+NO_FACTS: frozenset[str] = frozenset()
+
+
+def facts_in(replies: str) -> frozenset[str]:
+    """Return what looks as if it varied, but stands in recorded replies, which do not."""
+    found = (pattern.finditer(replies) for pattern, new in _PATTERNS if new)
+    return frozenset(match[0] for matches in found for match in matches)
+
+
+def normalize(text: str, facts: frozenset[str] = NO_FACTS) -> str:
+    """Replace ids, times, durations, rates, addresses, ports and temporary paths in a text.
+
+    Example:
+        >>> normalize("30 min, 2 s", facts_in("Bake it for 30 min."))
+        '30 min, <duration>'
+    """
     for pattern, new in _PATTERNS:
-        text = pattern.sub(new, text)
+        text = pattern.sub(lambda match, new=new: _replaced(match, new, facts), text)
     return text
+
+
+def _replaced(match: re.Match[str], new: str, facts: frozenset[str]) -> str:
+    return match[0] if match[0] in facts else match.expand(new)
 
 
 Output: TypeAlias = "Mapping[str, Any]"
@@ -140,21 +158,28 @@ def readable(outputs: Sequence[Output]) -> str:
     return "\n\n".join(texts)
 
 
-def difference(old: Sequence[Output], new: Sequence[Output], approx: float | None = None) -> str:
+def difference(
+    old: Sequence[Output],
+    new: Sequence[Output],
+    approx: float | None = None,
+    facts: frozenset[str] = NO_FACTS,
+) -> str:
     """Describe the difference of two lists of outputs; return "" for equal ones."""
     if structure(old) != structure(new):
         return _other_types(old, new)
     pairs = zip(_sorted(old), _sorted(new), strict=True)
-    unlike = [(was, now) for was, now in pairs if normalize(was.text) != normalize(now.text)]
+    unlike = [
+        (was, now) for was, now in pairs if normalize(was.text, facts) != normalize(now.text, facts)
+    ]
     if not unlike:
         return ""
     if approx is None:
-        return _line_by_line(*unlike[0])
-    similarity = min(_similarity(was, now) for was, now in unlike)
+        return _line_by_line(*unlike[0], facts)
+    similarity = min(_similarity(was, now, facts) for was, now in unlike)
     if similarity >= approx:
         return ""
     head = f"The similarity of the outputs is {similarity:.2f}; the cell's tag requires {approx:g}."
-    return f"{head}\n{_line_by_line(*unlike[0])}"
+    return f"{head}\n{_line_by_line(*unlike[0], facts)}"
 
 
 def structure(outputs: Sequence[Output]) -> list[str]:
@@ -181,15 +206,15 @@ def _as_text(data: Any) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _similarity(was: OutputPart, now: OutputPart) -> float:
-    texts = (normalize(was.text), normalize(now.text))
+def _similarity(was: OutputPart, now: OutputPart, facts: frozenset[str]) -> float:
+    texts = (normalize(was.text, facts), normalize(now.text, facts))
     return difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
 
 
-def _line_by_line(was: OutputPart, now: OutputPart) -> str:
+def _line_by_line(was: OutputPart, now: OutputPart, facts: frozenset[str]) -> str:
     old, new = was.text.splitlines(), now.text.splitlines()
     # Lines are compared as they count, and shown as they are.
-    pair = (normalize(was.text).splitlines(), normalize(now.text).splitlines())
+    pair = (normalize(was.text, facts).splitlines(), normalize(now.text, facts).splitlines())
     if (len(pair[0]), len(pair[1])) != (len(old), len(new)):
         pair = (old, new)
     lines = list[str]()

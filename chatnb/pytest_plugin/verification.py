@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from queue import Empty
 from typing import Any, Protocol
 
@@ -43,12 +44,15 @@ class Verified:
     notes: dict[int, str] = field(default_factory=dict)
 
 
-def verify(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -> Verified:
+def verify(
+    cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel], facts: frozenset[str]
+) -> Verified:
     """Replay a recorded notebook.
 
     Args:
         cells: Its cells, with the outputs of the recording.
         start: Starts a kernel that replays.
+        facts: What stands in the recorded replies.
     """
     # What a slow recording shows (progress, times) is not what a quick replay shows, so that the
     # replay is saved. Another one says whether it is so each time; where the first one is equal
@@ -57,20 +61,22 @@ def verify(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -
     first = _replay(cells, start)
     if first.notes:
         return Verified(recorded, first.notes)
-    if not any(map(_differ, cells, recorded, first.outputs)):
+    if not any(map(_differ, cells, recorded, first.outputs, repeat(facts))):
         return first
     second = _replay(cells, start)
     for index, cell in enumerate(cells):
-        if text := _differ(cell, first.outputs[index], second.outputs[index]):
+        if text := _differ(cell, first.outputs[index], second.outputs[index], facts):
             shown = text.replace("- in the notebook, + of this run", "- one replay, + another one")
             second.notes[index] = f"does not repeat.\n{shown}\n{_TAGS}"
     return Verified(first.outputs, second.notes)
 
 
-def _differ(cell: RecordedCell, one: Sequence[Any], other: Sequence[Any]) -> str:
+def _differ(
+    cell: RecordedCell, one: Sequence[Any], other: Sequence[Any], facts: frozenset[str]
+) -> str:
     if not cell.is_compared or cell.is_left_out_of_replays:
         return ""
-    return difference(one, other, cell.required_similarity)
+    return difference(one, other, cell.required_similarity, facts)
 
 
 def _replay(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -> Verified:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatnb.pytest_plugin.outputs import difference, readable, structure
+from chatnb.pytest_plugin.outputs import difference, facts_in, readable, structure
 
 LONG = {f"key {number}": number for number in range(200)}
 
@@ -81,3 +81,37 @@ def test_the_most_readable_type_is_shown() -> None:
         assert readable(shown) == text
         data.pop(mime, None)
     assert readable(displays("AAAA", "image/png")[:0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("Bake it for 30 min.", "Bake it for 90 min."),
+        ("It leaves at 12:30:00.", "It leaves at 18:30:00."),
+        ("Founded on 1969-07-20 20:17.", "Founded on 1969-07-21 20:17."),
+        ("Its hash is d41d8cd98f00b204e9800998ecf8427e.",
+         "Its hash is d41d8cd98f00b204e9800998ecf8427f."),
+        ("It listens on localhost:8080.", "It listens on localhost:8081."),
+        ("It is in /tmp/a/b.", "It is in /tmp/a/c."),
+        ("It writes 50 tokens/s.", "It writes 60 tokens/s."),
+        ("At 0xdeadbeef01.", "At 0xdeadbeef02."),
+    ],
+)  # fmt: skip
+def test_what_stands_in_a_reply_is_compared(said: str, instead: str) -> None:
+    """Though it looks like what varies: in the saved output, in the new one, or in both."""
+    old, new = displays(said, "text/markdown"), displays(instead, "text/markdown")
+    for replies in (said, instead, said + instead):
+        assert difference(old, new, facts=facts_in(f"text: {replies}"))
+        assert difference(old, old, facts=facts_in(f"text: {replies}")) == ""
+    assert difference(old, new, facts=facts_in("text: Nothing.")) == ""
+
+
+def test_differences_are_shown_as_they_are() -> None:
+    """Two lines that differ are not both `<id>`; what only varies is no difference."""
+    old = displays("1.2 s\nchatcmpl-abcdefgh1 said 5", "text/markdown")
+    new = displays("3.4 s\nchatcmpl-abcdefgh2 said 6", "text/markdown")
+    assert difference(old, new).splitlines()[1:] == [
+        "  1.2 s",
+        "- chatcmpl-abcdefgh1 said 5",
+        "+ chatcmpl-abcdefgh2 said 6",
+    ]
