@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 from chatnb.cassettes.entries import CassetteEntries
 from chatnb.cassettes.http_messages import http_response
+from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
-from chatnb.cassettes.requests import miss_message, record_command, request_key, request_to_dict
+from chatnb.cassettes.requests import miss_message, record_command, request_to_dict
 from chatnb.concurrency.locks import Lock
 from chatnb.errors import CassetteError, CassetteMissError, ModelError, StreamInterruptedError
 from chatnb.redaction import call_options, model_secrets, redact_value
@@ -112,6 +113,7 @@ def _redacted(data: dict[str, Any], secrets: Collection[str]) -> dict[str, Any]:
 Mode: TypeAlias = Literal["replay", "record", "refresh", "off"]
 
 MODE_VARIABLE = "CHATNB_CASSETTE_MODE"
+IGNORE_VARIABLE = "CHATNB_CASSETTE_IGNORE"
 MODES = ("replay", "record", "refresh", "off")
 
 
@@ -129,12 +131,15 @@ class Cassette:
             requested; `off` does nothing. Default: the environment variable CHATNB_CASSETTE_MODE,
             else `replay` if the file exists and `record` if not.
         pace: Speed of replayed streams: 1.0 as recorded, 2.0 twice as fast; None without pauses.
+        ignore: Parts of requests that do not count: fields, such as `parameters.user`, and regular
+            expressions between slashes, such as `/[0-9]+ ms/`.
         clock: Returns seconds, for the recorded times.
         sleep: Sleeps for a number of seconds between the chunks of a replay.
         asleep: Does so without blocking the event loop.
 
     Raises:
         ValueError: If there is no such mode, or the pace is not positive.
+        ConfigurationError: If a part to ignore is neither a field nor an expression.
         CassetteError: If the file is damaged, written by a newer chatnb, or missing in a replay.
 
     Example:
@@ -148,6 +153,7 @@ class Cassette:
         mode: Mode | None = None,
         *,
         pace: float | None = None,
+        ignore: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
         asleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -161,7 +167,8 @@ class Cassette:
         self._sleep = sleep
         self._asleep = asleep
         self._lock = Lock()
-        self._entries = CassetteEntries(self.path, fresh=self.mode == "refresh")
+        ignored = IgnoredParts(ignore)
+        self._entries = CassetteEntries(self.path, fresh=self.mode == "refresh", ignored=ignored)
         if self.mode == "replay" and not self.path.exists():
             raise CassetteError(_missing(self.path))
         if self.mode != "off":
@@ -255,7 +262,9 @@ class Cassette:
         request = redact_value(request, secrets)
         with self._lock:
             again = self.mode == "replay"
-            recording = self._entries.next_recording(request_key(request), streamed, again=again)
+            recording = self._entries.next_recording(
+                self._entries.key(request), streamed, again=again
+            )
             if recording is None and self.mode == "replay":
                 raise CassetteMissError(miss_message(self.name, request, self._entries.requests()))
             ticket = -1 if recording else self._entries.reserve()
@@ -299,7 +308,13 @@ class Cassette:
         return _short(self.path)
 
 
-def cassette(path: str | Path, mode: Mode | None = None, *, pace: float | None = None) -> Cassette:
+def cassette(
+    path: str | Path,
+    mode: Mode | None = None,
+    *,
+    pace: float | None = None,
+    ignore: Iterable[str] = (),
+) -> Cassette:
     """Record the calls of chat models to a file, and replay them from it afterwards.
 
     Use it around the calls: `with cassette("calls.yaml"):`, or `async with`. See `Cassette`.
@@ -309,6 +324,7 @@ def cassette(path: str | Path, mode: Mode | None = None, *, pace: float | None =
         mode: `replay`, `record`, `refresh` or `off`. Default: CHATNB_CASSETTE_MODE, else `replay`
             if the file exists and `record` if not.
         pace: Speed of replayed streams: 1.0 as recorded; None without pauses.
+        ignore: Parts of requests that do not count, such as `parameters.user` or `/[0-9]+ ms/`.
 
     Raises:
         CassetteError: If the file cannot be used; it says what to do.
@@ -323,7 +339,7 @@ def cassette(path: str | Path, mode: Mode | None = None, *, pace: float | None =
         >>> cassette(file).mode
         'replay'
     """
-    return Cassette(path, mode, pace=pace)
+    return Cassette(path, mode, pace=pace, ignore=ignore)
 
 
 _inserted: list[Cassette] = []
@@ -350,10 +366,15 @@ def environment_cassette(path: str) -> Cassette:
     """Return the cassette of a path that CHATNB_CASSETTE names; opened once a process."""
     absolute = str(Path(path).absolute())
     if absolute not in _from_environment:
-        cassette = _from_environment.setdefault(absolute, Cassette(absolute))
+        cassette = _from_environment.setdefault(absolute, Cassette(absolute, ignore=_ignored()))
         if cassette.mode in ("record", "refresh"):
             atexit.register(cassette.close)
     return _from_environment[absolute]
+
+
+def _ignored() -> list[str]:
+    """Return the lines of CHATNB_CASSETTE_IGNORE, each a part of requests."""
+    return os.environ.get(IGNORE_VARIABLE, "").splitlines()
 
 
 def close_environment_cassettes(*, prune: bool = False) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatnb.cassettes.cassette_file import CassetteFile
+from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.cassettes.recordings import Recording, recording_from_dict
 from chatnb.cassettes.requests import check_request, request_key
 from chatnb.cassettes.yaml_file import call_yaml, head_yaml, parse_calls, parse_cassette
@@ -16,12 +17,12 @@ from chatnb.errors import CassetteError
 class _Entry:
     """A recorded call."""
 
-    def __init__(self, call: dict[str, Any], recording: Recording, text: str = "") -> None:
+    def __init__(self, call: dict[str, Any], recording: Recording, key: str) -> None:
         self.request: dict[str, Any] = call["request"]
-        self.key = request_key(self.request)
+        self.key = key
         self.recording = recording
         self.requested = False
-        self._call, self._text = call, text
+        self._call, self._text = call, ""
 
     @property
     def text(self) -> str:
@@ -36,8 +37,11 @@ class CassetteEntries:
     # A call is appended to the file, and the file written as a whole only where that does not do:
     # the first time, after others have replaced it, and at the end if the calls are not in order.
 
-    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, fresh: bool = False, ignored: IgnoredParts | None = None
+    ) -> None:
         self._path = path
+        self._ignored = ignored or IgnoredParts(())
         self._fresh = fresh
         self._entries: list[_Entry] = []
         self._by_key: defaultdict[str, list[_Entry]] = defaultdict(list)
@@ -67,6 +71,10 @@ class CassetteEntries:
         """Return every recorded request."""
         return [entry.request for entry in self._all()]
 
+    def key(self, request: dict[str, Any]) -> str:
+        """Return what equal requests have in common."""
+        return request_key(self._ignored.without(request))
+
     def next_recording(self, key: str, streamed: bool, *, again: bool) -> Recording | None:
         """Return the next recording for a request, preferably a stream for a stream."""
         if self._fresh:
@@ -88,7 +96,7 @@ class CassetteEntries:
 
     def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
         """Add a call at its position, and write it."""
-        entry = _Entry(call, recording)
+        entry = _Entry(call, recording, self.key(call["request"]))
         entry.requested = True
         with self._file.lock():
             self._read_others()
@@ -182,7 +190,7 @@ class CassetteEntries:
     def _entry(self, index: int, call: dict[str, Any]) -> _Entry:
         try:
             check_request(call["request"])
-            return _Entry(call, recording_from_dict(call))
+            return _Entry(call, recording_from_dict(call), self.key(call["request"]))
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             raise CassetteError(
                 f"{self._path} is damaged: call {index + 1} cannot be read ({error!s:.200}). "

@@ -22,7 +22,7 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from chatnb.cassettes.active import FILE_VARIABLE
-from chatnb.cassettes.cassette import MODE_VARIABLE
+from chatnb.cassettes.cassette import IGNORE_VARIABLE, MODE_VARIABLE
 from chatnb.cassettes.requests import COMMAND_VARIABLE
 from chatnb.chat_models.registry import key_variables
 from chatnb.errors import error_line
@@ -236,7 +236,7 @@ class NotebookFile(IPyNbFile):
 
     @cached_property
     def facts(self) -> frozenset[str]:
-        """What stands in the recorded replies, and so is compared."""
+        """Texts of the recorded replies that look as if they varied."""
         try:
             return facts_in(self.cassette.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
@@ -244,8 +244,9 @@ class NotebookFile(IPyNbFile):
 
     @property
     def allowed_hosts(self) -> list[str]:
-        """The hosts of --chatnb-allow-hosts."""
-        given = ",".join(self.config.option.chatnb_allow_hosts)
+        """The hosts of --chatnb-allow-hosts and of pyproject.toml."""
+        options = self.config.option
+        given = ",".join([*options.chatnb_allow_hosts, *options.chatnb_settings.allow_hosts])
         return [host.strip() for host in given.split(",") if host.strip()]
 
     @property
@@ -326,6 +327,7 @@ class NotebookFile(IPyNbFile):
             FILE_VARIABLE: str(self.cassette),
             MODE_VARIABLE: "off" if mode == "live" else mode,
             COMMAND_VARIABLE: self.accept,
+            IGNORE_VARIABLE: "\n".join(options.chatnb_settings.ignore),
             _STORE_VARIABLE: ":memory:",
             **(_SAME_EACH_TIME if clock else {}),
             **_placeholder_keys(mode),

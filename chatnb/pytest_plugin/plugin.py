@@ -92,6 +92,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise _usage_error("the cells of a notebook belong together: add --dist loadscope")
     if not config.option.nbval_kernel_name:
         config.option.nbval_current_env = True
+    from chatnb.pytest_plugin.settings import read_settings
+
+    config.option.chatnb_settings = read_settings(config.rootpath)
     if hasattr(config, "workerinput"):
         return
     from chatnb.pytest_plugin.notes import Notes

@@ -37,7 +37,7 @@ def through_the_file(response: dict[str, Any]) -> dict[str, Any]:
     kind=st.sampled_from(["application/json", "text/plain", "image/png", ""]),
 )
 def test_bodies_are_the_same_bytes_in_a_replay(body: bytes, kind: str) -> None:
-    """Whatever they are, and whatever the server calls them."""
+    """Of any kind, and under any name that the server gives them."""
     stored = through_the_file(http_response(200, [("Content-Type", kind)], body))
     assert response_from_data(stored).body == body
 

@@ -99,7 +99,7 @@ def test_replies_are_replayed_without_the_server(
 def test_streams_are_replayed_as_streams(
     client_module: Any, recording: Callable[..., Path], loopback: LoopbackServer
 ) -> None:
-    """Whole ones, sync and async; of one that was closed early, what was read."""
+    """Sync and async; of one that was closed early, as much as was read."""
     loopback.plays(saying(*STREAM))
     recording("record")
     lines = streamed(client_module, loopback.base_url)

@@ -85,3 +85,34 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         assert said in ran.said
     assert "Traceback" not in ran.said
     assert "1 skipped, 5 errors" in ran.said
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("ignored = []", "there is no ignored. There are ignore and allow_hosts."),
+        ("ignore = 'a'", "ignore is a list of texts"),
+        ("ignore = ['/(/']", "is no regular expression"),
+        ("allow_hosts = [1]", "allow_hosts is a list of texts"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path, table: str, said: str) -> None:
+    """Before anything runs, with the file and what it may have."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.chatnb]\n{table}\n")
+    ran = run_pytest(tmp_path, "--chatnb", ".")
+    assert ran.code == pytest.ExitCode.USAGE_ERROR
+    assert "pyproject.toml" in ran.said
+    assert said in ran.said
+
+
+def test_settings_say_what_is_ignored(tmp_path: Path) -> None:
+    """A prompt that differs in an ignored part is replayed."""
+    (tmp_path / "pyproject.toml").write_text("[tool.chatnb]\nignore = ['/take [0-9a-f]+/']\n")
+    write_notebook(
+        tmp_path / "takes.ipynb",
+        "import secrets\nfrom chatnb import ScriptedChatModel\n"
+        "print(ScriptedChatModel(['Hi.']).invoke(f'Hello, take {secrets.token_hex(4)}').text)",
+    )
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    ran = run_pytest(tmp_path, "--chatnb", ".")
+    assert ran.code == 0, ran.said

@@ -1,4 +1,4 @@
-"""What a recording saves, and what it says about cells that do not repeat."""
+"""Recordings are replayed before they are saved, and cells that do not repeat are named."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def printed(notebook: Path) -> list[str]:
 
 
 def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
-    """What only the recording printed would fail every replay. A cell that differs from replay to
+    """Output that only a recording has would fail every replay. A cell that differs from replay to
     replay is named, with both outputs and the tags, and one with a tag is not."""
     notebook = write_notebook(
         tmp_path / "varies.ipynb",

@@ -1,0 +1,60 @@
+"""The table `[tool.chatnb]` of a project's pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import pytest
+
+from chatnb.cassettes.ignored_parts import IgnoredParts
+from chatnb.errors import ConfigurationError
+
+
+class Settings(NamedTuple):
+    """The entries of the table.
+
+    Args:
+        ignore: Parts of requests that do not count.
+        allow_hosts: Hosts that notebooks may call in replays.
+    """
+
+    ignore: list[str]
+    allow_hosts: list[str]
+
+
+def read_settings(folder: Path) -> Settings:
+    """Read the table in a folder, which may have none.
+
+    Raises:
+        pytest.UsageError: If it has something else in it.
+    """
+    path = folder / "pyproject.toml"
+    if not path.exists():
+        return Settings([], [])
+    # pytest has read it as well, so that it is TOML.
+    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    table: Any = project.get("tool", {}).get("chatnb", {})
+    try:
+        return _checked(table)
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"{path}, [tool.chatnb]: {error}") from None
+
+
+def _checked(table: Any) -> Settings:
+    known = Settings._fields
+    if not isinstance(table, dict):
+        raise ConfigurationError("it is a table.")
+    found = cast("dict[str, Any]", table)
+    if unknown := sorted(found.keys() - set(known)):
+        raise ConfigurationError(
+            f"there is no {' and no '.join(unknown)}. There are {' and '.join(known)}."
+        )
+    for name, value in found.items():
+        items = cast("list[Any]", value) if isinstance(value, list) else [None]
+        if not all(isinstance(item, str) for item in items):
+            raise ConfigurationError(f'{name} is a list of texts, such as {name} = ["..."].')
+    settings = Settings(*(list(found.get(name, [])) for name in known))
+    IgnoredParts(settings.ignore)
+    return settings
