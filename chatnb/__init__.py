@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chatnb.notebook.panel.panel import ChatPanel
     from chatnb.notebook.run_tree.tree import RunLogTree
     from chatnb.notebook.usage_table.table import UsageTable
+    from chatnb.runnables.scale.tables import mapper
     from chatnb.schema import (
         AIMessage,
         AIMessageChunk,
@@ -77,6 +78,7 @@ __all__ = [
     "get_llm_cache",
     "init_chat_model",
     "load_ipython_extension",
+    "mapper",
     "nested_asyncio",
     "run_tools",
     "set_llm_cache",
@@ -108,6 +110,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.notebook.panel.panel": "ChatPanel",
         "chatnb.notebook.run_tree.tree": "RunLogTree",
         "chatnb.notebook.usage_table.table": "UsageTable",
+        "chatnb.runnables.scale.tables": "mapper",
         "chatnb.schema": "AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage",
         "chatnb.testing": "cassette",
         "chatnb.tools": "run_tools tool",

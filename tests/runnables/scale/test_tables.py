@@ -1,0 +1,152 @@
+"""Replies as columns of tables."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatnb import mapper
+from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
+from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables import RunnableLambda
+from tests.support.many_workers import Logged
+
+Make = Callable[[dict[str, list[Any]]], Any]
+NAMES = ["n", "prompt", "reply", "reply_tokens", "reply_cost", "reply_error"]
+
+
+def to_pandas(columns: dict[str, list[Any]]) -> Any:
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(columns, index=[5] * len(columns["n"]))
+
+
+def to_polars(columns: dict[str, list[Any]]) -> Any:
+    return pytest.importorskip("polars").DataFrame(columns)
+
+
+def to_arrow(columns: dict[str, list[Any]]) -> Any:
+    return pytest.importorskip("pyarrow").table(columns)
+
+
+def to_numpy(columns: dict[str, list[Any]]) -> Any:
+    numpy = pytest.importorskip("numpy")
+    return {name: numpy.array(values, dtype=object) for name, values in columns.items()}
+
+
+def to_rows(columns: dict[str, list[Any]]) -> Any:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def values(table: Any, name: str) -> list[Any]:
+    if isinstance(table, list):
+        return [row[name] for row in table]
+    column = table[name]
+    found = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
+    return [None if str(value) in ("<NA>", "nan", "None") else value for value in found]
+
+
+LIBRARIES: dict[str, Make] = {
+    "pandas": to_pandas,
+    "polars": to_polars,
+    "arrow": to_arrow,
+    "numpy": to_numpy,
+    "lists": dict,
+    "rows": to_rows,
+}
+each_library = pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
+
+
+@each_library
+def test_replies_are_columns_and_a_failure_is_its_row_s(make: Make, tmp_path: Path) -> None:
+    """The table keeps its rows and columns; a row without a prompt has an error."""
+    ask = pickle.loads(pickle.dumps(mapper(Logged(tmp_path / "log"), "prompt")))
+    table = make({"n": [1, 2, 3], "prompt": ["a", None, "c"]})
+    found = ask(table)
+    assert type(found) is type(table)
+    assert values(found, "n") == [1, 2, 3]
+    assert values(found, "reply") == ["reply to a", None, "reply to c"]
+    assert values(found, "reply_tokens") == [3, None, 3]
+    errors = values(found, "reply_error")
+    assert errors[0] is errors[2] is None
+    assert "TypeError" in errors[1]
+
+
+@each_library
+def test_an_empty_table_gets_the_columns(make: Make) -> None:
+    """An engine that asks for the columns makes no call; polars and pandas have their types."""
+    ask = mapper(ScriptedChatModel([AssertionError("called")]), {"question": "prompt"})
+    table = make({"n": [], "prompt": []})
+    if isinstance(table, list | dict):
+        assert len(ask(table)) == (0 if isinstance(table, list) else len(NAMES))
+        return
+    found = ask.meta(table)
+    assert [*getattr(found, "column_names", found.columns)] == NAMES
+    if make is to_pandas:
+        assert str(found["reply_tokens"].dtype) == "Int64"
+
+
+@dataclass
+class City:
+    name: str
+    people: int
+
+
+def test_fields_of_objects_are_columns() -> None:
+    """Of dataclasses and dicts; the reply itself is their JSON."""
+    chat = ScriptedChatModel(['{"name": "Oslo", "people": 7}'])
+    for schema in (City, {"title": "City", "type": "object", "properties": {}}):
+        ask = mapper(chat.with_structured_output(schema), "q", "city", fields=["name", "people"])
+        [row] = ask([{"q": "?"}])
+        assert (row["city_name"], row["city_people"]) == ("Oslo", 7)
+        assert row["city"] == '{"name": "Oslo", "people": 7}'
+
+
+def test_columns_fill_the_variables_of_a_prompt() -> None:
+    """Each key of the inputs has a column."""
+    chain = ChatPromptTemplate.from_template("{a}-{b}") | RunnableLambda(lambda p: p.to_string())
+    [row] = mapper(chain, {"a": "x", "b": "y"}, "out")([{"x": 1, "y": 2}])
+    assert row["out"].endswith("1-2")
+
+
+def test_a_table_is_mapped_again_from_the_checkpoint(tmp_path: Path) -> None:
+    """A partition that runs twice requests its replies once."""
+    chat = Logged(tmp_path / "log")
+    ask = mapper(chat, "q", checkpoint=tmp_path / "run.sqlite")
+    rows = [{"q": "a"}, {"q": "b"}]
+    assert ask(rows) == ask(rows)
+    assert sorted(chat.log.read_text().split()) == ["a", "b"]
+
+
+def test_spark_s_iterators_of_tables() -> None:
+    """An iterator gives an iterator, as mapInPandas has it."""
+    ask = mapper(ScriptedChatModel(["r"]), "q")
+    parts = ask(iter([[{"q": "a"}], [{"q": "b"}, {"q": "c"}]]))
+    assert [len(part) for part in parts] == [1, 2]
+
+
+def test_pickles_have_keys_only_if_they_are_to_be_sent() -> None:
+    """As those of batches."""
+    chat = ChatOpenAI("m", api_key="sk-very-secret")
+    assert b"sk-very-secret" not in pickle.dumps(mapper(chat, "q"))
+    assert b"sk-very-secret" in pickle.dumps(mapper(chat, "q", send_keys=True))
+
+
+REFUSED: dict[str, tuple[Any, Any, str]] = {
+    "no such column": ("q", [{"p": 1}], "no column 'q'; it has p"),
+    "no such column in a dict": ("q", {"p": [1]}, "no column 'q'; it has p"),
+    "no table": ("q", 5, "takes a table of pandas, polars or Arrow"),
+}
+
+
+@pytest.mark.parametrize(("column", "table", "problem"), REFUSED.values(), ids=REFUSED)
+def test_other_tables_are_refused(column: Any, table: Any, problem: str) -> None:
+    """The error names what there is."""
+    with pytest.raises((KeyError, TypeError), match=problem):
+        mapper(ScriptedChatModel(["r"]), column)(table)
+    with pytest.raises(TypeError, match="mapper takes a column"):
+        mapper(ScriptedChatModel(["r"]), [column])
