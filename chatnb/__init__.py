@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ScriptedChatModel,
         init_chat_model,
     )
+    from chatnb.chat_models.batch_api.job import BatchJob
     from chatnb.chat_models.cache import (
         InMemoryCache,
         SQLiteCache,
@@ -54,6 +55,7 @@ __all__ = [
     "AIMessage",
     "AIMessageChunk",
     "BaseChatModel",
+    "BatchJob",
     "ChatAnthropic",
     "ChatLocal",
     "ChatOpenAI",
@@ -100,6 +102,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models": (
             "BaseChatModel ChatAnthropic ChatLocal ChatOpenAI ScriptedChatModel init_chat_model"
         ),
+        "chatnb.chat_models.batch_api.job": "BatchJob",
         "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",

@@ -126,6 +126,20 @@ class StructuredOutput(Runnable[ChatInput, Out]):
                     loop.end_stream()
         yield loop.result()
 
+    def request_messages(self, input: ChatInput) -> list[BaseMessage]:
+        """Return the messages of the first request for a value."""
+        return self._repair_loop(input).messages
+
+    def request_params(self) -> dict[str, Any]:
+        """Return the parameters of each request."""
+        return dict(self._method.params())
+
+    def value_of(self, reply: AIMessage) -> Any:
+        """Return the value in a reply; raise the error of an invalid one."""
+        loop = self._repair_loop([])
+        loop.add_reply(reply)
+        return loop.result()
+
     def _repair_loop(self, input: ChatInput) -> RepairLoop:
         return RepairLoop(
             self._method,

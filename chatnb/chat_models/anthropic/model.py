@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
@@ -11,11 +11,12 @@ from chatnb.chat_models.anthropic.errors import error_response
 from chatnb.chat_models.anthropic.replies import replies_in
 from chatnb.chat_models.anthropic.requests import request_body, request_headers
 from chatnb.chat_models.anthropic.stream import MessageDecoder
+from chatnb.chat_models.batch_api.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import ANTHROPIC_FAMILIES, DEFAULT_MODELS
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.sdk_errors import Sdk
-from chatnb.chat_models.sdk_model import Endpoint, Request, SdkChatModel
+from chatnb.chat_models.sdk_model import Endpoint, Request
 from chatnb.chat_models.wire.client_options import missing_key, secret_key
 from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import MissingRuntimeError
@@ -23,6 +24,8 @@ from chatnb.schema.messages import BaseMessage
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from chatnb.chat_models.batch_api.protocol import BatchApi
 
 DEFAULT_MAX_TOKENS = 16_000
 """The API requires a limit, and newer models spend some of it on thinking."""
@@ -34,7 +37,7 @@ _NO_SDK = (
 )
 
 
-class ChatAnthropic(SdkChatModel):
+class ChatAnthropic(BatchChatModel):
     """A chat model behind Anthropic's Messages API.
 
     Parameters of a call, such as `chat.invoke(messages, max_tokens=9)`, win over those given here.
@@ -153,6 +156,11 @@ class ChatAnthropic(SdkChatModel):
     def _sdk(self) -> Sdk:
         sdk = _anthropic()
         return Sdk(sdk, sdk.Anthropic, sdk.AsyncAnthropic, sdk.AnthropicError, error_response)
+
+    def _batch_api_class(self) -> Callable[..., BatchApi]:
+        from chatnb.chat_models.anthropic.batches import AnthropicBatches
+
+        return AnthropicBatches
 
     def _must_stream(self, request: Request) -> bool:
         return request.sent["max_tokens"] > _MAX_UNSTREAMED_TOKENS

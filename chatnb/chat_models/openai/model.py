@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
+from chatnb.chat_models.batch_api.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import DEFAULT_MODELS, OPENAI_FAMILIES
 from chatnb.chat_models.openai.arguments import (
@@ -23,20 +24,23 @@ from chatnb.chat_models.openai.responses_replies import replies_in_response
 from chatnb.chat_models.openai.responses_stream import ResponseDecoder
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.sdk_errors import Sdk
-from chatnb.chat_models.sdk_model import Endpoint, Request, SdkChatModel
+from chatnb.chat_models.sdk_model import Endpoint, Request
 from chatnb.chat_models.wire.client_options import missing_key, secret_key
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder, tagged_replies
+from chatnb.errors import ConfigurationError
 from chatnb.schema.content.openai_parts import check_roles
 from chatnb.schema.messages import BaseMessage
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from chatnb.chat_models.batch_api.protocol import BatchApi
+
 CHAT_COMPLETIONS = Endpoint("/chat/completions", request_body, replies_in, CompletionDecoder)
 RESPONSES = Endpoint("/responses", responses_body, replies_in_response, ResponseDecoder)
 
 
-class ChatOpenAI(SdkChatModel):
+class ChatOpenAI(BatchChatModel):
     """A chat model behind OpenAI's chat completions API, or its Responses API.
 
     Parameters of a call, such as `chat.invoke(messages, temperature=0)`, win over those given here.
@@ -111,7 +115,7 @@ class ChatOpenAI(SdkChatModel):
     _transport_parameters = frozenset(
         {"openai_api_key", "organization", "use_previous_response_id", "output_version"}
     )
-    _not_in_cache_key = SdkChatModel._not_in_cache_key | {"stream_usage"}
+    _not_in_cache_key = BatchChatModel._not_in_cache_key | {"stream_usage"}
     _parameters = (
         *("temperature", "max_tokens", "top_p", "n", "stop", "seed", "logprobs", "top_logprobs"),
         *("reasoning", "reasoning_effort", "include", "store"),
@@ -230,6 +234,16 @@ class ChatOpenAI(SdkChatModel):
 
         sort = partial(error_response, key=self._key_variable)
         return Sdk(openai, openai.OpenAI, openai.AsyncOpenAI, openai.OpenAIError, sort)
+
+    def _batch_api_class(self) -> Callable[..., BatchApi]:
+        from chatnb.chat_models.openai.batches import OpenAIBatches
+
+        if self.provider != "openai":
+            raise ConfigurationError(
+                f"{self!r} has no batch API that chatnb knows: ChatOpenAI and ChatAnthropic have "
+                "one. For other models use batch(...)."
+            )
+        return OpenAIBatches
 
     def _client_side_stop_sequences(self, stop: list[str] | None) -> list[str]:
         # The Responses API has no `stop`.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from chatnb.errors import ChatnbError
+from chatnb.errors import ChatnbError, error_line
 from chatnb.notebook.commands import command
 from chatnb.notebook.options import CONTEXT_TAKES, parse_context
 from chatnb.notebook.session import Session, SessionDefaults, without_traceback
@@ -36,6 +36,24 @@ def models(session: Session, provider: str | None = None) -> None:
         print_line("\n".join(models_served(provider)))
     except ChatnbError as error:
         raise without_traceback(error) from None
+
+
+@command("jobs", "", "list the jobs of batch APIs")
+def jobs(session: Session) -> None:
+    """Print the jobs that `chat.submit` has left on disk."""
+    from datetime import UTC, datetime
+
+    from chatnb.chat_models.batch_api.job import BatchJob, saved_jobs
+
+    lines = list[str]()
+    for record in saved_jobs():
+        made = datetime.fromtimestamp(record["created"], UTC).astimezone()
+        try:
+            shown = repr(BatchJob.load(record["id"]).refresh()).strip("<>")
+        except ChatnbError as error:
+            shown = f"BatchJob {record['id']}: {error_line(error)}"
+        lines.append(f"{made:%Y-%m-%d %H:%M}  {record['provider']}:{record['model']}  {shown}")
+    print_line("\n".join(lines) or "There are no jobs: chat.submit([...]) makes one.")
 
 
 @command("config", "[NAME=VALUE]", "show or change the defaults of cells; reset restores them")

@@ -197,7 +197,7 @@ def _columns_of(table: Any, names: list[str]) -> Columns:
             raise KeyError(f"The table has no column {name!r}; it has {', '.join(known)}")
     if columns:
         return columns
-    whole: Any = table
+    whole = cast("Any", table)
     return {name: _as_list(whole[name]) for name in names}
 
 
@@ -249,7 +249,7 @@ def _with_arrow_columns(table: Any, columns: Columns) -> Any:
     names = [name for name in table.column_names if name not in columns]
     arrays = [table.column(name) for name in names]
     arrays += [arrow.array(v, type=types[_type_name(name)]) for name, v in columns.items()]
-    table_class: Any = type(table)
+    table_class = cast("Any", type(table))
     return table_class.from_arrays(arrays, names=[*names, *columns])
 
 

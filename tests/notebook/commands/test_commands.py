@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from chatnb.chat_models import providers
+from chatnb.chat_models import ChatOpenAI, providers
 from chatnb.chat_models.registry import all_providers, models_served
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.notebook import register
 from chatnb.notebook.options import split_words
 from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.schema import HumanMessage, SystemMessage
+from tests.support.batch_server import batch_server
 from tests.support.recording_model import Asked
 
 
@@ -265,3 +267,27 @@ def test_no_other_machine_is_asked() -> None:
         models_served("groq")
     with pytest.raises(UnknownModelError):
         models_served("nobody")
+
+
+def test_jobs_lists_the_jobs_of_batch_apis(
+    shell: InteractiveShell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With how far they have come; one that cannot be asked for has its error."""
+    monkeypatch.setenv("CHATNB_STORE", str(tmp_path / "conversations.db"))
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    shell.run_cell("%chat jobs")
+    assert "There are no jobs" in capsys.readouterr().out
+    with batch_server() as server:
+        chat = ChatOpenAI("m", base_url=server.base_url, max_retries=0)
+        ids = [chat.submit([prompt]).id for prompt in ("a", "bad")]
+        server.finish()
+        shell.run_cell("%chat jobs")
+        first, second = capsys.readouterr().out.strip().splitlines()
+    assert first.endswith(f"openai:m  BatchJob {ids[0]}: completed, 1 of 1 answered")
+    assert second.endswith(f"BatchJob {ids[1]}: completed, 0 of 1 answered, 1 failed")
+    shell.run_cell("%chat jobs")
+    # What has ended needs no server.
+    assert capsys.readouterr().out.strip().splitlines() == [first, second]

@@ -1,0 +1,103 @@
+"""Anthropic's batches of messages.
+
+Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chatnb.chat_models.batch_api.protocol import BatchApi, Line, PartState
+from chatnb.errors import ModelError, ModelTimeoutError
+from chatnb.strict_json import parse_object
+
+_CLOCK_SECONDS = 600  # By which clocks may differ.
+# The statuses of the errors of single requests, which have none of their own.
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "overloaded_error": 529,
+}
+
+
+class AnthropicBatches(BatchApi):
+    """The batch API of its client."""
+
+    max_requests = 100_000
+    max_bytes = 250_000_000
+
+    def line(self, custom_id: str, path: str, body: dict[str, Any]) -> Line:
+        return {"custom_id": custom_id, "params": body}
+
+    def create(self, lines: Sequence[str], note: str) -> str:
+        # A request that is sent again might be a second batch.
+        client = self._client.with_options(max_retries=0)
+        with self._errors():
+            requests: Any = [parse_object(line) for line in lines]
+            return client.messages.batches.create(requests=requests).id
+
+    def find(self, note: str, count: int, since: float) -> str | None:
+        # It has no note of ours: a batch of as many requests, made since, is compared by its first.
+        with self._errors():
+            for batch in self._client.messages.batches.list(limit=100):
+                if batch.created_at.timestamp() < since - _CLOCK_SECONDS:
+                    return None
+                counts = batch.request_counts.model_dump()
+                if sum(counts.values()) == count and self._is_of(batch, note):
+                    return batch.id
+        return None
+
+    def _is_of(self, batch: Any, note: str) -> bool:
+        job = note.rpartition("-")[0]
+        if batch.processing_status != "ended":
+            return True
+        first = next(self.results(batch.id), None)
+        return first is not None and first[0].startswith(f"{job}-")
+
+    def state(self, batch_id: str) -> PartState:
+        with self._errors():
+            batch = self._client.messages.batches.retrieve(batch_id)
+        counts = batch.request_counts
+        failed = counts.errored + counts.canceled + counts.expired
+        ended = batch.processing_status == "ended"
+        return PartState(batch.processing_status, counts.succeeded, failed, ended)
+
+    def results(self, batch_id: str) -> Iterator[tuple[str, bytes | ModelError]]:
+        with self._errors():
+            batch = self._client.messages.batches.retrieve(batch_id)
+            if batch.processing_status != "ended":
+                return
+            path = f"/v1/messages/batches/{batch_id}/results"
+            text = self._client.get(path, cast_to=_response_class()).text
+        for line in filter(str.strip, text.splitlines()):
+            item = parse_object(line)
+            yield str(item["custom_id"]), self._outcome(item["result"])
+
+    def cancel(self, batch_id: str) -> None:
+        with self._errors():
+            self._client.messages.batches.cancel(batch_id)
+
+    def _outcome(self, result: Any) -> bytes | ModelError:
+        if result["type"] == "succeeded":
+            return json.dumps(result["message"]).encode()
+        if result["type"] == "errored":
+            error: Any = result["error"]
+            inner: Any = error.get("error", error)
+            status = _STATUSES.get(inner.get("type"), 500)
+            return self._error_response(status, json.dumps({"error": inner}), headers={})
+        text = {"expired": "The batch ended before this request was made."}
+        message = text.get(result["type"], "This request was cancelled.")
+        return ModelTimeoutError(message, hint="Submit it again.")
+
+
+def _response_class() -> type[Any]:
+    from httpx2 import Response
+
+    return Response

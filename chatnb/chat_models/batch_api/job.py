@@ -1,0 +1,331 @@
+"""Jobs of the providers' batch APIs: prompts that are answered within a day, at half price."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from chatnb.chat_models.batch_api.protocol import BatchApi, PartState, SubmittingModel
+from chatnb.chat_models.generate import llm_result
+from chatnb.concurrency.cancellation import pause
+from chatnb.errors import ChatnbError, ConfigurationError, ModelError
+from chatnb.files import PRIVATE, replace_text
+from chatnb.schema.conversion import ChatInput, to_messages
+from chatnb.schema.messages import AIMessage
+from chatnb.schema.model_call import ModelCall, prompt_line
+from chatnb.schema.results import LLMResult
+from chatnb.schema.usage import get_price
+from chatnb.store.store import MEMORY, store_path
+from chatnb.strict_json import parse_object
+from chatnb.tools.openai_schema import ToolLike, to_openai_tools
+
+if TYPE_CHECKING:
+    from chatnb.structured_output.runnable import StructuredOutput
+
+PRICE = 0.5
+"""The price of a batch API, as a part of that of single calls."""
+_POLL_SECONDS = 30.0
+
+
+@dataclass
+class _Part:
+    first: int
+    count: int
+    remote_id: str | None = None
+    state: PartState = field(default_factory=PartState)
+
+
+class BatchJob:
+    """A job of a provider's batch API; `chat.submit(prompts)` makes one.
+
+    Its state is in a file of the user's data folder, so that it outlives this process.
+    """
+
+    def __init__(self, record: Mapping[str, Any], folder: Path, chat: SubmittingModel) -> None:
+        self.id: str = record["id"]
+        self.created: float = record["created"]
+        self._record = record
+        self._prompts: list[str] = record["prompts"]
+        self._parts = [
+            _Part(part["first"], part["count"], part["remote_id"], PartState(**part["state"]))
+            for part in record["parts"]
+        ]
+        self._folder = folder
+        self._chat = chat
+        self._api = chat.batch_api()
+
+    @classmethod
+    def load(
+        cls, id: str, *, chat: SubmittingModel | None = None, folder: str | Path | None = None
+    ) -> BatchJob:
+        """Return a job that this or another process has submitted.
+
+        Args:
+            id: The job's id.
+            chat: The chat model; by default one of the same provider, name and address, whose key
+                is in the environment.
+            folder: The folder of the jobs' files, if it is not that of `submit`.
+
+        Raises:
+            ConfigurationError: If there is no such job.
+        """
+        path = _folder(folder) / f"{Path(id).name}.json"
+        if not path.is_file():
+            known = ", ".join(job["id"] for job in saved_jobs(folder)) or "none"
+            raise ConfigurationError(f"There is no batch job {id!r}. There are: {known}.")
+        record = parse_object(path.read_bytes())
+        if chat is None:
+            from chatnb.chat_models.registry import init_chat_model
+
+            base = {"base_url": record["base_url"]} if record["base_url"] else {}
+            chat = cast("Any", init_chat_model(f"{record['provider']}:{record['model']}", **base))
+        return cls(record, path.parent, cast("SubmittingModel", chat))
+
+    def __repr__(self) -> str:
+        return (
+            f"<BatchJob {self.id}: {self.status}, {self.completed:,} of {self.total:,} answered"
+            f"{f', {self.failed:,} failed' if self.failed else ''}>"
+        )
+
+    @property
+    def total(self) -> int:
+        """The number of prompts."""
+        return len(self._prompts)
+
+    @property
+    def completed(self) -> int:
+        """The number of prompts with a reply, when the provider was last asked."""
+        return sum(part.state.completed for part in self._parts)
+
+    @property
+    def failed(self) -> int:
+        """The number of prompts without a reply, when the provider was last asked."""
+        return sum(part.state.failed for part in self._parts)
+
+    @property
+    def status(self) -> str:
+        """The provider's status of the job, when the provider was last asked."""
+        return " and ".join(dict.fromkeys(part.state.status for part in self._parts))
+
+    @property
+    def ended(self) -> bool:
+        """True if all results were there, when the provider was last asked."""
+        return all(part.state.ended for part in self._parts)
+
+    def resume(self) -> BatchJob:
+        """Submit what was not submitted, after a crash or a lost connection.
+
+        A batch that the provider has, though its id was not received, is taken over.
+        """
+        requests = self._requests_path.read_text("utf-8").splitlines() if self._waiting() else []
+        for number, part in enumerate(self._parts):
+            if part.remote_id is None:
+                note = f"{self.id}-{number}"
+                part.remote_id = self._api.find(note, part.count, self.created)
+                lines = requests[part.first : part.first + part.count]
+                part.remote_id = part.remote_id or self._api.create(lines, note)
+                part.state.status = "submitted"
+                self._save()
+        self._requests_path.unlink(missing_ok=True)
+        return self
+
+    def refresh(self) -> BatchJob:
+        """Ask the provider how far the job has come."""
+        for part in self._parts:
+            if part.remote_id is not None and not part.state.ended:
+                part.state = self._api.state(part.remote_id)
+        self._save()
+        return self
+
+    def wait(self, timeout: float | None = None, *, poll: float = _POLL_SECONDS) -> BatchJob:
+        """Wait until the job has ended; an interrupt ends the wait, and not the job.
+
+        Args:
+            timeout: The most seconds to wait.
+            poll: Seconds between two questions to the provider.
+
+        Raises:
+            TimeoutError: If it has not ended by then.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.refresh().ended:
+            if deadline is not None and time.monotonic() + poll > deadline:
+                raise TimeoutError(f"The job has not ended: {self!r}")
+            pause(poll)
+        return self
+
+    def cancel(self) -> BatchJob:
+        """Have the provider make no more calls; replies so far can be read, and are charged."""
+        for part in self._parts:
+            if part.remote_id is not None and not part.state.ended:
+                self._api.cancel(part.remote_id)
+        return self.refresh()
+
+    def results(self) -> dict[int, list[AIMessage] | Exception]:
+        """Return the results that are there, by the index of the prompt."""
+        found = dict[int, list[AIMessage] | Exception]()
+        for part in self._parts:
+            if part.remote_id is None:
+                continue
+            for custom_id, outcome in self._api.results(part.remote_id):
+                job, _, index = custom_id.rpartition("-")
+                if job == self.id:
+                    found[int(index)] = self._replies(outcome)
+        return dict(sorted(found.items()))
+
+    def result(self, timeout: float | None = None, *, poll: float = _POLL_SECONDS) -> LLMResult:
+        """Wait for the job, and return its result, as `generate(..., return_exceptions=True)` does.
+
+        Its calls have the batch API's price.
+
+        Args:
+            timeout: As for `wait`.
+            poll: As for `wait`.
+
+        Raises:
+            TimeoutError: If the job has not ended by then.
+        """
+        found = self.wait(timeout, poll=poll).results()
+        missing = ChatnbError("The job ended before this prompt had a reply. Submit it again.")
+        outcomes = [found.get(index, missing) for index in range(self.total)]
+        replies = [[] if isinstance(outcome, Exception) else outcome for outcome in outcomes]
+        result = llm_result(replies, self._chat.model_name)
+        result.errors = {i: o for i, o in enumerate(outcomes) if isinstance(o, Exception)}
+        rows = zip(self._prompts, outcomes, strict=True)
+        result.calls = [self._call(prompt, outcome) for prompt, outcome in rows]
+        return result
+
+    def parsed(self, schema: Any) -> dict[int, Any]:
+        """Return the values of a type in the replies that are there; an invalid one is its error.
+
+        Args:
+            schema: The type that was given to `submit`.
+        """
+        structured = _structured(self._chat, schema)
+        return {
+            index: outcome if isinstance(outcome, Exception) else _value(structured, outcome[0])
+            for index, outcome in self.results().items()
+        }
+
+    def _replies(self, outcome: bytes | ModelError) -> list[AIMessage] | Exception:
+        if isinstance(outcome, ModelError):
+            return outcome
+        try:
+            return self._chat.replies_from_json(outcome)
+        except ModelError as error:
+            return error
+
+    def _call(self, prompt: str, outcome: list[AIMessage] | Exception) -> ModelCall:
+        call = ModelCall(self._chat.model_name, self._chat.provider, prompt)
+        if isinstance(outcome, Exception):
+            call.error = type(outcome).__name__
+            return call
+        metadata, call.usage = outcome[0].response_metadata, outcome[0].usage_metadata
+        call.model = metadata.get("model_name") or call.model
+        call.finish_reason = metadata.get("finish_reason")
+        price = get_price(call.provider, call.model, call.usage)
+        call.given_cost = None if price is None else PRICE * price
+        return call
+
+    def _waiting(self) -> bool:
+        return any(part.remote_id is None for part in self._parts)
+
+    @property
+    def _requests_path(self) -> Path:
+        return self._folder / f"{self.id}.jsonl"
+
+    def _save(self) -> None:
+        record = {**self._record, "parts": [asdict(part) for part in self._parts]}
+        replace_text(self._folder / f"{self.id}.json", [json.dumps(record)], mode=PRIVATE)
+
+
+def submit(
+    chat: SubmittingModel,
+    prompts: Sequence[ChatInput],
+    *,
+    stop: list[str] | None,
+    tools: Sequence[ToolLike],
+    schema: Any,
+    folder: str | Path | None,
+    params: dict[str, Any],
+) -> BatchJob:
+    """Write a job to disk, submit it, and return it; see `BatchChatModel.submit`."""
+    if isinstance(prompts, str) or not prompts:
+        raise TypeError("submit takes a list of prompts, one or more")
+    api, structured = chat.batch_api(), None if schema is None else _structured(chat, schema)
+    if structured is not None:
+        params = {**structured.request_params(), **params}
+    if tools:
+        params = {"tools": to_openai_tools(tools), **params}
+    id, lines, shown = uuid4().hex[:12], list[str](), list[str]()
+    for index, prompt in enumerate(prompts):
+        messages = structured.request_messages(prompt) if structured else to_messages(prompt)
+        path, body = chat.request_json(messages, {"stop": stop, **params})
+        lines.append(json.dumps(api.line(f"{id}-{index}", path, body)))
+        shown.append(prompt_line(messages))
+    record = {
+        "id": id,
+        "created": time.time(),
+        "provider": chat.provider,
+        "model": chat.model_name,
+        "base_url": chat.base_url,
+        "prompts": shown,
+        "parts": [asdict(part) for part in _parts(lines, api)],
+    }
+    jobs = _folder(folder)
+    jobs.mkdir(parents=True, exist_ok=True)
+    replace_text(jobs / f"{id}.jsonl", (f"{line}\n" for line in lines), mode=PRIVATE)
+    replace_text(jobs / f"{id}.json", [json.dumps(record)], mode=PRIVATE)
+    try:
+        return BatchJob(record, jobs, chat).resume()
+    except BaseException as error:
+        error.add_note(f"The job is on disk: BatchJob.load({id!r}).resume() submits it.")
+        raise
+
+
+def saved_jobs(folder: str | Path | None = None) -> list[dict[str, Any]]:
+    """Return the records of all jobs, the newest last."""
+    records = [parse_object(path.read_bytes()) for path in _folder(folder).glob("*.json")]
+    return sorted(records, key=lambda record: record["created"])
+
+
+def _parts(lines: Sequence[str], api: BatchApi) -> list[_Part]:
+    """Return the batches that the lines need, by the provider's limits."""
+    parts, size = list[_Part](), 0
+    for index, line in enumerate(lines):
+        length = len(line.encode()) + 1
+        full = not parts or parts[-1].count == api.max_requests or size + length > api.max_bytes
+        if full:
+            parts.append(_Part(first=index, count=0))
+            size = 0
+        parts[-1].count += 1
+        size += length
+    return parts
+
+
+def _folder(folder: str | Path | None) -> Path:
+    if folder is not None:
+        return Path(folder)
+    store = store_path()
+    if store == MEMORY:
+        raise ConfigurationError(
+            "A batch job outlives this process, and CHATNB_STORE=:memory: keeps nothing: "
+            "give submit and BatchJob.load the folder= of its file."
+        )
+    return Path(store).parent / "batch_jobs"
+
+
+def _structured(chat: SubmittingModel, schema: Any) -> StructuredOutput[Any]:
+    return chat.with_structured_output(schema)
+
+
+def _value(structured: StructuredOutput[Any], reply: AIMessage) -> Any:
+    try:
+        return structured.value_of(reply)
+    except ChatnbError as error:
+        return error

@@ -1,0 +1,194 @@
+"""Jobs of the providers' batch APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+
+from chatnb import BatchJob, ChatAnthropic, ChatOpenAI, HumanMessage, SystemMessage, tool
+from chatnb.chat_models import init_chat_model
+from chatnb.errors import (
+    BadRequestError,
+    ConfigurationError,
+    ModelConnectionError,
+    ModelTimeoutError,
+)
+from tests.support.batch_server import BatchServer, batch_server
+
+Make = Callable[[str], Any]
+
+
+def openai(base_url: str) -> ChatOpenAI:
+    return ChatOpenAI("gpt-4o-mini", api_key="k", base_url=base_url, max_retries=0)
+
+
+def anthropic(base_url: str) -> ChatAnthropic:
+    return ChatAnthropic("claude-haiku-4-5", api_key="k", base_url=base_url, max_retries=0)
+
+
+each_provider = pytest.mark.parametrize("make", [openai, anthropic])
+
+
+@pytest.fixture(autouse=True)
+def jobs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the files of jobs beside a store of this test."""
+    monkeypatch.setenv("CHATNB_STORE", str(tmp_path / "conversations.db"))
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+
+
+@pytest.fixture
+def server() -> Iterator[BatchServer]:
+    """The batch APIs, on loopback."""
+    with batch_server() as served:
+        yield served
+
+
+@each_provider
+def test_a_job_has_the_result_of_generate_at_half_price(make: Make, server: BatchServer) -> None:
+    """Its replies are in order, a failed prompt has its error, and calls cost half."""
+    chat = make(server.base_url)
+    job = chat.submit(["a", [SystemMessage("Be brief."), HumanMessage("b")], "bad"])
+    assert (job.refresh().ended, job.total, job.completed) == (False, 3, 0)
+    assert job.results() == {}
+    with pytest.raises(TimeoutError, match="has not ended"):
+        job.wait(0)
+    server.finish()
+    result = job.result(poll=0)
+    assert [[c.text for c in some] for some in result.generations] == [
+        ["reply to a"],
+        ["reply to b"],
+        [],
+    ]
+    assert isinstance(result.errors[2], BadRequestError)
+    assert result.calls is not None
+    single = result.calls[0]
+    usual = single.__class__(single.model, single.provider, usage=single.usage).cost
+    assert single.cost == pytest.approx(usual / 2)
+    assert result.calls[2].error == "BadRequestError"
+    assert (job.completed, job.failed) == (2, 1)
+    [lines] = server.lines.values()
+    assert "stream" not in (lines[0].get("body") or lines[0]["params"])
+
+
+@each_provider
+def test_a_job_is_found_after_a_restart(make: Make, server: BatchServer) -> None:
+    """Its file has all but the key, and an unknown id names those that there are."""
+    id = make(server.base_url).submit(["a"]).id
+    server.finish()
+    job = BatchJob.load(id)
+    assert job.result(poll=0).generations[0][0].text == "reply to a"
+    with pytest.raises(ConfigurationError, match=f"no batch job 'x'.*{id}"):
+        BatchJob.load("x")
+
+
+CREATE = {openai: "POST /v1/batches", anthropic: "POST /v1/messages/batches"}
+STEPS = [
+    *((openai, "POST /v1/files", done) for done in (False, True)),
+    *((make, CREATE[make], done) for make in CREATE for done in (False, True)),
+]
+
+
+@pytest.mark.parametrize(("make", "step", "done"), STEPS)
+def test_a_submission_that_is_cut_off_is_resumed(
+    make: Make, step: str, done: bool, server: BatchServer
+) -> None:
+    """Whether the provider got it or not: there is one batch in the end, which is paid once."""
+    server.lose = (step, done)
+    with pytest.raises(ModelConnectionError) as raised:
+        make(server.base_url).submit(["a", "b"])
+    [note] = raised.value.__notes__
+    job = BatchJob.load(note.split("'")[1]).resume().resume()
+    assert len(server.batches) == 1
+    server.finish()
+    assert [some[0].text for some in job.result(poll=0).generations] == ["reply to a", "reply to b"]
+
+
+@pytest.mark.parametrize("make", [openai, anthropic])
+def test_questions_that_are_cut_off_are_asked_again(make: Make, server: BatchServer) -> None:
+    """Neither the state nor the results are lost with a connection."""
+    job = make(server.base_url).submit(["a"])
+    server.finish()
+    path = "batches" if make is openai else "messages/batches"
+    ways: list[tuple[str, Any]] = [
+        (f"GET /v1/{path}/{next(iter(server.batches))}", job.refresh),
+        (f"GET /v1/{path}/{next(iter(server.batches))}", job.results),
+    ]
+    for step, ask in ways:
+        server.lose = (step, True)
+        with pytest.raises(ModelConnectionError):
+            ask()
+    assert BatchJob.load(job.id).result(poll=0).generations[0][0].text == "reply to a"
+
+
+@each_provider
+def test_what_expired_or_was_cancelled_is_an_error_of_its_prompt(
+    make: Make, server: BatchServer
+) -> None:
+    """The replies that came are kept."""
+    job = make(server.base_url).submit(["a", "b"])
+    server.finish("expired", answered=1)
+    result = job.result(poll=0)
+    assert result.generations[0][0].text == "reply to a"
+    assert isinstance(result.errors[1], ModelTimeoutError)
+    other = make(server.base_url).submit(["c"])
+    assert other.cancel().ended
+    assert list(other.result(poll=0).errors) == [0]
+
+
+class City(TypedDict):
+    name: str
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+def test_tools_types_and_parameters_are_in_the_requests(server: BatchServer) -> None:
+    """As those of single calls."""
+    chat = openai(server.base_url)
+    job = chat.submit(["Which?"], schema=City, temperature=0.5)
+    chat.submit(["1 + 1?"], tools=[add], stop=["."])
+    first, second = (lines[0]["body"] for lines in server.lines.values())
+    assert first["response_format"]["type"] == "json_schema"
+    assert first["temperature"] == 0.5
+    assert second["tools"][0]["function"]["name"] == "add"
+    assert second["stop"] == ["."]
+    server.finish()
+    assert job.wait(poll=0).parsed(City) == {0: {"name": "Oslo"}}
+
+
+def test_large_jobs_are_several_batches(
+    server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the provider's limits of requests and of bytes."""
+    from chatnb.chat_models.openai.batches import OpenAIBatches
+
+    monkeypatch.setattr(OpenAIBatches, "max_requests", 2)
+    monkeypatch.setattr(OpenAIBatches, "max_bytes", 1_000)
+    job = openai(server.base_url).submit(["a", "b", "c", "d" * 900, "e"])
+    assert [len(lines) for lines in server.lines.values()] == [2, 1, 1, 1]
+    server.finish()
+    assert len(job.result(poll=0).generations) == 5
+    assert not job.result(poll=0).errors
+
+
+def test_what_cannot_be_submitted_is_refused(
+    server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what to do instead."""
+    for prompts in ("text", []):
+        with pytest.raises(TypeError, match="takes a list of prompts"):
+            openai(server.base_url).submit(prompts)  # pyright: ignore[reportArgumentType]
+    groq: Any = init_chat_model("groq:m", api_key="k")
+    with pytest.raises(ConfigurationError, match="no batch API"):
+        groq.submit(["a"])
+    monkeypatch.setenv("CHATNB_STORE", ":memory:")
+    with pytest.raises(ConfigurationError, match=r"give submit and BatchJob.load the folder="):
+        openai(server.base_url).submit(["a"])
+    assert not server.batches
