@@ -298,8 +298,8 @@ def _before(tokens: list[_Token], index: int) -> _Token | None:
 
 
 def _after(tokens: list[_Token], index: int) -> str:
-    later = (token.text for token in tokens[index + 1 :] if token.type not in ("space", "newline"))
-    return next(later, "")
+    later = (tokens[i] for i in range(index + 1, len(tokens)))
+    return next((token.text for token in later if token.type not in ("space", "newline")), "")
 
 
 def _is_value(token: _Token | None) -> bool:
