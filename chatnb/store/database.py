@@ -206,6 +206,8 @@ class Database:
                 code = getattr(error, "sqlite_errorcode", 0) & 0xFF
                 if code not in _BUSY_CODES or time.monotonic() > deadline:
                     raise self.error(error) from error
+            except UnicodeDecodeError as error:  # SQLite's own error quotes damaged bytes.
+                raise self.error(DamagedRowError("the database is malformed")) from error
             time.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 

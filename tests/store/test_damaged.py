@@ -76,6 +76,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut within a page": lambda data: data[: len(data) // 3 * 2 + 17],
     "cut within the header": lambda data: data[:50],
     "random pages": random_pages,
+    "other letters in the tables": lambda data: data.replace(b"TABLE ", b"\xf2\xe4BLE "),
     "random tables": lambda data: data[:100] + random.Random(3).randbytes(1000) + data[1100:],
 }
 
