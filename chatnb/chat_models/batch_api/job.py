@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+from chatnb.chat_models.batch_api import PRICE
 from chatnb.chat_models.batch_api.protocol import BatchApi, PartState, SubmittingModel
 from chatnb.chat_models.generate import llm_result
 from chatnb.concurrency.cancellation import pause
@@ -27,8 +28,6 @@ from chatnb.tools.openai_schema import ToolLike, to_openai_tools
 if TYPE_CHECKING:
     from chatnb.structured_output.runnable import StructuredOutput
 
-PRICE = 0.5
-"""The price of a batch API, as a part of that of single calls."""
 _POLL_SECONDS = 30.0
 
 
