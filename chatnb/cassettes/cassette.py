@@ -34,8 +34,10 @@ class CassetteCall:
         secrets: Collection[str],
         ticket: int,
         recording: Recording | None,
+        index: int | None,
     ) -> None:
         self._cassette = cassette
+        self._index = index
         self._request = request
         self._secrets = secrets
         self._ticket = ticket
@@ -78,7 +80,8 @@ class CassetteCall:
 
     def _add(self, data: dict[str, Any]) -> None:
         # Answers from this process equal those of a replay, so they are read back, too.
-        call = {"request": self._request, **data}
+        place = {} if self._index is None else {"index": self._index}
+        call = {"request": self._request, **place, **data}
         self._cassette.add(self._ticket, call, recording_from_dict(data))
 
 
@@ -225,6 +228,7 @@ class Cassette:
         params: dict[str, Any],
         *,
         streamed: bool,
+        index: int | None = None,
     ) -> CassetteCall:
         """Start a call.
 
@@ -234,6 +238,7 @@ class Cassette:
             stop: Its stop sequences.
             params: The parameters of this call only.
             streamed: True if the reply comes in chunks.
+            index: The index of its input, in a batch.
 
         Returns:
             The call. Its `recording` is None if the model answers and the reply is recorded.
@@ -242,7 +247,8 @@ class Cassette:
             CassetteMissError: If a replay has no recording for the request.
         """
         secrets = model_secrets(model, call_options(params))
-        return self._start(request_to_dict(model, messages, stop, params), secrets, streamed)
+        request = request_to_dict(model, messages, stop, params)
+        return self._start(request, secrets, streamed, index)
 
     def http_call(self, request: dict[str, Any], secrets: Collection[str]) -> CassetteCall:
         """Start a call of HTTP.
@@ -257,18 +263,22 @@ class Cassette:
         return self._start(request, secrets, streamed=False)
 
     def _start(
-        self, request: dict[str, Any], secrets: Collection[str], streamed: bool
+        self,
+        request: dict[str, Any],
+        secrets: Collection[str],
+        streamed: bool,
+        index: int | None = None,
     ) -> CassetteCall:
         request = redact_value(request, secrets)
         with self._lock:
             again = self.mode == "replay"
             recording = self._entries.next_recording(
-                self._entries.key(request), streamed, again=again
+                self._entries.key(request), streamed, index=index, again=again
             )
             if recording is None and self.mode == "replay":
                 raise CassetteMissError(miss_message(self.name, request, self._entries.requests()))
             ticket = -1 if recording else self._entries.reserve()
-        return CassetteCall(self, request, secrets, ticket, recording)
+        return CassetteCall(self, request, secrets, ticket, recording, index)
 
     def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
         """Add the recording of a call to the file."""

@@ -20,6 +20,7 @@ class _Entry:
     def __init__(self, call: dict[str, Any], recording: Recording, key: str) -> None:
         self.request: dict[str, Any] = call["request"]
         self.key = key
+        self.index: int | None = call.get("index")
         self.recording = recording
         self.requested = False
         self._call, self._text = call, ""
@@ -75,15 +76,21 @@ class CassetteEntries:
         """Return what equal requests have in common."""
         return request_key(self._ignored.without(request))
 
-    def next_recording(self, key: str, streamed: bool, *, again: bool) -> Recording | None:
-        """Return the next recording for a request, preferably a stream for a stream."""
+    def next_recording(
+        self, key: str, streamed: bool, *, index: int | None = None, again: bool
+    ) -> Recording | None:
+        """Return the next recording for a request.
+
+        Preferably that of the same input of a batch, whose threads call in any order; and a stream
+        for a stream.
+        """
         if self._fresh:
             return None
         matching = self._by_key.get(key, [])
         unused = [entry for entry in matching if not entry.requested]
-        chosen = _preferred(unused, streamed)[:1]
+        chosen = _preferred(unused, streamed, index)[:1]
         if not chosen and again:
-            chosen = _preferred(matching, streamed)[-1:]
+            chosen = _preferred(matching, streamed, index)[-1:]
         for entry in chosen:
             entry.requested = True
             return entry.recording
@@ -190,6 +197,8 @@ class CassetteEntries:
     def _entry(self, index: int, call: dict[str, Any]) -> _Entry:
         try:
             check_request(call["request"])
+            if type(call.get("index", 0)) is not int:
+                raise TypeError(f"the index of an input is a number, not {call['index']!r:.80}")
             return _Entry(call, recording_from_dict(call), self.key(call["request"]))
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             raise CassetteError(
@@ -198,7 +207,7 @@ class CassetteEntries:
             ) from error
 
 
-def _preferred(entries: list[_Entry], streamed: bool) -> list[_Entry]:
-    """Return the entries that were streamed (or not) as wanted; all of them if none were."""
-    alike = [entry for entry in entries if (entry.recording.chunks is not None) == streamed]
-    return alike or entries
+def _preferred(entries: list[_Entry], streamed: bool, index: int | None) -> list[_Entry]:
+    """Return the entries of this input, of them those that were streamed (or not) as wanted."""
+    same = [entry for entry in entries if entry.index == index] or entries
+    return [entry for entry in same if (entry.recording.chunks is not None) == streamed] or same

@@ -38,7 +38,7 @@ from chatnb.runnables.tracing import (
 )
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.serialization import messages_to_dict
-from chatnb.tracing.usage_tracking import UsageTracker
+from chatnb.tracing.usage_tracking import UsageTracker, current_slot
 
 T = TypeVar("T")
 
@@ -230,7 +230,9 @@ class ProviderCall:
         cassette = active_cassette()
         if cassette is None:
             return hook(messages, stop=stop, **params)
-        call = cassette.call(self._model, messages, stop, params, streamed=streamed)
+        slot = current_slot.get()
+        index = slot.position[-1] if slot else None
+        call = cassette.call(self._model, messages, stop, params, streamed=streamed, index=index)
         return recorded(cassette, call, lambda: hook(messages, stop=stop, **params))
 
     def _limiter(self) -> RateLimiter | None:
