@@ -205,6 +205,24 @@ def test_the_footer_of_a_reply_and_the_usage_of_a_path() -> None:
     assert usage_line([question, reply]) == "1 turn · 12 tokens · $0.5000"
 
 
+@pytest.mark.parametrize(
+    ("siblings", "branch"),
+    [
+        *(([], (1, 1, None, None)), (["q"], (1, 1, None, None))),
+        (["q", "b"], (1, 2, None, "b")),
+        (["a", "q"], (2, 2, "a", None)),
+        (["a", "b", "q", "c", "d"], (3, 5, "b", "c")),
+    ],
+)
+def test_a_branch_has_its_number_and_its_neighbours(
+    siblings: list[str], branch: tuple[Any, ...]
+) -> None:
+    """Also a message that the store has not told of yet is one of one."""
+    question = Node(1, "q", None, HumanMessage("Hi"), "done", 0.0, {})
+    (item,) = items_from_path([question], {"q": siblings})
+    assert tuple(item["branch"].values()) == branch
+
+
 def test_an_error_is_one_line() -> None:
     """The package's own errors say what to do, others need their type."""
     assert panel_error_line(ValueError("no\nway")) == "ValueError: no way"
