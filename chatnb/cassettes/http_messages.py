@@ -7,13 +7,14 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from chatnb.cassettes.network import is_loopback
 from chatnb.cassettes.requests import plain_data
+from chatnb.redaction import REDACTED, is_secret_name
 
 # The others name accounts and requests, and how the body was packed on its way.
 _KEPT_HEADERS = ("content-type", "content-encoding", "location", "retry-after", "retry-after-ms")
@@ -28,6 +29,18 @@ _JSON_STYLES = {
     "compact, ascii": partial(json.dumps, separators=(",", ":")),
     "spaced, ascii": json.dumps,
 }
+# A field of a form, an address, an XML element, a part of a form, or JSON that is kept as text.
+_FIELD = re.compile(
+    r"""(?<![\w.-])(?P<name>[\w.-]{1,60}+)(?P<between>=|>|"\s{0,9}:\s{0,9}"|"\r?\n\r?\n)[^&\s"'<>]+"""
+)
+# In responses fewer names: the tokens of a text, and signatures of thoughts, are no secrets.
+_CREDENTIAL = re.compile(
+    r"(?:access|refresh|id|auth|oauth|session|bearer|api)[_-]?token|secret|passw|private[_-]?key"
+    r"|api[_-]?key|[_-]signature$|credential",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"https?://\S+")
+_FORM = "x-www-form-urlencoded"
 _EVENT_END = re.compile(rb"(?<=\n\n)")
 
 
@@ -58,8 +71,17 @@ def http_response(status: int, headers: Iterable[tuple[str, str]], body: bytes) 
     body = _unpacked(kept, body)
     response: dict[str, Any] = {"status": status}
     if kept:
-        response["headers"] = kept
-    return {**response, **_response_body(kept.get("content-type", ""), body)}
+        response["headers"] = _without_credentials(kept)
+    content_type = kept.get("content-type", "")
+    written = _response_body(content_type, body)
+    if "text" in written and (_FORM in content_type or "json" in content_type):
+        written["text"] = _hide_fields(written["text"], _is_credential)
+    return {**response, **_without_credentials(written)}
+
+
+def _is_credential(name: str) -> bool:
+    """Return whether a field of a response is one that a server gives as a secret."""
+    return bool(_CREDENTIAL.search(name))
 
 
 def response_from_data(data: Mapping[str, Any]) -> HttpResponse:
@@ -97,7 +119,9 @@ def _request_body(content_type: str, body: bytes) -> Any:
     except UnicodeDecodeError:
         return f"sha256={hashlib.sha256(body).hexdigest()}"
     found = _parsed(text)
-    return plain_data(text if found is None else found)
+    if found is None:
+        return plain_data(_hide_fields(text, is_secret_name))
+    return plain_data(_without_credentials(found))
 
 
 def _response_body(content_type: str, body: bytes) -> dict[str, Any]:
@@ -116,6 +140,31 @@ def _response_body(content_type: str, body: bytes) -> dict[str, Any]:
         if dumps(found) == text:
             return {"json": found} if style == _COMPACT else {"json_style": style, "json": found}
     return {"text": text}
+
+
+def _without_credentials(value: Any, named: bool = False) -> Any:
+    """Return data without the texts of secret fields, and without those in addresses."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value).items()
+        return {
+            name: _without_credentials(item, named or _is_credential(name)) for name, item in fields
+        }
+    if isinstance(value, list):
+        return [_without_credentials(item, named) for item in cast("list[Any]", value)]
+    if not isinstance(value, str) or not value:
+        return value
+    if named:
+        return REDACTED
+    return _hide_fields(value, _is_credential) if _ADDRESS.fullmatch(value) else value
+
+
+def _hide_fields(text: str, is_secret: Callable[[str], bool]) -> str:
+    def hidden(field: re.Match[str]) -> str:
+        return (
+            f"{field['name']}{field['between']}{REDACTED}" if is_secret(field["name"]) else field[0]
+        )
+
+    return _FIELD.sub(hidden, text)
 
 
 def _parsed(text: str) -> Any:

@@ -130,3 +130,60 @@ def test_what_is_no_response_is_refused(stored: dict[str, Any]) -> None:
     """As any other damage of a cassette, when it is read."""
     with pytest.raises((ValueError, KeyError, AttributeError, TypeError)):
         response_from_data(stored)
+
+
+SECRET = "Vq7kestrelLantern42"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, f"grant_type=x&client_secret={SECRET}&a=1"),
+        (FORM, f"password={SECRET}"),
+        (FORM, f"a=1&token={SECRET}"),
+        ("multipart/form-data; boundary=B", f'--B\r\nx; name="password"\r\n\r\n{SECRET}\r\n--B--'),
+        ("text/xml", f"<login><password>{SECRET}</password></login>"),
+        ("application/json", f'{{"client_secret": ["{SECRET}"], "a": 1}}'),
+        ("application/json", f'broken {{"api_key": "{SECRET}"}}'),
+    ],
+)
+def test_secret_fields_of_a_request_are_not_stored(kind: str, body: str) -> None:
+    """In any form, whatever their values look like; the other fields tell requests apart."""
+    stored = http_request("POST", "https://a.test/", kind, body.encode())
+    assert SECRET not in str(stored)
+    other = http_request("POST", "https://a.test/", kind, body.replace(SECRET, "another").encode())
+    assert stored == other
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, f'{{"access_token": "{SECRET}", "expires_in": 3}}'),
+        ({}, f'{{\n  "refreshToken" : "{SECRET}"\n}}'),
+        ({}, f'{{"data": [{{"api_key": {{"value": "{SECRET}"}}}}]}}'),
+        ({}, f'{{"url": "https://b.test/?X-Amz-Signature={SECRET}&a=1"}}'),
+        ({"content-type": FORM}, f"oauth_token={SECRET}&a=1"),
+        ({"location": f"https://b.test/cb?a=1&access_token={SECRET}"}, ""),
+        ({"location": f"https://b.test/cb#id_token={SECRET}"}, ""),
+        ({"set-cookie": f"sid={SECRET}"}, ""),
+    ],
+)
+def test_credentials_in_a_response_are_not_stored(headers: dict[str, str], body: str) -> None:
+    """A server gives tokens that look like nothing, and cassettes are shared."""
+    given = {"content-type": "application/json", **headers}
+    assert SECRET not in str(http_response(200, given.items(), body.encode()))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"logprobs": [{"token": "lantern"}], "signature": "abc", "total_tokens": 3}',
+        '{"text": "Set api_key=YOUR_KEY and password: secret", "next_page_token": "b"}',
+        '{"access_token": null, "secret": 3, "url": "https://b.test/?page=2"}',
+    ],
+)
+def test_the_rest_of_a_response_is_stored_as_it_is(body: str) -> None:
+    """Tokens of a text, signatures of thoughts and texts about keys are what a program reads."""
+    stored = http_response(200, [("content-type", "application/json")], body.encode())
+    assert response_from_data(through_the_file(stored)).body.decode() == body
