@@ -173,7 +173,7 @@ class BaseChatModel(
 
     def generate(
         self,
-        messages: Sequence[Sequence[MessageLike]],
+        messages: generating.Prompts,
         stop: list[str] | None = None,
         *,
         max_concurrency: int | None = None,
@@ -191,7 +191,7 @@ class BaseChatModel(
         more slowly, instead of failing.
 
         Args:
-            messages: A list of lists of messages, one list a prompt.
+            messages: The prompts, in any iterable: lists of messages, strings or prompt values.
             stop: Texts at which the model stops.
             max_concurrency: The most calls at a time; 64 by default.
             return_exceptions: Whether a prompt that fails has no candidates and its exception in
@@ -223,7 +223,7 @@ class BaseChatModel(
 
     async def agenerate(
         self,
-        messages: Sequence[Sequence[MessageLike]],
+        messages: generating.Prompts,
         stop: list[str] | None = None,
         *,
         max_concurrency: int | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -14,6 +14,7 @@ from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
 from chatnb.runnables.batch import BatchOptions, as_completed, configs_for
 from chatnb.runnables.config import RunnableConfig, take_config
+from chatnb.runnables.scale.inputs import input_list
 from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Params: TypeAlias = dict[str, Any]
 NewCall: TypeAlias = Callable[[list[BaseMessage], list[str] | None, Params], ProviderCall]
 Replies: TypeAlias = list[AIMessage]
+Prompts: TypeAlias = Iterable[Sequence[MessageLike] | PromptValue]
 RunCall: TypeAlias = Callable[[ProviderCall, RunnableConfig | None], Replies]
 
 _BYTES_PER_TOKEN = 4
@@ -43,9 +45,7 @@ _BYTES_PER_TOKEN = 4
 class GenerateBatch:
     """The calls of one `generate`, with a usage tracker for each prompt."""
 
-    def __init__(
-        self, messages: Sequence[Sequence[MessageLike]], stop: list[str] | None, params: Params
-    ) -> None:
+    def __init__(self, messages: Prompts, stop: list[str] | None, params: Params) -> None:
         self._prompts = _check_prompts(messages)
         self._stop = stop
         config, self._params = take_config(None, params)
@@ -189,16 +189,17 @@ def messages_from_prompts(prompts: Sequence[PromptValue]) -> list[list[BaseMessa
     return [prompt.to_messages() for prompt in prompts]
 
 
-def _check_prompts(messages: Sequence[Sequence[MessageLike]]) -> list[list[BaseMessage]]:
-    if not isinstance(messages, list | tuple):
+def _check_prompts(messages: Prompts) -> list[list[BaseMessage]]:
+    if isinstance(messages, str | PromptValue) or not isinstance(messages, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"generate takes a list of lists of messages, not {messages!r}")
-    for prompt in messages:
-        if not isinstance(prompt, list):
+    prompts = input_list(messages)
+    for prompt in prompts:
+        if not isinstance(prompt, list | str | PromptValue):
             raise TypeError(
                 "generate takes a list of lists of messages, one list a prompt; "
                 f"this item is no list: {prompt!r}. For one prompt write generate([messages])."
             )
-    return [to_messages(prompt) for prompt in messages]
+    return [to_messages(prompt) for prompt in prompts]
 
 
 def count_tokens(text: str, model_name: str) -> int:

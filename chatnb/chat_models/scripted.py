@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
@@ -21,7 +21,28 @@ from chatnb.schema.usage import UsageMetadata
 Response: TypeAlias = str | AIMessage | BaseException | Sequence[str | BaseException]
 
 _WORD = re.compile(r"\s*\S+|\s+\Z")
+_MAX_REQUESTS = 10_000
 _ARGUMENT_TOKEN = re.compile(r"\W*\w+|\W+")
+
+
+class ScriptedRequest(NamedTuple):
+    """A request that a `ScriptedChatModel` got.
+
+    Args:
+        messages: The messages.
+        stop: The stop sequences of the call.
+        params: The other parameters of the call, such as `temperature` and `tools`.
+
+    Example:
+        >>> chat = ScriptedChatModel(["Fine."])
+        >>> _ = chat.invoke("How are you?", temperature=0)
+        >>> chat.requests[0].messages, chat.requests[0].params
+        ([HumanMessage(content='How are you?')], {'temperature': 0})
+    """
+
+    messages: list[BaseMessage]
+    stop: list[str] | None
+    params: dict[str, Any]
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -37,6 +58,8 @@ class ScriptedChatModel(BaseChatModel):
         model_name: The name of the model.
         cache: The cache of replies; False for none.
         rate_limiter: The limit on how often the model is called.
+
+    `requests` holds what it was asked, for tests of the code that asks.
 
     Raises:
         ValueError: If there are no responses.
@@ -67,8 +90,14 @@ class ScriptedChatModel(BaseChatModel):
         self.model_name = model_name
         self.cache = cache
         self.rate_limiter = rate_limiter
+        self._requests = list[ScriptedRequest]()
         self._turns = 0
         self._lock = Lock()
+
+    @property
+    def requests(self) -> list[ScriptedRequest]:
+        """The latest 10,000 requests, in the order in which they came."""
+        return self._requests
 
     def __repr__(self) -> str:
         return f"ScriptedChatModel({len(self.responses)} responses)"
@@ -76,19 +105,21 @@ class ScriptedChatModel(BaseChatModel):
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
-        for item in self._next_response():
+        for item in self._next_response(ScriptedRequest([*messages], stop, params)):
             pause(self.delay)
             yield _chunk_or_raise(item)
 
     async def _astream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        for item in self._next_response():
+        for item in self._next_response(ScriptedRequest([*messages], stop, params)):
             await asyncio.sleep(self.delay)
             yield _chunk_or_raise(item)
 
-    def _next_response(self) -> list[AIMessageChunk | BaseException]:
+    def _next_response(self, request: ScriptedRequest) -> list[AIMessageChunk | BaseException]:
         with self._lock:
+            del self._requests[: 1 - _MAX_REQUESTS]
+            self._requests.append(request)
             turn, self._turns = self._turns, self._turns + 1
         items = _split_response(self.responses[turn % len(self.responses)])
         last = next((item for item in reversed(items) if isinstance(item, AIMessageChunk)), None)

@@ -7,8 +7,9 @@ import pickle
 import pytest
 
 from chatnb.chat_models import ScriptedChatModel, init_chat_model
+from chatnb.chat_models.cache import InMemoryCache
 from chatnb.errors import RateLimitError, UnknownModelError
-from chatnb.schema import AIMessage, ToolCall
+from chatnb.schema import AIMessage, HumanMessage, SystemMessage, ToolCall
 from chatnb.schema.messages import join_chunks
 
 
@@ -121,3 +122,21 @@ def test_invalid_calls_stay_invalid() -> None:
     said = ScriptedChatModel([AIMessage("", invalid_tool_calls=[invalid])]).invoke("Hi")  # type: ignore[list-item]
     assert said.tool_calls == []
     assert [(c["args"], c["error"]) for c in said.invalid_tool_calls] == [('{"a":', "Broken off.")]
+
+
+def test_it_keeps_what_it_was_asked() -> None:
+    """Each request has its messages and parameters; a cached reply is no request."""
+    chat = ScriptedChatModel(["One."], cache=InMemoryCache())
+    chat.invoke("a", stop=["x"], temperature=0)
+    list(chat.stream([SystemMessage("s"), HumanMessage("b")]))
+    asyncio.run(chat.abatch(["c"]))
+    chat.invoke("a", stop=["x"], temperature=0)
+    assert [[m.text for m in request.messages] for request in chat.requests] == [
+        ["a"],
+        ["s", "b"],
+        ["c"],
+    ]
+    assert (chat.requests[0].stop, chat.requests[0].params) == (["x"], {"temperature": 0})
+    chat.requests.clear()
+    chat.bind_tools([{"type": "web_search"}]).invoke("d")
+    assert chat.requests[0].params == {"tools": [{"type": "web_search"}]}

@@ -244,9 +244,9 @@ def test_each_input_may_have_its_config(batch: Batch) -> None:
 
 
 @both
-@pytest.mark.parametrize("inputs", ["text", {"a": 1}, 3, iter([1])])
-def test_inputs_are_a_list(batch: Batch, inputs: Any) -> None:
-    """One input, or an iterator, is no list of inputs."""
+@pytest.mark.parametrize("inputs", ["text", b"text", {"a": 1}, 3, None])
+def test_one_input_is_no_batch(batch: Batch, inputs: Any) -> None:
+    """Its characters or keys are not taken for inputs."""
     with pytest.raises(TypeError, match="A batch takes a list of inputs, not"):
         batch(RunnableLambda(len), inputs)
 

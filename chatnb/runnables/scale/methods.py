@@ -9,7 +9,6 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from contextlib import aclosing, closing
@@ -22,6 +21,7 @@ from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed, configs_for
 from chatnb.runnables.config import CONFIG_KEYS, RunnableConfig, effective_config, take_config
+from chatnb.runnables.scale.inputs import check_inputs, input_list
 from chatnb.runnables.scale.streams import astream_completed, stream_completed
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class BatchMethods(Generic[In, Out]):
     @overload
     def batch(
         self,
-        inputs: Sequence[In],
+        inputs: Iterable[In],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: Literal[False] = False,
@@ -63,7 +63,7 @@ class BatchMethods(Generic[In, Out]):
     @overload
     def batch(
         self,
-        inputs: Sequence[In],
+        inputs: Iterable[In],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool,
@@ -76,7 +76,7 @@ class BatchMethods(Generic[In, Out]):
     ) -> list[Out | Exception]: ...
     def batch(
         self,
-        inputs: Sequence[In],
+        inputs: Iterable[In],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -93,7 +93,7 @@ class BatchMethods(Generic[In, Out]):
         says and goes on more slowly, instead of failing.
 
         Args:
-            inputs: The inputs.
+            inputs: The inputs: a list, or any iterable, such as a column of a table.
             config: One config for all, or a list with one for each; `max_concurrency` is the
                 number of inputs that run at a time (64 by default).
             return_exceptions: True to return exceptions in the list instead of raising.
@@ -117,7 +117,7 @@ class BatchMethods(Generic[In, Out]):
                 results of those that finished.
             BatchInterrupted: On a KeyboardInterrupt, likewise.
         """
-        kwargs = hide_in_options(kwargs)
+        kwargs, inputs = hide_in_options(kwargs), input_list(inputs)
         calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
         if executor is not None:
@@ -128,7 +128,7 @@ class BatchMethods(Generic[In, Out]):
 
     async def abatch(
         self,
-        inputs: Sequence[In],
+        inputs: Iterable[In],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -138,7 +138,7 @@ class BatchMethods(Generic[In, Out]):
         **kwargs: Any,
     ) -> list[Any]:
         """Run once for each input, many at a time, without blocking; like `batch`."""
-        kwargs = hide_in_options(kwargs)
+        kwargs, inputs = hide_in_options(kwargs), input_list(inputs)
         calls, limit = _batch_calls(self, self.ainvoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
         async with aclosing(aas_completed(calls, options)) as pairs:
@@ -355,9 +355,7 @@ def _shared_config(
     runnable: BatchMethods[Any, Any], inputs: object, config: Any, kwargs: dict[str, Any]
 ) -> tuple[RunnableConfig | None, dict[str, Any], int | None]:
     """Return the config of all inputs, the other arguments, and how many run at a time."""
-    if isinstance(inputs, str | Mapping) or not isinstance(inputs, Iterable | AsyncIterable):
-        given = type(cast("object", inputs)).__name__
-        raise TypeError(f"A batch takes inputs, in a list or iterator, not {given}")
+    check_inputs(inputs)
     if isinstance(config, Sequence):
         raise TypeError("Inputs of an iterator or an executor take one config for all, not a list")
     if runnable.takes_config_keywords:
@@ -419,9 +417,7 @@ def _batch_calls(
     config: Any,
     kwargs: dict[str, Any],
 ) -> tuple[list[Callable[[], Any]], int | None]:
-    if isinstance(inputs, str | dict) or not isinstance(inputs, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-        problem = f"A batch takes a list of inputs, not {type(inputs).__name__}"
-        raise TypeError(f"{problem}; map() and batch_as_completed() take any iterable.")
+    check_inputs(inputs)
     if kwargs and runnable.takes_config_keywords and not CONFIG_KEYS.isdisjoint(kwargs):
         if isinstance(config, Sequence):
             config = [take_config(item, kwargs)[0] for item in cast("Sequence[Any]", config)]
