@@ -5,11 +5,15 @@ Importing it loads nothing else; each name is loaded when it is first used.
 
 from __future__ import annotations
 
+import sys
+
 from chatnb.lazy_names import lazy_names
 
 TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from chatnb.chat_models import (
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from chatnb.notebook.panel.panel import ChatPanel
     from chatnb.notebook.run_tree.tree import RunLogTree
     from chatnb.notebook.usage_table.table import UsageTable
+    from chatnb.output_parsers import StrOutputParser
+    from chatnb.prompts import ChatPromptTemplate
     from chatnb.runnables.scale.tables import mapper
     from chatnb.schema import (
         AIMessage,
@@ -46,7 +52,10 @@ if TYPE_CHECKING:
         SystemMessage,
     )
     from chatnb.testing import cassette
-    from chatnb.tools import run_tools, tool
+    from chatnb.tools import ToolLoop, run_tools, tool
+    from chatnb.tracing.handlers import add_handler
+    from chatnb.tracing.jsonl import JSONLHandler
+    from chatnb.tracing.logging import LoggingHandler
     from chatnb.tracing.usage_tracking import budget, track_usage
 
 __version__ = "0.1.0"
@@ -60,18 +69,24 @@ __all__ = [
     "ChatLocal",
     "ChatOpenAI",
     "ChatPanel",
+    "ChatPromptTemplate",
     "ChatnbError",
     "Conversation",
     "HumanMessage",
     "InMemoryCache",
+    "JSONLHandler",
+    "LoggingHandler",
     "RateLimiter",
     "RunLog",
     "RunLogPatch",
     "RunLogTree",
     "SQLiteCache",
     "ScriptedChatModel",
+    "StrOutputParser",
     "SystemMessage",
+    "ToolLoop",
     "UsageTable",
+    "add_handler",
     "ask",
     "budget",
     "cassette",
@@ -114,9 +129,29 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.notebook.run_tree.tree": "RunLogTree",
         "chatnb.notebook.usage_table.table": "UsageTable",
         "chatnb.runnables.scale.tables": "mapper",
+        "chatnb.output_parsers": "StrOutputParser",
+        "chatnb.prompts": "ChatPromptTemplate",
         "chatnb.schema": "AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage",
         "chatnb.testing": "cassette",
-        "chatnb.tools": "run_tools tool",
+        "chatnb.tools": "ToolLoop run_tools tool",
+        "chatnb.tracing.handlers": "add_handler",
+        "chatnb.tracing.jsonl": "JSONLHandler",
+        "chatnb.tracing.logging": "LoggingHandler",
         "chatnb.tracing.usage_tracking": "budget track_usage",
     },
 )
+
+
+class _UpstreamFinder:
+    """Finds modules by LangChain's paths, once no file of the package has been found."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if not name.startswith("chatnb."):
+            return None
+        from chatnb.upstream_modules import find_module
+
+        return find_module(name)
+
+
+sys.meta_path.append(_UpstreamFinder)

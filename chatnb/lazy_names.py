@@ -28,6 +28,10 @@ def lazy_names(
 
     def load(name: str) -> Any:
         if name not in module_by_name:
+            if not name.startswith("_"):
+                from chatnb.upstream_modules import refuse_elsewhere
+
+                refuse_elsewhere(package, name)
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
@@ -39,3 +43,22 @@ def lazy_names(
         return sorted(module_by_name)
 
     return load, names
+
+
+def names_of_package(package: str) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that LangChain's users take for its package.
+
+    Example:
+        >>> load = names_of_package("chatnb.prompts")
+        >>> load("PromptTemplate").__name__
+        'PromptTemplate'
+    """
+
+    def load(name: str) -> Any:
+        from importlib import import_module
+
+        if name.startswith("_") or name not in import_module(package).__all__:
+            raise AttributeError(f"no module of {package!r} has an attribute {name!r} here")
+        return getattr(import_module(package), name)
+
+    return load

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from chatnb.lazy_names import names_of_package
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat
 from chatnb.prompts.message_templates import (
@@ -170,3 +171,7 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
     def fill(self, values: Mapping[str, Any]) -> ChatPromptValue:
         parts = self.messages
         return ChatPromptValue([message for part in parts for message in part.messages(values)])
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.prompts")

@@ -16,6 +16,7 @@ from collections.abc import (
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
 
@@ -382,3 +383,7 @@ def to_runnable(thing: Any) -> Runnable[Any, Any]:
         "A chain takes runnables, functions of one argument, and dicts of these, "
         f"not {type(thing).__name__}: {thing!r}"
     )
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import names_of_package
 from chatnb.schema.chunks import (
     AIMessageChunk,
     BaseMessageChunk,
@@ -52,3 +55,7 @@ __all__ = [
     "merge_kwargs",
     "text_chunk",
 ]
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.schema")

@@ -1,0 +1,123 @@
+"""Imports as LangChain's users write them, with `chatnb` for the package."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+import chatnb
+from chatnb.rate_limiters import InMemoryRateLimiter
+
+WORKING = [
+    "from chatnb.chat_models import ChatOpenAI, AzureChatOpenAI, ChatAnthropic, init_chat_model",
+    "from chatnb.chat_models.openai import ChatOpenAI",
+    "from chatnb.chat_models.anthropic import ChatAnthropic",
+    "from chatnb.chat_models.base import BaseChatModel",
+    "from chatnb.schema import AIMessage, HumanMessage, SystemMessage, BaseMessage, LLMResult",
+    "from chatnb.schema.messages import AIMessageChunk",
+    "from chatnb.schema.output import LLMResult, ChatGeneration",
+    "from chatnb.schema.output_parser import StrOutputParser, BaseOutputParser",
+    "from chatnb.schema.prompt import PromptValue",
+    "from chatnb.schema.runnable import RunnableLambda, RunnablePassthrough, RunnableParallel",
+    "from chatnb.schema.runnable.config import RunnableConfig",
+    "from chatnb.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate",
+    "from chatnb.prompts.chat import HumanMessagePromptTemplate",
+    "from chatnb.prompts.prompt import PromptTemplate",
+    "from chatnb.output_parsers.string import StrOutputParser",
+    "from chatnb.runnables.base import Runnable, RunnableLambda, RunnableSequence",
+    "from chatnb.schema.messages import get_buffer_string, messages_to_dict",
+    "from chatnb.chat_models.azure_openai import AzureChatOpenAI",
+    "from chatnb.output_parsers import PydanticOutputParser",
+    "from chatnb.messages import HumanMessage, AIMessage, ToolMessage, trim_messages",
+    "from chatnb.messages import convert_to_messages, convert_to_openai_messages",
+    "from chatnb.messages.ai import AIMessageChunk, UsageMetadata",
+    "from chatnb.messages.utils import filter_messages",
+    "from chatnb.callbacks import StreamingStdOutCallbackHandler",
+    "from chatnb.callbacks.streaming_stdout import StreamingStdOutCallbackHandler",
+    "from chatnb.caches import InMemoryCache, SQLiteCache",
+    "from chatnb.cache import InMemoryCache, SQLiteCache",
+    "from chatnb.globals import set_llm_cache, get_llm_cache",
+    "from chatnb.rate_limiters import InMemoryRateLimiter",
+    "from chatnb.language_models import BaseChatModel",
+    "from chatnb.language_models.chat_models import BaseChatModel",
+    "from chatnb.outputs import ChatGeneration, LLMResult",
+    "from chatnb.prompt_values import ChatPromptValue",
+    "from chatnb.runnables import RunnableBranch",
+    "from chatnb.runnables.config import RunnableConfig",
+    "from chatnb.tools import tool",
+    "from chatnb.tools.base import tool",
+    "from chatnb.tracers import RunHandler",
+    "from chatnb import add_handler, JSONLHandler, LoggingHandler, ToolLoop, ChatPromptTemplate",
+]
+ELSEWHERE = [
+    ("from chatnb.memory import ConversationBufferMemory", "chatnb.Conversation"),
+    ("from chatnb.chains import LLMChain", "prompt | model | parser"),
+    ("from chatnb import LLMChain", "prompt | model | parser"),
+    ("from chatnb.agents import AgentExecutor", "chatnb.ToolLoop"),
+    ("from chatnb.llms import OpenAI", "chatnb.chat_models"),
+    ("from chatnb.vectorstores import FAISS", "chatnb.langchain"),
+    ("import chatnb.document_loaders", "chatnb.langchain"),
+    ("from chatnb.chat_models.fake import FakeListChatModel", "chatnb.ScriptedChatModel"),
+    ("from chatnb.callbacks import get_openai_callback", "chatnb.track_usage"),
+    ("from chatnb.callbacks.base import BaseCallbackHandler", "on_token"),
+    ("from chatnb.globals import set_debug", "chatnb.LoggingHandler"),
+    ("from chatnb.runnables.history import RunnableWithMessageHistory", "chatnb.Conversation"),
+    ("from chatnb.utils.function_calling import convert_to_openai_tool", "to_openai_tool"),
+    ("from chatnb.schema import OutputParserException", "chatnb.errors.OutputParserError"),
+]
+
+
+@pytest.mark.parametrize("line", WORKING)
+def test_a_line_works_as_it_was_typed(line: str) -> None:
+    """Paths that name the same thing lead to it, star imports and submodules included."""
+    exec(line, {})
+
+
+@pytest.mark.parametrize(("line", "pointer"), ELSEWHERE)
+def test_a_line_that_cannot_work_says_what_to_write(line: str, pointer: str) -> None:
+    """It is an ImportError, as of any module, with a pointer."""
+    with pytest.raises(ImportError) as raised:
+        exec(line, {})
+    assert pointer in str(raised.value)
+
+
+def test_a_name_is_the_same_by_every_path() -> None:
+    """No class is there twice, and the module behind a path is not changed by it."""
+    runnables = importlib.import_module("chatnb.runnables")
+    spec = runnables.__spec__
+    path = importlib.import_module("chatnb.schema.runnable")
+    assert path.RunnableLambda is runnables.RunnableLambda
+    assert importlib.import_module("chatnb.messages").AIMessage is chatnb.AIMessage
+    assert runnables.__spec__ is spec
+    assert set(path.__all__) == set(runnables.__all__)
+
+
+def test_other_names_fail_as_ever() -> None:
+    """Unknown modules and names of the package and of others have Python's own errors."""
+    assert importlib.util.find_spec("chatnb.nothing_of_the_kind") is None
+    assert importlib.util.find_spec("nothing_of_the_kind") is None
+    with pytest.raises(ModuleNotFoundError, match=r"chatnb\.nothing"):
+        importlib.import_module("chatnb.nothing")
+    assert not hasattr(chatnb, "Nothing")
+    assert not hasattr(importlib.import_module("chatnb.runnables.base"), "Nothing")
+    assert not hasattr(importlib.import_module("chatnb.outputs"), "Nothing")
+
+
+def test_langchain_s_limiter_is_one_of_chatnb_s() -> None:
+    """Its arguments are taken, and `max_bucket_size` is the burst."""
+    limiter = InMemoryRateLimiter(
+        requests_per_second=0.001, check_every_n_seconds=0.1, max_bucket_size=2
+    )
+    assert isinstance(limiter, chatnb.RateLimiter)
+    assert [limiter.reserve() > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_the_package_alone_loads_none_of_it() -> None:
+    """`import chatnb` costs no more for the paths."""
+    code = "import sys, chatnb; print(sorted(m for m in sys.modules if m.startswith('chatnb')))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "['chatnb', 'chatnb.lazy_names']"
