@@ -98,14 +98,16 @@ def test_hostile_markdown_does_nothing_while_it_streams_and_when_it_is_done(
 
 def test_formulas_and_diagrams_fetch_nothing(lab: JupyterLab, browser: Browser) -> None:
     """Formulas and diagrams that only draw are drawn, others are shown as source; in HTML, too."""
-    setup = f"{SETUP}\nodd = ScriptedChatModel([{TYPESET!r}])"
-    path = lab.write("typeset.ipynb", setup, "%%chat -m odd\nHi", "%%chat --compare odd,odd\nHi")
+    setup = f"{SETUP}\nodd, even = (ScriptedChatModel([{TYPESET!r}]) for _ in range(2))"
+    path = lab.write("typeset.ipynb", setup, "%%chat -m odd\nHi", "%%chat --compare odd,even\nHi")
     with lab.open(browser, path) as notebook:
         asked_for = list[str]()
         notebook.run(0)
         notebook.page.on("request", lambda request: asked_for.append(request.url))
         shown = notebook.run(1).locator(OUTPUT).first
-        notebook.run(2)
+        compared = notebook.run(2).locator(f"{OUTPUT} .chatnb-comparison")
+        expect(compared.locator("mjx-container")).to_have_count(2)
+        expect(compared.get_by_text("unicode[x;background")).to_have_count(2)
         expect(shown.locator(".jp-RenderedMermaid img")).to_have_count(1)
         expect(shown.locator("mjx-container").first).to_be_visible()
         expect(shown).to_contain_text("unicode[x;background")

@@ -1,13 +1,15 @@
-"""JupyterLab typesets no HTML of ours: dollars in a text are prices, and TeX in it may fetch."""
+"""JupyterLab typesets the formulas of replies in HTML of ours, and no other text of it."""
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from chatnb.chat_models.registry import Availability
+from chatnb.notebook.panel.transcript import panel_mimebundle
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.answers import answer_html
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
@@ -20,9 +22,9 @@ from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.notebook.usage_table.static import usage_mimebundle
 from chatnb.notebook.widgets.footer import footer_mimebundle
-from chatnb.schema import RunLog, RunLogPatch
+from chatnb.schema import AIMessage, RunLog, RunLogPatch
 from chatnb.schema.model_call import ModelCall
-from chatnb.store.rows import Summary
+from chatnb.store.rows import Node, Summary
 from chatnb.store.search import Found
 
 TEXT = "$\\unicode[x]{y}$"
@@ -47,8 +49,12 @@ OUTPUTS: dict[str, dict[str, Any]] = {
 }
 
 
+# MathJax leaves code alone, and so it does elements of a class.
+IGNORED_TAGS = ("code", "pre")
+
+
 class TypesetText(HTMLParser):
-    """The text outside of the elements whose class keeps JupyterLab from typesetting it."""
+    """The text outside of the elements that JupyterLab does not typeset."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -57,14 +63,15 @@ class TypesetText(HTMLParser):
         self.feed(source)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._ignored.append("mathjax_ignore" in (dict(attrs).get("class") or "").split())
+        classes = (dict(attrs).get("class") or "").split()
+        self._ignored.append(tag in IGNORED_TAGS or "mathjax_ignore" in classes)
 
     def handle_endtag(self, tag: str) -> None:
         self._ignored.pop()
 
     def handle_data(self, data: str) -> None:
         if not any(self._ignored):
-            self.text += data
+            self.text += f"{data}|"  # Dollars in different elements are no pair.
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -72,4 +79,19 @@ def test_nothing_is_typeset(name: str) -> None:
     """All text of the output is within an element that is left alone."""
     source = OUTPUTS[name]["text/html"]
     assert "$" in source
-    assert TypesetText(source).text.strip() == ""
+    assert TypesetText(source).text.strip("|\n") == ""
+
+
+@pytest.mark.parametrize("name", ["comparison", "transcript"])
+def test_formulas_of_replies_are_typeset(name: str) -> None:
+    """Whatever their delimiters, unlike prices, code and what stands around the text."""
+    text = r"$x^2$, \(y\), \[z+1\] for $5 and then $10, `$a$`"
+    if name == "comparison":
+        shown = comparison_mimebundle([Answer("$n$", text, "$f$", "failed", "$e$")], "$b$")
+    else:
+        shown = panel_mimebundle([Node(1, "1", None, AIMessage(text), "done", 0.0, {})])
+    typeset = TypesetText(shown["text/html"]).text
+    for formula in ("$x^2$", "$y$", "$$z+1$$"):
+        assert formula in typeset
+        typeset = typeset.replace(formula, "")
+    assert not re.search(r"\$[^|]*\$", typeset)

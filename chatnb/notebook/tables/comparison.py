@@ -52,10 +52,10 @@ def comparison_mimebundle(
     answers: Sequence[Answer], notice: str = "", mount: str = ""
 ) -> Mimebundle:
     """Write answers side by side as HTML, and below each other as Markdown and as text."""
-    class_name = f"chatnb-comparison {NO_MATH}"
     grid = f"display: grid; grid-template-columns: {COLUMNS}; gap: {GAP};"
-    below = [element("div", notice, style=f"{MUTED} grid-column: 1 / -1")] if notice else []
-    columns = element("div", *map(_html, answers), *below, class_=class_name, style=grid)
+    style = f"{MUTED} grid-column: 1 / -1"
+    below = [element("div", notice, class_=NO_MATH, style=style)] if notice else []
+    columns = element("div", *map(_html, answers), *below, class_="chatnb-comparison", style=grid)
     return {
         "text/html": mount_point(columns, "chatnb-replies", mount) if mount else columns,
         "text/markdown": join_blocks(*map(_markdown, answers), plain_markdown(notice)),
@@ -73,11 +73,11 @@ def _html(answer: Answer) -> SafeHtml:
     fold = [reasoning_fold(reasoning)] if reasoning else []
     return element(
         "div",
-        element("div", answer.name, style=_TITLE) if answer.name else "",
+        element("div", answer.name, class_=NO_MATH, style=_TITLE) if answer.name else "",
         # In an element of its own, as the live one: its first heading has no line above it.
         element("div", rendered(safe_markdown(answer.text), static_renderer())),
-        element("p", element("strong", answer.error)) if answer.error else "",
-        element("div", answer.footer, *fold, style=MUTED),
+        element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else "",
+        element("div", answer.footer, *fold, class_=NO_MATH, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
     )
 
