@@ -90,5 +90,6 @@ def _add_tasks(state: StateCore) -> None:
 
 
 def _code_html(_: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
-    code = element("code", tokens[index].content.rstrip("\n"))
+    # JupyterLab breaks the lines of code in the middle of words.
+    code = element("code", tokens[index].content.rstrip("\n"), style="white-space: inherit")
     return element("pre", code, style=_CODE) + "\n"
