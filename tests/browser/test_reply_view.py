@@ -369,21 +369,23 @@ def test_stop_without_a_kernel_sends_a_message(reply_page: ReplyPage, kernel: st
 
 
 @pytest.mark.parametrize(
-    ("phase", "status", "can_stop", "is_busy"),
+    ("phase", "text", "status", "can_stop", "is_busy"),
     [
-        ("waiting", "Waiting for smollm2…", True, True),
-        ("streaming", "smollm2", True, True),
-        ("stopping", "Stopping smollm2…", False, True),
-        ("done", "smollm2", False, False),
-        ("stopped", "Stopped · smollm2", False, False),
-        ("failed", "Broke off · smollm2", False, False),
+        ("waiting", "", "Waiting for smollm2…", True, True),
+        ("streaming", "Half", "smollm2", True, True),
+        ("stopping", "Half", "Stopping smollm2…", False, True),
+        ("done", "All", "smollm2", False, False),
+        ("stopped", "Half", "Stopped · smollm2", False, False),
+        ("stopped", "", "Stopped before anything arrived · smollm2", False, False),
+        ("failed", "Half", "Broke off · smollm2", False, False),
+        ("failed", "", "Nothing arrived · smollm2", False, False),
     ],
 )
 def test_phases(
-    reply_page: ReplyPage, phase: str, status: str, can_stop: bool, is_busy: bool
+    reply_page: ReplyPage, phase: str, text: str, status: str, can_stop: bool, is_busy: bool
 ) -> None:
     """Each phase says what is going on, and Stop is there while there is something to stop."""
-    reply_page.open()
+    reply_page.open(snapshot={"seq": 0, "text": text})
     reply_page.run("model.receive('phase', given)", phase)
     page = reply_page.page
     assert page.get_by_role("status").inner_text() == status

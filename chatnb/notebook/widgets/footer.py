@@ -22,7 +22,12 @@ _REASONING_STYLE = (
     "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
 )
 
-OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
+_OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
+_OUTCOMES_WITHOUT_REPLY = {
+    "stopped": "Stopped before anything arrived",
+    "failed": "Nothing arrived",
+    "done": "The reply is empty",
+}
 
 
 def footer_text(*parts: str) -> str:
@@ -40,6 +45,12 @@ def limit_text(message: AIMessage) -> str:
     return "cut off at the token limit" if is_cut_off(message.response_metadata) else ""
 
 
+def outcome_text(message: AIMessage, outcome: str) -> str:
+    """Write how a reply ended, or nothing where it is done."""
+    has_arrived = message.content or message.reasoning or message.tool_calls
+    return (_OUTCOMES if has_arrived else _OUTCOMES_WITHOUT_REPLY).get(outcome, "")
+
+
 def reply_footer(
     message: AIMessage,
     model: str,
@@ -53,7 +64,7 @@ def reply_footer(
     is_cached = bool(metadata.get("from_cache"))  # Reading a cache has no speed of a model.
     speed = usage["output_tokens"] / seconds if usage and seconds > 0 and not is_cached else 0
     return footer_text(
-        OUTCOMES.get(outcome, ""),
+        outcome_text(message, outcome),
         limit_text(message),
         metadata.get("model_name") or model,
         usage_text(usage),

@@ -109,6 +109,11 @@ const OUTCOMES: Partial<Record<Phase, string>> = {
   failed: "Broke off",
   gone: "Broke off: the kernel is gone. %chat resume goes on",
 };
+const OUTCOMES_WITHOUT_REPLY: Partial<Record<Phase, string>> = {
+  stopped: "Stopped before anything arrived",
+  failed: "Nothing arrived",
+  gone: "Nothing arrived: the kernel is gone. Run the cell again",
+};
 
 export class QuietLine {
   readonly root = element("div", "chatnb-line");
@@ -150,12 +155,12 @@ function clockOf({ phase, seconds, speed, footer, note }: Reply): string {
   return speed === null ? time : ` · ${speed} tokens/s${time}`;
 }
 
-function statusOf(phase: Phase, { modelName, note }: Reply): string {
+function statusOf(phase: Phase, { modelName, note, text, reasoning }: Reply): string {
   const name = modelName || "the model";
   if (note) return `${name}: ${note}`;
   if (phase === "waiting") return `Waiting for ${name}…`;
   if (phase === "stopping") return `Stopping ${name}…`;
-  const outcome = OUTCOMES[phase];
+  const outcome = (text || reasoning ? OUTCOMES : OUTCOMES_WITHOUT_REPLY)[phase];
   return outcome ? `${outcome} · ${name}` : name;
 }
 

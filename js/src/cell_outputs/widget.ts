@@ -11,6 +11,7 @@ import {
 } from "./notebook";
 
 const GONE = "*Broke off: the kernel is gone. `%chat resume` goes on.*";
+const GONE_BEFORE_ANYTHING = "*Nothing arrived: the kernel is gone. Run the cell again.*";
 /** The states of a kernel in which a reply that was streaming does not go on. */
 const LOST = ["restarting", "autorestarting", "terminating", "dead"];
 
@@ -144,7 +145,9 @@ export class CellOutputs {
 
   private saved(id: string, reply: RunningReply): Output {
     const draft = this.drafts.get(id) ?? reply.note;
-    const text = this.kernelIsGone ? draft.slice(0, draft.length - reply.note.length) + GONE : draft;
+    const arrived = draft.slice(0, draft.length - reply.note.length);
+    const gone = arrived ? arrived + GONE : GONE_BEFORE_ANYTHING;
+    const text = this.kernelIsGone ? gone : draft;
     const data = { "text/markdown": text, "text/plain": text };
     return { output_type: "display_data", metadata: { chatnb: { reply: id } }, data };
   }
