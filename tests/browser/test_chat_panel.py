@@ -345,12 +345,14 @@ def test_reasoning_folds_when_the_answer_begins(panel: ChatPanelPage) -> None:
 
 
 def test_an_answer_says_how_long_it_is_waited_for(panel: ChatPanelPage) -> None:
-    """The seconds are counted until the first word comes."""
+    """The seconds are counted until the first word comes, there, and then beside Stop."""
     panel.page.clock.install()
     panel.open([human(), ai("", status="streaming")], running=True, model="chat")
     expect(panel.message(1)).to_contain_text("Waiting for chat…")
     panel.page.clock.run_for(3000)
     expect(panel.message(1)).to_contain_text(re.compile(r"Waiting for chat · ([3-9]|[1-9]\d) s"))
+    speed = panel.page.locator(".chatnb-panel-speed")
+    expect(speed).to_be_empty()
     panel.run("model.turn({ note: 'rate limited, trying again in 2 s' })")
     panel.page.clock.run_for(2000)
     expect(panel.message(1)).to_contain_text("chat: rate limited, trying again in 2 s")
@@ -358,6 +360,24 @@ def test_an_answer_says_how_long_it_is_waited_for(panel: ChatPanelPage) -> None:
     expect(panel.message(1)).to_contain_text(re.compile(r"Waiting for chat · ([5-9]|[1-9]\d) s"))
     panel.run("model.grow('Because.')")
     expect(panel.message(1).get_by_text("Waiting")).to_be_hidden()
+    panel.page.clock.run_for(1000)
+    expect(speed).to_contain_text(re.compile(r"\d s"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("stopped", "Stopped before anything arrived"), ("done", "The answer is empty")],
+)
+def test_an_answer_without_anything_says_so(panel: ChatPanelPage, status: str, words: str) -> None:
+    """And it can be made again; of one with text there is nothing to say, or only that it was
+    stopped."""
+    panel.open([human(), ai("", status=status)])
+    expect(panel.message(1)).to_contain_text(words)
+    panel.button("Try again").click()
+    assert [request["id"] for request in panel.sent("regenerate")] == ["ai"]
+    panel.run("model.turn({ text: 'Because.' })")
+    expect(panel.button("Try again")).to_have_count(0)
+    expect(panel.message(1)).not_to_contain_text(words)
 
 
 def test_a_failed_answer_is_made_again_by_its_button(panel: ChatPanelPage) -> None:

@@ -132,6 +132,20 @@ BLOCKS = [
 ]
 
 
+def test_code_that_is_still_written_has_its_bar(panel: ChatPanelPage) -> None:
+    """Its language is named and it can be copied; it is inserted once it is whole."""
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.open([human(), ai("", status="streaming")], running=True)
+    panel.run("model.grow('```python\\nx = 1\\ny = 2\\n')")
+    expect(panel.page.locator(".chatnb-panel-code-bar")).to_have_text("python")
+    panel.button("Copy code").click()
+    assert panel.run("return navigator.clipboard.readText()") == "x = 1\ny = 2"
+    expect(panel.button("Insert as cell")).to_have_count(0)
+    panel.run("model.grow('```\\n')")
+    expect(panel.button("Insert as cell")).to_have_count(1)
+    expect(panel.button("Copy code")).to_have_count(1)
+
+
 def test_a_cell_is_offered_for_what_a_cell_runs(
     panel: ChatPanelPage, bare_shell: InteractiveShell
 ) -> None:

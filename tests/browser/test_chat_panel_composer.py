@@ -81,6 +81,22 @@ def test_enter_while_a_reply_streams_says_when_it_sends(panel: ChatPanelPage) ->
     assert [request["text"] for request in panel.sent("send")] == ["And then?"]
 
 
+def test_enter_in_the_edit_form_says_so_too(panel: ChatPanelPage) -> None:
+    """The form stays with its text until the reply has ended, and then Enter sends it."""
+    panel.open([human("One?", id="h"), ai("One.")])
+    panel.message(0).get_by_role("button", name="Edit").click()
+    form = panel.page.locator(".chatnb-panel-edit")
+    panel.run("model.item(given); model.set({ running: true })", ai("", id="b", status="streaming"))
+    form.get_by_label("Edit your message").fill("Two?")
+    form.get_by_label("Edit your message").press("Enter")
+    expect(form).to_contain_text("Enter sends once the reply has ended")
+    assert panel.sent("edit") == []
+    panel.run("model.turn({ status: 'done' }); model.set({ running: false })")
+    expect(form).not_to_contain_text("Enter sends")
+    form.get_by_label("Edit your message").press("Enter")
+    assert [request["text"] for request in panel.sent("edit")] == ["Two?"]
+
+
 def test_escape_and_the_button_stop(panel: ChatPanelPage) -> None:
     """While an answer comes the button says Stop; it stops, as Esc does anywhere in the panel."""
     panel.open([human(), ai("One", status="streaming")], running=True)

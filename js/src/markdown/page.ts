@@ -5,8 +5,8 @@ import type { CodeNode, ElementNode, FormulaNode, PageNode, TextNode } from "./n
 
 /** Told of code blocks and formulas. */
 export interface BlockListener {
-  /** A code block begins; returns what goes into the page in place of `pre`. */
-  beginCode?(pre: HTMLElement): HTMLElement;
+  /** A code block begins in a language, or ""; returns what goes into the page in place of `pre`. */
+  beginCode?(pre: HTMLElement, language: string): HTMLElement;
   /** A code block is whole; the language is empty where none was named. */
   endCode(block: HTMLElement, language: string): void;
   /** A formula is whole; `place` shows its source. */
@@ -138,19 +138,23 @@ export class PagePart {
     if (info.trim() && LANGUAGE.exec(info)?.[0] !== info.trim()) pre.title = info.trim();
     pre.append(code);
     if (text) appendCode(code, text);
-    return this.listener.beginCode?.(pre) ?? pre;
+    return this.listener.beginCode?.(pre, languageOf(info)) ?? pre;
   }
 
   private announce(shown: Shown): void {
     const { node } = shown;
     if (node.type === "code" && node.isClosed) {
       const code = codeOf(shown);
-      if (code) this.listener.endCode(code, (LANGUAGE.exec(node.info)?.[0] ?? "").toLowerCase());
+      if (code) this.listener.endCode(code, languageOf(node.info));
     }
     if (node.type === "formula" && node.formula.isClosed) {
       this.listener.formula?.(shown.places[0] as HTMLElement, node);
     }
   }
+}
+
+function languageOf(info: string): string {
+  return (LANGUAGE.exec(info)?.[0] ?? "").toLowerCase();
 }
 
 function codeOf({ places }: Shown): HTMLElement | null {

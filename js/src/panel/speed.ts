@@ -8,14 +8,17 @@ export class Speed {
   readonly root = element("span", "chatnb-panel-speed");
   private timer: ReturnType<typeof setInterval> | undefined;
   private startedAt = 0;
+  private isSilent = false;
   private rate = new TokenRate();
 
   constructor() {
     this.root.setAttribute("aria-hidden", "true");
   }
 
-  /** A turn is running now, or none. */
-  turn(running: boolean): void {
+  /** A turn is running now, or none; one that `isSilent` shows its time in the log. */
+  turn(running: boolean, isSilent: boolean): void {
+    this.isSilent = isSilent;
+    if (isSilent) setText(this.root, "");
     if (running === (this.timer !== undefined)) return;
     clearInterval(this.timer);
     this.timer = running ? setInterval(this.tick, TICK_MILLISECONDS) : undefined;
@@ -27,13 +30,15 @@ export class Speed {
   /** So much more of the reply has come. */
   add(characters: number): void {
     this.rate.add(characters);
+    this.isSilent = false;
   }
 
   dispose(): void {
-    this.turn(false);
+    this.turn(false, false);
   }
 
   private readonly tick = (): void => {
+    if (this.isSilent) return;
     const speed = this.rate.perSecond ?? 0;
     const seconds = `${Math.round((performance.now() - this.startedAt) / 1000)} s`;
     setText(this.root, speed >= 1 ? `${seconds} · about ${Math.round(speed)} tokens/s` : seconds);

@@ -29,6 +29,16 @@ export function isOpen({ status }: Item): boolean {
   return status === "streaming" || status === "waiting";
 }
 
+/** Whether nothing has come of a message. */
+export function isEmpty({ text, reasoning, tool_calls }: Item): boolean {
+  return !text && !reasoning && tool_calls.length === 0;
+}
+
+/** Whether a reply is waited for. */
+export function isSilent(item: Item | undefined): boolean {
+  return item?.status === "streaming" && isEmpty(item);
+}
+
 /** A message of the kernel, or null for one that this widget does not know. */
 export function readMessage(content: unknown): Update | Highlighter | Variables | null {
   if (!isRecord(content)) return null;

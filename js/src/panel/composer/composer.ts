@@ -13,11 +13,10 @@ import type { PanelController } from "../controller";
 import type { Announcer } from "../notices";
 import { Speed } from "../speed";
 import { type Choice, ChoiceList, choicesFor } from "./suggestions";
-import { fit, isSending } from "../messages/user_message";
+import { fit, isSending, NOT_YET } from "../messages/user_message";
+import { isSilent } from "../updates";
 import type { Variable } from "../../generated/panel";
 import { element, setText } from "../../widgets/html";
-
-const NOT_YET = "Enter sends once the reply has ended";
 
 export class Composer {
   readonly root = element("div", "chatnb-panel-composer");
@@ -75,7 +74,7 @@ export class Composer {
     this.files.show();
     this.showVariables();
     this.turn(state.running);
-    this.speed.turn(state.running);
+    this.speed.turn(state.running, isSilent(this.panel.items.at(-1)));
     this.showHint();
     this.field.placeholder = state.model ? `Message ${state.model} (Enter sends)` : "Message (Enter sends)";
     switchOff(this.sending, !state.running && (draft.isEmpty || isBusy));

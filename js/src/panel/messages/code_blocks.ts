@@ -8,8 +8,9 @@ import { element, setText } from "../../widgets/html";
 import { objectionTo, type Place } from "../../widgets/insertion";
 import { type Entry, menuButton } from "./menu";
 import type { Announcer } from "../notices";
-import { toolbar } from "../../widgets/toolbar";
+import { stopAt, toolbar } from "../../widgets/toolbar";
 
+const ACTIONS = "chatnb-panel-code-actions";
 const PLACES: readonly (readonly [Place, string])[] = [
   ["below", "Insert below"],
   ["above", "Insert above"],
@@ -22,27 +23,26 @@ export class CodeBlocks implements BlockListener {
     private readonly announcer: Announcer,
   ) {}
 
-  /** The bar is there from the start, or the text would jump when the block ends. */
-  beginCode(pre: HTMLElement): HTMLElement {
-    const frame = element("div", "chatnb-panel-code");
-    const bar = element("div", "chatnb-panel-code-bar");
+  /** The bar is whole from the start, but for what inserts the code, which must be whole, too. */
+  beginCode(pre: HTMLElement, language: string): HTMLElement {
+    const said = element("span", "chatnb-panel-note");
+    const copy = copyButton("Copy code", () => pre.textContent ?? "", this.announcer);
+    const actions = toolbar(element("div", ACTIONS, copy), "Code");
+    stopAt(actions, null);
+    said.setAttribute("role", "status");
     pre.tabIndex = 0;
-    frame.append(bar, pre);
-    return frame;
+    const bar = element("div", "chatnb-panel-code-bar", nameOf(language), said, actions);
+    return element("div", "chatnb-panel-code", bar, pre);
   }
 
   endCode(block: HTMLElement, language: string): void {
     const bar = block.closest(".chatnb-panel-code")?.querySelector(".chatnb-panel-code-bar");
-    if (!bar) return;
-    const said = element("span", "chatnb-panel-note");
-    const code = block.textContent ?? "";
-    said.setAttribute("role", "status");
-    bar.append(nameOf(language), said);
-    const source = cellSource(language, code);
-    const actions = element("div", "chatnb-panel-code-actions");
-    if (source) actions.append(...this.inserting(source, said));
-    actions.append(copyButton("Copy code", () => code, this.announcer));
-    bar.append(toolbar(actions, "Code"));
+    const [said, actions] = [bar?.querySelector<HTMLElement>("[role=status]"), bar?.querySelector<HTMLElement>(`.${ACTIONS}`)];
+    const source = cellSource(language, block.textContent ?? "");
+    if (source && said && actions) {
+      actions.prepend(...this.inserting(source, said));
+      stopAt(actions, null);
+    }
     this.painter.endCode(block, language);
   }
 

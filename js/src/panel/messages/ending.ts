@@ -1,6 +1,7 @@
 // The line that says why a reply has no text, or no more: waiting, stopped or failed.
 import { switchOff, wordButton } from "../../widgets/buttons";
 import type { Item } from "../../generated/panel";
+import { isEmpty, isSilent } from "../updates";
 import { element, setText } from "../../widgets/html";
 
 /** An error that is longer than this is folded after its first sentence. */
@@ -25,8 +26,7 @@ export class Ending {
   /** Show the status of a message, where its text does not. */
   show(item: Item, model: string, busy: boolean): void {
     const words = wordsFor(item);
-    const failed = item.status === "failed";
-    this.again.hidden = !failed;
+    this.again.hidden = item.status !== "failed" && !(words && isEmpty(item));
     switchOff(this.again, busy);
     this.details.hidden = words.length <= LONG_CHARACTERS;
     setText(this.all, this.details.hidden ? "" : words);
@@ -50,15 +50,14 @@ export class Ending {
   }
 }
 
-function wordsFor({ status, error, tool_calls }: Item): string {
+function wordsFor(item: Item): string {
+  const { status, error, tool_calls } = item;
   if (status === "failed") return error ? `Failed: ${error}` : "Failed";
-  if (status === "stopped") return error ? `Stopped: ${error}` : "Stopped";
+  const stopped = isEmpty(item) ? "Stopped before anything arrived" : "Stopped";
+  if (status === "stopped") return error ? `${stopped}: ${error}` : stopped;
+  if (status === "done" && isEmpty(item)) return "The answer is empty";
   const asks = tool_calls.some(({ state }) => state === "asking");
   return status === "waiting" && !asks ? "Waiting for your approval" : "";
-}
-
-function isSilent({ status, text, reasoning, tool_calls }: Item): boolean {
-  return status === "streaming" && !text && !reasoning && tool_calls.length === 0;
 }
 
 function beginningOf(words: string): string {

@@ -7,6 +7,9 @@ import type { MessageContext, ItemView } from "./message_log";
 import type { ItemAttachment, Item } from "../../generated/panel";
 import { element, setText } from "../../widgets/html";
 
+/** The answer to Enter while a reply streams. */
+export const NOT_YET = "Enter sends once the reply has ended";
+
 export class UserMessage implements ItemView {
   readonly root = element("article", "chatnb-panel-item");
   private readonly body = element("div", "chatnb-panel-question");
@@ -34,6 +37,7 @@ export class UserMessage implements ItemView {
     this.text.hidden = !item.text;
     this.showFiles(item.attachments);
     this.footer.show(item, busy);
+    if (!busy) this.form?.object("");
   }
 
   grow(_field: string, text: string): void {
@@ -55,13 +59,18 @@ export class UserMessage implements ItemView {
   private newForm({ id, text }: Item): EditForm {
     const nonce = newNonce();
     const send = (written: string): void => {
-      if (this.context.panel.isBusy) return;
+      if (this.context.panel.isBusy) return this.object(NOT_YET);
       // The form stays until the new branch is there, so that nothing is lost.
       this.context.panel.send({ type: "edit", id, text: written, nonce });
     };
     const made = new EditForm(text, send, () => this.close());
     this.root.append(made.root);
     return made;
+  }
+
+  private object(words: string): void {
+    this.form?.object(words);
+    this.context.announcer.say(words);
   }
 
   private close(): void {
@@ -82,6 +91,7 @@ export class UserMessage implements ItemView {
 export class EditForm {
   readonly root = element("form", "chatnb-panel-edit");
   private readonly field = element("textarea", "chatnb-panel-field");
+  private readonly hint = element("span", "chatnb-panel-hint");
 
   constructor(
     text: string,
@@ -91,7 +101,7 @@ export class EditForm {
     const row = element("div", "chatnb-panel-row");
     const send = wordButton("Send", "save", () => this.send());
     send.dataset.primary = "";
-    row.append(wordButton("Cancel", "cancel", onCancel), send);
+    row.append(this.hint, wordButton("Cancel", "cancel", onCancel), send);
     this.field.value = text;
     this.field.rows = 1;
     this.field.setAttribute("aria-label", "Edit your message");
@@ -99,6 +109,11 @@ export class EditForm {
     this.field.addEventListener("input", () => fit(this.field));
     this.root.addEventListener("submit", (event) => event.preventDefault());
     this.root.append(this.field, row);
+  }
+
+  /** Say why the text was not sent, or that nothing is in the way. */
+  object(words: string): void {
+    setText(this.hint, words);
   }
 
   focus(): void {
