@@ -14,7 +14,7 @@ from chatnb.markdown.safe_markdown import plain_markdown
 from chatnb.notebook.cell.display import ReplySink
 from chatnb.notebook.cell.outputs import CellOutput, CellOutputs
 from chatnb.notebook.cell.reply_widget import Delta, ReplyState, StreamedWidget
-from chatnb.notebook.tables.comparison import Answer, bold
+from chatnb.notebook.tables.comparison import Answer, bold, grid_columns
 from chatnb.notebook.widgets.base import ResendSchedule
 from chatnb.notebook.widgets.tool_calls import ItemToolCall
 
@@ -39,6 +39,7 @@ class ComparisonView(StreamedWidget):
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     snapshots = traitlets.List(traitlets.Dict()).tag(sync=True)
+    grid_columns = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
         self, names: Sequence[str], on_stop: Callable[[], None], *, stop_with: str, **options: Any
@@ -54,6 +55,7 @@ class ComparisonView(StreamedWidget):
                 ColumnState(model_name=name, phase="waiting", footer="", note="") for name in names
             ],
             snapshots=[state.snapshot() for state in self._states],
+            grid_columns=grid_columns(len(names)),
             **options,
         )
 

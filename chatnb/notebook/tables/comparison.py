@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from chatnb.errors import error_line
@@ -17,9 +18,7 @@ from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.terminal import SafeText
 
-# Side by side where there is room for it, else below each other.
-COLUMNS = "repeat(auto-fit, minmax(min(100%, 220px), 1fr))"
-GAP = "16px 32px"
+_MIN_WIDTH, _GAP = 220, 32
 _TITLE = "font-weight: 600; margin-bottom: 8px"
 
 
@@ -52,15 +51,29 @@ def comparison_mimebundle(
     answers: Sequence[Answer], notice: str = "", mount: str = ""
 ) -> Mimebundle:
     """Write answers side by side as HTML, and below each other as Markdown and as text."""
-    grid = f"display: grid; grid-template-columns: {COLUMNS}; gap: {GAP};"
+    columns = grid_columns(len(answers))
+    grid = f"display: grid; grid-template-columns: {columns}; gap: 16px {_GAP}px;"
     style = f"{MUTED} grid-column: 1 / -1"
     below = [element("div", notice, class_=NO_MATH, style=style)] if notice else []
-    columns = element("div", *map(_html, answers), *below, class_="chatnb-comparison", style=grid)
+    shown = element("div", *map(_html, answers), *below, class_="chatnb-comparison", style=grid)
     return {
-        "text/html": mount_point(columns, "chatnb-replies", mount) if mount else columns,
+        "text/html": mount_point(shown, "chatnb-replies", mount) if mount else shown,
         "text/markdown": join_blocks(*map(_markdown, answers), plain_markdown(notice)),
         "text/plain": SafeText("\n\n".join(filter(None, (*map(_plain, answers), notice)))),
     }
+
+
+def grid_columns(count: int) -> str:
+    """Return the columns of a grid, which wraps into rows as even as they can be: four into two."""
+    numbers = sorted({-(-count // rows) for rows in range(1, count + 1)}, reverse=True)
+    steps = list[str]()
+    for number, next_number in pairwise(numbers):
+        needed = number * _MIN_WIDTH + (number - 1) * _GAP
+        share = f"(100% - {(next_number - 1) * _GAP}px) / {next_number} - 1px"
+        # Negative where there is room for this number of columns, else more than any share.
+        steps.append(f"min({share}, ({needed}px - 100%) * 9999)")
+    width = ", ".join([f"{_MIN_WIDTH}px", *steps])
+    return f"repeat(auto-fit, minmax(min(100%, max({width})), 1fr))"
 
 
 def bold(text: str) -> str:

@@ -20,6 +20,11 @@ export class Comparison {
     model.on("msg:custom", this.onMessage);
   }
 
+  /** As in the finished comparison. */
+  get gridColumns(): string {
+    return this.model.get("grid_columns");
+  }
+
   dispose(): void {
     this.model.off("change:columns", this.takeColumns);
     this.model.off("change:snapshots", this.takeSnapshots);
@@ -44,8 +49,9 @@ export class Comparison {
 }
 
 /** Show the columns in `el`; the result removes them. */
-export function showComparison({ replies }: Comparison, el: HTMLElement): () => void {
+export function showComparison({ replies, gridColumns }: Comparison, el: HTMLElement): () => void {
   const root = element("div", "chatnb-comparison");
+  root.style.gridTemplateColumns = gridColumns;
   el.append(root);
   const removals = replies.map((reply) => showReply(reply, root));
   return () => {

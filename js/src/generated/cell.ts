@@ -95,6 +95,7 @@ export interface ColumnDelta {
 export interface ComparisonViewTraits {
   columns: unknown[];
   snapshots: unknown[];
+  grid_columns: string;
   code_model: string;
   stop_with: string;
   mount_point: string;
