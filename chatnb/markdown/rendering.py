@@ -12,9 +12,8 @@ from markdown_it.token import Token
 
 from chatnb.markdown.html import element
 
-_CODE = (
-    "margin: 0 0 1em; padding: 0.5em 2em; overflow-x: auto; white-space: pre; overflow-wrap: normal"
-)
+# Room around code as in Markdown, where the live column has it.
+_CODE = "margin: 1.5em 2em; overflow-x: auto; white-space: pre; overflow-wrap: normal"
 # JupyterLab aligns all cells of HTML outputs at the right, and those of Markdown as written. Words
 # of a cell stay whole, and a table that is too wide scrolls.
 _STYLES = {

@@ -493,7 +493,8 @@ def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
 
 
 def test_the_text_is_where_the_finished_reply_has_it(reply_page: ReplyPage) -> None:
-    """The reasoning stands below the status line, as in the saved notebook: the text is first."""
+    """The reasoning stands above it and the status line below, as in the saved notebook and the
+    panel."""
     reply_page.open()
     reply_page.run("model.receive('phase', 'streaming')")
     reply_page.run("model.message({ type: 'delta', seq: 1, text: '', reasoning: 'Let me.' })")
@@ -504,9 +505,9 @@ def test_the_text_is_where_the_finished_reply_has_it(reply_page: ReplyPage) -> N
         reply_page.page.locator(f".chatnb-{name}") for name in ("text", "line", "reasoning")
     )
     expect(text).to_have_text("Because.")
-    assert top_of(text) == top_of(reply_page.page.locator(".chatnb-reply"))
+    assert top_of(fold) == top_of(reply_page.page.locator(".chatnb-reply"))
+    assert top_of(text) == bottom_of(fold)
     assert top_of(line) >= bottom_of(text)
-    assert top_of(fold) >= bottom_of(line)
 
 
 def test_stop_below_a_long_status_is_at_the_left(reply_page: ReplyPage) -> None:
@@ -550,6 +551,8 @@ def test_the_height_is_held_until_text_and_footer_are_drawn(reply_page: ReplyPag
     reply_page.say(*["A line.\n\n"] * 20)
     before = reply_page.run("await later(); return area.offsetHeight")
     reply_page.run("for (const view of widget.views) await view.dispose()")
+    reply_page.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
+    assert reply_page.run("return area.offsetHeight") == before
     reply_page.run("await draw('<p>A line.</p>')")
     assert reply_page.run("return area.offsetHeight") == before
     reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")

@@ -57,6 +57,19 @@ def test_a_program_that_runs_the_notebook_gets_no_widget(kernel: Kernel) -> None
     ]
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_reasoning_is_folded_above_the_reply(kernel: Kernel, *, watched: bool) -> None:
+    """In an output of its own: the reply's stays plain Markdown."""
+    thinks = "AIMessageChunk('', additional_kwargs={'reasoning_content': 'Let me think.'})"
+    kernel.run("from chatnb.schema import AIMessageChunk")
+    kernel.run(f"thinker = ScriptedChatModel([[{thinks}, 'So.']])")
+    thoughts, reply, footer = kernel.run("%%chat -m thinker\nHi", watched=watched).outputs
+    assert "<details><summary" in thoughts["text/html"]
+    assert "Let me think." in thoughts["text/html"]
+    assert reply == {"text/markdown": "So.", "text/plain": "So."}
+    assert "Let me think." not in footer["text/html"]
+
+
 def test_log_shows_the_tree_under_the_reply(any_kernel: Kernel) -> None:
     """The facts stay with the reply and the tree comes last, whoever watches."""
     for watched in (True, False):

@@ -21,7 +21,7 @@ from chatnb.notebook.tables.conversations import (
 from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.notebook.usage_table.static import usage_mimebundle
-from chatnb.notebook.widgets.footer import footer_mimebundle
+from chatnb.notebook.widgets.footer import footer_mimebundle, reasoning_mimebundle
 from chatnb.schema import AIMessage, RunLog, RunLogPatch
 from chatnb.schema.model_call import ModelCall
 from chatnb.store.rows import Node, Summary
@@ -34,6 +34,7 @@ SUMMARY = Summary(TEXT, "", 1, 0.0, 0.0, TEXT, {})
 FOUND = Found(TEXT, "1", TEXT, 0.0, TEXT, ((0, 1),))
 OUTPUTS: dict[str, dict[str, Any]] = {
     "footer": footer_mimebundle(TEXT, TEXT, TEXT),
+    "reasoning": dict(reasoning_mimebundle(TEXT)),
     "comparison": comparison_mimebundle([Answer(TEXT, TEXT, TEXT, "failed", TEXT)]),
     "note": history_mimebundle(TEXT, [], TEXT),
     "conversations": conversations_mimebundle([SUMMARY], None, None),

@@ -12,7 +12,11 @@ from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.cell.terminal import terminal_display
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import Session
-from chatnb.notebook.widgets.footer import footer_mimebundle, reply_footer
+from chatnb.notebook.widgets.footer import (
+    footer_mimebundle,
+    reasoning_mimebundle,
+    reply_footer,
+)
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall
@@ -103,9 +107,9 @@ class HeadlessDisplay:
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Publish the reply and its footer."""
         shown = _final_output(reply) if shown is None else shown
-        if shown:
-            publish(shown)
-        publish(_footer_output(reply, self._model_name, notice))
+        footer = _footer_output(reply, self._model_name, notice)
+        for output in filter(None, (reasoning_mimebundle(reply.whole.reasoning), shown, footer)):
+            publish(output)
 
 
 class BrowserDisplay:
@@ -145,15 +149,21 @@ class BrowserDisplay:
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Replace the widget by the final output."""
-        footer = _footer_output(reply, self._model_name, notice)
+        # Only the footer's output was reserved above what follows the reply.
+        reasoning = reply.whole.reasoning
+        thoughts = reasoning_mimebundle(reasoning) if self._footer_id is None else {}
+        footer = _footer_output(reply, self._model_name, notice, "" if thoughts else reasoning)
         shown = _final_output(reply) if shown is None else shown
-        outputs = [shown, footer] if shown else [footer]
+        outputs = [output for output in (thoughts, shown, footer) if output]
         self._output.replace(outputs[0])
-        if shown and not self._page.is_answered:
+        if self._page.is_answered:
+            for output in outputs[1:-1]:
+                publish(output)
+        elif shown:
             # jupyter console knows no output that replaces another.
             print_line(shown.get("text/plain", ""))
             self._footer_id = None
-        if shown:
+        if len(outputs) > 1:
             publish(footer, self._footer_id or "", update=self._footer_id is not None)
         self._output.finish(outputs, reply.error)
 
@@ -162,8 +172,8 @@ def _footer(reply: Reply, model_name: str) -> str:
     return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
 
 
-def _footer_output(reply: Reply, model_name: str, notice: str) -> Mimebundle:
-    return footer_mimebundle(_footer(reply, model_name), notice, reply.whole.reasoning, reply.calls)
+def _footer_output(reply: Reply, model_name: str, notice: str, reasoning: str = "") -> Mimebundle:
+    return footer_mimebundle(_footer(reply, model_name), notice, reasoning, reply.calls)
 
 
 def _final_output(reply: Reply) -> Mimebundle:

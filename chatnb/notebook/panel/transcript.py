@@ -14,6 +14,7 @@ from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, safe_markdo
 from chatnb.notebook.attachments import item_attachments
 from chatnb.notebook.widgets.footer import reasoning_fold
 from chatnb.notebook.widgets.formatting import truncate
+from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.redaction import environment_secrets, redact
 from chatnb.schema.messages import AIMessage
@@ -94,9 +95,12 @@ def _message_part(node: Node) -> _Part:
     whole = close_fence(text) + note
     reasoning = node.message.reasoning.strip() if isinstance(node.message, AIMessage) else ""
     if reasoning:
-        answer = close_fence(truncate(_text(node, reasoning=False), _MAX_CHARACTERS)[0])
+        said = truncate(_text(node, reasoning=False), _MAX_CHARACTERS)[0]
+        author, _, answer = said.partition("\n\n")
+        shown = (_html_of(safe_markdown(each)) for each in (author, close_fence(answer)))
         fold = reasoning_fold(redact(reasoning, environment_secrets()))
-        part = _Part(whole, safe_markdown(whole), join(_html_of(safe_markdown(answer)), fold))
+        html = join(next(shown), element("div", fold, class_=NO_MATH, style=MUTED), *shown)
+        part = _Part(whole, safe_markdown(whole), html)
     else:
         part = _part(whole)
     return part._replace(length=len(text), node=node, pictures=tuple(_pictures(node)))

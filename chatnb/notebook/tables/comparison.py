@@ -83,14 +83,15 @@ def bold(text: str) -> str:
 
 def _html(answer: Answer) -> SafeHtml:
     reasoning = answer.reasoning.strip()
-    fold = [reasoning_fold(reasoning)] if reasoning else []
+    fold = [element("div", reasoning_fold(reasoning), class_=NO_MATH, style=MUTED)]
     return element(
         "div",
         element("div", answer.name, class_=NO_MATH, style=_TITLE) if answer.name else "",
+        *(fold if reasoning else []),
         # In an element of its own, as the live one: its first heading has no line above it.
         element("div", rendered(safe_markdown(answer.text), static_renderer())),
         element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else "",
-        element("div", answer.footer, *fold, class_=NO_MATH, style=MUTED),
+        element("div", answer.footer, class_=NO_MATH, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
     )
 

@@ -22,6 +22,7 @@ _REASONING_STYLE = (
     "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
 )
 
+_SUMMARY_STYLE = "width: fit-content; padding: 2px 0; line-height: 20px; cursor: pointer;"
 _OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
 _OUTCOMES_WITHOUT_REPLY = {
     "stopped": "Stopped before anything arrived",
@@ -96,10 +97,20 @@ def footer_mimebundle(
     }
 
 
+def reasoning_mimebundle(reasoning: str) -> Mimebundle:
+    """Return the output above a reply with the model's reasoning, folded, or nothing."""
+    if not reasoning.strip():
+        return {}
+    fold = reasoning_fold(reasoning.strip())
+    class_name = f"chatnb-thoughts {NO_MATH}"
+    shown = element("div", fold, class_=class_name, style=f"{MUTED} margin-bottom: 0;")
+    return {"text/html": shown, "text/plain": SafeText("")}
+
+
 def reasoning_fold(reasoning: str) -> SafeHtml:
     """Return the model's reasoning, folded and of bounded length."""
     rest = len(reasoning) - _LONGEST_REASONING
     if rest > 0:
         reasoning = f"{reasoning[:_LONGEST_REASONING]}\n… {rest:,} more characters"
     body = element("div", reasoning, style=_REASONING_STYLE)
-    return element("details", element("summary", "Reasoning", style="cursor: pointer;"), body)
+    return element("details", element("summary", "Reasoning", style=_SUMMARY_STYLE), body)

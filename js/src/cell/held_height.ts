@@ -2,6 +2,8 @@
 // its renderer is empty until it has loaded, and the page would jump up and down again.
 
 const AREA = ".jp-OutputArea";
+/** Until its footer is there, nothing else tells that an output is a reply. */
+const SWAPPING = "chatnb-swapping";
 const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
 const LONGEST_MILLISECONDS = 3000;
 
@@ -20,6 +22,7 @@ export class HeldHeight {
     const { area, height } = this;
     if (!area?.isConnected || !height) return;
     area.style.minHeight = `${height}px`;
+    area.classList.add(SWAPPING);
     const watcher = new ResizeObserver(() => {
       if (isDrawn(area)) release();
     });
@@ -32,6 +35,7 @@ export class HeldHeight {
       changes.disconnect();
       clearTimeout(timer);
       area.style.minHeight = "";
+      area.classList.remove(SWAPPING);
     };
     const timer = setTimeout(release, LONGEST_MILLISECONDS);
     changes.observe(area, { childList: true, subtree: true });
@@ -43,7 +47,8 @@ export class HeldHeight {
   }
 }
 
-/** Whether the finished reply is there with its height: its text and its footer, or all columns. */
+/** Whether the finished reply is there with its height: its text and its footer, or all columns.
+    Its reasoning, above the text, may be there before that. */
 function isDrawn(area: Element): boolean {
   const outputs = [...area.querySelectorAll<HTMLElement>(DRAWN)].filter(
     (node) => node.offsetHeight > 0 && node.childElementCount > 0 && !node.closest(".chatnb-reply"),
@@ -51,5 +56,6 @@ function isDrawn(area: Element): boolean {
   // The renderers of text and footer may be a frame apart.
   const footers = outputs.filter((node) => node.querySelector(".chatnb-footer"));
   if (outputs.some((node) => node.querySelector(".chatnb-comparison"))) return true;
-  return footers.length > 0 && outputs.length > footers.length;
+  const texts = outputs.filter((node) => !node.querySelector(".chatnb-footer, .chatnb-thoughts"));
+  return footers.length > 0 && texts.length > 0;
 }

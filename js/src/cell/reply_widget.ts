@@ -41,8 +41,7 @@ class ReplyView {
     this.text.setAttribute("aria-live", "polite");
     this.text.setAttribute("aria-label", `Reply of ${reply.modelName || "the model"}`);
     const title = reply.isColumn ? [element("div", "chatnb-title", reply.modelName)] : [];
-    // The reasoning is where the finished reply has it: the text stays where it is.
-    this.root.append(...title, this.text, this.calls.root, this.line.root, this.reasoning.root);
+    this.root.append(...title, this.reasoning.root, this.text, this.calls.root, this.line.root);
     this.sticky = new StickToEdge(this.line.root, this.root);
     this.unlisten = reply.listen(this);
     this.reasoning.show(reply.reasoning, isLive(reply.phase) && !reply.text);

@@ -114,7 +114,9 @@ export class CellOutputs {
     if (!reply || !Array.isArray(outputs)) return;
     const found = this.find(id, reply);
     const place = found ?? this.placeFor(reply);
-    if (place && !(found === null && holds(place, outputs[0] as unknown as Output))) {
+    // Folded reasoning, which may come first, has no text.
+    const told = (outputs as unknown as Output[]).find(plainText);
+    if (place && !(found === null && told && holds(place, told))) {
       this.replace(place, found, outputs as unknown as Output[]);
       place.cell.sharedModel.execution_count = execution_count;
     }

@@ -132,11 +132,11 @@ def test_words_in_tables_of_columns_stay_whole() -> None:
 
 
 def test_columns_keep_the_reasoning() -> None:
-    """It is folded below the footer, as below a single reply."""
+    """It is folded above the text, as in a cell of one reply."""
     answer = Answer("m", "Because.", "1.0 s", reasoning="Let me <think>.")
     html = comparison_mimebundle([answer, Answer("n", "Or.", "1.0 s")])["text/html"]
     assert html.count("<details>") == 1
-    assert html.index("1.0 s") < html.index("Let me &lt;think&gt;.") < html.index("Or.")
+    assert html.index("Let me &lt;think&gt;.") < html.index("Because.") < html.index("1.0 s")
 
 
 def test_the_prompt_is_the_cells(shell: InteractiveShell) -> None:

@@ -12,7 +12,7 @@ import pytest
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook.cell.turn import Turn
 from chatnb.notebook.run_tree.tree import RunLogTree
-from chatnb.notebook.widgets.footer import footer_mimebundle
+from chatnb.notebook.widgets.footer import reasoning_mimebundle
 from chatnb.schema import AIMessageChunk, HumanMessage
 from chatnb.schema.run_tree import run_rows
 
@@ -84,14 +84,15 @@ def test_stopping_the_tree_stops_the_reply() -> None:
 
 
 def test_the_reasoning_of_a_reply_is_shown() -> None:
-    """It goes to the display while it streams, and stays folded in the footer, cut if very long."""
+    """It goes to the display while it streams, and stays folded above it, cut if very long."""
     pieces = [{"reasoning_content": piece} for piece in ("Let me ", "think.")]
     chunks = [AIMessageChunk("", additional_kwargs=piece) for piece in pieces]
     turn, sink = Turn(ScriptedChatModel([[*chunks, "42"]]), [HumanMessage("Hi")], {}), Sink()
     turn.start(sink)
     reply = turn.wait()
     assert sink.reasoning == reply.message.reasoning == "Let me think."
-    html = footer_mimebundle("m", reasoning=reply.message.reasoning).get("text/html", "")
+    html = reasoning_mimebundle(reply.message.reasoning).get("text/html", "")
     assert "<details><summary" in html
     assert "Let me think." in html
-    assert "5 more characters" in footer_mimebundle("m", reasoning="x" * 20_005)["text/html"]
+    assert "5 more characters" in reasoning_mimebundle("x" * 20_005).get("text/html", "")
+    assert reasoning_mimebundle(" \n") == {}

@@ -115,7 +115,10 @@ def test_pictures_and_thoughts_are_in_the_saved_transcript() -> None:
         bundle = panel_mimebundle(path)
         assert f'<img src="{url}"' in bundle["text/html"]
         assert "<details><summary" in bundle["text/html"]
-        assert "Hm &lt;b&gt;." in bundle["text/html"]
+        author, thought, answer = (
+            bundle["text/html"].index(said) for said in (">m<", "Hm &lt;b&gt;.", "<p>So.</p>")
+        )
+        assert author < thought < answer
         assert "*[image, image/png, 0.1 KB]*" in bundle["text/markdown"]
         assert "> *Reasoning*\n>\n> Hm" in bundle["text/markdown"]
         assert bundle["text/plain"].endswith("So.")
