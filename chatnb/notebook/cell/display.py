@@ -151,7 +151,9 @@ class BrowserDisplay:
         """Replace the widget by the final output."""
         # Only the footer's output was reserved above what follows the reply.
         reasoning = reply.whole.reasoning
-        thoughts = reasoning_mimebundle(reasoning) if self._footer_id is None else {}
+        thoughts: Mimebundle = {}
+        if self._footer_id is None:
+            thoughts = reasoning_mimebundle(reasoning)
         footer = _footer_output(reply, self._model_name, notice, "" if thoughts else reasoning)
         shown = _final_output(reply) if shown is None else shown
         outputs = [output for output in (thoughts, shown, footer) if output]
