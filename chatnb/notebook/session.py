@@ -42,6 +42,8 @@ class Session:
         self.defaults = SessionDefaults()
         self.last_context = ""
         self.conversations = Conversations(lambda: notebook_path(shell))
+        self.questions: dict[str, str] = {}
+        """The id of the prompt that each cell has sent last."""
         self.usage = UsageTracker()
         add_global_tracker(self.usage)
         self._models = SessionModels()
@@ -57,6 +59,10 @@ class Session:
         if self._cell_outputs is None or self._cell_outputs.comm is None:
             self._cell_outputs = CellOutputs()
         return self._cell_outputs
+
+    def take_asked_again(self) -> bool:
+        """Return once whether the cell that runs was asked again by its button."""
+        return self._cell_outputs is not None and self._cell_outputs.take_asked_again()
 
     async def await_page(self) -> None:
         """Await the answer of the page to the first output, for as long as one may take."""

@@ -165,6 +165,8 @@ def test_finished_replies_have_buttons_for_the_pointer_and_the_keyboard(page: Pa
     page.get_by_role("button", name="Copy the reply").click()
     page.wait_for_function("text => window.copied === text", arg=text)
     assert page.evaluate("shown()") == [[output(text), FOOTER]]
+    page.get_by_role("button", name="Ask again: run this cell").click()
+    assert page.evaluate("sent")[-1] == {"type": "ask_again", "cell_id": "a"}
     page.evaluate("document.body.innerHTML = ''")
 
 

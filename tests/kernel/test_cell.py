@@ -70,6 +70,36 @@ def test_reasoning_is_folded_above_the_reply(kernel: Kernel, *, watched: bool) -
     assert "Let me think." not in footer["text/html"]
 
 
+def test_ask_again_puts_another_answer_beside_the_first(kernel: Kernel) -> None:
+    """It answers the prompt that the cell has sent, once, though others followed; a cell that is
+    run by hand is a new turn at the end."""
+    kernel.run("%chat new again")
+    kernel.run("from chatnb import Conversation; many = ScriptedChatModel(list('abcdef'))")
+    ran = kernel.run("%%chat -c again -m many\nOne?", cell_id="one")
+    (page, _) = next(
+        (content["comm_id"], content)
+        for content in ran.of("comm_msg")
+        if "replies" in content["data"].get("state", {})
+    )
+    kernel.run("%%chat -c again -m many\nTwo?", cell_id="two")
+    kernel.tell(page, {"type": "ask_again", "cell_id": "one"})
+    notice = kernel.run("%%chat -c again -m many\nOne?", cell_id="one").outputs[-1]["text/plain"]
+    assert "Another answer beside the one before" in notice
+    assert "1 later turn" in notice
+    texts = "print([node.message.text for node in Conversation('again').path()])"
+    assert kernel.run(texts).printed.strip() == "['One?', 'c']"
+    versions = "c = Conversation('again'); print(len(c.branches(c.path()[1].id)))"
+    assert kernel.run(versions).printed.strip() == "2"
+    kernel.run("%%chat -c again -m many\nOne?", cell_id="one")
+    assert kernel.run(texts).printed.strip() == "['One?', 'c', 'One?', 'd']"
+    kernel.tell(page, {"type": "ask_again", "cell_id": "one"})
+    kernel.run("from chatnb.errors import ServerError")
+    kernel.run("broken = ScriptedChatModel([[ServerError('No.')]])")
+    failed = kernel.run("%%chat -c again -m broken\nOne?", cell_id="one")
+    assert failed.reply["ename"] == "ServerError"
+    assert kernel.run(texts).printed.strip() == "['One?', 'c', 'One?', 'd']"
+
+
 def test_log_shows_the_tree_under_the_reply(any_kernel: Kernel) -> None:
     """The facts stay with the reply and the tree comes last, whoever watches."""
     for watched in (True, False):

@@ -7,12 +7,16 @@ import argparse
 from chatnb.conversations import Conversation, Draft
 from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.session import Session
+from chatnb.notebook.widgets.formatting import count
+from chatnb.notebook.widgets.front_end import cell_id
 from chatnb.schema.messages import BaseMessage, ToolMessage
+from chatnb.store import Node
 
 _BESIDE = (
     "Another reply was streaming in this conversation, so this turn is a branch beside it: "
     "the two do not know of each other."
 )
+_ANOTHER = "Another answer beside the one before: a panel shows both, with arrows."
 
 
 def cell_conversation(session: Session, options: argparse.Namespace) -> Conversation:
@@ -35,20 +39,46 @@ class KeptTurn:
         self._options = options
         self._message, self._files = prompt.message()
         self._facts = {"model": model_name}
+        self._asks_again, self._cell_id = session.take_asked_again(), cell_id()
         self.notice = ""
 
     def begin(self) -> tuple[list[BaseMessage], Draft]:
         """Add the prompt and a reply that streams; return the messages of the request, and it."""
         self._conversation = conversation = cell_conversation(self._session, self._options)
         conversation.refresh()
-        facts = {"files": self._files} if self._files else None
-        question = conversation.add(self._message, facts=facts)
-        messages, self._before = conversation.messages_through(question.id), question.parent
-        if any(conversation.is_replying(id) for id in conversation.branches(question.id)):
-            self.notice = _BESIDE
+        question = self._question_before() if self._asks_again else None
+        if question is None:
+            question = self._new_question()
+        self._session.questions[self._cell_id] = question.id
+        messages = conversation.messages_through(question.id)
         draft = conversation.begin_reply(question.id, facts=self._facts)
         self._last_id = draft.node_id
         return self._session.defaults.with_system(messages), draft
+
+    def _new_question(self) -> Node:
+        conversation = self._conversation
+        facts = {"files": self._files} if self._files else None
+        question = conversation.add(self._message, facts=facts)
+        self._before = question.parent
+        if any(conversation.is_replying(id) for id in conversation.branches(question.id)):
+            self.notice = _BESIDE
+        return question
+
+    def _question_before(self) -> Node | None:
+        """Return the same prompt, which this cell or else another has sent, or None."""
+        path, last_id = self._conversation.path(), self._session.questions.get(self._cell_id)
+        content = self._message.content
+        questions = [node for node in path if node.message.type == "human"]
+        same = [node for node in questions if node.message.content == content]
+        if not same:
+            return None
+        question = next((node for node in same if node.id == last_id), same[-1])
+        self._before = path[-1].id
+        after = path[path.index(question) + 1 :]
+        later = sum(node.message.type == "human" for node in after)
+        follow = f" {count(later, 'later turn')} stay with that one." if later else ""
+        self.notice = _ANOTHER + follow
+        return question
 
     def add_result(self, result: ToolMessage, *, rejected: bool) -> None:
         """Add the result of a tool after the message that has ended."""

@@ -97,7 +97,14 @@ class Delivered(TypedDict):
     id: str
 
 
-Request: TypeAlias = Hello | GetOutputs | Delivered
+class AskAgain(TypedDict):
+    """Tell that a cell, which runs next, asks for another reply to the prompt it had before."""
+
+    type: Literal["ask_again"]
+    cell_id: str
+
+
+Request: TypeAlias = Hello | GetOutputs | Delivered | AskAgain
 
 
 class CellOutput:
@@ -180,6 +187,7 @@ class CellOutputs(Widget):
         self._has_reply_code = in_lab_page() and receives_while_awaiting(current_kernel())
         super().__init__()
         self._outputs: dict[str, CellOutput] = {}
+        self._asked_again = ""
         # Cells begin and end on the main thread, the page's messages may arrive on another.
         self._lock = threading.Lock()
         self._answered_by = time.monotonic() + _ANSWER_SECONDS
@@ -206,6 +214,11 @@ class CellOutputs(Widget):
         can_ask = stop_with == "message"
         shares = self._has_reply_code and can_ask and in_lab_page()
         return (self.model_id or "") if shares else ""
+
+    def take_asked_again(self) -> bool:
+        """Return once whether the cell that runs was asked again by its button."""
+        asked, self._asked_again = self._asked_again, ""
+        return bool(asked) and asked == cell_id()
 
     def add(self, output: CellOutput, reply: RunningReply) -> None:
         """Know a reply from now on; after its live view was published."""
@@ -251,6 +264,8 @@ class CellOutputs(Widget):
                 package_portal.submit(self._send_drafts())
             case {"type": "get_outputs", "id": str(id)}:
                 self._send_outputs(id)
+            case {"type": "ask_again", "cell_id": str(id)}:
+                self._asked_again = id
             case {"type": "delivered", "id": str(id)}:
                 self._forget(id)
             case _:

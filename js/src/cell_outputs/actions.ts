@@ -13,11 +13,14 @@ const FOOTER = ".jp-CodeCell .chatnb-footer";
 const ACTIONS = "chatnb-actions";
 const CODE_ACTIONS = "chatnb-code-actions";
 
+/** Told of a cell, before it runs, that another reply to its prompt is wanted. */
+type AskAgain = (cellId: string) => void;
+
 /** Adds buttons to every finished reply of a notebook, now and later; the result removes them. */
-export function addActions(context: NotebookContext): () => void {
+export function addActions(context: NotebookContext, askAgain: AskAgain): () => void {
   const enter = (node: Element): void => {
     const footers = [...node.querySelectorAll(FOOTER)];
-    for (const footer of node.matches(FOOTER) ? [node, ...footers] : footers) addTo(footer, context);
+    for (const footer of node.matches(FOOTER) ? [node, ...footers] : footers) addTo(footer, context, askAgain);
     // Code is drawn after its reply, once its language has loaded.
     const area = node.closest(".jp-OutputArea");
     if (node.matches("pre") || node.querySelector("pre")) area?.querySelectorAll(FOOTER).forEach(addToCode);
@@ -30,7 +33,7 @@ export function addActions(context: NotebookContext): () => void {
   };
 }
 
-function addTo(footer: Element, context: NotebookContext): void {
+function addTo(footer: Element, context: NotebookContext, askAgain: AskAgain): void {
   const reply = replyOf(footer, context);
   if (!reply || footer.querySelector(`.${ACTIONS}`)) return;
   const bar = newBar("Reply");
@@ -38,7 +41,10 @@ function addTo(footer: Element, context: NotebookContext): void {
   bar.root.append(copyButton("Copy the reply", () => reply.text, bar));
   if (reply.source.startsWith("%%chat")) {
     bar.root.append(
-      action("regenerate", "Ask again: run this cell", () => void runCell(bar.root)),
+      action("regenerate", "Ask again: run this cell", () => {
+        askAgain(reply.cellId);
+        void runCell(bar.root);
+      }),
       action("panel", "Go on in a panel: add a cell", () => void insertAndRun(bar, panel)),
     );
   }
@@ -90,11 +96,19 @@ function languageOf(pre: Element): string {
   return found?.[1] ?? "";
 }
 
-/** The text of the reply above a footer, as the model wrote it, and the source of its cell. */
-function replyOf(footer: Element, context: NotebookContext): { text: string; source: string } | null {
+interface FinishedReply {
+  /** As the model wrote it. */
+  readonly text: string;
+  /** The source of its cell. */
+  readonly source: string;
+  readonly cellId: string;
+}
+
+/** The reply above a footer. */
+function replyOf(footer: Element, context: NotebookContext): FinishedReply | null {
   const shown = footer.closest(".jp-OutputArea-child")?.previousElementSibling?.textContent ?? "";
   const facts = footer.firstElementChild?.textContent ?? "";
-  let [best, likeness] = [null as { text: string; source: string } | null, LEAST_LIKENESS];
+  let [best, likeness] = [null as FinishedReply | null, LEAST_LIKENESS];
   for (const cell of codeCells(context)) {
     for (let index = 1; index < cell.outputs.length; index += 1) {
       const [reply, last] = [cell.outputs.get(index - 1).toJSON(), cell.outputs.get(index).toJSON()];
@@ -102,7 +116,7 @@ function replyOf(footer: Element, context: NotebookContext): { text: string; sou
       const like = likenessOf(shown, plainText(reply));
       if (like <= likeness) continue;
       likeness = like;
-      best = { text: plainText(reply), source: cell.sharedModel.getSource() };
+      best = { text: plainText(reply), source: cell.sharedModel.getSource(), cellId: cell.id };
     }
   }
   return best;

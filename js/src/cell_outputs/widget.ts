@@ -45,7 +45,8 @@ export class CellOutputs {
   /** Show what runs, or has ended, since before this page was loaded. */
   private async begin(): Promise<void> {
     await this.context?.ready;
-    if (this.context) this.leave = [addActions(this.context), colourPrompts(this.context)];
+    const askAgain = (cell_id: string): void => this.send({ type: "ask_again", cell_id });
+    if (this.context) this.leave = [addActions(this.context, askAgain), colourPrompts(this.context)];
     for (const [id, reply] of this.replies()) {
       if (reply.finished || this.find(id, reply)) continue;
       const place = this.placeFor(reply);

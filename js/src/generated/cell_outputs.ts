@@ -41,7 +41,13 @@ export interface Delivered {
   id: string;
 }
 
-export type Request = Hello | GetOutputs | Delivered;
+/** Tell that a cell, which runs next, asks for another reply to the prompt it had before. */
+export interface AskAgain {
+  type: "ask_again";
+  cell_id: string;
+}
+
+export type Request = Hello | GetOutputs | Delivered | AskAgain;
 
 export interface CellOutputsTraits {
   replies: unknown;
