@@ -49,7 +49,7 @@ export class Details {
 /** A heading and a text, which grows by what is new. */
 class Passage {
   readonly root = element("section", "chatnb-run-passage");
-  private readonly text = element("pre", "chatnb-run-text");
+  private readonly text = element("pre", "chatnb-passage chatnb-run-text");
   private readonly more = element("div", "chatnb-run-more");
   private shown = "";
 

@@ -145,7 +145,7 @@ function argumentList(json: string): string {
 }
 
 function passage(name: string): HTMLElement {
-  const made = element("pre", "chatnb-panel-passage");
+  const made = element("pre", "chatnb-passage");
   made.tabIndex = 0;
   made.setAttribute("role", "group");
   made.setAttribute("aria-label", name);
