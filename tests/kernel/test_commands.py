@@ -170,7 +170,7 @@ def completed(kernel: Kernel, code: str, cursor: int | None = None) -> tuple[str
     ("code", "fragment", "offered"),
     [
         ("%%chat --mo", "--mo", ["--model"]),
-        ("%%chat --c", "--c", ["--code", "--compare", "--conversation"]),
+        ("%%chat --c", "--c", ["--code", "--compare", "--context", "--conversation"]),
         ("%%chat -m so", "so", ["some_model"]),
         ("%%chat -m openai:codex-", "openai:codex-", ["openai:codex-mini"]),
         ("%%chat --model=loc", "loc", ["local:"]),
