@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property
+from importlib import import_module
 from types import UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
     Literal,
+    NamedTuple,
     NotRequired,
     Required,
     TypeAlias,
@@ -23,11 +25,10 @@ from typing import (
     get_type_hints,
 )
 
-from chatnb.errors import ConfigurationError
+from chatnb.errors import ConfigurationError, MissingRuntimeError
 from chatnb.schema.characters import replace_surrogates
 
 if TYPE_CHECKING:
-    from jsonschema_rs import ValidationError, Validator
     from pydantic import TypeAdapter
 
 
@@ -119,6 +120,13 @@ def schema_from_type(type_: Any) -> NamedSchema:
     return NamedSchema(name, description, {"type": "object", **schema})
 
 
+class SchemaProblem(NamedTuple):
+    """A reason why a JSON value does not fit a schema, and where in the value."""
+
+    message: str
+    instance_path: tuple[str | int, ...]
+
+
 class SchemaValidator:
     """Validates JSON values by a JSON schema, without fetching what the schema refers to."""
 
@@ -126,12 +134,18 @@ class SchemaValidator:
         self._schema = schema
 
     @cached_property
-    def _validator(self) -> Validator:
-        from jsonschema_rs import validator_for
+    def _problems_of(self) -> Callable[[Any], Iterator[SchemaProblem]]:
+        try:
+            from jsonschema_rs import validator_for
+        except ImportError:  # As in browsers, for which there is none.
+            return _slow_validator(self._schema)
+        validator = validator_for(self._schema, offline=True)
+        return lambda value: (
+            SchemaProblem(error.message, tuple(error.instance_path))
+            for error in validator.iter_errors(value)
+        )
 
-        return validator_for(self._schema, offline=True)
-
-    def problems(self, value: Any) -> list[ValidationError]:
+    def problems(self, value: Any) -> list[SchemaProblem]:
         """Return the problems of a value, ordered by path; ValueError if the schema is invalid."""
         try:
             return self._sorted_problems(value)
@@ -140,9 +154,31 @@ class SchemaValidator:
             text = json.dumps(value, ensure_ascii=False)
             return self._sorted_problems(json.loads(replace_surrogates(text)))
 
-    def _sorted_problems(self, value: Any) -> list[ValidationError]:
-        errors = self._validator.iter_errors(value)
-        return sorted(errors, key=lambda error: str(error.instance_path))
+    def _sorted_problems(self, value: Any) -> list[SchemaProblem]:
+        return sorted(self._problems_of(value), key=lambda problem: str([*problem.instance_path]))
+
+
+def _slow_validator(schema: JsonSchema) -> Callable[[Any], Iterator[SchemaProblem]]:
+    """Return a function that yields the problems of a value, by the package jsonschema."""
+    try:
+        jsonschema: Any = import_module("jsonschema")
+        registry: Any = import_module("referencing").Registry()
+    except ImportError:
+        raise MissingRuntimeError(
+            "Validating JSON needs a package that is not installed. Install it with: "
+            'pip install jsonschema, or in JupyterLite: await piplite.install("jsonschema").'
+        ) from None
+    cls = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+    try:
+        cls.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise ValueError(error.message) from error
+    # With a registry of its own, it fetches nothing.
+    validator = cls(schema, registry=registry)
+    return lambda value: (
+        SchemaProblem(error.message, tuple(error.absolute_path))
+        for error in validator.iter_errors(value)
+    )
 
 
 def problem_text(error: ValueError) -> str:

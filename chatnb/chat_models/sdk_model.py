@@ -282,7 +282,7 @@ class SdkChatModel(BaseChatModel):
                 body = response.iter_bytes()
                 with _whole_replies_kept(decoder):
                     for received in body:
-                        yield from decoder.decode(received)
+                        yield from decoder.decode(bytes(received))
                         if decoder.is_done:
                             _read_rest(response, body)
                             break
@@ -299,8 +299,8 @@ class SdkChatModel(BaseChatModel):
                 call.headers = response.headers
                 decoder.begin(response.headers.get("content-type", ""))
                 with _whole_replies_kept(decoder):
-                    async for received in body:
-                        for chunk in decoder.decode(received):
+                    async for received in body:  # In a browser, memory views of its bytes.
+                        for chunk in decoder.decode(bytes(received)):
                             yield chunk
                         if decoder.is_done:
                             await _aread_rest(body)

@@ -20,6 +20,7 @@ from chatnb.concurrency.waiting import (
     Ok,
     Outcome,
     Promise,
+    has_threads,
     outcome_of_task,
     post,
     resolve,
@@ -40,7 +41,10 @@ _tasks = set[asyncio.Task[Any]]()
 
 
 class Portal:
-    """An event loop on a daemon thread, started at its first use, for any synchronous caller."""
+    """An event loop on a daemon thread, started at its first use, for any synchronous caller.
+
+    In a browser, where there are no threads, it is the event loop that there is.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -128,6 +132,8 @@ class Portal:
         return context
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if not has_threads():
+            return asyncio.get_event_loop()
         with self._lock:
             if self._loop is None:
                 runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -246,11 +252,11 @@ class DroppedObjects:
 
     def add(self, item: object, function: Callable[[], object]) -> ref[Any]:
         """Have a function called when an object is dropped; it must not lead to the object."""
-        if self._thread is None:
+        if self._thread is None and has_threads():
             thread = threading.Thread(target=self._serve, name="chatnb-finalizer", daemon=True)
             thread.start()
             self._thread = thread
-        reference = ref(item, self._dropped.put)
+        reference = ref(item, self._dropped.put if has_threads() else self._call)
         self._functions[id(reference)] = (reference, function)
         return reference
 

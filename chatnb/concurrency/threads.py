@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
@@ -14,7 +14,7 @@ from weakref import ref
 
 from chatnb.concurrency.cancellation import Abandoned, CancelScope, Reason
 from chatnb.concurrency.portal import Deliver, Delivery, LoopIterator
-from chatnb.concurrency.waiting import Ok, Outcome, outcome_of, post, resolve
+from chatnb.concurrency.waiting import Ok, Outcome, has_threads, outcome_of, post, resolve
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -22,10 +22,16 @@ _NEXT = object()
 
 
 def start_thread(work: Callable[[], object], context: Context | None = None) -> None:
-    """Run work on a new daemon thread with the caller's context variables."""
+    """Run work on a new daemon thread with the caller's context variables.
+
+    In a browser, where there are no threads, the event loop runs it soon.
+    """
     # Every call gets a thread of its own, because the calls only wait: a pool would make them
     # queue, and work in a full pool that waits for other work in it would wait for ever.
     run = (context or copy_context()).run
+    if not has_threads():
+        asyncio.get_event_loop().call_soon(run, work)
+        return
     threading.Thread(target=run, args=[work], name="chatnb-call", daemon=True).start()
 
 
@@ -112,6 +118,12 @@ def _pump_items(
 
 async def iterate_in_thread(source: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
     """Iterate over a blocking iterator, all of it on one thread, one item on request."""
+    if not has_threads():
+        with closing(ClosableIterator(source())) as items:
+            for item in items:
+                yield item
+                await asyncio.sleep(0)
+        return
     loop = asyncio.get_running_loop()
     arrived = asyncio.Queue[Delivery]()
     pump = ThreadPump(source, lambda delivery: post(loop, arrived.put_nowait, delivery))

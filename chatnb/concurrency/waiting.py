@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from chatnb.concurrency.cancellation import current_scope
+from chatnb.errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -19,11 +21,17 @@ T = TypeVar("T")
 # arrives just before a wait begins only when the wait is over, and a handler that cancels a task,
 # such as ipykernel's, does not wake an event loop that waits for input.
 _SLICE_SECONDS = 0.1
-
 meanwhile_on_waits: Callable[[], object] = float
 """Called now and then by every wait, on its thread; `main_thread` sets it."""
 main_thread_awaits: int = 0
 """The number of tasks on the main thread that are in such a wait."""
+# Python in a browser has no threads: there, everything runs on the one event loop.
+_has_threads = sys.platform != "emscripten"
+
+
+def has_threads() -> bool:
+    """Return whether this Python can start threads."""
+    return _has_threads
 
 
 class Ok(Generic[T]):
@@ -86,7 +94,7 @@ def take(
         meanwhile_on_waits()
         left = _SLICE_SECONDS if deadline is None else deadline - time.monotonic()
         try:
-            return queue.get(timeout=max(0.0, min(left, _SLICE_SECONDS)))
+            return _get(queue, max(0.0, min(left, _SLICE_SECONDS)))
         except Empty:
             if left <= 0:
                 raise
@@ -94,6 +102,26 @@ def take(
             scope.check()
         if meanwhile is not None:
             meanwhile()
+
+
+def _get(queue: SimpleQueue[T], timeout: float) -> T:
+    if has_threads():
+        return queue.get(timeout=timeout)
+    if queue.empty():
+        _run_browser_loop()
+    return queue.get_nowait()
+
+
+def _run_browser_loop() -> None:
+    """Let the event loop run for a moment, in browsers that can suspend Python."""
+    from pyodide.ffi import can_run_sync, run_sync  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+
+    if not can_run_sync():
+        raise ConfigurationError(
+            "Python in this browser has no threads to wait for. Await the asynchronous methods "
+            "instead: await model.ainvoke(...), async for chunk in model.astream(...)."
+        )
+    run_sync(asyncio.sleep(0.001))
 
 
 def wait(

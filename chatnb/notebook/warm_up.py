@@ -14,6 +14,7 @@ from typing import Any
 from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models import BaseChatModel
 from chatnb.concurrency.portal import package_portal
+from chatnb.concurrency.waiting import has_threads
 from chatnb.notebook.session import Session
 
 _VARIABLE = "CHATNB_WARM_UP"
@@ -36,7 +37,7 @@ _MODULES = (
 
 def start_warm_up(session: Session) -> None:
     """Have the first cell's modules and model loaded once no cell has run for a moment."""
-    if os.environ.get(_VARIABLE) != "0":
+    if os.environ.get(_VARIABLE) != "0" and has_threads():
         _WarmUp(session).start()
 
 

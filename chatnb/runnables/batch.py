@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from chatnb.concurrency.cancellation import CancelScope, current_scope
 from chatnb.concurrency.portal import end_tasks
 from chatnb.concurrency.threads import start_thread
-from chatnb.concurrency.waiting import Failed, Ok, Outcome, outcome_of_task, take
+from chatnb.concurrency.waiting import Failed, Ok, Outcome, has_threads, outcome_of_task, take
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.runnables.checkpoint import Checkpoint, current_checkpoint
 from chatnb.runnables.config import RunnableConfig, check_config
@@ -77,7 +77,8 @@ def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> G
     # iteration early ends the requests of running calls, too.
     batch = Batch(options, options.progress_of(len(calls)))
     workers, results = options.workers(len(calls)), batch.progress.results
-    if workers > 1 or (calls and current_scope.get() is not None):  # A thread can be left behind.
+    can_be_left = calls and current_scope.get() is not None  # As a thread can.
+    if has_threads() and (workers > 1 or can_be_left):
         ended = _run_on_threads(calls, batch, workers, each=each)
     else:
         ended = _run_in_turn(calls, batch, batch.context.run)

@@ -13,7 +13,7 @@ from weakref import ref
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.portal import dropped_objects, start_task
 from chatnb.concurrency.threads import in_thread
-from chatnb.concurrency.waiting import post
+from chatnb.concurrency.waiting import has_threads, post
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -38,8 +38,10 @@ class AsyncSdkClient(Protocol):
     async def close(self) -> None: ...
 
 
-def shared_ssl_context() -> SSLContext:
+def shared_ssl_context() -> SSLContext | bool:
     """Return the SSL context of all clients: reading the certificates takes some 30 ms."""
+    if not has_threads():  # A browser, which checks certificates itself, and has no files of them.
+        return True
     return _ssl_context(*map(os.environ.get, _TLS_VARIABLES))
 
 

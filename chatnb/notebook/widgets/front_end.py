@@ -14,6 +14,7 @@ import sys
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias, get_args
 
+from chatnb.concurrency.waiting import has_threads
 from chatnb.errors import ConfigurationError
 
 View: TypeAlias = Literal["live", "static", "text"]
@@ -69,6 +70,8 @@ def is_page_known() -> bool:
 
 def receives_while_awaiting(kernel: Any) -> bool:
     """Return whether the kernel receives the browser's messages while a cell awaits."""
+    if not has_threads():  # JupyterLite's.
+        return True
     if kernel is None or not kernel.shell.autoawait:
         return False
     # ipykernel does from 7.4 on, on its main shell.
@@ -119,7 +122,9 @@ def current_kernel() -> Any:
 def cell_id() -> str:
     """Return the id of the cell that runs, where the front end tells it."""
     kernel = current_kernel()
-    parent = kernel.get_parent("shell") if kernel is not None else {}
+    if kernel is None or not has_threads():  # JupyterLite tells the message's header alone.
+        return ""
+    parent = kernel.get_parent("shell")
     id = (parent.get("metadata") or {}).get("cellId")
     return id if isinstance(id, str) else ""
 
