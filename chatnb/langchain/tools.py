@@ -45,6 +45,7 @@ class LangChainTool(Tool):
             name=described["name"],
             description=described.get("description", ""),
             args_schema=described.get("parameters") or {},
+            return_direct=tool.return_direct,
         )
         self._tool, self._injected = tool, {}
         self._is_async = getattr(tool, "func", tool) is None

@@ -9,7 +9,7 @@ from chatnb.lazy_names import lazy_names
 if TYPE_CHECKING:
     from chatnb.errors import ToolArgumentsError, ToolRoundsError
     from chatnb.notebook.kernel_tools import dataframe_head, describe_variable, run_python
-    from chatnb.tools.base import Tool, tool
+    from chatnb.tools.base import StructuredTool, Tool, tool
     from chatnb.tools.execution import Reject
     from chatnb.tools.injected import InjectedToolArg, InjectedToolCallId
     from chatnb.tools.loop import ToolLoop, arun_tools, run_tools
@@ -19,6 +19,7 @@ __all__ = [
     "InjectedToolArg",
     "InjectedToolCallId",
     "Reject",
+    "StructuredTool",
     "Tool",
     "ToolArgumentsError",
     "ToolLoop",
@@ -36,7 +37,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.errors": "ToolArgumentsError ToolRoundsError",
-        "chatnb.tools.base": "Tool tool",
+        "chatnb.tools.base": "StructuredTool Tool tool",
         "chatnb.tools.execution": "Reject",
         "chatnb.tools.injected": "InjectedToolArg InjectedToolCallId",
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeGuard, cast, overload
+from typing import Any, Literal, TypeAlias, cast, overload
 
 from chatnb.concurrency.pickling import find_in_module, name_in_module
 from chatnb.concurrency.portal import package_portal
 from chatnb.json_schemas import JsonSchema
-from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import (
     RunnableConfig,
@@ -21,39 +20,40 @@ from chatnb.runnables.config import (
     inherited,
     merge_configs,
 )
-from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.messages import ToolCall, ToolMessage
 from chatnb.tools.injected import injected_parameters
+from chatnb.tools.results import content_from_value, messages_from_value
 from chatnb.tools.signatures import (
     Arguments,
     SchemaArguments,
     TypedArguments,
     innermost,
     model_of_parameters,
+    one_string_schema,
     parameter_hints,
     parse_docstring,
     without_injected_fields,
 )
 from chatnb.tools.stopping import StoppableCall
 
-ToolInput: TypeAlias = Mapping[str, Any] | ToolCall
+ToolInput: TypeAlias = Mapping[str, Any] | ToolCall | str
 ResponseFormat: TypeAlias = Literal["content", "content_and_artifact"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CALL_KEYS = {"name", "args", "type"}
-_PART_TYPES = frozenset({"text", "image_url", "input_audio", "file"})
 
 
 class Tool(Runnable[ToolInput, Any]):
     """A function that a model may call, with its name, description and JSON schema.
 
-    It runs on arguments, and returns the function's value; or on a model's tool call, and returns
-    the `ToolMessage` that answers it, or the `ToolMessage`s that the function returns. Either way
-    the arguments are validated first, and exceptions of the function are raised. A parameter of the
-    type `RunnableConfig` gets the config of the run; it is hidden from the model, and so are those
-    that are marked with `InjectedToolArg`. Asynchronous methods run a plain function on a thread,
-    the others run an asynchronous one on the package's event loop; chains called inside it inherit
-    the config of the run.
+    It runs on arguments, and returns the function's value; the only argument may be a mere string.
+    Or it runs on a model's tool call, and returns the `ToolMessage` that answers it, or the
+    `ToolMessage`s that the function returns. Either way the arguments are validated first, and
+    exceptions of the function are raised. A parameter of the type `RunnableConfig` gets the config
+    of the run; it is hidden from the model, and so are those that are marked with
+    `InjectedToolArg`. Asynchronous methods run a plain function on a thread, the others run an
+    asynchronous one on the package's event loop; chains called inside it inherit the config of the
+    run.
 
     Args:
         func: The function, with type hints.
@@ -63,6 +63,9 @@ class Tool(Runnable[ToolInput, Any]):
             parameters describe them.
         response_format: With `content_and_artifact` the function returns a pair: the content for
             the model, and the artifact of the `ToolMessage`.
+        return_direct: True to have tool loops answer with its result instead of asking the model
+            again.
+        coroutine: An asynchronous function for the asynchronous methods, beside a plain `func`.
 
     Raises:
         TypeError: If it is not a function, or its parameters cannot be described as JSON.
@@ -89,9 +92,12 @@ class Tool(Runnable[ToolInput, Any]):
         description: str | None = None,
         args_schema: type[Any] | JsonSchema | None = None,
         response_format: ResponseFormat = "content",
+        return_direct: bool = False,
+        coroutine: Callable[..., Any] | None = None,
     ) -> None:
-        if not callable(func):
-            raise TypeError(f"A tool is made of a function, not of {func!r}")
+        if not callable(func) or not (coroutine is None or _is_async(coroutine)):
+            wrong = func if coroutine is None or not callable(func) else coroutine
+            raise TypeError(f"A tool is made of a function, not of {wrong!r}")
         if response_format not in ("content", "content_and_artifact"):
             raise ValueError(
                 f"A response format is content or content_and_artifact, not {response_format!r}"
@@ -111,7 +117,49 @@ class Tool(Runnable[ToolInput, Any]):
         self.args_schema = args_schema
         self.arguments = _arguments(self.name, self.args_schema)
         self.response_format = response_format
-        self._is_async = self._has_async = _is_async(func)
+        self.return_direct = return_direct
+        self.coroutine = coroutine
+        self._is_async = _is_async(func)
+        self._has_async = self._is_async or coroutine is not None
+
+    @classmethod
+    def from_function(
+        cls,
+        func: Callable[..., Any] | None = None,
+        coroutine: Callable[..., Any] | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        *,
+        infer_schema: bool = True,
+        **options: Any,
+    ) -> Tool:
+        """Make a tool of a function, as LangChain's `StructuredTool` does.
+
+        Args:
+            func: The function; None if there is only an asynchronous one.
+            coroutine: An asynchronous function.
+            name: The name for the model; by default that of the function.
+            description: The description for the model; by default from the docstring.
+            infer_schema: False for one argument that is a string, whatever the type hints are.
+            **options: `args_schema`, `response_format` and `return_direct` of `Tool`.
+
+        Returns:
+            The tool.
+
+        Raises:
+            TypeError: If there is no function.
+
+        Example:
+            >>> def shout(text: str) -> str:
+            ...     return text.upper()
+            >>> Tool.from_function(shout, name="loud").invoke("hello")
+            'HELLO'
+        """
+        function: Any = func or coroutine
+        if not infer_schema and options.get("args_schema") is None:
+            options["args_schema"] = one_string_schema(function)
+        beside = coroutine if func is not None else None
+        return cls(function, name=name, description=description, coroutine=beside, **options)
 
     def __repr__(self) -> str:
         return f"Tool({self.name})"
@@ -129,9 +177,15 @@ class Tool(Runnable[ToolInput, Any]):
         place = name_in_module(self, innermost(self.func))
         if place is not None:
             return find_in_module, place
-        return _make_tool, (
-            *(self.func, self.name, self.description, self._given_schema, self.response_format),
-        )
+        options = {
+            "name": self.name,
+            "description": self.description,
+            "args_schema": self._given_schema,
+            "response_format": self.response_format,
+            "return_direct": self.return_direct,
+            "coroutine": self.coroutine,
+        }
+        return _make_tool, (self.func, options)
 
     @property
     def parameters(self) -> JsonSchema:
@@ -174,13 +228,16 @@ class Tool(Runnable[ToolInput, Any]):
         self, args: dict[str, Any], call_id: str | None, inner: RunnableConfig | None
     ) -> Any:
         with inherited(inner):
-            return await self.func(**args)
+            return await (self.coroutine or self.func)(**args)
 
     def _validated(self, input: ToolInput, inner: RunnableConfig | None) -> dict[str, Any]:
         """Return the function's arguments: those of the model, validated, and the injected ones."""
-        if not isinstance(input, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(input, str) and len(self.args) == 1:
+            input = {next(iter(self.args)): input}
+        if not isinstance(input, Mapping):
             raise TypeError(
-                f"{self.name} takes its arguments as a dict, or a tool call, "
+                f"{self.name} takes its arguments ({', '.join(self.args) or 'it has none'}) as a "
+                "dict, the only one as a string, or a tool call, "
                 f"not {type(input).__name__}: {input!r}"
             )
         given = cast("Mapping[str, Any]", input["args"] if _is_call(input) else input)
@@ -198,7 +255,7 @@ class Tool(Runnable[ToolInput, Any]):
         return args
 
     def _answer(self, call_id: str | None, value: Any) -> Any:
-        artifact, is_message = None, bool(_tool_messages(value))
+        artifact, is_message = None, bool(messages_from_value(value))
         if self.response_format == "content_and_artifact" and not is_message:
             if not isinstance(value, tuple) or len(cast("tuple[Any, ...]", value)) != 2:
                 raise TypeError(
@@ -207,7 +264,7 @@ class Tool(Runnable[ToolInput, Any]):
             value, artifact = cast("tuple[Any, Any]", value)
         if call_id is None:
             return value
-        messages = _tool_messages(value)
+        messages = messages_from_value(value)
         if messages:
             answers = self._with_ids(messages, call_id)
             return answers if isinstance(value, list) else answers[0]
@@ -226,17 +283,8 @@ class Tool(Runnable[ToolInput, Any]):
         ]
 
 
-def _tool_messages(value: Any) -> list[ToolMessage]:
-    """Return the messages that a function returned as its result, none if it is another value."""
-    values = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if not all(isinstance(v, ToolMessage) or is_langchain(v, "ToolMessage") for v in values):
-        return []
-    return [
-        message
-        if isinstance(message, ToolMessage)
-        else load_adapter("messages", "message_from_langchain")(message)
-        for message in values
-    ]
+StructuredTool = Tool
+"""LangChain's name of a tool that is made of a function."""
 
 
 def check_tool_name(name: str) -> str:
@@ -257,11 +305,15 @@ def _arguments(name: str, schema: type[Any] | JsonSchema) -> Arguments:
 
 def _call_id(input: ToolInput) -> str | None:
     """Return the id of a call, empty if it has none; None for mere arguments."""
-    return str(input.get("id") or "") if _is_call(input) else None
+    return str(cast("ToolCall", input).get("id") or "") if _is_call(input) else None
 
 
 def _is_call(input: ToolInput) -> bool:
-    return input.keys() >= _CALL_KEYS and input.get("type") == "tool_call"
+    return (
+        isinstance(input, Mapping)
+        and input.keys() >= _CALL_KEYS
+        and input.get("type") == "tool_call"
+    )
 
 
 def _is_async(func: Callable[..., Any]) -> bool:
@@ -281,6 +333,9 @@ def tool(
     description: str | None = None,
     args_schema: type[Any] | JsonSchema | None = None,
     response_format: ResponseFormat = "content",
+    return_direct: bool = False,
+    infer_schema: bool = True,
+    parse_docstring: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     func: Callable[..., Any] | str | None = None,
@@ -289,6 +344,9 @@ def tool(
     description: str | None = None,
     args_schema: type[Any] | JsonSchema | None = None,
     response_format: ResponseFormat = "content",
+    return_direct: bool = False,
+    infer_schema: bool = True,
+    parse_docstring: bool = True,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: `@tool`, or `@tool("name", ...)`.
 
@@ -302,6 +360,10 @@ def tool(
             parameters describe them.
         response_format: With `content_and_artifact` the function returns a pair: the content for
             the model, and the artifact of the `ToolMessage`.
+        return_direct: True to have tool loops answer with its result instead of asking the model
+            again.
+        infer_schema: False for one argument that is a string, whatever the type hints are.
+        parse_docstring: Accepted as LangChain's; docstrings are always parsed.
 
     Returns:
         The tool, or a decorator that makes it.
@@ -327,70 +389,16 @@ def tool(
     """
     name = func if isinstance(func, str) else None
     make = partial(
-        Tool,
+        Tool.from_function,
         name=name,
         description=description,
         args_schema=args_schema,
         response_format=response_format,
+        return_direct=return_direct,
+        infer_schema=infer_schema,
     )
     return make if func is None or isinstance(func, str) else make(func)
 
 
-def content_from_value(value: Any) -> Content:
-    """Return a value as the content of a message: text and content parts as they are, else JSON."""
-    if isinstance(value, str):
-        return value
-    if _is_content_parts(value):
-        return value
-    from pydantic_core import PydanticSerializationError, to_json
-
-    try:
-        return to_json(value).decode()
-    except PydanticSerializationError:
-        return str(value)
-
-
-def _is_content_parts(value: Any) -> TypeGuard[list[ContentPart]]:
-    if not isinstance(value, list):
-        return False
-    items = cast("list[Any]", value)
-    return bool(items) and all(isinstance(i, dict) and i.get("type") in _PART_TYPES for i in items)  # pyright: ignore[reportUnknownMemberType]
-
-
-def cut_result(message: ToolMessage, limit: int | None) -> ToolMessage:
-    """Cut the text of a tool's result to a number of characters, with a note for the model."""
-    total = len(message.text)
-    if limit is None or total <= limit:
-        return message
-    note = f"[The result was cut: these are the first {limit} of its {total} characters.]"
-    if isinstance(message.content, str):
-        return replace(message, content=f"{message.content[:limit]}\n{note}")
-    return replace(message, content=[*_cut_parts(message.content, limit), note])
-
-
-def _cut_parts(parts: list[ContentPart], limit: int) -> list[ContentPart]:
-    kept = list[ContentPart]()
-    for part in parts:
-        if isinstance(part, str):
-            part, limit = part[:limit], max(0, limit - len(part))
-        elif isinstance(part.get("text"), str):
-            text = part["text"]
-            part, limit = {**part, "text": text[:limit]}, max(0, limit - len(text))
-        kept.append(part)
-    return kept
-
-
-def _make_tool(
-    func: Callable[..., Any],
-    name: str,
-    description: str,
-    schema: type[Any] | JsonSchema | None,
-    response_format: ResponseFormat,
-) -> Tool:
-    return Tool(
-        func,
-        name=name,
-        description=description,
-        args_schema=schema,
-        response_format=response_format,
-    )
+def _make_tool(func: Callable[..., Any], options: dict[str, Any]) -> Tool:
+    return Tool(func, **options)

@@ -14,7 +14,8 @@ from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.functions import RunnableLambda
 from chatnb.schema.messages import AIMessage, InvalidToolCall, ToolCall, ToolMessage
-from chatnb.tools.base import Tool, cut_result
+from chatnb.tools.base import Tool
+from chatnb.tools.results import cut_result
 from chatnb.tools.stopping import StoppableCall
 
 

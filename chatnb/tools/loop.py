@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing, contextmanager
 from typing import Any, TypeAlias
 
@@ -40,7 +40,8 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
     replies, and the `ToolMessage`s in the order of the calls. The calls of one reply run at the
     same time, on threads or in tasks, at most `max_concurrency` of the config; they end when the
     stream is closed, cancelled or interrupted. Exceptions of tools, rejections and invalid calls
-    are reported to the model, which may correct itself.
+    are reported to the model, which may correct itself. The result of a tool with `return_direct`
+    is the answer, unless the tool failed.
 
     Args:
         chat: A chat model; with `bind_tools` its own choice of tools applies.
@@ -83,6 +84,7 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
         self.chat = chat.bind(tools=written) if written and "tools" not in bound else chat
         self.tools = [tool for tool in runnable if isinstance(tool, Tool)]
         self.max_rounds = max_rounds
+        self._direct = {tool.name for tool in self.tools if tool.return_direct}
         self._executor = ToolExecutor(self.tools, approve, max_result_chars)
         self._check = CallCheck(runnable)
 
@@ -104,7 +106,7 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Streamed]:
         inner = child_config(effective_config(config))
-        rounds = Rounds(to_messages(input), self.max_rounds, self._check)
+        rounds = Rounds(to_messages(input), self.max_rounds, self._check, self._direct)
         while rounds.open:
             with rounds.messages_in_errors(), ExitStack() as stack:
                 chunks = self.chat.stream(rounds.messages, inner, **kwargs)
@@ -113,12 +115,13 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
             results = self._executor.results(rounds.finish_reply(), inner)
             with rounds.messages_in_errors(), closing(results):
                 yield from map(rounds.add_result, results)
+            yield from rounds.direct_answer()
 
     async def astream(
         self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Streamed, None]:
         inner = child_config(effective_config(config))
-        rounds = Rounds(to_messages(input), self.max_rounds, self._check)
+        rounds = Rounds(to_messages(input), self.max_rounds, self._check, self._direct)
         while rounds.open:
             chunks = self.chat.astream(rounds.messages, inner, **kwargs)
             with rounds.messages_in_errors():
@@ -130,6 +133,8 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
                 async with aclosing(results):
                     async for message in results:
                         yield rounds.add_result(message)
+            for answer in rounds.direct_answer():
+                yield answer
 
 
 def run_tools(
@@ -235,7 +240,15 @@ def join_streamed(streamed: Iterable[Streamed]) -> list[BaseMessage]:
 class Rounds:
     """The rounds of one run: a reply that streams in, then the results of its calls."""
 
-    def __init__(self, messages: Sequence[BaseMessage], max_rounds: int, check: CallCheck) -> None:
+    def __init__(
+        self,
+        messages: Sequence[BaseMessage],
+        max_rounds: int,
+        check: CallCheck,
+        direct: Collection[str] = (),
+    ) -> None:
+        self._direct = direct
+        self._answers = list[str]()
         self._input = list(messages)
         self._new = list[BaseMessage]()
         self._remaining = max_rounds
@@ -273,7 +286,17 @@ class Rounds:
     def add_result(self, message: ToolMessage) -> ToolMessage:
         """Add the result of a call, and return it."""
         self._new.append(message)
+        if message.name in self._direct and message.status == "success":
+            self._answers.append(message.text())
         return message
+
+    def direct_answer(self) -> Iterator[AIMessageChunk]:
+        """Yield the answer, if a result of this round is not for the model."""
+        if self._answers:
+            self.open = False
+            answer = AIMessageChunk("\n".join(self._answers))
+            self._new.append(answer.to_message())
+            yield answer
 
     @contextmanager
     def messages_in_errors(self) -> Generator[None]:

@@ -69,6 +69,16 @@ def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
+def one_string_schema(func: Callable[..., Any]) -> JsonSchema:
+    """Return the schema of a function's first parameter as a string, whatever its type hint is."""
+    name = getattr(func, "__name__", "the function")
+    first = next(iter(_parameters(func, name)), None)
+    if first is None:
+        raise TypeError(f"{name} takes no argument, so that infer_schema=False has none to pass")
+    properties = {first.name: {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": [first.name]}
+
+
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 

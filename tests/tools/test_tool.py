@@ -155,7 +155,7 @@ def test_what_a_tool_raises_is_raised(way: str) -> None:
 
 def test_what_is_no_dict_is_refused() -> None:
     """A bare value is no set of arguments."""
-    with pytest.raises(TypeError, match="add takes its arguments as a dict, or a tool call"):
+    with pytest.raises(TypeError, match=r"add takes its arguments \(a, b\) as a dict"):
         tool(add).invoke("2")  # type: ignore[arg-type]
 
 
