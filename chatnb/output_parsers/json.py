@@ -7,12 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from chatnb.errors import OutputParserError
+from chatnb.json_schemas import schema_from_type
 from chatnb.loose_json import FoundJson, find_json, is_weak, partial_value, search_json
 from chatnb.output_parsers.base import BaseOutputParser, Reply, reply_text
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
 
 _MISSING: Any = object()
+_ANY_JSON = "Answer with one JSON value and nothing else."
 _INSTRUCTIONS = """\
 Answer with one JSON object and nothing else. It must be valid under this JSON Schema:
 
@@ -71,7 +73,12 @@ class JsonOutputParser(GrowingJsonParser[Any]):
     change, including incomplete strings and numbers; each replaces the one before. Truncated JSON
     is an error.
 
+    Args:
+        pydantic_object: A Pydantic model, dataclass, TypedDict or JSON schema for the format
+            instructions; the output is a dict nevertheless, and not validated.
+
     Raises:
+        TypeError: If there are no instructions for such an object.
         OutputParserError: When it runs, if there is no JSON; `text` has the reply.
 
     Example:
@@ -81,6 +88,14 @@ class JsonOutputParser(GrowingJsonParser[Any]):
         >>> list(parser.transform(iter(['{"a": "x', 'y"', "}"])))
         [{'a': 'x'}, {'a': 'xy'}]
     """
+
+    def __init__(self, pydantic_object: Any = None) -> None:
+        self.pydantic_object = pydantic_object
+        self._schema = None if pydantic_object is None else schema_from_type(pydantic_object)
+
+    def get_format_instructions(self) -> str:
+        """Return instructions for a model to reply with JSON, of the schema if there is one."""
+        return json_instructions(self._schema.schema) if self._schema else _ANY_JSON
 
     def value(self, found: FoundJson, text: str) -> Any:
         return found.value

@@ -1,0 +1,203 @@
+"""Parsers of lists, XML and tool calls, beside those of LangChain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import pytest
+from langchain_core import messages as langchain_messages
+from langchain_core import output_parsers as langchain
+from langchain_core.output_parsers import openai_tools as langchain_tools
+from pydantic import BaseModel
+
+from chatnb import output_parsers as chatnb
+from chatnb.errors import OutputParserError
+from chatnb.schema import AIMessage, HumanMessage
+from chatnb.schema.tool_calls import invalid_tool_call
+
+TEXTS = {
+    "CommaSeparatedListOutputParser": [
+        "red, green,blue",
+        'red, "blue, dark", green',
+        "one",
+        "",
+        "a b , c d",
+        "x,\ny,\nz",
+    ],
+    "NumberedListOutputParser": [
+        "1. red\n2. green",
+        "Here:\n\n1. red wine\n\n10. green\nThat is all.",
+        "none",
+        "",
+    ],
+    "MarkdownListOutputParser": [
+        "- red\n- green",
+        "Here:\n* red\n* green - dark\nEnd.",
+        "none",
+        "",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(n, t) for n, texts in TEXTS.items() for t in texts])
+def test_lists_are_those_of_langchain(name: str, text: str) -> None:
+    """A list is the same whole, streamed letter by letter, and asynchronously; blanks aside."""
+    parser: Any = getattr(chatnb, name)()
+    theirs = getattr(langchain, name)().parse(text)
+    expected = [item.strip() for item in theirs if item.strip()]
+    assert parser.invoke(AIMessage(text)) == parser.parse(text) == expected
+    chunks = list(parser.transform(iter(text)))
+    assert [item for chunk in chunks for item in chunk] == expected
+    assert all(len(chunk) == 1 for chunk in chunks) or chunks == [[]]
+
+    async def letters() -> AsyncIterator[str]:
+        for letter in text:
+            yield letter
+
+    async def achunks() -> list[Any]:
+        return [chunk async for chunk in parser.atransform(letters())]
+
+    assert asyncio.run(achunks()) == chunks
+    assert parser.get_format_instructions()
+
+
+def test_an_item_is_streamed_as_soon_as_it_is_whole() -> None:
+    """The first item is there before the last letter."""
+    seen = list[str]()
+
+    def letters() -> Any:
+        for letter in "red, green":
+            seen.append(letter)
+            yield letter
+
+    first = next(iter(chatnb.CommaSeparatedListOutputParser().transform(letters())))
+    assert (first, "".join(seen)) == (["red"], "red,")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<a><b>1</b><c>2</c></a>",
+        "<a>text</a>",
+        "<a><b><c>1</c><c>2</c></b><d/></a>",
+        "Here:\n```xml\n<a>\n <b>1 &lt; 2</b>\n</a>\n```\nDone.",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<a><b>é</b></a>",
+    ],
+)
+def test_xml_is_that_of_langchain(text: str) -> None:
+    """Elements become the dicts that LangChain's parser makes."""
+    expected = langchain.XMLOutputParser(parser="xml").parse(text)
+    assert chatnb.XMLOutputParser().invoke(AIMessage(text)) == expected
+    assert "film" in chatnb.XMLOutputParser(tags=["film"]).get_format_instructions()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no element",
+        "",
+        "1 < 2",
+        "<a><b></a>",
+        "<a>",
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+        '<a/><!DOCTYPE lolz [<!ENTITY lol "lol">]>',
+        "<a>&undeclared;</a>",
+        "<a>" * 5000 + "</a>" * 5000,
+    ],
+)
+def test_what_is_no_xml_is_refused(text: str) -> None:
+    """Broken XML, entities and endless nesting are parser errors with the reply."""
+    with pytest.raises(OutputParserError) as caught:
+        chatnb.XMLOutputParser().invoke(text)
+    assert caught.value.text == text
+
+
+class Add(BaseModel):
+    """Add numbers."""
+
+    a: int
+    b: int = 1
+
+
+class Word(TypedDict):
+    text: str
+
+
+@dataclass
+class Place:
+    x: int
+
+
+CALLS: list[Any] = [
+    {"name": "Add", "args": {"a": "2"}, "id": "c1", "type": "tool_call"},
+    {"name": "Word", "args": {"text": "x"}, "id": "c2", "type": "tool_call"},
+]
+
+
+@pytest.mark.parametrize("calls", [CALLS, CALLS[:1], []])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("return_id", [False, True])
+def test_tool_calls_are_those_of_langchain(calls: Any, first: bool, return_id: bool) -> None:
+    """Dicts of all calls, and of one tool's, are the same with each option."""
+    options: Any = {"first_tool_only": first, "return_id": return_id}
+    ours = AIMessage("", tool_calls=calls)
+    theirs = langchain_messages.AIMessage("", tool_calls=calls)
+    for make in (
+        lambda p: p.JsonOutputToolsParser(**options),
+        lambda p: p.JsonOutputKeyToolsParser(key_name="Add", **options),
+        lambda p: p.JsonOutputKeyToolsParser(key_name="Other", **options),
+    ):
+        expected = make(langchain_tools).invoke(theirs)
+        # Without any calls, one of LangChain's returns [] for the first.
+        assert make(chatnb).invoke(ours) == (expected or None if first else expected)
+
+
+def test_tool_calls_become_objects() -> None:
+    """Calls are objects of the classes that were bound, also of dataclasses and TypedDicts."""
+    parser = chatnb.PydanticToolsParser([Add, Word, Place])
+    reply = AIMessage("", tool_calls=[*CALLS, {"name": "Place", "args": {"x": 1}, "id": None}])
+    assert parser.invoke(reply) == [Add(a=2, b=1), {"text": "x"}, Place(1)]
+    assert list(parser.stream(reply)) == [parser.invoke(reply)]
+    first = chatnb.PydanticToolsParser(tools=[Add], first_tool_only=True)
+    assert first.invoke(AIMessage("", tool_calls=CALLS[:1])) == Add(a=2)
+    assert first.invoke(AIMessage("none")) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "said"),
+    [
+        (AIMessage("", tool_calls=CALLS), OutputParserError, "calls Word; the tools are: Add"),
+        (
+            AIMessage("", tool_calls=[{"name": "Add", "args": {"a": "x"}, "id": "c1"}]),
+            OutputParserError,
+            "call of Add is invalid",
+        ),
+        (
+            AIMessage("", invalid_tool_calls=[invalid_tool_call(name="Add", args='{"a"')]),
+            OutputParserError,
+            "call of Add is invalid",
+        ),
+        ("text", TypeError, "takes a reply of a model"),
+        (HumanMessage("text"), TypeError, "takes a reply of a model"),
+    ],
+)
+def test_calls_that_are_invalid_are_refused(reply: Any, error: type[Exception], said: str) -> None:
+    """No call is left out silently."""
+    with pytest.raises(error, match=said):
+        chatnb.PydanticToolsParser([Add]).invoke(reply)
+    with pytest.raises(TypeError, match="takes classes"):
+        chatnb.PydanticToolsParser([Add(a=1)])  # pyright: ignore[reportArgumentType]
+
+
+def test_json_has_instructions_of_a_schema() -> None:
+    """`pydantic_object` describes the JSON; the output is a dict, as in LangChain."""
+    for described in (Add, Place, {"title": "Add", "type": "object", "properties": {"a": {}}}):
+        parser = chatnb.JsonOutputParser(pydantic_object=described)
+        assert '"properties"' in parser.get_format_instructions()
+        assert parser.invoke('{"a": 2}') == {"a": 2}
+    assert "JSON" in chatnb.JsonOutputParser().get_format_instructions()
+    with pytest.raises(TypeError):
+        chatnb.JsonOutputParser(pydantic_object=5)
