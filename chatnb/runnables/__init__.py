@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from chatnb.conversations.message_history import RunnableWithMessageHistory
     from chatnb.runnables.base import Runnable
     from chatnb.runnables.batch import BatchError, BatchInterrupted
     from chatnb.runnables.binding import (
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from chatnb.runnables.branch import RunnableBranch
     from chatnb.runnables.chunks import AddableDict
     from chatnb.runnables.config import RunnableConfig, ensure_config
-    from chatnb.runnables.functions import RunnableGenerator, RunnableLambda
+    from chatnb.runnables.functions import RunnableGenerator, RunnableLambda, chain
     from chatnb.runnables.graph import Graph
     from chatnb.runnables.parallel import RunnableParallel
     from chatnb.runnables.passthrough import RunnableAssign, RunnablePassthrough, RunnablePick
     from chatnb.runnables.retry import RunnableRetry, RunnableWithFallbacks
     from chatnb.runnables.sequence import RunnableSequence
+    from chatnb.runnables.wrappers.alternatives import RunnableConfigurableAlternatives
+    from chatnb.runnables.wrappers.listeners import RunnableWithListeners
 
 __all__ = [
     "AddableDict",
@@ -36,6 +39,7 @@ __all__ = [
     "RunnableBinding",
     "RunnableBranch",
     "RunnableConfig",
+    "RunnableConfigurableAlternatives",
     "RunnableConfigurableFields",
     "RunnableEach",
     "RunnableGenerator",
@@ -46,12 +50,17 @@ __all__ = [
     "RunnableRetry",
     "RunnableSequence",
     "RunnableWithFallbacks",
+    "RunnableWithListeners",
+    "RunnableWithMessageHistory",
+    "chain",
     "ensure_config",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        # It keeps the messages in conversations, and so belongs to a package above this one.
+        "chatnb.conversations.message_history": "RunnableWithMessageHistory",
         "chatnb.runnables.base": "Runnable",
         "chatnb.runnables.batch": "BatchError BatchInterrupted",
         "chatnb.runnables.binding": (
@@ -60,11 +69,13 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.runnables.branch": "RunnableBranch",
         "chatnb.runnables.chunks": "AddableDict",
         "chatnb.runnables.config": "RunnableConfig ensure_config",
-        "chatnb.runnables.functions": "RunnableGenerator RunnableLambda",
+        "chatnb.runnables.functions": "RunnableGenerator RunnableLambda chain",
         "chatnb.runnables.graph": "Graph",
         "chatnb.runnables.parallel": "RunnableParallel",
         "chatnb.runnables.passthrough": "RunnableAssign RunnablePassthrough RunnablePick",
         "chatnb.runnables.retry": "RunnableRetry RunnableWithFallbacks",
         "chatnb.runnables.sequence": "RunnableSequence",
+        "chatnb.runnables.wrappers.alternatives": "RunnableConfigurableAlternatives",
+        "chatnb.runnables.wrappers.listeners": "RunnableWithListeners",
     },
 )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from chatnb.lazy_names import names_of_package
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
+from chatnb.runnables.wrappers.methods import WrapperMethods
 
 if TYPE_CHECKING:
     from chatnb.runnables.binding import ConfigurableField, RunnableBinding
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Other = TypeVar("Other")
 
 
-class Runnable(RunnableMethods[In, Out]):
+class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
     """An object that turns an input into an output, whole or in chunks, and composes with `|`.
 
     A class implements one of `invoke`, `stream` and `transform`, or of their asynchronous

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
-from itertools import chain
 from typing import Any, TypeVar, overload
 
 from chatnb.concurrency.portal import package_portal
@@ -152,7 +152,7 @@ class RunnableLambda(Runnable[In, Out]):
         if self._generates:
             yield from _iterate_inheriting(output, inner)
         elif isinstance(output, Runnable):
-            yield from chain(_runnable(output).stream(input, self._one_deeper(inner)))
+            yield from itertools.chain(_runnable(output).stream(input, self._one_deeper(inner)))
         else:
             yield output
 
@@ -255,6 +255,28 @@ def _takes_config(func: Any) -> bool:
         return "config" in inspect.signature(func).parameters
     except (TypeError, ValueError):  # Not a function, or one in C without a signature.
         return False
+
+
+def chain(func: Any) -> RunnableLambda[Any, Any]:
+    """Make a runnable of a function: `@chain`.
+
+    Args:
+        func: What `RunnableLambda` takes.
+
+    Returns:
+        A `RunnableLambda`; a runnable that the function returns runs on the same input.
+
+    Raises:
+        TypeError: If it is not a function.
+
+    Example:
+        >>> @chain
+        ... def shout(text):
+        ...     return text.upper()
+        >>> (shout | len).invoke("abc")
+        3
+    """
+    return RunnableLambda(func)
 
 
 class RunnableGenerator(Runnable[In, Out]):

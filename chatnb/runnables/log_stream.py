@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.portal import package_portal
@@ -25,6 +26,19 @@ from chatnb.tracing.run import Run
 # are joined to its last unread ones.
 MAX_UNREAD = 256
 
+Item = TypeVar("Item")
+Written = TypeVar("Written", covariant=True)
+
+
+class Writer(Protocol[Written]):
+    """A form of the events of a run, such as the patches of its log."""
+
+    def has_entry(self, run: Run) -> bool: ...
+    def start(self, run: Run) -> Written | None: ...
+    def token(self, run: Run, text: str, time: datetime) -> Written | None: ...
+    def end(self, run: Run) -> Written | None: ...
+
+
 Source: TypeAlias = Callable[[RunnableConfig], AsyncGenerator[Any, None]]
 Viewer: TypeAlias = Callable[[AsyncGenerator[RunLogPatch, None]], Any]
 
@@ -33,9 +47,19 @@ async def stream_run_log(
     source: Source, config: RunnableConfig | None, selection: Selection
 ) -> AsyncGenerator[RunLogPatch, None]:
     """Start a run and yield its patches; raise its exception after them."""
+    feed = stream_feed(source, config, lambda run_id: LogFeed(LogWriter(run_id, selection)))
+    async with aclosing(feed) as patches:
+        async for patch in patches:
+            yield patch
+
+
+async def stream_feed(
+    source: Source, config: RunnableConfig | None, make_feed: Callable[[str], LogFeed[Item]]
+) -> AsyncGenerator[Item, None]:
+    """Start a run and yield what a feed writes of it; raise its exception after that."""
     given = effective_config(config)
     run_id = str((given or {}).get("run_id") or origin.get().new_id())
-    feed = LogFeed(LogWriter(run_id, selection))
+    feed = make_feed(run_id)
     own = merge_configs(given, {"run_id": run_id, "callbacks": [feed]})
     stop = _run_stop.get()
     _run_stop.set(None)  # Logs within the run have readers of their own.
@@ -88,17 +112,17 @@ def iterate_run_log(log: Callable[[], AsyncGenerator[Any, None]]) -> Iterator[An
         _run_stop.reset(token)
 
 
-class LogFeed:
+class LogFeed(Generic[Item]):
     """A handler that posts the patches of one run to a reader on an event loop."""
 
     # A handler may run anywhere: under a lock of the user's, on a thread that the reader waits for,
     # in a finalizer. So no post ever waits, and only `pump` waits for the reader.
 
-    def __init__(self, writer: LogWriter) -> None:
+    def __init__(self, writer: Writer[Item]) -> None:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._reader_thread = threading.get_ident()
-        self._unread: deque[tuple[RunLogPatch, list[str] | None]] = deque()
+        self._unread: deque[tuple[Item, list[str] | None]] = deque()
         # The texts of each run's last token patch; empty once it is read.
         self._texts: dict[str, list[str]] = {}
         self._lock = Lock()  # A finalizer may post while its own thread does.
@@ -133,21 +157,25 @@ class LogFeed:
 
     async def pump(self, chunks: AsyncGenerator[Any, None]) -> None:
         """Post the chunks of the logged run, at the pace of the reader."""
-        now = origin.get().now
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
-                    patch = RunLogPatch(op, time=now().isoformat(timespec="microseconds"))
-                    self._unread.append((patch, None))  # On the loop, which needs no lock.
-                    _wake(self._arrived)
+                    self.add_output(chunk)
                     while len(self._unread) >= MAX_UNREAD and not self._closed:
                         self._has_room = self._loop.create_future()
                         await self._has_room
         finally:
             self.close()
 
-    async def patches(self) -> AsyncIterator[RunLogPatch]:
+    def add_output(self, chunk: Any) -> None:
+        """Post a chunk of the logged run, on the loop, which needs no lock."""
+        op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
+        time = origin.get().now().isoformat(timespec="microseconds")
+        patch: Any = RunLogPatch(op, time=time)
+        self._unread.append((patch, None))
+        _wake(self._arrived)
+
+    async def patches(self) -> AsyncIterator[Item]:
         """Yield the patches until the feed is closed and empty."""
         while True:
             while self._unread:
@@ -171,7 +199,7 @@ class LogFeed:
         _wake(self._arrived)
         _wake(self._has_room)
 
-    def _post(self, patch: RunLogPatch | None, texts: list[str] | None = None) -> None:
+    def _post(self, patch: Item | None, texts: list[str] | None = None) -> None:
         if patch is None or self._closed:
             return
         self._unread.append((patch, texts))
@@ -183,7 +211,7 @@ class LogFeed:
         else:
             post(self._loop, _wake, arrived)
 
-    def _join(self, patch: RunLogPatch, texts: list[str]) -> None:
+    def _join(self, patch: Any, texts: list[str]) -> None:
         with self._lock:
             patch.ops[0]["value"] = "".join(texts)
             texts.clear()

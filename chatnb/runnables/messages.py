@@ -58,7 +58,7 @@ def _message_function(
 def _as_messages(messages: Messages) -> list[BaseMessage]:
     if isinstance(messages, str | BaseMessage | PromptValue | list):
         return to_messages(messages)
-    return to_messages(list(messages))
+    return to_messages(list(cast("Iterable[MessageLike]", messages)))
 
 
 trim_messages = _message_function(trimming.trim_messages)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatnb.concurrency.threads import close
 from chatnb.runnables.base import Other, Runnable
-from chatnb.runnables.chunks import AddableDict
-from chatnb.runnables.config import RunnableConfig
+from chatnb.runnables.chunks import AddableDict, AsyncSnapshots, Snapshots, add_up
+from chatnb.runnables.config import RunnableConfig, child_config, effective_config
 from chatnb.runnables.parallel import AsyncTee, RunnableParallel, amerge_streams, merge_streams, tee
 
 if TYPE_CHECKING:
@@ -20,27 +20,69 @@ if TYPE_CHECKING:
 class RunnablePassthrough(Runnable[Other, Other]):
     """Pass on the input.
 
+    Args:
+        func: A function that is called with the whole input, for what else it does; its value is
+            dropped. It may be asynchronous, and have a parameter `config`.
+        afunc: An asynchronous function for the asynchronous methods.
+
+    Raises:
+        TypeError: If it is not a function.
+
     Example:
         >>> RunnableParallel(text=RunnablePassthrough(), length=len).invoke("abc")
         {'text': 'abc', 'length': 3}
+        >>> RunnablePassthrough(print).invoke("abc")
+        abc
+        'abc'
     """
 
     in_place = True
     chunks_replace = None
 
+    def __init__(
+        self, func: Callable[..., Any] | None = None, afunc: Callable[..., Any] | None = None
+    ) -> None:
+        from chatnb.runnables.functions import RunnableLambda
+
+        given = func or afunc
+        self._effect = None if given is None else RunnableLambda[Any, Any](given, afunc)
+
     def invoke(self, input: Other, config: RunnableConfig | None = None, **kwargs: Any) -> Other:
+        if self._effect is not None:
+            self._effect.invoke(input, child_config(effective_config(config)))
+        return input
+
+    async def ainvoke(
+        self, input: Other, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Other:
+        if self._effect is not None:
+            await self._effect.ainvoke(input, child_config(effective_config(config)))
         return input
 
     def transform(
         self, input: Iterator[Other], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Other]:
-        yield from input
+        if self._effect is None:
+            yield from input
+            return
+        chunks = list[Other]()
+        for chunk in input:
+            chunks.append(chunk)
+            yield chunk
+        whole = add_up(chunks, replace=isinstance(input, Snapshots))
+        self._effect.invoke(whole, child_config(effective_config(config)))
 
     async def atransform(
         self, input: AsyncIterator[Other], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Other, None]:
+        chunks = list[Other]()
         async for chunk in input:
+            if self._effect is not None:
+                chunks.append(chunk)
             yield chunk
+        if self._effect is not None:
+            whole = add_up(chunks, replace=isinstance(input, AsyncSnapshots))
+            await self._effect.ainvoke(whole, child_config(effective_config(config)))
 
     def __repr__(self) -> str:
         return "RunnablePassthrough()"

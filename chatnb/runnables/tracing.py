@@ -76,7 +76,7 @@ class ActiveRun:
         _note_first_token(self.run, chunk)
 
     def token_methods(self) -> list[HandlerMethod]:
-        """Return the handlers of the run's tokens, found once for all of them."""
+        """Return the handlers of the run's chunks or tokens, found once for all of them."""
         return _token_methods(self.inner)
 
     def finish(self, *output: Any) -> None:
@@ -170,12 +170,15 @@ async def anotify_token(config: RunnableConfig | None, chunk: Any) -> None:
 
 
 def _token_methods(config: RunnableConfig | None, chunk: Any = None) -> list[HandlerMethod]:
-    if config is None or (run := config.get("parent_run")) is None or run.type != "llm":
+    if config is None or (run := config.get("parent_run")) is None:
         return []
+    methods = list(_handler_methods(config, "on_chunk"))
+    if run.type != "llm":
+        return methods
     if chunk is not None:
         _note_first_token(run, chunk)
-    methods = _handler_methods(config, "on_token")
-    return [method for method in methods if not _ignores_tokens(method[0], run)]
+    tokens = _handler_methods(config, "on_token")
+    return methods + [each for each in tokens if not _ignores_tokens(each[0], run)]
 
 
 def _note_first_token(run: Run, chunk: Any) -> None:

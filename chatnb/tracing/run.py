@@ -74,6 +74,11 @@ class Run:
         """The id of the run that started it."""
         return self.parent.id if self.parent else None
 
+    @property
+    def outputs(self) -> Any:
+        """The output, by LangChain's name."""
+        return self.output
+
     def fail(self, exception: BaseException, end_time: datetime) -> None:
         """End the run with a failure.
 

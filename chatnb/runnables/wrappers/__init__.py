@@ -1,0 +1,1 @@
+"""Runnables around others, and further methods of runnables, by the names of LangChain."""

@@ -1,0 +1,163 @@
+"""Methods of runnables that LangChain has as well: listeners, alternatives, events, schemas."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+
+from chatnb.runnables.config import RunnableConfig
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from chatnb.runnables.base import Runnable
+    from chatnb.runnables.binding import ConfigurableField
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+
+
+class WrapperMethods(Generic[In, Out]):
+    """The methods of a runnable that make another one of it, and those that describe it."""
+
+    if TYPE_CHECKING:
+
+        def astream(
+            self, input: In, config: RunnableConfig | None = None, **kwargs: Any
+        ) -> AsyncGenerator[Out, None]: ...
+
+    def with_listeners(
+        self,
+        *,
+        on_start: Callable[..., Any] | None = None,
+        on_end: Callable[..., Any] | None = None,
+        on_error: Callable[..., Any] | None = None,
+    ) -> Runnable[In, Out]:
+        """Return this runnable with functions that are called for its own runs.
+
+        Args:
+            on_start: Called with the `Run` as it starts; also with the config, if it takes two
+                arguments. It may be asynchronous.
+            on_end: Called as it returned its output: `run.outputs`.
+            on_error: Called as it failed: `run.error`.
+        """
+        listeners = {"on_start": on_start, "on_end": on_end, "on_error": on_error}
+        return _module("listeners").RunnableWithListeners(self, listeners)
+
+    with_alisteners = with_listeners
+
+    def configurable_alternatives(
+        self,
+        which: ConfigurableField,
+        *,
+        default_key: str = "default",
+        **alternatives: Runnable[Any, Any] | Callable[[], Runnable[Any, Any]],
+    ) -> Runnable[In, Out]:
+        """Return this runnable with others that a config may choose instead.
+
+        Args:
+            which: The field of the choice, in `config["configurable"]`.
+            default_key: The key of this runnable.
+            **alternatives: Runnables, or functions that make one, by key.
+        """
+        make = _module("alternatives").RunnableConfigurableAlternatives
+        return make(self, which, alternatives, default_key=default_key)
+
+    async def astream_events(
+        self,
+        input: In,
+        config: RunnableConfig | None = None,
+        *,
+        version: Literal["v2"] = "v2",
+        **kwargs: Any,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Run once and yield the events of the run and of those within it, in LangChain's form.
+
+        Args:
+            input: The input.
+            config: Tags, callbacks and other settings of this run.
+            version: The form of the events; there is only `v2`.
+            **kwargs: `include_names`, `include_types`, `include_tags`, `exclude_names`,
+                `exclude_types` and `exclude_tags` choose runs as in `astream_log`, where
+                `chat_model` is another name of `llm`; the others are arguments of `astream`.
+
+        Yields:
+            Dicts with `event` (`on_chain_start`, `on_chat_model_stream`, `on_tool_end`,
+            `on_parser_error` ...), `data` (`input`, `chunk`, `output` or `error`), `name`,
+            `run_id`, `parent_ids`, `tags` and `metadata`. Closing the generator ends the run.
+
+        Raises:
+            ValueError: If the version is another one.
+            Exception: The exception of the run, after the event of it.
+
+        Example:
+            >>> import asyncio
+            >>> from chatnb.runnables import RunnableLambda
+            >>> async def names():
+            ...     return [e["event"] async for e in RunnableLambda(len).astream_events("abc")]
+            >>> asyncio.run(names())
+            ['on_chain_start', 'on_chain_stream', 'on_chain_end']
+        """
+        if version != "v2":
+            raise ValueError(f"The events of a run are of version 'v2', not {version!r}")
+        events = _module("event_stream").stream_events(self.astream, input, config, kwargs)
+        async with aclosing(cast("AsyncGenerator[dict[str, Any], None]", events)) as stream:
+            async for event in stream:
+                yield event
+
+    def as_tool(
+        self,
+        args_schema: type[Any] | Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        arg_types: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return this runnable as a tool that models may call.
+
+        Args:
+            args_schema: A Pydantic model or a JSON schema of the arguments. By default they are
+                the variables of a prompt, or the type hints of a function, at the beginning; else
+                one string.
+            name: The name for the model; by default that of the runnable.
+            description: The description for the model.
+            arg_types: The types of the arguments, by name, instead of a schema.
+
+        Returns:
+            A `Tool`.
+        """
+        make = import_module("chatnb.tools.from_runnable").tool_from_runnable
+        return make(self, args_schema, name=name, description=description, arg_types=arg_types)
+
+    @property
+    def input_schema(self) -> type[BaseModel]:
+        """A Pydantic model of the input, as far as its type is known."""
+        return self.get_input_schema()
+
+    @property
+    def output_schema(self) -> type[BaseModel]:
+        """A Pydantic model of the output, as far as its type is known."""
+        return self.get_output_schema()
+
+    def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """Return a Pydantic model of the input; its `model_json_schema()` is the JSON schema.
+
+        Args:
+            config: Accepted as LangChain's.
+        """
+        return _module("schemas").input_model(self)
+
+    def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """Return a Pydantic model of the output; its `model_json_schema()` is the JSON schema.
+
+        Args:
+            config: Accepted as LangChain's.
+        """
+        return _module("schemas").output_model(self)
+
+
+def _module(name: str) -> Any:
+    # They are made of runnables, whose base has this class, and loaded by those who use them.
+    return import_module(f"chatnb.runnables.wrappers.{name}")
