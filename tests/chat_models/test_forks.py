@@ -161,6 +161,40 @@ def test_a_fork_while_threads_call_does_not_hang(
     assert outcome == ([], [0] * CHILDREN)
 
 
+def test_a_connection_that_the_parent_closes_ends_while_a_child_lives(
+    provider: Provider, own_client: Any
+) -> None:
+    """The child keeps no copy of it open, on which a server would go on waiting."""
+    ended = threading.Event()
+
+    class Handler(Echo):
+        wire = provider.wire
+
+        def finish(self) -> None:
+            super().finish()
+            ended.set()
+
+    with EchoServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        chunks = provider.model(address, http_client=own_client).stream("one")
+        next(chunks)
+        reads, writes = os.pipe()
+        if (child := os.fork()) == 0:
+            os.close(writes)
+            os.read(reads, 1)  # Until the parent closes the pipe, or ends.
+            os._exit(0)
+        try:
+            chunks.close()  # type: ignore[attr-defined]
+            own_client.close()
+            assert ended.wait(SECONDS)
+        finally:
+            os.close(reads)
+            os.close(writes)
+            os.waitpid(child, 0)
+            server.shutdown()
+
+
 def test_a_child_leaves_its_parents_streams_alone(provider: Provider, address: str) -> None:
     """A stream that was half read at the fork can be read on, and ends, in the parent alone."""
     chat = provider.model(address)
