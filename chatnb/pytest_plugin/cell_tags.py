@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 SKIP_REPLAY = "chatnb-skip-replay"
 _APPROX = "chatnb-approx"
+_EXACT = "chatnb-exact"
 _TIMEOUT = "chatnb-timeout"
 _DEFAULT_SIMILARITY = 0.8
 
@@ -24,10 +25,17 @@ def required_similarity(tags: Sequence[object]) -> float | None:
     tag = _find(tags, _APPROX)
     if tag is None:
         return None
+    if is_exact(tags):
+        raise BadTagError(f"the tags {tag!r} and {_EXACT!r} exclude each other")
     similarity = _number(tag, _DEFAULT_SIMILARITY)
     if similarity is None or similarity > 1:
         raise BadTagError(f"the tag {tag!r} takes a number from 0 to 1, as in {_APPROX}=0.8")
     return similarity
+
+
+def is_exact(tags: Sequence[object]) -> bool:
+    """Return whether nothing of a cell's outputs may vary."""
+    return _EXACT in tags
 
 
 def timeout_seconds(tags: Sequence[object], default: float) -> float:

@@ -29,6 +29,7 @@ from chatnb.errors import error_line
 from chatnb.pytest_plugin.cell_tags import (
     SKIP_REPLAY,
     BadTagError,
+    is_exact,
     required_similarity,
     timeout_seconds,
 )
@@ -38,6 +39,7 @@ from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.notes import NOTE
 from chatnb.pytest_plugin.outputs import (
+    EXACT,
     OutputFolder,
     difference,
     facts_in,
@@ -64,6 +66,7 @@ class NotebookCell(IPyNbCell):
         self._timed_out_here = False
         self.is_compared = bool(self.options["check"])
         self.is_left_out_of_replays = SKIP_REPLAY in self.tags or bool(self.options["skip"])
+        self.is_exact = is_exact(self.tags)
         self.required_similarity: float | None = None
 
     @property
@@ -109,7 +112,8 @@ class NotebookCell(IPyNbCell):
             text = _type_difference(ref, test)
         else:
             pair = self._sanitized(ref), self._sanitized(test)
-            text = difference(*pair, self.required_similarity, self.parent.facts)
+            facts = EXACT if self.is_exact else self.parent.facts
+            text = difference(*pair, self.required_similarity, facts)
         self.comparison_traceback = [text]
         return not text
 
@@ -197,6 +201,14 @@ _STORE_VARIABLE = "CHATNB_STORE"
 
 Mode: TypeAlias = Literal["replay", "record", "refresh", "live"]
 
+# Libraries report runs and fetch price lists on their own, which is no part of a notebook.
+_NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
 # The time zone, and the order of sets.
 _SAME_EACH_TIME = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
@@ -329,6 +341,7 @@ class NotebookFile(IPyNbFile):
             COMMAND_VARIABLE: self.accept,
             IGNORE_VARIABLE: "\n".join(options.chatnb_settings.ignore),
             _STORE_VARIABLE: ":memory:",
+            **(_NO_TELEMETRY if mode != "live" else {}),
             **(_SAME_EACH_TIME if clock else {}),
             **_placeholder_keys(mode),
         }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 from chatnb.files import replace_text
-from chatnb.pytest_plugin.outputs import NO_FACTS, WIDGET_VIEW, difference
+from chatnb.pytest_plugin.cell_tags import is_exact
+from chatnb.pytest_plugin.outputs import EXACT, NO_FACTS, WIDGET_VIEW, difference
 
 
-def rewrite(path: Path, outputs: Sequence[Sequence[Any]], facts: frozenset[str] = NO_FACTS) -> None:
+def rewrite(path: Path, outputs: Sequence[Sequence[Any]], facts: Container[str] = NO_FACTS) -> None:
     """Write the outputs of each code cell into a notebook, without the state of widgets."""
     # Outputs that differ only in times and ids stay, so that a diff shows real changes.
     text = path.read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def rewrite(path: Path, outputs: Sequence[Sequence[Any]], facts: frozenset[str] 
 
 
 def with_outputs(
-    text: str, outputs: Sequence[Sequence[Any]], facts: frozenset[str] = NO_FACTS
+    text: str, outputs: Sequence[Sequence[Any]], facts: Container[str] = NO_FACTS
 ) -> str:
     """Return the text of a notebook with other outputs."""
     notebook = json.loads(text)
@@ -33,12 +34,17 @@ def with_outputs(
         empty = not "".join(cell["source"]).strip()
         count += not empty
         cell["execution_count"] = None if empty else count
-        cell["outputs"] = _outputs(cell["outputs"], shown, count, facts)
+        cell["outputs"] = _outputs(
+            cell["outputs"],
+            shown,
+            count,
+            EXACT if is_exact(cell["metadata"].get("tags") or []) else facts,
+        )
     return _dump_like(text, notebook)
 
 
 def _outputs(
-    saved: list[dict[str, Any]], shown: Sequence[Any], count: int, facts: frozenset[str]
+    saved: list[dict[str, Any]], shown: Sequence[Any], count: int, facts: Container[str]
 ) -> list[dict[str, Any]]:
     new = [_output(output) for output in shown]
     unchanged = bool(saved) and not difference(

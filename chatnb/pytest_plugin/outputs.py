@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 OUTPUT_FIELDS = {
@@ -90,7 +90,14 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
 _PATTERNS = tuple((re.compile(pattern, re.MULTILINE), new) for pattern, new in _REPLACEMENTS)
 
 
-NO_FACTS: frozenset[str] = frozenset()
+class _Everything(Container[str]):
+    def __contains__(self, text: object) -> bool:
+        return True
+
+
+NO_FACTS: Container[str] = frozenset[str]()
+EXACT: Container[str] = _Everything()
+"""Nothing of a cell may vary, and images are compared as well."""
 
 
 def facts_in(replies: str) -> frozenset[str]:
@@ -99,7 +106,7 @@ def facts_in(replies: str) -> frozenset[str]:
     return frozenset(match[0] for matches in found for match in matches)
 
 
-def normalize(text: str, facts: frozenset[str] = NO_FACTS) -> str:
+def normalize(text: str, facts: Container[str] = NO_FACTS) -> str:
     """Replace ids, times, durations, rates, addresses, ports and temporary paths in a text.
 
     Example:
@@ -111,7 +118,7 @@ def normalize(text: str, facts: frozenset[str] = NO_FACTS) -> str:
     return text
 
 
-def _replaced(match: re.Match[str], new: str, facts: frozenset[str]) -> str:
+def _replaced(match: re.Match[str], new: str, facts: Container[str]) -> str:
     return match[0] if match[0] in facts else match.expand(new)
 
 
@@ -131,8 +138,9 @@ class OutputPart(NamedTuple):
     text: str
 
 
-def split_outputs(outputs: Sequence[Output]) -> list[OutputPart]:
+def split_outputs(outputs: Sequence[Output], *, images: bool = False) -> list[OutputPart]:
     """Split outputs, with joined streams, into the parts to compare."""
+    left_out = (WIDGET_VIEW,) if images else _NOT_COMPARED
     parts = list[OutputPart]()
     for output in outputs:
         type = output["output_type"]
@@ -142,8 +150,8 @@ def split_outputs(outputs: Sequence[Output]) -> list[OutputPart]:
             parts.append(OutputPart("error", f"{output['ename']}: {output['evalue']}"))
         else:
             data = cast("Mapping[str, Any]", output["data"])
-            parts += [OutputPart(mime, _as_text(data[mime])) for mime in sorted(data, key=_rank)]
-    return [part for part in parts if part.type not in _NOT_COMPARED]
+            parts += [OutputPart(mime, _data_text(mime, data)) for mime in sorted(data, key=_rank)]
+    return [part for part in parts if part.type not in left_out]
 
 
 def readable(outputs: Sequence[Output]) -> str:
@@ -162,12 +170,13 @@ def difference(
     old: Sequence[Output],
     new: Sequence[Output],
     approx: float | None = None,
-    facts: frozenset[str] = NO_FACTS,
+    facts: Container[str] = NO_FACTS,
 ) -> str:
     """Describe the difference of two lists of outputs; return "" for equal ones."""
     if structure(old) != structure(new):
         return _other_types(old, new)
-    pairs = zip(_sorted(old), _sorted(new), strict=True)
+    images = facts is EXACT
+    pairs = zip(_sorted(old, images=images), _sorted(new, images=images), strict=True)
     unlike = [
         (was, now) for was, now in pairs if normalize(was.text, facts) != normalize(now.text, facts)
     ]
@@ -188,14 +197,20 @@ def structure(outputs: Sequence[Output]) -> list[str]:
     return sorted([*(part.type for part in split_outputs(outputs)), *images])
 
 
-def _sorted(outputs: Sequence[Output]) -> list[OutputPart]:
+def _sorted(outputs: Sequence[Output], *, images: bool) -> list[OutputPart]:
     """Sort by type: the order of a stream and a display is random, that of two displays is not."""
-    return sorted(split_outputs(outputs), key=lambda part: _rank(part.type))
+    return sorted(split_outputs(outputs, images=images), key=lambda part: _rank(part.type))
 
 
 def _rank(type: str) -> tuple[int, str]:
     known = type in _PREFERRED_TYPES
     return (_PREFERRED_TYPES.index(type) if known else len(_PREFERRED_TYPES), type)
+
+
+def _data_text(mime: str, data: Mapping[str, Any]) -> str:
+    text = _as_text(data[mime])
+    # Front ends break the lines of images in ways of their own.
+    return "".join(text.split()) if mime in _NOT_COMPARED else text
 
 
 def _as_text(data: Any) -> str:
@@ -206,12 +221,14 @@ def _as_text(data: Any) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _similarity(was: OutputPart, now: OutputPart, facts: frozenset[str]) -> float:
+def _similarity(was: OutputPart, now: OutputPart, facts: Container[str]) -> float:
     texts = (normalize(was.text, facts), normalize(now.text, facts))
     return difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
 
 
-def _line_by_line(was: OutputPart, now: OutputPart, facts: frozenset[str]) -> str:
+def _line_by_line(was: OutputPart, now: OutputPart, facts: Container[str]) -> str:
+    if was.type in _NOT_COMPARED:
+        return f"{was.type} differs: the image is another one."
     old, new = was.text.splitlines(), now.text.splitlines()
     # Lines are compared as they count, and shown as they are.
     pair = (normalize(was.text, facts).splitlines(), normalize(now.text, facts).splitlines())

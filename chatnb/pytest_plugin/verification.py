@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from chatnb.pytest_plugin.failures import error_lines
 from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
-from chatnb.pytest_plugin.outputs import OutputFolder, difference
+from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference
 
 _TAGS = "Give the cell a tag: chatnb-approx if it varies a little, nbval-ignore-output if it may."
 
@@ -28,6 +28,7 @@ class RecordedCell(Protocol):
     final_outputs: list[Any]
     is_compared: bool
     is_left_out_of_replays: bool
+    is_exact: bool
     required_similarity: float | None
 
     @property
@@ -45,7 +46,7 @@ class Verified:
 
 
 def verify(
-    cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel], facts: frozenset[str]
+    cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel], facts: Container[str]
 ) -> Verified:
     """Replay a recorded notebook.
 
@@ -72,11 +73,11 @@ def verify(
 
 
 def _differ(
-    cell: RecordedCell, one: Sequence[Any], other: Sequence[Any], facts: frozenset[str]
+    cell: RecordedCell, one: Sequence[Any], other: Sequence[Any], facts: Container[str]
 ) -> str:
     if not cell.is_compared or cell.is_left_out_of_replays:
         return ""
-    return difference(one, other, cell.required_similarity, facts)
+    return difference(one, other, cell.required_similarity, EXACT if cell.is_exact else facts)
 
 
 def _replay(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -> Verified:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatnb.pytest_plugin.outputs import difference, facts_in, readable, structure
+from chatnb.pytest_plugin.outputs import EXACT, difference, facts_in, readable, structure
 
 LONG = {f"key {number}": number for number in range(200)}
 
@@ -115,3 +115,23 @@ def test_differences_are_shown_as_they_are() -> None:
         "- chatcmpl-abcdefgh1 said 5",
         "+ chatcmpl-abcdefgh2 said 6",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mime"),
+    [
+        ("1.2 s", "3.4 s", "text/plain"),
+        ("chatcmpl-abcdefgh1", "chatcmpl-abcdefgh2", "text/markdown"),
+        ("\x1b[31mred\x1b[0m", "red", "text/html"),
+        ("AAAA", "BBBB", "image/png"),
+        ("AAAA", "BBBB", "image/jpeg"),
+    ],
+)
+def test_nothing_varies_where_outputs_must_be_exact(old: str, new: str, mime: str) -> None:
+    """Texts and images; the ends of lines within an image's data say nothing."""
+    assert difference(displays(old, mime), displays(new, mime), facts=EXACT)
+    assert difference(displays(old, mime), displays(old, mime), facts=EXACT) == ""
+    assert difference(displays(old, mime), displays(new, mime)) == ""
+    if "image" in mime:
+        wrapped = displays(f"{old[:2]}\n{old[2:]}\n", mime)
+        assert difference(displays(old, mime), wrapped, facts=EXACT) == ""

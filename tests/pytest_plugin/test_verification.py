@@ -31,17 +31,20 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
         "print('drawn', secrets.token_hex(4))",
         ("print('drawn', secrets.token_hex(4))", ["nbval-ignore-output"]),
         ("print('drawn', secrets.token_hex(4))", ["chatnb-skip-replay"]),
+        "import time\nprint(f'{time.perf_counter():.6f} s')",
+        ("print(f'{time.perf_counter():.6f} s')", ["chatnb-exact"]),
     )
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "-n1", ".")
     assert ran.code == 0, ran.said
     assert printed(notebook)[0] == "Hi. replay\n"
-    assert len(printed(notebook)) == 4
+    assert len(printed(notebook)) == 6
     lines = ran.said.splitlines()
     first = lines.index("varies.ipynb, code cell 2 does not repeat.")
     assert lines[first + 1] == "stdout differs (- one replay, + another one):"
     assert [line[:7] for line in lines[first + 2 : first + 4]] == ["- drawn", "+ drawn"]
     assert "chatnb-approx if it varies a little, nbval-ignore-output if it may" in lines[first + 4]
-    assert ran.said.count("does not repeat.") == 1
+    assert "varies.ipynb, code cell 6 does not repeat." in lines
+    assert ran.said.count("does not repeat.") == 2
 
 
 def test_a_recording_that_cannot_be_replayed_says_where_and_why(tmp_path: Path) -> None:
