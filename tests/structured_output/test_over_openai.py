@@ -107,7 +107,8 @@ def test_a_refusal_over_the_wire(loopback: LoopbackServer, how: str, way: str) -
         told(asked(loopback, strict=True), how, way)
     reply = told(asked(loopback, strict=True, include_raw=True), how, way)
     assert reply["raw"].additional_kwargs == {"refusal": "I'm sorry, I cannot."}
-    assert (reply["parsed"], type(reply["parsing_error"])) == (None, ContentFilterError)
+    assert reply["parsed"] is None
+    assert isinstance(reply["parsing_error"], ContentFilterError)
 
 
 @both
