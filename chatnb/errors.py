@@ -17,6 +17,7 @@
     ├── OutputParserError           a reply cannot be parsed
     │   └── StructuredOutputError   a reply is not a value of the requested type
     ├── ToolArgumentsError          arguments do not fit a tool
+    ├── ToolServerError             an MCP server failed, or cannot be reached
     ├── ToolRoundsError             a model called tools without reaching an answer
     ├── BudgetSpentError            the budget of a block is spent
     ├── BatchError                  some inputs failed; finished outputs are kept
@@ -339,6 +340,10 @@ class ToolArgumentsError(ChatnbError, ValueError):
 
     def _text(self) -> str:
         return f"The arguments do not fit {self.tool}: {'; '.join(self.problems)}"
+
+
+class ToolServerError(ChatnbError):
+    """An MCP server failed, refused a request, or cannot be reached."""
 
 
 class ToolRoundsError(ChatnbError):

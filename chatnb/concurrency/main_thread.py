@@ -68,7 +68,7 @@ class MainThreadWork:
     def _run(self, work: Callable[[], T], promise: Promise[T]) -> Outcome[T]:
         self._running.append(promise)
         try:
-            with _interrupts_raised():
+            with interrupts_raised():
                 return outcome_of(work)
         except KeyboardInterrupt as late:  # It came after the work.
             return Failed(late)
@@ -89,10 +89,11 @@ def is_main_thread() -> bool:
 
 
 @contextmanager
-def _interrupts_raised() -> Generator[None]:
-    """Let an interrupt raise KeyboardInterrupt: between cells a kernel ignores it."""
+def interrupts_raised() -> Generator[None]:
+    """Let an interrupt raise KeyboardInterrupt at once."""
+    # Between cells a kernel ignores it, and while a cell awaits it cancels the cell's task.
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
+    if before in (signal.default_int_handler, None):
         yield
         return
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, overload
 
 import langchain_core.messages as lc
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.tools import BaseTool
 
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
@@ -19,6 +20,7 @@ from chatnb.errors import ChatnbError, MalformedReplyError, ModelError
 from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain
 from chatnb.langchain.requests import langchain_tool_choice
+from chatnb.langchain.tools import LangChainTool
 from chatnb.redaction import model_secrets, redact_errors
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.usage import UsageMetadata, add_usage
@@ -89,23 +91,34 @@ LangChainModel: TypeAlias = Runnable[Any, Any]
 _NAME_ATTRIBUTES = ("model_name", "model", "model_id", "deployment_name")
 
 
+@overload
+def from_langchain(model: BaseTool) -> LangChainTool: ...
+@overload
 def from_langchain(
     model: LangChainModel,
     *,
     model_name: str | None = None,
     cache: ReplyCache | Literal[False] | None = None,
     rate_limiter: RateLimiter | None = None,
-) -> LangChainChat:
-    """Use a chat model of LangChain's in chatnb: in cells, panels and chains.
+) -> LangChainChat: ...
+def from_langchain(
+    model: LangChainModel | BaseTool,
+    *,
+    model_name: str | None = None,
+    cache: ReplyCache | Literal[False] | None = None,
+    rate_limiter: RateLimiter | None = None,
+) -> LangChainChat | LangChainTool:
+    """Use a chat model of LangChain's in chatnb, in cells, panels and chains; or one of its tools.
 
     Args:
-        model: The chat model, as it is or after `bind`, `with_retry` or `with_fallbacks`.
+        model: The chat model, as it is or after `bind`, `with_retry` or `with_fallbacks`; or a
+            tool.
         model_name: The name to show; by default the model's own.
         cache: The cache of replies; False for none.
         rate_limiter: The limit on how often the model is called.
 
     Returns:
-        A chatnb chat model.
+        A chatnb chat model; of a tool, a `Tool`.
 
     Raises:
         TypeError: If this is no runnable of LangChain's.
@@ -115,6 +128,8 @@ def from_langchain(
         >>> from_langchain(FakeListChatModel(responses=["Hello."])).invoke("Hi")
         AIMessage(content='Hello.')
     """
+    if isinstance(model, BaseTool):
+        return LangChainTool(model)
     return LangChainChat(model, model_name=model_name, cache=cache, rate_limiter=rate_limiter)
 
 

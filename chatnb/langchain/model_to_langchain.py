@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import langchain_core.messages as lc
 from langchain_core.callbacks import (
@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 from pydantic import ConfigDict
 
 from chatnb.chat_models.base import BaseChatModel as Chat
@@ -35,7 +36,9 @@ from chatnb.langchain.structured_output import (
     response_format,
     with_parser,
 )
+from chatnb.langchain.tools import tool_to_langchain
 from chatnb.schema.messages import AIMessage, AIMessageChunk, ToolCallChunk, join_chunks
+from chatnb.tools.base import Tool
 
 _STREAMED_EXTRAS = ("reasoning_content", "refusal")  # Texts in `additional_kwargs`.
 
@@ -103,16 +106,20 @@ _INTERNAL_ARGUMENTS = ("ls_structured_output_format", "stream", "structured_outp
 _NO_SETTINGS = frozenset({"cache", "name", "rate_limiter"})
 
 
-def to_langchain(chat: Chat, **params: Any) -> ChatnbChat:
-    """Use a chatnb chat model in LangChain.
+@overload
+def to_langchain(chat: Tool) -> BaseTool: ...
+@overload
+def to_langchain(chat: Chat, **params: Any) -> ChatnbChat: ...
+def to_langchain(chat: Chat | Tool, **params: Any) -> ChatnbChat | BaseTool:
+    """Use a chatnb chat model in LangChain, or a tool.
 
     Args:
-        chat: The chat model; its key, address, timeout and retries stay its own.
+        chat: The tool, or the chat model; its key, address, timeout and retries stay its own.
         **params: LangChain's standard parameters `temperature`, `max_tokens` and `stop` for every
             call, and what each of its chat models takes, such as `tags` and `disable_streaming`.
 
     Returns:
-        A LangChain chat model, with tools, structured output, streams and usage.
+        A LangChain chat model or tool; the model with tools, structured output, streams and usage.
 
     Raises:
         TypeError: If this is no chatnb chat model.
@@ -123,6 +130,8 @@ def to_langchain(chat: Chat, **params: Any) -> ChatnbChat:
         >>> to_langchain(ScriptedChatModel(["Hello there."])).invoke("Hi").content
         'Hello there.'
     """
+    if isinstance(chat, Tool):
+        return tool_to_langchain(chat)
     if not isinstance(chat, Chat):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"to_langchain takes a chat model of chatnb, not {type(chat).__name__}")
     return ChatnbChat(chat=chat, **params)

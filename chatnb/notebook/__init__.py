@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 
 from chatnb.errors import ChatnbError
 from chatnb.notebook.completion import completion_matcher
+from chatnb.notebook.kernel import is_within_cell
 from chatnb.notebook.magics import (
     OPTIONS,
     ChatMagics,
@@ -61,6 +62,8 @@ def _offer_explanation(shell: Any) -> None:
         error = result.error_before_exec or result.error_in_exec
         # An error of chatnb or of a command says itself what to do.
         if not isinstance(error, Exception) or isinstance(error, ChatnbError | UsageError):
+            return
+        if is_within_cell():  # The model that has run the code is told.
             return
         shell.events.unregister("post_run_cell", offer)
         if in_interactive_notebook():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -17,6 +19,25 @@ def wake_main_loop() -> None:
     loop = getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
     if loop is not None and not main_thread_work.is_awaited:
         post(loop, _run_pending)
+
+
+_within_cell = 0
+
+
+@contextmanager
+def within_cell() -> Generator[None]:
+    """Mark code that runs within a cell: IPython takes its end for that of a cell."""
+    global _within_cell
+    _within_cell += 1
+    try:
+        yield
+    finally:
+        _within_cell -= 1
+
+
+def is_within_cell() -> bool:
+    """Return whether the code that ends is not a cell of the notebook."""
+    return _within_cell > 0
 
 
 def _run_pending() -> None:

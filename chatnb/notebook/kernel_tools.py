@@ -16,9 +16,9 @@ from IPython.core.getipython import get_ipython
 from IPython.utils.capture import CapturedIO, capture_output
 
 from chatnb.concurrency.cancellation import Abandoned
-from chatnb.concurrency.main_thread import is_main_thread, main_thread_work
+from chatnb.concurrency.main_thread import interrupts_raised, is_main_thread, main_thread_work
 from chatnb.errors import ChatnbError
-from chatnb.notebook.kernel import wake_main_loop
+from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary
 from chatnb.notebook.prompt import is_table, text_and_cut
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
@@ -60,7 +60,8 @@ def run_python(code: str) -> Any:
     """
     shell = _shell()
     if is_main_thread():
-        return _result(shell, code)
+        with interrupts_raised():
+            return _result(shell, code)
     running = main_thread_work.submit(partial(_result, shell, code), wake_main_loop)
     try:
         return running.result()
@@ -126,7 +127,7 @@ def _result(shell: Any, code: str) -> Content:
         code, transformed_cell=shell.transform_cell(code)
     ):
         raise ValueError(_NO_AWAIT)
-    with _tracebacks(shell) as tracebacks, capture_output() as captured:
+    with _tracebacks(shell) as tracebacks, capture_output() as captured, within_cell():
         ran = shell.run_cell(code, store_history=False)
     error = ran.error_before_exec or ran.error_in_exec
     if not main_thread_work.is_idle:  # Else the output of another cell would get it.

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from chatnb.tools.execution import Reject
     from chatnb.tools.injected import InjectedToolArg, InjectedToolCallId
     from chatnb.tools.loop import ToolLoop, arun_tools, run_tools
+    from chatnb.tools.mcp import McpTools, mcp_tools
     from chatnb.tools.openai_schema import to_openai_tool
 
 __all__ = [
     "InjectedToolArg",
     "InjectedToolCallId",
+    "McpTools",
     "Reject",
     "StructuredTool",
     "Tool",
@@ -27,6 +29,7 @@ __all__ = [
     "arun_tools",
     "dataframe_head",
     "describe_variable",
+    "mcp_tools",
     "run_python",
     "run_tools",
     "to_openai_tool",
@@ -41,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.tools.execution": "Reject",
         "chatnb.tools.injected": "InjectedToolArg InjectedToolCallId",
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",
+        "chatnb.tools.mcp": "McpTools mcp_tools",
         "chatnb.tools.openai_schema": "to_openai_tool",
         # They need IPython, which this package does without.
         "chatnb.notebook.kernel_tools": "dataframe_head describe_variable run_python",

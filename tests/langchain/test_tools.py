@@ -12,6 +12,7 @@ from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, 
 from pydantic import BaseModel, Field
 
 from chatnb.chat_models import ScriptedChatModel
+from chatnb.langchain import from_langchain, to_langchain
 from chatnb.schema import AIMessage, ToolMessage
 from chatnb.tools import Tool, arun_tools, run_tools, to_openai_tool
 
@@ -117,3 +118,29 @@ def test_a_message_of_langchains_may_come_from_a_tool_of_chatnbs() -> None:
     made = Tool(lambda: LangChainMessage("a", tool_call_id="", status="error"), name="f")
     call: Any = {"name": "f", "args": {}, "id": "c1", "type": "tool_call"}
     assert made.invoke(call) == ToolMessage("a", tool_call_id="c1", name="f", status="error")
+
+
+def test_tools_go_both_ways() -> None:
+    """`to_langchain` and `from_langchain` keep name, description, arguments and artifacts."""
+
+    def weigh(bird: str, times: int = 1) -> tuple[str, int]:
+        """Weigh a bird."""
+        return f"{bird}: {times} kg", times
+
+    ours = Tool(weigh, response_format="content_and_artifact")
+    theirs = to_langchain(ours)
+    assert isinstance(theirs, BaseTool)
+    assert (theirs.name, theirs.description) == ("weigh", "Weigh a bird.")
+    assert set(theirs.args) == {"bird", "times"}
+    call: Any = {
+        "name": "weigh",
+        "args": {"bird": "heron", "times": 2},
+        "id": "c",
+        "type": "tool_call",
+    }
+    message = theirs.invoke(call)
+    assert (message.content, message.artifact, message.tool_call_id) == ("heron: 2 kg", 2, "c")
+    back = from_langchain(theirs)
+    answer = back.invoke(call)
+    assert (answer.text, answer.artifact) == ("heron: 2 kg", 2)
+    assert to_langchain(back) is theirs

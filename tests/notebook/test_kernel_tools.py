@@ -153,36 +153,6 @@ def test_an_interrupt_stops_the_code(shell: InteractiveShell) -> None:
     assert shell.user_ns["begun"] is True
 
 
-def test_a_reply_that_is_stopped_ends_its_code(shell: InteractiveShell) -> None:
-    """Code that still runs is interrupted when its caller gives up."""
-    started = threading.Event()
-    shell.push({"started": started})
-    call = threading.Thread(
-        target=lambda: run_directly("started.set()\nimport time\ntime.sleep(600)")
-    )
-    errors = list[BaseException]()
-
-    def stop() -> None:
-        started.wait(60)
-        main_thread_work.cancel(main_thread_work._running[-1], RuntimeError())
-
-    threading.excepthook, kept = lambda args: None, threading.excepthook
-    try:
-        call.start()
-        stopper = threading.Thread(target=stop)
-        stopper.start()
-        while call.is_alive():
-            try:
-                main_thread_work.run_pending()
-            except KeyboardInterrupt as error:
-                errors.append(error)
-            call.join(0.01)
-        stopper.join()
-    finally:
-        threading.excepthook = kept
-    assert len(errors) == 1
-
-
 # Variables.
 
 
@@ -246,3 +216,16 @@ def test_only_variables_have_names(shell: InteractiveShell, name: str) -> None:
     for tool in (describe_variable, dataframe_head):
         with pytest.raises(LookupError):
             tool.invoke({"name": name})
+
+
+def test_an_interrupt_is_raised_whatever_handles_it_otherwise(shell: InteractiveShell) -> None:
+    """A kernel ignores interrupts between cells, and cancels a task while a cell awaits."""
+    code = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(600)"
+    for handler in (signal.SIG_IGN, lambda *_: None):
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_in_loop(code)
+            assert signal.getsignal(signal.SIGINT) is handler
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -15,6 +15,7 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.approvals import Approvals, Verdict
 from chatnb.notebook.cell.display import reply_mimebundle
 from chatnb.notebook.chats import find_chat_model, get_chat_name, reply_part
+from chatnb.notebook.kernel import is_within_cell
 from chatnb.notebook.panel.updates import Field
 from chatnb.notebook.reply_stream import Outcome, ReplyStream, retry_notes
 from chatnb.runnables.base import Runnable
@@ -100,6 +101,8 @@ def wait_after_cell(turn: PanelTurn) -> None:
         return
 
     def wait(*_: object) -> None:
+        if is_within_cell():
+            return
         shell.events.unregister("post_run_cell", wait)
         turn.wait()
 
