@@ -59,6 +59,8 @@ class Logged(BaseChatModel):
             error = RateLimitError("Too many requests.")
             error.retry_after = 0.05
             raise error
+        if prompt.startswith("slow"):
+            time.sleep(0.05)
         if prompt.startswith("wait"):
             time.sleep(60)
         usage: Any = {"input_tokens": 2, "output_tokens": 1, "total_tokens": 3}

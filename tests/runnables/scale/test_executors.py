@@ -7,6 +7,8 @@ import os
 import pickle
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableConfig, RunnableLambda
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
+from tests.support.killed_driver import PROMPTS
 from tests.support.many_workers import Logged, double, oddly, process_id, unportable
 from tests.support.recording_handler import Recorder
 
@@ -192,6 +195,31 @@ def test_a_checkpoint_serves_all_workers(pool: Executor, tmp_path: Path) -> None
     found = (chat | StrOutputParser()).batch(second, one, checkpoint=path)
     assert found == [f"reply to {prompt}" for prompt in second]
     assert Counter(chat.log.read_text().split()) == Counter(second)
+
+
+@pytest.mark.slow
+def test_replies_outlive_the_process_that_hands_out_the_inputs(tmp_path: Path) -> None:
+    """Its workers keep the replies of the calls that are under way, which are not made again."""
+    log, path, workers = (tmp_path / name for name in ("log", "run.sqlite", "workers"))
+    command = [sys.executable, "-m", "tests.support.killed_driver", str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.DEVNULL) as run:
+        wait_until(lambda: log.exists() and len(log.read_text().splitlines()) >= 5)
+        run.kill()
+    kept = list[str]()
+
+    def all_are_kept() -> bool:
+        kept[:] = log.read_text().splitlines()
+        with closing(sqlite3.connect(path)) as database:
+            return database.execute("SELECT count(*) FROM answers").fetchone() == (len(kept),)
+
+    wait_until(all_are_kept)
+    for process in workers.read_text().split():
+        os.kill(int(process), signal.SIGKILL)
+    with new_pool() as pool:
+        Logged(log).batch(PROMPTS, executor=pool, checkpoint=path)
+    made = Counter(log.read_text().splitlines())
+    assert set(made) == set(PROMPTS)
+    assert all(made[prompt] == 1 for prompt in kept)
 
 
 def test_an_interrupt_ends_the_calls_of_workers(tmp_path: Path) -> None:
