@@ -11,7 +11,8 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tracers.log_stream import RunLogPatch
-from langchain_openai import ChatOpenAI  # pyright: ignore[reportMissingImports]
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 
 class FixedChatModel(BaseChatModel):
@@ -26,7 +27,8 @@ class FixedChatModel(BaseChatModel):
 class Client(PageClient):
     def chat(self, model: str) -> Any:
         url = f"{self._server}/v1"
-        return ChatOpenAI(model=model, api_key="none", base_url=url, stream_usage=True)
+        key = SecretStr("none")
+        return ChatOpenAI(model=model, api_key=key, base_url=url, stream_usage=True)
 
     def chain(self) -> Any:
         prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{input}")])

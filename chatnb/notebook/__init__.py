@@ -84,7 +84,7 @@ def _run_log_tree(patches: AsyncGenerator[RunLogPatch, None]) -> Any:
     return RunLogTree(patches)
 
 
-def _progress_bar(total: int) -> Any:
+def _progress_bar(total: int | None) -> Any:
     from chatnb.notebook.tables.progress import notebook_bar
 
     return notebook_bar(total)
