@@ -292,8 +292,7 @@ class BaseChatModel(
 
         Args:
             tools: Functions, `Tool`s, Pydantic models, OpenAI's or Anthropic's dicts, or JSON
-                schemas with a title. Built-in tools of the provider, such as
-                `{"type": "web_search"}`, are sent as they are.
+                schemas with a title. Tools of the provider (`web_search`) are sent as they are.
             tool_choice: `auto`, `none`, `required` (or `any`, or True), or the name of the tool
                 that the model must call.
             strict: Whether the provider holds the model to the schemas.
@@ -313,6 +312,7 @@ class BaseChatModel(
             'The arguments do not fit add: b: Field required'
         """
         written = to_openai_tools(tools, strict=strict)
+        self._warn_of_tools(written)
         params: dict[str, Any] = {"tools": written} if written else {}
         if tool_choice is not None:
             params["tool_choice"] = to_openai_tool_choice(tool_choice, written)

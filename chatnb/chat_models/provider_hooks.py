@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, ClassVar
@@ -64,6 +64,9 @@ class ProviderHooks:
         async with aclosing(source) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    def _warn_of_tools(self, tools: Sequence[Any]) -> None:
+        """Warn that the model calls no tools, if it is one that calls none."""
 
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any

@@ -6,6 +6,7 @@ import difflib
 import json
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.providers import Provider, known_providers
+from chatnb.concurrency.waiting import has_threads
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.redaction import environment_secret, hide
 
@@ -232,6 +234,27 @@ def models_served(provider: str) -> list[str]:
     return [f"{provider}:{model}" for model in _served(row)]
 
 
+def running_servers(seconds: float = 0.5) -> dict[str, list[str]]:
+    """Return the models of each provider whose server runs on this machine, by its name.
+
+    Args:
+        seconds: The time that each server has to answer; all are asked at once.
+    """
+    if not has_threads():
+        return {}  # A browser, whose pages may not ask other addresses.
+    rows = [row for row in known_providers().values() if is_loopback(row.base_url)]
+    with ThreadPoolExecutor(len(rows)) as pool:
+        served = pool.map(partial(_served_or_none, seconds=seconds), rows)
+        return {row.name: models for row, models in zip(rows, served, strict=True) if models}
+
+
+def _served_or_none(row: Provider, seconds: float) -> list[str]:
+    try:
+        return _served(row, seconds)
+    except ModelConnectionError:
+        return []
+
+
 def is_loopback(address: str) -> bool:
     """Return whether an address is on this machine."""
     host = urlsplit(address).hostname or ""
@@ -315,12 +338,12 @@ def _row_availability(row: Provider) -> Availability:
     return Availability(row.name, example, usable, f"%chat models {row.name} asks {row.base_url}")
 
 
-def _served(row: Provider) -> list[str]:
+def _served(row: Provider, seconds: float = _TIMEOUT_SECONDS) -> list[str]:
     address = f"{row.base_url.rstrip('/')}/models"
     # A proxy in the environment is for other machines.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address, timeout=_TIMEOUT_SECONDS) as response:
+        with opener.open(address, timeout=seconds) as response:
             listed: Any = json.loads(response.read(_MAX_BYTES))
         return sorted(str(model["id"]) for model in listed["data"])
     except OSError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from chatnb.cassettes.active import is_replaying
 from chatnb.conversations import Conversation
 from chatnb.errors import ChatnbError, error_line
 from chatnb.notebook.chats import Chat, SessionModels, find_chat_model
@@ -32,6 +33,8 @@ _EMBEDDED_NOTICE = (
     "No API key is set, so the small model beside this kernel answered: plausible prose, "
     "unreliable facts. %%chat -m MODEL chooses another."
 )
+# A server that runs here answers at once; the first reply is not held up for another.
+_SERVER_SECONDS = 0.2
 
 
 class Session:
@@ -85,7 +88,18 @@ class Session:
         if self._noticed_embedded or not isinstance(find_chat_model(chat), ChatLocal):
             return ""
         self._noticed_embedded = True
-        return _EMBEDDED_NOTICE
+        return f"{_EMBEDDED_NOTICE}{_running_notice()}"
+
+
+def _running_notice() -> str:
+    """Return a sentence about a server of models that runs on this machine, if there is one."""
+    from chatnb.chat_models.registry import running_servers
+
+    servers = {} if is_replaying() else running_servers(_SERVER_SECONDS)
+    if not servers:
+        return ""
+    name, models = next(iter(servers.items()))
+    return f" {name} runs here: %%chat -m {name}:{models[0]}."
 
 
 @dataclass

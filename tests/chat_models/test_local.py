@@ -156,3 +156,18 @@ def test_a_missing_runtime_names_the_command_that_installs_it() -> None:
     )
     assert 'pip install "chatnb[local]"' in ran.stderr.splitlines()[-1]
     assert ran.stderr.splitlines()[-1].startswith("chatnb.errors.MissingRuntimeError")
+
+
+def test_it_says_that_it_calls_no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To bind tools to the model that chatnb brings warns once, and says which models do."""
+    from chatnb.chat_models.local import model
+
+    model._warn_once_of_tools.cache_clear()
+    with pytest.warns(UserWarning, match="calls no tools.*ChatOpenAI"):
+        ChatLocal().bind_tools([len_of])
+    ChatLocal().bind_tools([len_of])
+
+
+def len_of(text: str) -> int:
+    """Count the characters of a text."""
+    return len(text)

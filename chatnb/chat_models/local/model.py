@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -13,6 +15,7 @@ from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.weights import MODEL_ALIAS, find_weights, named_weights
 from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import UnknownModelError
+from chatnb.terminal import warn
 
 DEFAULT_MAX_TOKENS = 256  # Without a limit a small model goes on to the end of its context.
 
@@ -83,6 +86,10 @@ class ChatLocal(ChatOpenAI):
             **options,
         )
 
+    def _warn_of_tools(self, tools: Sequence[Any]) -> None:
+        if tools and self.model_name == MODEL_ALIAS:
+            _warn_once_of_tools()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.openai_api_key = type(self.openai_api_key)(server_key())  # This process's own.
@@ -90,6 +97,16 @@ class ChatLocal(ChatOpenAI):
     def _connection(self) -> dict[str, Any]:
         server = running_server(find_weights(self.model_path), self.model_name)
         return {**super()._connection(), "base_url": f"{server.address}/v1"}
+
+
+@cache
+def _warn_once_of_tools() -> None:
+    warn(
+        "SmolLM2, the small model that chatnb brings, calls no tools: it answers in words. "
+        "ChatOpenAI, ChatAnthropic, and larger models of a local server such as "
+        'init_chat_model("ollama:qwen3") do.',
+        stacklevel=4,
+    )
 
 
 def local_model(model: str, **params: Any) -> ChatLocal:

@@ -92,7 +92,8 @@ class CellTurn:
             self._display.reserve_footer()
             display(self._tree)
         chosen = options.model or session.defaults.model
-        self._notices = ["" if chosen else session.embedded_notice(model), *prompt.notes]
+        self._embedded_model = None if chosen else model
+        self._notices = prompt.notes
         self.wait, self.wait_async = turn.wait, turn.wait_async
 
     def finish(self, *, interrupted: bool) -> None:
@@ -103,7 +104,9 @@ class CellTurn:
         if self._typed is not None:
             value, _, shown = self._typed_output or self._typed.read(reply)
         session.shell.push(dict.fromkeys(["_reply", options.output or "_reply"], value))
+        embedded = self._embedded_model
         notices = [
+            "" if embedded is None else session.embedded_notice(embedded),
             *self._notices,
             self._kept.notice,
             self._turn.notice,

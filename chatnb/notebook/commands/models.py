@@ -26,11 +26,11 @@ def use(session: Session, name: str) -> None:
 @command("models", "[PROVIDER]", "list the providers, or the models that one serves")
 def models(session: Session, provider: str | None = None) -> None:
     """Show the table of providers, or what the server of one of them has loaded."""
-    from chatnb.chat_models.registry import all_providers, models_served
+    from chatnb.chat_models.registry import all_providers, models_served, running_servers
     from chatnb.notebook.tables.providers import ProviderTable
 
     if provider is None:
-        display(ProviderTable(all_providers()))
+        display(ProviderTable(all_providers(), running_servers()))
         return
     try:
         print_line("\n".join(models_served(provider)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chatnb.chat_models.registry import Availability
@@ -14,6 +14,7 @@ from chatnb.notebook.widgets.html import NO_MATH
 from chatnb.terminal import SafeText
 
 _HEADER = ("Provider", "Write", "State", "Needs")
+_MAX_MODELS = 5
 _LEFT = "text-align: left"
 _UNBROKEN = "text-align: left; white-space: nowrap"
 
@@ -21,8 +22,11 @@ _UNBROKEN = "text-align: left; white-space: nowrap"
 class ProviderTable:
     """A small table that needs no kernel: text, Markdown and HTML."""
 
-    def __init__(self, providers: Sequence[Availability]) -> None:
-        self._rows = [(row.name, row.example, row.state, row.needs) for row in providers]
+    def __init__(
+        self, providers: Sequence[Availability], running: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """`running` has the models of the servers that run on this machine."""
+        self._rows = [_row(row, (running or {}).get(row.name, ())) for row in providers]
 
     def __repr__(self) -> str:
         return aligned([_HEADER, *self._rows])
@@ -43,6 +47,14 @@ class ProviderTable:
         head = element("tr", *(element("th", title, style=_LEFT) for title in _HEADER))
         body = element("tbody", *(element("tr", *_cells(row)) for row in self._rows))
         return element("table", element("thead", head), body, class_=NO_MATH)
+
+
+def _row(provider: Availability, models: Sequence[str]) -> tuple[str, str, str, str]:
+    if not models:
+        return provider.name, provider.example, provider.state, provider.needs
+    shown = ", ".join(models[:_MAX_MODELS])
+    more = f" and {len(models) - _MAX_MODELS} more" if len(models) > _MAX_MODELS else ""
+    return provider.name, f"{provider.name}:{models[0]}", "running", f"has {shown}{more}"
 
 
 def _cells(row: tuple[str, str, str, str]) -> list[SafeHtml]:

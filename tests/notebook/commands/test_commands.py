@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from chatnb.chat_models import ChatOpenAI, providers
+from chatnb.chat_models import ChatLocal, ChatOpenAI, providers
 from chatnb.chat_models.registry import all_providers, models_served
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.notebook import register
@@ -242,6 +242,27 @@ def test_a_server_on_this_machine_is_asked_for_its_models(ollama_at, address: st
     """Only when it is named, and the names it gives can be typed as they are."""
     ollama_at(address)
     assert models_served("ollama") == ["ollama:llama3.2", "ollama:qwen3"]
+
+
+def test_servers_that_run_here_are_in_the_table(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], ollama_at, address: str
+) -> None:
+    """`%chat models` shows what a server of this machine has, by the name to write."""
+    ollama_at(address)
+    shell.run_cell("%chat models")
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("ollama"))
+    assert row.split(maxsplit=3) == ["ollama", "ollama:llama3.2", "running", "has llama3.2, qwen3"]
+
+
+def test_the_first_notice_offers_a_server_that_runs_here(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, ollama_at, address: str
+) -> None:
+    """The notice about the embedded model, which comes once, names what would answer better."""
+    ollama_at(address)
+    session = shell.magics_manager.registry["ChatMagics"].session
+    monkeypatch.setattr("chatnb.notebook.session.is_replaying", lambda: False)
+    assert "ollama runs here: %%chat -m ollama:llama3.2." in session.embedded_notice(ChatLocal())
+    assert not session.embedded_notice(ChatLocal())
 
 
 def test_a_server_that_is_not_there_says_how_to_start_it(ollama_at) -> None:
