@@ -12,7 +12,7 @@ const alias = {
   "punycode.js": here("src/markdown/no_punycode.ts"),
   "uc.micro": here("src/markdown/unicode.ts"),
 };
-const WIDGETS = ["cell", "cell_outputs", "panel", "run_tree", "usage_table"];
+const WIDGETS = ["cell", "cell_outputs", "panel", "proposal", "run_tree", "usage_table"];
 
 await build({
   entryPoints: {

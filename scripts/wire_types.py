@@ -33,6 +33,7 @@ MODULES = {
     "tool_calls": ["widgets.tool_calls"],
     "cell": ["cell.reply_widget", "cell.comparison_widget", "widgets.tool_calls"],
     "cell_outputs": ["cell.outputs"],
+    "proposal": ["cell.proposal_widget"],
     "panel": [
         *("panel.requests", "attachments", "panel.variables", "panel.updates"),
         *("widgets.tool_calls", "panel.widget"),

@@ -19,6 +19,7 @@ from chatnb import ChatPanel, Conversation, RunLog, ScriptedChatModel
 from chatnb.chat_models.registry import Availability
 from chatnb.errors import ServerError
 from chatnb.notebook import register
+from chatnb.notebook.cell.proposal import Proposal, diff, proposal_mimebundle
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.answers import answer_html, answer_markdown
 from chatnb.notebook.tables.progress import bar_mimebundle
@@ -139,6 +140,11 @@ class Surfaces:
         yield from self._run("%chat explain")
         sys.last_value = sys.last_exc = ServerError(text, hint=text)
         yield from self._run("%chat explain")
+
+    def proposal(self, text: str) -> Iterator[Bundle]:
+        """The diff of `%chat edit`, with the text in the new code or in the old."""
+        for old, new in (("x = 1", text), (text, "x = 1")):
+            yield proposal_mimebundle(Proposal(1, old, new, diff(old, new)))
 
     def error(self, text: str) -> Iterator[Bundle]:
         """Errors that no cell of ours has caught, and usage errors that name what was typed."""

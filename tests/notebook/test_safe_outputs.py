@@ -21,6 +21,7 @@ from chatnb.conversations import Conversation, to_ipynb
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks
 from chatnb.notebook import register
 from chatnb.notebook.cell.display import reply_mimebundle
+from chatnb.notebook.cell.proposal import Proposal, diff, proposal_mimebundle
 from chatnb.notebook.cell.terminal import TerminalDisplay
 from chatnb.notebook.panel.transcript import panel_mimebundle, transcript_cells
 from chatnb.notebook.reply_stream import Reply
@@ -108,6 +109,10 @@ MIMEBUNDLES: dict[str, Callable[[str], Any]] = {
     "exported notebook": lambda text: cells(json.loads(to_ipynb(conversation(text)))["cells"]),
     "panel": lambda text: panel_mimebundle(conversation(text).path()),
     "panel as cells": lambda text: cells(transcript_cells(conversation(text).path())),
+    "proposal": lambda text: [
+        proposal_mimebundle(Proposal(1, "a", text, diff("a", text)), decision)
+        for decision in (None, "accepted")
+    ],
     "comparison": lambda text: comparison_mimebundle(
         [Answer(text, text, text, "failed", text), Answer(text, text, text)]
     ),

@@ -111,16 +111,18 @@ def _summary(kept: int, all_: int, noun: str) -> str:
     return count(all_, noun) if kept == all_ else f"{kept:,} of {count(all_, noun)}"
 
 
+def cells_that_ran(shell: Any) -> dict[int, str]:
+    """Return the source of each cell that has run, but those of chatnb, by its number."""
+    sources = shell.history_manager.input_hist_raw if shell.history_manager else []
+    # The last one is the cell that asks.
+    numbered = enumerate(sources[: shell.execution_count])
+    return {number: source for number, source in numbered if number and _is_content(source)}
+
+
 def _cells(shell: Any) -> list[str]:
     """Return each cell that has run, but those of chatnb, with its outputs."""
-    sources = shell.history_manager.input_hist_raw
-    # The last one is the cell that asks.
-    numbered = enumerate(sources[: shell.execution_count], 0)
-    return [
-        _cell(shell, number, source.strip())
-        for number, source in numbered
-        if number and number < shell.execution_count and _is_content(source)
-    ]
+    cells = cells_that_ran(shell).items()
+    return [_cell(shell, number, source.strip()) for number, source in cells]
 
 
 def _is_content(source: str) -> bool:

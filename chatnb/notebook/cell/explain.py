@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chatnb.errors import ChatnbError, ConfigurationError
 from chatnb.notebook.cell.code_cell import add_cell_below, code_blocks
 from chatnb.notebook.cell.display import reply_display, reply_mimebundle
 from chatnb.notebook.cell.failed_cell import FailedCell, failed_cell, last_error
 from chatnb.notebook.cell.turn import Turn
-from chatnb.notebook.chats import Chat, get_chat_name
+from chatnb.notebook.chats import get_chat_name
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.widgets.mounting import publish
@@ -52,7 +54,11 @@ def explain_last_error(session: Session, *, in_words: bool, show: bool = False) 
         publish(reply_mimebundle("\n\n".join([_NOT_SENT, *texts])))
         return
     try:
-        reply = _ask(session, session.model(), failed, in_words=in_words)
+        reply = ask_for_code(
+            session,
+            _question(failed, in_words=in_words),
+            lambda reply: _put_fixed(session, reply, failed, in_words=in_words),
+        )
     except (ChatnbError, KeyboardInterrupt) as stopped:
         stopped.chatnb_explained = error  # type: ignore[attr-defined]
         raise without_traceback(stopped) from None
@@ -74,8 +80,18 @@ def _own_explanation(error: BaseException) -> str:
     return f"**{type(error).__name__}**: {meaning}.\n\n{error}{waiting}"
 
 
-def _ask(session: Session, model: Chat, failed: FailedCell, *, in_words: bool) -> Reply:
-    turn = Turn(model, _question(failed, in_words=in_words), session.defaults.params({}))
+def ask_for_code(
+    session: Session,
+    question: list[BaseMessage],
+    take: Callable[[Reply], tuple[str, bool]],
+) -> Reply:
+    """Ask the session's model, and show its reply with a footer.
+
+    `take` gets a reply that is whole; it returns a notice for the footer, and whether that is all
+    that is to be left of the reply.
+    """
+    model = session.model()
+    turn = Turn(model, question, session.defaults.params({}))
     display = reply_display(session, get_chat_name(model), turn.stop, awaited=False)
     turn.start(display)
     try:
@@ -83,9 +99,8 @@ def _ask(session: Session, model: Chat, failed: FailedCell, *, in_words: bool) -
     except KeyboardInterrupt:
         display.finish(turn.stop_and_collect(), "")
         raise ReplyInterrupted() from None
-    notice = _put_fixed(session, reply, failed) if reply.outcome == "done" else ""
-    only_cell = not in_words and notice == _ADDED
-    display.finish(reply, notice, shown={} if only_cell else None)
+    notice, is_all = take(reply) if reply.outcome == "done" else ("", False)
+    display.finish(reply, notice, shown={} if is_all else None)
     if reply.error is not None:
         raise reply.error
     if reply.outcome == "stopped":
@@ -98,10 +113,12 @@ def _question(failed: FailedCell, *, in_words: bool) -> list[BaseMessage]:
     return [task, HumanMessage(failed.to_markdown())]
 
 
-def _put_fixed(session: Session, reply: Reply, failed: FailedCell) -> str:
-    """Put the corrected cell below, and return a notice about it."""
+def _put_fixed(
+    session: Session, reply: Reply, failed: FailedCell, *, in_words: bool
+) -> tuple[str, bool]:
+    """Put the corrected cell below; return a notice about it, and whether no words are wanted."""
     codes = [block.code for block in code_blocks(reply.message.text) if block.language == "python"]
     if not codes:
-        return _NO_CELL
+        return _NO_CELL, False
     add_cell_below(session.shell, failed.masks.restore(codes[-1]))
-    return _ADDED
+    return _ADDED, not in_words

@@ -24,7 +24,7 @@ SECTIONS = {
     "conversations": "Conversations",
     "models": "Models",
     "views": "Views",
-    "explain": "Errors",
+    "explain": "Errors and changes of cells",
     "cassette": "Recorded replies",
     "help": "Help",
 }

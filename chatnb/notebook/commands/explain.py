@@ -1,4 +1,4 @@
-"""`%chat explain` and `%chat fix`: the last error."""
+"""`%chat explain`, `%chat fix` and `%chat edit`: the last error, and changes of a cell."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ def explain(session: Session, option: str = "") -> None:
 def fix(session: Session, option: str = "") -> None:
     """Have the model fix the cell that failed last, or show what it would get."""
     _explain(session, option, in_words=False)
+
+
+@command("edit", "[NUMBER] WHAT", "propose a change of the cell above, or of In[NUMBER], not run")
+def edit(session: Session, *words: str) -> None:
+    """Have the model change the last cell that ran, or another, as the words say."""
+    from chatnb.notebook.cell.edit import edit_cell
+
+    first, rest = words[:1], words[1:]
+    if first and first[0].isdecimal():
+        number, wanted = int(first[0]), " ".join(rest)
+    else:
+        number, wanted = None, " ".join(words)
+    if not wanted.strip():
+        raise UsageError('Say what is to change: %chat edit "vectorise this".')
+    edit_cell(session, wanted, number)
 
 
 def _explain(session: Session, option: str, *, in_words: bool) -> None:

@@ -13,6 +13,7 @@ export interface SharedCell {
   executionState?: string;
   execution_count?: number | null;
   getSource(): string;
+  setSource(source: string): void;
   getOutputs(): readonly unknown[];
   /** Changes with the origin "silent-change" are saved and not shown. */
   updateOutputs(start: number, end: number, outputs: readonly Output[], origin?: string): void;
