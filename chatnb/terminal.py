@@ -51,6 +51,20 @@ def print_line(text: str = "") -> None:
     write_text(f"{text}\n")
 
 
+def print_code(code: str) -> None:
+    """Write Python code to standard output, in colours where that is a terminal."""
+    safe = SafeText(code)
+    if not sys.stdout.isatty():
+        print_line(safe)
+        return
+    from pygments import highlight
+    from pygments.formatters import TerminalFormatter
+    from pygments.lexers import PythonLexer
+
+    sys.stdout.write(highlight(safe, PythonLexer(), TerminalFormatter()))
+    sys.stdout.flush()
+
+
 def warn(message: str, *, stacklevel: int) -> None:
     """Warn as `warnings.warn` does; `stacklevel` counts from the caller."""
     warnings.warn(SafeText(message), stacklevel=stacklevel + 1)

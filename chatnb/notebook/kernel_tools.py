@@ -23,7 +23,7 @@ from chatnb.notebook.panel.variables import notebook_variables, summary
 from chatnb.notebook.prompt import is_table, text_and_cut
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.terminal import SafeText
+from chatnb.terminal import SafeText, print_line
 from chatnb.tools.base import tool
 
 _MAX_OUTPUT = 8_000  # Characters of each kind of output, half of its begin and half of its end.
@@ -156,7 +156,7 @@ def _show(captured: CapturedIO, tracebacks: list[str]) -> None:
     """Show the output in the cell that waits for the code."""
     captured.show()
     for traceback in tracebacks:
-        print(traceback)
+        print_line(_ANSI.sub("", traceback))
 
 
 def _content(captured: CapturedIO, tracebacks: list[str]) -> Content:

@@ -19,14 +19,13 @@ import pytest
 
 from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.concurrency.portal import package_portal
-from chatnb.concurrency.waiting import take
 from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from chatnb.runnables.log_stream import MAX_UNREAD
 from chatnb.schema import AIMessageChunk, RunLog, RunLogPatch
 from chatnb.tracing import Run
 from chatnb.tracing.log_writer import LogWriter, Selection
-from tests.support.hangs import ends
+from tests.support.hangs import ends, is_waiting
 from tests.support.loopback import LoopbackServer, endless
 from tests.support.recording_handler import Recorder, until
 
@@ -511,7 +510,7 @@ def test_an_interrupt_is_raised_after_the_last_patches(diff: bool) -> None:
 
     def interrupt() -> None:
         assert waiting.wait(60)
-        while len(read) < len(CHAIN_OPS[:5]) or sys._current_frames()[main].f_code is not code:
+        while len(read) < len(CHAIN_OPS[:5]) or not is_waiting(sys._current_frames()[main]):
             time.sleep(0.001)
         _thread.interrupt_main()
 
@@ -519,7 +518,7 @@ def test_an_interrupt_is_raised_after_the_last_patches(diff: bool) -> None:
         for each in (Endless(["x"]) | StrOutputParser()).stream_log("Hi", diff=diff):
             read.append(each)
 
-    read, code = list[Any](), take.__code__
+    read = list[Any]()
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         read_all()
@@ -538,7 +537,7 @@ def test_an_interrupt_may_come_before_the_run_begins() -> None:
             raise KeyboardInterrupt
 
     def waits() -> bool:
-        return sys._getframe(2).f_code is take.__code__
+        return is_waiting(sys._getframe(2))
 
     def read() -> None:
         log = RunnableLambda(len).stream_log("abc")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import TypeVar
 
-from chatnb.concurrency.waiting import Promise, outcome_of
+from chatnb.concurrency.waiting import Promise, outcome_of, take
 
 T = TypeVar("T")
 SECONDS = 30
@@ -18,6 +19,12 @@ def ends(work: Callable[[], T], seconds: float = 10) -> T:
     promise = Promise[T]()
     threading.Thread(target=lambda: promise.set(outcome_of(work)), daemon=True).start()
     return promise.result(seconds)
+
+
+def is_waiting(frame: FrameType) -> bool:
+    """Return whether a frame, the innermost of its thread, waits for an item of a queue."""
+    frames = (frame, frame.f_back)
+    return any(each is not None and each.f_code is take.__code__ for each in frames)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

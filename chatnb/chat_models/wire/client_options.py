@@ -133,9 +133,11 @@ def real_key(key: SecretStr, variable: str) -> SecretText:
             f"takes. Copy it again, and set {variable}."
         )
     if text == _KEY_LEFT_BEHIND:
+        is_variable = not variable.endswith("=")
+        remedy = f"Set {variable} in the environment of" if is_variable else "Make the model in"
         raise MissingKeyError(
             "The API key of this chat model stayed in the process that made it. "
-            f"Set {variable} in the environment of this process, or pass send_keys=True."
+            f"{remedy} this process, or pass send_keys=True."
         )
     if text != _REPLAY_KEY:
         return text

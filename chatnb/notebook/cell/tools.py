@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,12 +33,11 @@ from chatnb.notebook.widgets.tool_calls import (
     call_id,
     call_line,
     code_argument,
-    highlighted,
     result_state,
 )
 from chatnb.runnables.functions import RunnableLambda
 from chatnb.schema.messages import AIMessage, ToolCall, ToolMessage
-from chatnb.terminal import SafeText, write_text
+from chatnb.terminal import SafeText, print_code, write_text
 from chatnb.tools.execution import Approve, Reject
 from chatnb.tools.loop import ToolLoop
 from chatnb.tools.openai_schema import ToolLike
@@ -270,7 +268,7 @@ def _question(call: ToolCall) -> str | None:
     write_text(f"{SafeText(call_line(call['name'], arguments_text(call['args'])))}\n")
     code = code_argument(call["args"])
     if code is not None:
-        sys.stdout.write(f"{highlighted(SafeText(code))}\n")
+        print_code(code)
     for _ in range(_MAX_ANSWERS):
         try:
             typed = input("May it be called? [y]es, [n]o, [a]lways: ").strip().lower()

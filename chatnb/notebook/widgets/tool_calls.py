@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypedDict, get_args
@@ -12,7 +11,6 @@ from chatnb.markdown.html import SafeHtml, element
 from chatnb.notebook.widgets.formatting import truncate
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.messages import ToolMessage
-from chatnb.terminal import SafeText
 
 CallState = Literal["asking", "running", "done", "failed", "rejected"]
 Decision = Literal["once", "always", "reject"]
@@ -99,17 +97,6 @@ def code_argument(args: Any) -> str | None:
     """Return the argument of a call that is code to show as such, if there is one."""
     code = args.get(CODE) if isinstance(args, dict) else None
     return code if isinstance(code, str) else None
-
-
-def highlighted(code: SafeText) -> str:
-    """Return Python code with the colours of a terminal, where standard output is one."""
-    if not sys.stdout.isatty():
-        return code
-    from pygments import highlight
-    from pygments.formatters import TerminalFormatter
-    from pygments.lexers import PythonLexer
-
-    return highlight(code, PythonLexer(), TerminalFormatter()).rstrip("\n")
 
 
 def codes_of_calls(calls: Sequence[ItemToolCall]) -> list[str]:

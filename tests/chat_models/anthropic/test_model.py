@@ -19,6 +19,7 @@ import pytest
 from chatnb import errors
 from chatnb.chat_models import BaseChatModel, ChatAnthropic, ChatLocal, init_chat_model
 from chatnb.chat_models.cache import InMemoryCache
+from chatnb.concurrency.pickling import dumps
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from chatnb.schema.messages import join_chunks
 from tests.support.anthropic_events import (
@@ -448,7 +449,7 @@ def test_an_error_names_the_request_and_keeps_the_sdk_s(loopback: LoopbackServer
 
 
 @pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+    "again", [copy.copy, copy.deepcopy, lambda c: pickle.loads(dumps(c, send_keys=True))]
 )
 def test_a_model_can_be_copied_and_pickled(
     loopback: LoopbackServer, again: Callable[[ChatAnthropic], ChatAnthropic]

@@ -16,6 +16,7 @@ from chatnb import errors
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.providers import Provider as Row
 from chatnb.chat_models.providers import known_providers
+from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.retry_notices import RetryNotice, retries_told
 from chatnb.schema import AIMessage, AIMessageChunk
 from chatnb.schema.messages import join_chunks
@@ -327,7 +328,9 @@ def test_the_key_is_never_shown(
 
 @each_provider
 @pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, lambda chat: pickle.loads(pickle.dumps(chat))]
+    "again",
+    [copy.copy, copy.deepcopy, lambda chat: pickle.loads(dumps(chat, send_keys=True))],
+    ids=["copy", "deepcopy", "pickle"],
 )
 def test_a_model_can_be_copied_and_pickled(
     loopback: LoopbackServer, provider: Provider, again: Callable[[BaseChatModel], BaseChatModel]
@@ -337,6 +340,23 @@ def test_a_model_can_be_copied_and_pickled(
     chat = provider.model(loopback.base_url)
     assert chat.invoke("Hi").content == "Hello"
     assert again(chat).invoke("Hi").content == "Hello"
+
+
+@each_provider
+def test_a_pickle_leaves_the_key_behind(
+    loopback: LoopbackServer, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model from another process uses the key in the environment of this one, or says so."""
+    loopback.plays(provider.wire.reply("Hello"))
+    written = pickle.dumps(provider.model(loopback.base_url))
+    assert KEY.encode() not in written
+    with pytest.raises(errors.MissingKeyError, match="stayed in the process"):
+        pickle.loads(written).invoke("Hi")
+    variable = pickle.loads(written)._key_variable
+    if variable.isidentifier():
+        monkeypatch.setenv(variable, "key-of-this-process")
+        assert pickle.loads(written).invoke("Hi").content == "Hello"
+    assert len(loopback.exchanges) == variable.isidentifier()
 
 
 @each_provider

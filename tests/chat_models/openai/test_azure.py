@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import AzureChatOpenAI, init_chat_model
+from chatnb.concurrency.pickling import dumps
 from chatnb.errors import AuthenticationError, ConfigurationError, MissingKeyError
 from chatnb.schema import AIMessage
 from chatnb.schema.messages import join_chunks
@@ -247,6 +248,6 @@ def test_it_can_be_copied_and_pickled(loopback: LoopbackServer) -> None:
     """A copy asks the same deployment with the same key."""
     loopback.plays(hello())
     chat = chat_at(loopback, api_key=KEY)
-    for other in (copy.deepcopy(chat), pickle.loads(pickle.dumps(chat))):
+    for other in (copy.deepcopy(chat), pickle.loads(dumps(chat, send_keys=True))):
         assert invoked(other).content == "Hello"
     assert [exchange.headers["api-key"] for exchange in loopback.exchanges] == [KEY, KEY]

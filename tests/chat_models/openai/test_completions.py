@@ -301,13 +301,20 @@ def test_a_whole_reply_instead_of_a_stream_is_one_chunk(decoder: CompletionDecod
         {"choices": [{"delta": "Hi"}]},
         {"choices": [{"delta": {"tool_calls": [3]}}]},
         {"choices": [{"delta": {"tool_calls": 3}}]},
-        {"choices": [{"delta": {}}], "usage": [3]},
     ],
 )
 def test_a_chunk_that_is_none_is_malformed(payload: dict[str, Any]) -> None:
     """Whatever is not of the protocol is one error that shows what came."""
     with pytest.raises(MalformedReplyError, match="not a chat completion"):
         chunks_from_openai(payload)
+
+
+@pytest.mark.parametrize("usage", [3, [3], "three"])
+def test_a_usage_that_is_none_costs_no_reply(usage: Any) -> None:
+    """A usage of another form is not known; the reply, which was paid for, is there."""
+    assert read_piece({"choices": [{"delta": {"content": "a"}}], "usage": usage}).content == "a"
+    reply = read_whole({"choices": [{"message": {"content": "a"}}], "usage": usage})
+    assert (reply.content, reply.usage_metadata) == ("a", None)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +326,6 @@ def test_a_chunk_that_is_none_is_malformed(payload: dict[str, Any]) -> None:
         {"choices": [{"message": None}]},
         {"choices": [{"message": {"content": 3}}]},
         {"choices": [{"message": {"tool_calls": [3]}}]},
-        {"choices": [{"message": {"content": "a"}}], "usage": 3},
     ],
 )
 def test_a_reply_that_is_none_is_malformed(payload: dict[str, Any]) -> None:

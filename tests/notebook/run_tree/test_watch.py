@@ -14,11 +14,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from chatnb.chat_models import ScriptedChatModel
-from chatnb.concurrency.waiting import take
 from chatnb.errors import ServerError
 from chatnb.notebook import register
 from chatnb.output_parsers import StrOutputParser
 from chatnb.schema import AIMessageChunk
+from tests.support.hangs import is_waiting
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_cell_does_not_wait_for_the_log_of_a_reply_that_does_not_stop(
 
     def interrupt() -> None:
         stubborn.begun.wait(60)
-        while sys._current_frames()[main].f_code is not take.__code__:
+        while not is_waiting(sys._current_frames()[main]):
             time.sleep(0.001)
         _thread.interrupt_main()
         if not ended.wait(60):
