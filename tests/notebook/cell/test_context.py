@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pandas
@@ -19,6 +20,8 @@ KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 3
 def shell(
     bare_shell: InteractiveShell, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> InteractiveShell:
+    for name in ("last_exc", "last_value"):
+        monkeypatch.delattr(sys, name, raising=False)
     loopback.plays(answer_example)
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     monkeypatch.setenv("OPENAI_BASE_URL", loopback.base_url)
@@ -87,9 +90,7 @@ def test_variables_go_along_as_types_and_first_rows(
         assert word not in context
 
 
-def test_the_last_error_goes_along(
-    shell: InteractiveShell, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_error_goes_along(shell: InteractiveShell, loopback: LoopbackServer) -> None:
     """The error is what `%chat explain` would send."""
     run(shell, "1 / 0")
     run(shell, "%%chat --context error\nWhy?")
