@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from chatnb.notebook.tables.comparison import COLUMNS, GAP
+from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle, grid_columns
 from tests.browser.conftest import ReplyPage
 
 pytestmark = pytest.mark.browser
@@ -77,18 +77,24 @@ def test_stop_in_any_column_stops_all(reply_page: ReplyPage) -> None:
     assert reply_page.run("return model.sent") == [{"type": "stop"}]
 
 
-def test_columns_stand_as_in_the_finished_output(reply_page: ReplyPage) -> None:
-    """Their widths and gaps are those of the static form, in a wide page and in a narrow one."""
-    columns = open_columns(reply_page, "one", "two", "three")
-    static = f"<div style='display: grid; grid-template-columns: {COLUMNS}; gap: {GAP}'>"
-    reply_page.run(
-        "document.body.insertAdjacentHTML('beforeend', given)",
-        static + "<div class='still'>x</div>" * 3 + "</div>",
-    )
-    for width, beside in ((1200, 3), (600, 2), (300, 1)):
+@pytest.mark.parametrize(
+    ("count", "in_a_row"),
+    [(2, {1200: 2, 300: 1}), (3, {1200: 3, 600: 2, 300: 1}), (4, {1200: 4, 900: 2, 300: 1})],
+)
+def test_columns_stand_as_in_the_finished_output(
+    reply_page: ReplyPage, count: int, in_a_row: dict[int, int]
+) -> None:
+    """Live or finished, they stand at the same places, in rows as even as the width allows."""
+    names = [f"model {number}" for number in range(count)]
+    columns = open_columns(reply_page, *names, grid_columns=grid_columns(count))
+    finished = comparison_mimebundle([Answer(name, "Text", "") for name in names])["text/html"]
+    reply_page.run("document.body.insertAdjacentHTML('beforeend', given)", finished)
+    still = reply_page.page.locator(".chatnb-comparison:not(:has(> .chatnb-reply)) > div")
+    for width, beside in in_a_row.items():
         reply_page.page.set_viewport_size({"width": width, "height": 700})
-        lefts = [_lefts(place) for place in (columns, reply_page.page.locator(".still"))]
+        lefts = [_lefts(place) for place in (columns, still)]
         assert lefts[0] == lefts[1]
+        assert len(lefts[0]) == count
         assert len(set(lefts[0])) == beside
 
 

@@ -46,7 +46,7 @@ class Asynchronous(BaseChatModel):
 
 
 @pytest.fixture(autouse=True)
-def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python without threads."""
 
     def start(thread: threading.Thread) -> None:
