@@ -59,9 +59,9 @@ def print_code(code: str) -> None:
         return
     from pygments import highlight
     from pygments.formatters import TerminalFormatter
-    from pygments.lexers import PythonLexer
+    from pygments.lexers import get_lexer_by_name
 
-    sys.stdout.write(highlight(safe, PythonLexer(), TerminalFormatter()))
+    sys.stdout.write(highlight(safe, get_lexer_by_name("python"), TerminalFormatter()))
     sys.stdout.flush()
 
 
