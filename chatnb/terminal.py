@@ -58,10 +58,12 @@ def print_code(code: str) -> None:
         print_line(safe)
         return
     from pygments import highlight
+    from pygments.formatter import Formatter
     from pygments.formatters import TerminalFormatter
-    from pygments.lexers import get_lexer_by_name
+    from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
 
-    sys.stdout.write(highlight(safe, get_lexer_by_name("python"), TerminalFormatter()))
+    formatter: Formatter[str] = TerminalFormatter()
+    sys.stdout.write(highlight(safe, get_lexer_by_name("python"), formatter))
     sys.stdout.flush()
 
 

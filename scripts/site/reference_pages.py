@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -71,12 +73,11 @@ def public_names(module: ModuleType) -> Iterator[tuple[str, object]]:
 
 def defining_path(module: ModuleType, name: str, value: object) -> str:
     """Return the path by which a static reader of the source finds a name."""
-    home = getattr(value, "__module__", None)
-    if isinstance(home, str) and home.startswith("chatnb"):
-        return f"{home}.{getattr(value, '__qualname__', name)}"
-    for other in list(importlib.sys.modules.values()):
-        if other.__name__.startswith("chatnb.") and vars(other).get(name) is value:
-            source = inspect.getsource(other)
-            if f"\n{name}" in source or f"\ntype {name}" in source:
-                return f"{other.__name__}.{name}"
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    defined = re.compile(rf"^(?:(?:async )?def |type |){name}\b", re.MULTILINE)
+    for other in [*sys.modules.values()]:
+        is_ours = getattr(other, "__name__", "").startswith("chatnb.")
+        if is_ours and vars(other).get(name) is value and defined.search(inspect.getsource(other)):
+            return f"{other.__name__}.{name}"
     return f"{module.__name__}.{name}"
