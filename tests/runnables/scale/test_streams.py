@@ -301,9 +301,9 @@ def test_a_checkpoint_continues_a_stream(way: Way, tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "a string": ("abc", {}, "in a list or iterator, not str"),
-    "a dict": ({"a": 1}, {}, "in a list or iterator, not dict"),
-    "a number": (5, {}, "in a list or iterator, not int"),
+    "a string": ("abc", {}, "A batch takes a list of inputs, not str"),
+    "a dict": ({"a": 1}, {}, "A batch takes a list of inputs, not dict"),
+    "a number": (5, {}, "A batch takes a list of inputs, not int"),
     "a list of configs": (iter("ab"), {"config": [{}, {}]}, "one config for all"),
     "one run's id": (iter("ab"), {"config": {"run_id": "1"}}, "run_id is the id of one run"),
     "no grace": (iter("ab"), {"checkpoint_grace": 1.0}, "give checkpoint="),
