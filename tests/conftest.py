@@ -81,6 +81,7 @@ def bare_shell() -> Iterator[InteractiveShell]:
     shell.displayhook.do_full_cache = False  # To flush it would collect the garbage of all tests.
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
+    shell.cleanup()  # It has been `__main__`, from which multiprocessing starts processes.
 
 
 @pytest.fixture(autouse=True)
