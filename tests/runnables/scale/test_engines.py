@@ -25,9 +25,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", _ROOT)
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
-        cluster = ipyparallel.Cluster(n=2, log_level=40)
+        cluster = ipyparallel.Cluster(n=2, log_level=40, delay=0)
         with cluster as client:
-            client.wait_for_engines(2, timeout=60)
+            client.wait_for_engines(2, timeout=120)
             yield client.executor()
 
 
