@@ -31,7 +31,7 @@ from chatnb.notebook.attachments import (
 from chatnb.notebook.panel import requests
 from chatnb.notebook.panel.backend import PanelBackend
 from chatnb.notebook.panel.path_view import PathView
-from chatnb.notebook.panel.turn import PanelReply, PanelTurn, panel_error_line
+from chatnb.notebook.panel.turn import PanelReply, PanelTurn, ShownMessage, panel_error_line
 from chatnb.notebook.panel.updates import (
     CallState,
     Field,
@@ -85,6 +85,7 @@ class PanelController:
         self._turns: dict[PanelTurn, asyncio.Task[None]] = {}
         self._one_turn = asyncio.Lock()
         self._reply: PanelReply | None = None
+        self._ends: dict[str, ShownMessage] = {}  # Of messages that are not known to be on disk.
         self._endings: set[asyncio.Task[None]] = set()
         self.updates = PanelUpdates(self._state())
         self.show()
@@ -186,6 +187,9 @@ class PanelController:
             done, read = await finish_in_thread(partial(self.backend.change, work))
         if isinstance(read, Ok):
             self._stored, self._disk_error = read.value, None
+            if self._ends:
+                unwritten = {node.id for node in read.value.path if node.status == "streaming"}
+                self._ends = {id: end for id, end in self._ends.items() if id in unwritten}
         else:
             self._disk_error = panel_error_line(read.error)
         self.show()
@@ -214,23 +218,23 @@ class PanelController:
         self.updates.append(id, field, text)
         self._wake()
 
+    def set_end(self, id: str, end: ShownMessage) -> None:
+        """Show a message as ended, also while the disk does not have its end."""
+        self._ends[id] = end
+
     def _wake(self) -> None:
         view = self.view()
         if view is not None:
             view.wake()
 
     def _path(self) -> NodePath:
-        """Return the path, with as much as has come of the message that is streaming."""
+        """Return the path, with as much as has come of messages whose end is not on disk."""
         path, reply = self._stored.path, self._reply
-        if reply is None or reply.streaming is None:
-            return path
-        id, message = reply.streaming
-        for position in reversed(range(len(path))):
-            if path[position].id == id:
-                facts = {**path[position].facts, "note": reply.note}
-                return path.with_node(
-                    position, replace(path[position], message=message, facts=facts)
-                )
+        if reply is not None and reply.streaming is not None:
+            id, message = reply.streaming
+            path = _with_message(path, id, ShownMessage(message, "streaming", {"note": reply.note}))
+        for id, end in self._ends.items():
+            path = _with_message(path, id, end)
         return path
 
     def _state(self) -> State:
@@ -375,6 +379,19 @@ async def _poll(store: Store, panels: WeakSet[PanelController]) -> None:
             seen = version
     finally:
         del _shown[store]
+
+
+def _with_message(path: NodePath, id: str, shown: ShownMessage) -> NodePath:
+    """Return a path with this message, if it is in it, as it is shown and not as it is on disk."""
+    message, status, facts = shown
+    for position in reversed(range(len(path))):
+        node = path[position]
+        if node.id == id:
+            facts = {**node.facts, **facts}
+            return path.with_node(
+                position, replace(node, message=message, status=status, facts=facts)
+            )
+    return path
 
 
 def _request_error_line(error: BaseException) -> str:

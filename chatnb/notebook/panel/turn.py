@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, wait
 from chatnb.conversations import Conversation
@@ -25,6 +25,7 @@ from chatnb.schema.messages import (
     ToolCall,
     ToolMessage,
 )
+from chatnb.store import Status
 from chatnb.terminal import SafeText
 from chatnb.tools.execution import Approve
 
@@ -109,6 +110,14 @@ def wait_after_cell(turn: PanelTurn) -> None:
     shell.events.register("post_run_cell", wait)
 
 
+class ShownMessage(NamedTuple):
+    """A message with more than is on disk of it."""
+
+    message: AIMessage
+    status: Status
+    facts: dict[str, Any]
+
+
 class ReplyHost(Protocol):
     """The panel of a reply."""
 
@@ -121,6 +130,9 @@ class ReplyHost(Protocol):
 
     def append_delta(self, id: str, field: Field, text: str) -> None:
         """Append text to a message."""
+
+    def set_end(self, id: str, end: ShownMessage) -> None:
+        """Show a message as ended, also while the disk does not have its end."""
 
     def is_allowed(self, tool: str) -> bool:
         """Return whether every call of a tool is allowed."""
@@ -148,6 +160,7 @@ class PanelReply:
         self._chat = chat(self._approve_next)
         self._stream: ReplyStream | None = None
         self._parent = self._node_id = ""
+        self._is_written = True  # False while the end of the message is not on disk.
 
     @property
     def streaming(self) -> tuple[str, AIMessage] | None:
@@ -171,6 +184,8 @@ class PanelReply:
         except GeneratorExit:
             raise
         except BaseException as error:  # `sys.exit` in the chat's function ends this reply alone.
+            if not self._is_written:  # The disk failed, and not the reply, which has ended.
+                raise
             if self._stream is None:  # It failed between two messages.
                 await self._start_message()
             await self._end_message("failed", error)
@@ -224,7 +239,10 @@ class PanelReply:
         reply = stream.finish(outcome, error)
         self._turn.partial = reply.message
         metadata = {"error": panel_error_line(error)} if error else {}
+        self._host.set_end(self._node_id, ShownMessage(reply.message, outcome, metadata))
+        self._is_written = False
         await self._host.change(partial(stream.save, reply, **metadata))
+        self._is_written = True
         self._turn.shows_error = error is not None
         self._stream = None
         if outcome == "done":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -70,6 +72,39 @@ async def test_a_turn_streams_and_ends_on_disk() -> None:
     assert not driver.browser.state["running"]
     assert [message["type"] for message in driver.browser.received].count("delta") == 3
     assert names(Conversation("panel").messages) == ["human: Hi", "ai: One two three."]
+
+
+@pytest.mark.parametrize("end", ["done", "stopped", "failed"])
+async def test_a_reply_whose_end_cannot_be_written_is_shown_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """It has its text and its end, and the panel says what is wrong with the disk."""
+    monkeypatch.setenv("CHATNB_STORE", str(tmp_path / "locked.db"))
+    go_on = asyncio.Event()
+
+    async def chat(_: object) -> AsyncIterator[str]:
+        yield "Half "
+        await go_on.wait()
+        yield "whole."
+        if end == "failed":
+            raise ValueError("broken")
+
+    driver = PanelDriver(chat)
+    await driver.send({"type": "send", "text": "Hi"})
+    await driver.until(lambda browser: "Half " in browser.texts)
+    with closing(sqlite3.connect(tmp_path / "locked.db", timeout=60)) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with monkeypatch.context() as patched:
+            patched.setattr("chatnb.store.database._BUSY_SECONDS", 0.1)
+            await driver.send({"type": "stop"}) if end == "stopped" else go_on.set()
+            await driver.controller.wait_idle()
+    text = "Half " if end == "stopped" else "Half whole."
+    shown = driver.browser.last
+    assert (shown["text"], shown["status"]) == (text, end)
+    assert (shown["error"] is not None) == (end == "failed")
+    assert "locked" in driver.browser.state["error"]
+    assert not driver.browser.state["running"]
 
 
 async def test_what_is_shown_is_on_disk_before() -> None:
