@@ -11,14 +11,17 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from tests.support.hangs import wait_until
 from tests.support.many_workers import Logged
 
 PROMPTS = [f"slow {number}" for number in range(40)]
 
 
 def note_process(path: Path) -> None:
+    """Note this worker, and wait for the other, so that none outlives the test unnoticed."""
     with path.open("a") as file:
         file.write(f"{os.getpid()}\n")
+    wait_until(lambda: len(path.read_text().split()) == 2)
 
 
 def main(folder: Path) -> None:
