@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chatnb.tracing.logging import LoggingHandler
     from chatnb.tracing.opentelemetry import OpenTelemetryHandler
     from chatnb.tracing.run import Run
+    from chatnb.tracing.run_logs import load_run_logs
 
 __all__ = [
     "JSONLHandler",
@@ -21,6 +22,7 @@ __all__ = [
     "RunHandler",
     "add_handler",
     "handling",
+    "load_run_logs",
     "remove_handler",
 ]
 
@@ -32,5 +34,6 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.tracing.logging": "LoggingHandler",
         "chatnb.tracing.opentelemetry": "OpenTelemetryHandler",
         "chatnb.tracing.run": "Run",
+        "chatnb.tracing.run_logs": "load_run_logs",
     },
 )

@@ -23,6 +23,7 @@ from chatnb.schema.run_state import RunFailure
 from chatnb.schema.run_tree import run_rows
 from chatnb.terminal import write_text
 from chatnb.tracing.run import failure_from_exception
+from chatnb.tracing.run_logs import holds_events, load_run_logs
 
 # The time a stopped run has to close its connections and files.
 _STOP_SECONDS = 5.0
@@ -36,7 +37,8 @@ class RunLogTree(RunTreeView):
 
     Args:
         source: What `astream_log` gives, which begins at once and goes on beside the cell; a
-            `RunLog`; or the path of a file that `RunLog.save` wrote.
+            `RunLog`; or the path of a file that `RunLog.save` wrote, or a `JSONLHandler`, whose
+            last run is shown (`chatnb.tracing.load_run_logs` returns all).
 
     Raises:
         TypeError: If the source is none of these.
@@ -65,7 +67,7 @@ class RunLogTree(RunTreeView):
         self._stopped = False
         self._running: Promise[None] | None = None
         if isinstance(source, str | os.PathLike):
-            source = RunLog.load(source)
+            source = _loaded(source)
         if isinstance(source, RunLog):
             for patch in source.patches:
                 self._keep(patch)
@@ -232,3 +234,13 @@ def _checked(patch: object) -> RunLogPatch:
             "call astream_log without diff=False"
         )
     return patch
+
+
+def _loaded(path: str | os.PathLike[str]) -> RunLog:
+    """Return the log in a file; of the events of a handler, that of the last run."""
+    if not holds_events(path):
+        return RunLog.load(path)
+    logs = load_run_logs(path)
+    if not logs:
+        raise ValueError(f"{os.fspath(path)} has events, but of no run the start.")
+    return logs[-1]
