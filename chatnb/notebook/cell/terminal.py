@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import cache
+from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
@@ -79,24 +80,43 @@ class MarkdownTerminalDisplay:
 
         self._model_name, self._console = model_name, console
         self._calls = _PrintedCalls()
-        self._open, self._split_at = "", 0.0
+        self._open, self._drawn_at = "", 0.0
+        self._lock = RLock()
+        self._timer: Timer | None = None
+        # rich's own thread would draw while text above it is printed, and repeat lines.
         self._live: Live | None = Live(
             console=console,
             get_renderable=lambda: _Block(self._open, is_growing=True),
-            refresh_per_second=1 / _FLUSH_SECONDS,
+            auto_refresh=False,
             transient=True,
         )
 
     def append(self, text: str) -> None:
         """Show the next text, soon."""
-        if self._live is None:
-            return
-        self._live.start()
-        self._open += text
-        if time.monotonic() - self._split_at >= _FLUSH_SECONDS:
-            finished, self._open = _split_last_block(self._open)
-            print_markdown(finished, self._console)
-            self._split_at = time.monotonic()
+        with self._lock:
+            if self._live is None:
+                return
+            self._live.start()
+            self._open += text
+            if time.monotonic() - self._drawn_at >= _FLUSH_SECONDS:
+                self._draw()
+            elif self._timer is None:
+                self._timer = Timer(_FLUSH_SECONDS, self._draw_late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _draw(self) -> None:
+        finished, self._open = _split_last_block(self._open)
+        print_markdown(finished, self._console)
+        if self._live is not None:
+            self._live.refresh()
+        self._drawn_at = time.monotonic()
+
+    def _draw_late(self) -> None:
+        with self._lock:
+            self._timer = None
+            if self._live is not None and self._live.is_started:
+                self._draw()
 
     def append_reasoning(self, text: str) -> None:
         """Print nothing: the answer is what one asked for."""
@@ -104,18 +124,23 @@ class MarkdownTerminalDisplay:
     def show_note(self, text: str) -> None:
         """Print the note on a line."""
         if text:
-            self._console.print(SafeText(f"{self._model_name}: {text}"))
+            with self._lock:
+                self._console.print(SafeText(f"{self._model_name}: {text}"))
 
     def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
         """Print the text so far, and the calls that have come to their end since."""
-        self._print_open()  # A question about a call may follow.
-        for line in self._calls.new_lines(calls):
-            self._console.print(SafeText(line), style="dim")
+        with self._lock:
+            self._print_open()  # A question about a call may follow.
+            for line in self._calls.new_lines(calls):
+                self._console.print(SafeText(line), style="dim")
 
     def end(self) -> None:
         """Print the last block."""
-        self._print_open()
-        self._live = None
+        with self._lock:
+            self._print_open()
+            self._live = None
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _print_open(self) -> None:
         if self._live is None:
