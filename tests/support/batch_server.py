@@ -40,7 +40,7 @@ class BatchServer:
         """End all batches, of each the first prompts answered."""
         for id, batch in self.batches.items():
             lines = self.lines[id][:answered]
-            bad = sum("bad" in json.dumps(line) for line in lines)
+            bad = sum(map(_is_bad, lines))
             if id.startswith("msgbatch"):
                 batch["processing_status"] = "ended"
                 rest = len(self.lines[id]) - len(lines)
@@ -128,8 +128,13 @@ def _text(line: dict[str, Any]) -> str:
     return '{"name": "Oslo"}' if body.get("response_format") else f"reply to {text}"
 
 
+def _is_bad(line: dict[str, Any]) -> bool:
+    # Not by the whole line: its custom id is made of random hexadecimal digits.
+    return "bad" in json.dumps(line.get("body") or line.get("params"))
+
+
 def _openai_result(line: dict[str, Any]) -> dict[str, Any]:
-    if "bad" in json.dumps(line):
+    if _is_bad(line):
         body: dict[str, Any] = {"error": {"message": "No such parameter.", "code": "bad"}}
         return {"custom_id": line["custom_id"], "response": {"status_code": 400, "body": body}}
     message = {"role": "assistant", "content": _text(line)}
@@ -145,7 +150,7 @@ def _openai_expired(line: dict[str, Any]) -> dict[str, Any]:
 def _anthropic_result(line: dict[str, Any], *, expired: bool) -> dict[str, Any]:
     if expired:
         return {"custom_id": line["custom_id"], "result": {"type": "expired"}}
-    if "bad" in json.dumps(line):
+    if _is_bad(line):
         error = {"type": "invalid_request_error", "message": "No such parameter."}
         result: dict[str, Any] = {"type": "errored", "error": {"type": "error", "error": error}}
         return {"custom_id": line["custom_id"], "result": result}

@@ -48,7 +48,7 @@ def test_a_call_that_does_not_stream_has_the_same_rows(tmp_path: Path) -> None:
         chain("A lamp.").invoke({"topic": "lamps"}, {"callbacks": [handler]})
     (log,) = load_run_logs(tmp_path / "runs.jsonl")
     own = sum(chain("A lamp.").stream_log({"topic": "lamps"}))
-    assert list(log.state["logs"]) == list(own.state["logs"])
+    assert set(log.state["logs"]) == set(own.state["logs"])
     assert all(entry["end_time"] for entry in log.state["logs"].values())
 
 
