@@ -96,7 +96,7 @@ STEPS = [
 def test_a_submission_that_is_cut_off_is_resumed(
     make: Make, step: str, done: bool, server: BatchServer
 ) -> None:
-    """Whether the provider got it or not: there is one batch in the end, which is paid once."""
+    """One batch is there in the end, and paid once, also if the provider never got the first."""
     server.lose = (step, done)
     with pytest.raises(ModelConnectionError) as raised:
         make(server.base_url).submit(["a", "b"])

@@ -296,7 +296,7 @@ def test_a_key_may_be_in_langchain_s_variable(
 def test_an_address_of_one_s_own_is_required(
     monkeypatch: pytest.MonkeyPatch, loopback: LoopbackServer
 ) -> None:
-    """Where each customer has one, the error says how to give it."""
+    """The error of a provider whose address is each customer's own says how to give it."""
     monkeypatch.delenv("AZURE_AI_ENDPOINT")
     with pytest.raises(ConfigurationError, match=r"AZURE_AI_ENDPOINT, or pass it as base_url="):
         init_chat_model("azure_ai:m")

@@ -62,7 +62,7 @@ both_streams = pytest.mark.parametrize("collect", [sync_stream, async_stream])
 
 
 def test_every_kind_of_compatible_provider_is_under_contract() -> None:
-    """What is new in a row that is added to providers.toml is tested here, too."""
+    """The contract covers each trait that a row of providers.toml has."""
 
     def traits(row: Row) -> set[tuple[str, object]]:
         given = {"usage": row.usage, "reasoning": row.reasoning, "sent_back": row.sent_back}

@@ -208,7 +208,7 @@ PIECES = [f"k = '{KEY}'", f" {TOKEN}", "***", "*", "'", "\n", "<secret no. 1>", 
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_masking_hides_secrets_and_is_undone(source: str) -> None:
-    """What comes back unchanged is the source again, whatever is around the secrets."""
+    """Code that comes back unchanged is the source again, whatever is around the secrets."""
     masked = MaskedSource(source)
     assert KEY not in masked.text
     assert TOKEN not in masked.text

@@ -304,7 +304,7 @@ def test_calls_stay_folded_in_the_file() -> None:
     ],
 )
 def test_a_message_that_is_no_decision_decides_nothing(content: object) -> None:
-    """What no front end sends is no approval."""
+    """A message that no front end sends approves nothing."""
     assert parse_decision(content) is None
 
 
