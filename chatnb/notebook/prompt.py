@@ -77,8 +77,15 @@ class Prompt(NamedTuple):
     attachments: Sequence[Attachment] = ()
 
     def message(self) -> tuple[HumanMessage, Files]:
-        """Return the message to send, and which of its parts are files."""
-        content, files = content_with_attachments(self.text, self.attachments)
+        """Return the message to send, and which of its parts are files.
+
+        Raises:
+            UsageError: If a file is too large, or of no kind that can be sent.
+        """
+        try:
+            content, files = content_with_attachments(self.text, self.attachments)
+        except ValueError as error:
+            raise UsageError(f"%%chat: {error}") from None
         return HumanMessage(content), files
 
 
@@ -88,14 +95,10 @@ def prompt_from_cell(cell: str, namespace: Mapping[str, Any], paths: Sequence[st
         raise UsageError("Write the prompt on the lines below %%chat.")
     try:
         prompt = fill(cell.strip("\n"), namespace)
-        files = [*prompt.attachments, *(_file_at(path) for path in paths)]
-        prompt = prompt._replace(attachments=files)
-        prompt.message()
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
-    except ValueError as error:
-        raise UsageError(f"%%chat: {error}") from None
-    return prompt
+    files = [*prompt.attachments, *(_file_at(path) for path in paths)]
+    return prompt._replace(attachments=files)
 
 
 def _file_at(path: str) -> Attachment:

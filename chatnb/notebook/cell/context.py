@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
@@ -10,6 +11,7 @@ from IPython.core.error import UsageError
 from chatnb.notebook.attachments import Attachment, fenced
 from chatnb.notebook.cell.failed_cell import describe_value, failed_cell, last_error
 from chatnb.notebook.options import CELLS, ERROR, VARIABLES, parse_context
+from chatnb.notebook.panel.variables import notebook_variables
 from chatnb.notebook.prompt import Prompt, as_text, is_table
 from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.formatting import count, truncate
@@ -40,9 +42,25 @@ class Context(NamedTuple):
         return Attachment(FILE_NAME, "text/markdown", self.text.encode())
 
 
-class _Piece(NamedTuple):
-    text: str
-    tokens: int
+class _Section(NamedTuple):
+    """A part of a context, whose pieces are written as far as there is room for them."""
+
+    title: str
+    noun: str
+    pieces: Sequence[Callable[[], str]]
+    newest_first: bool = False
+
+    def within(self, budget: int) -> tuple[list[str], int]:
+        """Return the pieces that a budget has room for, in their order, and their tokens."""
+        kept, used = list[str](), 0
+        for write in reversed(self.pieces) if self.newest_first else self.pieces:
+            text = redact(write(), environment_secrets())
+            tokens = count_tokens_approximately([HumanMessage(text)])
+            if used + tokens > budget:
+                break
+            kept.append(text)
+            used += tokens
+        return kept[::-1] if self.newest_first else kept, used
 
 
 def with_context(session: Session, wanted: str, prompt: Prompt) -> Prompt:
@@ -68,43 +86,27 @@ def context_of(shell: Any, typed: str, tokens: int = DEFAULT_TOKENS) -> Context:
     texts, summaries = list[str](), list[str]()
     left = tokens
     for word in parse_context(typed).split(","):
-        title, pieces, noun = _pieces(shell, word)
-        kept = _within(pieces, left, newest=word not in (VARIABLES, ERROR))
-        left -= sum(piece.tokens for piece in kept)
+        section = _section(shell, word)
+        kept, used = section.within(left)
+        left -= used
         if kept:
-            texts.append("\n\n".join([title, *(piece.text for piece in kept)]))
-        summaries.append(_summary(len(kept), len(pieces), noun))
-    used = f"about {tokens - left:,} of at most {tokens:,} tokens"
-    return Context("\n\n".join(texts), f"{', '.join(summaries)}, {used}")
+            texts.append("\n\n".join([section.title, *kept]))
+        summaries.append(_summary(len(kept), len(section.pieces), section.noun))
+    total = f"about {tokens - left:,} of at most {tokens:,} tokens"
+    return Context("\n\n".join(texts), f"{', '.join(summaries)}, {total}")
 
 
-def _pieces(shell: Any, word: str) -> tuple[str, list[_Piece], str]:
-    """Return a title, the pieces of a context in their order, and what one is called."""
+def _section(shell: Any, word: str) -> _Section:
     if word == VARIABLES:
-        described = _variables(shell)
-        return "Variables of the notebook:", [*map(_piece, described)], "variable"
+        return _Section("Variables of the notebook:", "variable", _variables(shell))
     if word == ERROR:
         error = last_error()
-        found = [] if error is None else [_piece(failed_cell(shell, error).to_markdown())]
-        return "The last error:", found, "error"
-    cells = [_piece(text) for text in _cells(shell)]
+        found = [] if error is None else [lambda: failed_cell(shell, error).to_markdown()]
+        return _Section("The last error:", "error", found)
+    cells = [partial(_cell, shell, *cell) for cell in cells_that_ran(shell).items()]
     last = len(cells) if word == CELLS else int(word)
-    return "Cells of the notebook that ran before, the last one at the end:", cells[-last:], "cell"
-
-
-def _piece(text: str) -> _Piece:
-    safe = redact(text, environment_secrets())
-    return _Piece(safe, count_tokens_approximately([HumanMessage(safe)]))
-
-
-def _within(pieces: list[_Piece], budget: int, *, newest: bool) -> list[_Piece]:
-    kept = list[_Piece]()
-    for piece in reversed(pieces) if newest else pieces:
-        budget -= piece.tokens
-        if budget < 0:
-            break
-        kept.append(piece)
-    return kept[::-1] if newest else kept
+    title = "Cells of the notebook that ran before, the last one at the end:"
+    return _Section(title, "cell", cells[-last:], newest_first=True)
 
 
 def _summary(kept: int, all_: int, noun: str) -> str:
@@ -119,12 +121,6 @@ def cells_that_ran(shell: Any) -> dict[int, str]:
     return {number: source for number, source in numbered if number and _is_content(source)}
 
 
-def _cells(shell: Any) -> list[str]:
-    """Return each cell that has run, but those of chatnb, with its outputs."""
-    cells = cells_that_ran(shell).items()
-    return [_cell(shell, number, source.strip()) for number, source in cells]
-
-
 def _is_content(source: str) -> bool:
     lines = source.strip().splitlines()
     return bool(lines) and not (lines[0].startswith("%%chat") or all(map(_is_ours, lines)))
@@ -135,7 +131,7 @@ def _is_ours(line: str) -> bool:
 
 
 def _cell(shell: Any, number: int, source: str) -> str:
-    shown = _shortened(source, _MAX_SOURCE)
+    shown = _shortened(source.strip(), _MAX_SOURCE)
     parts = [f"In [{number}]:\n{fenced(shown, 'python')}"]
     output = _output(shell, number)
     if output:
@@ -168,16 +164,11 @@ def _shortened(text: str, limit: int) -> str:
     return f"{kept}\n... ({left_out:,} more characters)" if left_out else kept
 
 
-def _variables(shell: Any) -> list[str]:
-    """Return a line for each variable of the user, and the first rows of tables."""
-    hidden = shell.user_ns_hidden
-    own = {
-        name: value
-        for name, value in list(shell.user_ns.items())
-        if not name.startswith("_") and name not in hidden and type(value).__name__ != "module"
-    }
+def _variables(shell: Any) -> list[Callable[[], str]]:
+    """Return what writes a line for each variable, and the first rows of tables, these first."""
+    own = dict(reversed(notebook_variables(shell).items()))
     tables_first = sorted(own, key=lambda name: not is_table(own[name]))
-    return [_variable(name, own[name]) for name in tables_first[:_MAX_VARIABLES]]
+    return [partial(_variable, name, own[name]) for name in tables_first[:_MAX_VARIABLES]]
 
 
 def _variable(name: str, value: Any) -> str:
@@ -189,10 +180,8 @@ def _variable(name: str, value: Any) -> str:
 
 def _without_secrets(table: Any) -> Any:
     """Return a table without the columns whose names are those of secrets."""
-    columns = getattr(table, "columns", None)
-    secret = (
-        [column for column in columns if is_secret_name(str(column))] if columns is not None else []
-    )
+    columns = table.columns if hasattr(table, "columns") else ()  # A Series has none.
+    secret = [column for column in columns if is_secret_name(str(column))]
     if not secret:
         return table
     return table.drop(columns=secret) if hasattr(table, "iloc") else table.drop(secret)

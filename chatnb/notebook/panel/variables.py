@@ -35,9 +35,9 @@ class Variables(TypedDict):
     variables: list[Variable]
 
 
-def notebook_variables() -> dict[str, Any]:
-    """Return the user's own variables, the latest one first."""
-    shell = get_ipython()
+def notebook_variables(shell: Any = None) -> dict[str, Any]:
+    """Return the user's own variables, of this process's shell or another, the latest one first."""
+    shell = shell or get_ipython()
     if shell is None:
         return {}
     hidden = shell.user_ns_hidden
