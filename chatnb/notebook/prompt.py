@@ -29,7 +29,7 @@ from chatnb.notebook.pictures import (
     file_at,
     shown_bytes,
 )
-from chatnb.notebook.widgets.formatting import count
+from chatnb.notebook.widgets.formatting import count, markdown_table
 from chatnb.schema.messages import HumanMessage
 
 # Each part ends before another could begin, so that the work grows with the length only.
@@ -432,7 +432,7 @@ _TABLES: dict[str, Callable[[Any], list[list[Any]]]] = {
 def _table(value: Any, rows_of: Callable[[Any], list[list[Any]]]) -> tuple[str, str]:
     header, *rows = rows_of(value.to_frame() if type(value).__name__ == "Series" else value)
     cells = [list(map(_cell, row)) for row in (header, ["---"] * len(header), *rows)]
-    text = "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    text = markdown_table(cells)
     height, width = (*value.shape, 1)[:2]
     sizes = ((_MAX_ROWS, height, "rows"), (_MAX_COLUMNS, width, "columns"))
     shown = " and ".join(f"{most} of {all_} {what}" for most, all_, what in sizes if all_ > most)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString, NamedTuple
 
 from chatnb.conversations.markdown import conversation_markdown
 from chatnb.markdown.html import SafeHtml, element, join
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.widgets.formatting import aligned, count, one_line
-from chatnb.notebook.widgets.html import MUTED, MUTED_COLOR, NO_MATH, UI_FONT
+from chatnb.notebook.widgets.html import MUTED, MUTED_COLOR, NO_MATH, Column, table_html
 from chatnb.store import Found, Node, Summary
 from chatnb.terminal import SafeText
 
-_TABLE = f"border-collapse: collapse; margin: 0; {UI_FONT}"
 _CELL = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top; white-space: nowrap;"
 _LAST = "padding: 2px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere;"
 _NUMBER = "padding: 2px 16px 2px 0; text-align: right; vertical-align: top;"
@@ -28,11 +26,6 @@ _MAX_CHARACTERS = 80
 _SPEAKERS = {"human": "you", "ai": "model"}
 
 
-class _Column(NamedTuple):
-    title: str
-    style: str
-
-
 def conversations_mimebundle(
     summaries: Sequence[Summary], own: str | None, current: str | None, hidden: int = 0
 ) -> Mimebundle:
@@ -41,10 +34,10 @@ def conversations_mimebundle(
     if not summaries and not hidden:
         return _note("No conversations yet.")
     columns = [
-        _Column("Conversation", _CELL),
-        _Column("Turns", _NUMBER),
-        _Column("Last", _CELL + MUTED_COLOR),
-        _Column("First message", _LAST),
+        Column("Conversation", _CELL),
+        Column("Turns", _NUMBER),
+        Column("Last", _CELL + MUTED_COLOR),
+        Column("First message", _LAST),
     ]
     rows = [_summary_row(summary, own, current) for summary in summaries[:_MAX_ROWS]]
     more = len(summaries) - len(rows)
@@ -59,10 +52,10 @@ def found_mimebundle(found: Sequence[Found]) -> Mimebundle:
     if not found:
         return _note("No message has these words.")
     columns = [
-        _Column("Conversation", _CELL),
-        _Column("Role", _CELL + MUTED_COLOR),
-        _Column("When", _CELL + MUTED_COLOR),
-        _Column("Message", _LAST),
+        Column("Conversation", _CELL),
+        Column("Role", _CELL + MUTED_COLOR),
+        Column("When", _CELL + MUTED_COLOR),
+        Column("Message", _LAST),
     ]
     rows = [
         (
@@ -103,26 +96,19 @@ def _marked(found: Found) -> SafeHtml:
 
 
 def _table(
-    columns: Sequence[_Column],
+    columns: Sequence[Column],
     rows: Sequence[tuple[str, ...]],
     notice: str = "",
     texts: Sequence[tuple[str, ...]] | None = None,
 ) -> Mimebundle:
     """Write rows as text and as HTML; `texts` are the rows as text where the rows hold HTML."""
     titles = tuple(column.title for column in columns)
-    head = element("thead", _html_row("th", columns, titles))
-    body = element("tbody", *(_html_row("td", columns, row) for row in rows))
     below = element("div", notice, class_=NO_MATH, style=MUTED) if notice else ""
     lines = [aligned([titles, *(rows if texts is None else texts)]), notice]
     return {
         "text/plain": SafeText("\n".join(filter(None, lines))),
-        "text/html": join(element("table", head, body, class_=NO_MATH, style=_TABLE), below),
+        "text/html": join(table_html(columns, rows), below),
     }
-
-
-def _html_row(tag: LiteralString, columns: Iterable[_Column], cells: Iterable[str]) -> SafeHtml:
-    pairs = zip(columns, cells, strict=True)
-    return element("tr", *(element(tag, cell, style=column.style) for column, cell in pairs))
 
 
 def _note(text: str) -> Mimebundle:

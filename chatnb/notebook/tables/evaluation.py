@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from chatnb.evaluation import Evaluation, Result
-from chatnb.markdown.html import SafeHtml, element, join
+from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import join_blocks, plain_markdown
-from chatnb.notebook.widgets.formatting import aligned, count, duration, one_line, price, value_text
-from chatnb.notebook.widgets.html import MUTED, NO_MATH, UI_FONT
+from chatnb.notebook.widgets.formatting import (
+    aligned,
+    count,
+    duration,
+    markdown_table,
+    one_line,
+    price,
+    value_text,
+)
+from chatnb.notebook.widgets.html import MUTED, NO_MATH, Column, table_html
 from chatnb.schema.model_call import sum_calls
 from chatnb.terminal import SafeText
 
-_TABLE = f"border-collapse: collapse; margin: 0; {UI_FONT}"
 _FIRST = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top;"
 _NUMBER = "padding: 2px 16px 2px 0; text-align: right; vertical-align: top; white-space: nowrap;"
 _TEXT = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere;"
@@ -30,14 +37,15 @@ def show_evaluations(shell: Any) -> None:
 def evaluation_mimebundle(evaluation: Evaluation) -> Mimebundle:
     """Write an evaluation as HTML, Markdown and text."""
     head = ["Model", *evaluation.checks, "Rows", "Failed", "Tokens", "Cost", "Time"]
-    rows = [_model_row(evaluation, model) for model in evaluation.models]
-    failures = [_failure_row(failure) for failure in evaluation.failures[:_MAX_FAILURES]]
-    more = len(evaluation.failures) - len(failures)
+    rows = [_model_row(evaluation, *scored) for scored in evaluation.scores.items()]
+    failed = evaluation.failures
+    failures = [_failure_row(failure) for failure in failed[:_MAX_FAILURES]]
+    more = len(failed) - len(failures)
     note = f"and {more:,} more: .failures" if more else ""
     titles = ["Model", "Row", "Output", "Reason"]
     listing = [aligned([titles, *failures]), note] if failures else []
     table = _table(head, rows, _NUMBER)
-    below = [_fold(len(evaluation.failures), _table(titles, failures, _TEXT), note)]
+    below = [_fold(len(failed), _table(titles, failures, _TEXT), note)]
     return {
         "text/html": element("div", table, *(below if failures else []), class_=NO_MATH),
         "text/markdown": join_blocks(_markdown(head, rows), _markdown(titles, failures), note),
@@ -50,14 +58,14 @@ def _fold(failures: int, table: SafeHtml, note: str) -> SafeHtml:
     return element("details", element("summary", title), table, note, style=MUTED)
 
 
-def _model_row(evaluation: Evaluation, model: str) -> list[str]:
+def _model_row(evaluation: Evaluation, model: str, scores: dict[str, float]) -> list[str]:
     results, calls = evaluation.results_of(model), evaluation.calls_of(model)
     totals = sum_calls(calls)
     tokens, cost = totals.tokens["total"].known, totals.cost.known
     seconds = sum(call.seconds or 0 for call in calls)
     return [
         model,
-        *(f"{score:.2f}" for score in evaluation.scores[model].values()),
+        *(f"{score:.2f}" for score in scores.values()),
         f"{len(results):,}",
         f"{sum(not result.passed for result in results):,}",
         "" if tokens is None else f"{tokens:,}",
@@ -74,19 +82,12 @@ def _failure_row(failure: Result) -> list[str]:
 
 
 def _table(head: list[str], rows: list[list[str]], style: str) -> SafeHtml:
-    styles = [_FIRST, *(style for _ in head[1:])]
-
-    def row(tag: Any, cells: list[str]) -> SafeHtml:
-        pairs = zip(cells, styles, strict=True)
-        return element("tr", *(element(tag, cell, style=style) for cell, style in pairs))
-
-    body = join(*(row("td", cells) for cells in rows))
-    return element("table", element("thead", row("th", head)), element("tbody", body), style=_TABLE)
+    columns = [Column(head[0], _FIRST), *(Column(title, style) for title in head[1:])]
+    return table_html(columns, rows)
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
     if not rows:
         return ""
     cells = [[plain_markdown(one_line(cell)) for cell in row] for row in [head, *rows]]
-    rule = ["---" for _ in head]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [cells[0], rule, *cells[1:]])
+    return markdown_table([cells[0], ["---" for _ in head], *cells[1:]])

@@ -9,7 +9,7 @@ from chatnb.chat_models.registry import Availability
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import SafeMarkdown, safe_markdown
-from chatnb.notebook.widgets.formatting import aligned
+from chatnb.notebook.widgets.formatting import aligned, markdown_table
 from chatnb.notebook.widgets.html import NO_MATH
 from chatnb.terminal import SafeText
 
@@ -41,7 +41,7 @@ class ProviderTable:
     def _markdown(self) -> SafeMarkdown:
         rows = [_HEADER, ("---",) * len(_HEADER)]
         rows += [(name, f"`{write}`", state, needs) for name, write, state, needs in self._rows]
-        return safe_markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        return safe_markdown(markdown_table(rows))
 
     def _html(self) -> SafeHtml:
         head = element("tr", *(element("th", title, style=_LEFT) for title in _HEADER))

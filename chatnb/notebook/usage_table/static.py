@@ -15,7 +15,7 @@ from chatnb.markdown.safe_markdown import (
     safe_markdown,
 )
 from chatnb.notebook.usage_table.columns import CellWriter, Column, calls_summary, shown_columns
-from chatnb.notebook.widgets.formatting import one_line
+from chatnb.notebook.widgets.formatting import markdown_table, one_line
 from chatnb.notebook.widgets.html import MUTED_COLOR, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.schema.model_call import CallTotals, ModelCall, get_cost, group_by_model, sum_calls
@@ -112,8 +112,7 @@ def usage_markdown(table: TextTable) -> SafeMarkdown:
         [f"**{plain_markdown(cell)}**" if cell else "" for cell in total.joined()]
         for total in table.totals
     ]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ruler, *rows, *totals)]
-    return join_blocks("\n".join(lines), *table.notes)
+    return join_blocks(markdown_table([head, ruler, *rows, *totals]), *table.notes)
 
 
 def prices_note(calls: Sequence[ModelCall]) -> str:

@@ -35,6 +35,11 @@ def aligned(table: Iterable[Sequence[str]]) -> SafeText:
     return SafeText("\n".join(line.rstrip() for line in lines))
 
 
+def markdown_table(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of Markdown, the second of which is the rule below the head, as its lines."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def count(number: int, noun: str) -> str:
     """Write a number of things."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
