@@ -94,10 +94,7 @@ class Evaluation:
     @property
     def scores(self) -> dict[str, dict[str, float]]:
         """The mean score of each model in each check, from 0 to 1."""
-        return {
-            model: {check: self._mean(model, check) for check in self.checks}
-            for model in self.models
-        }
+        return {model: _mean_scores(self.results_of(model)) for model in self.models}
 
     @property
     def failures(self) -> list[Result]:
@@ -164,12 +161,12 @@ class Evaluation:
             MissingRuntimeError: If matplotlib is not installed.
         """
         pyplot = installed("matplotlib.pyplot", "plot")
-        checks, models = self.checks, self.models
+        checks, scores = self.checks, self.scores
         drawn: Any = axes if axes is not None else pyplot.subplots(layout="constrained")[1]
-        width = 0.8 / len(models)
-        for place, model in enumerate(models):
-            heights = [self.scores[model][check] for check in checks]
-            lefts = [x + (place - (len(models) - 1) / 2) * width for x in range(len(checks))]
+        width = 0.8 / len(scores)
+        for place, (model, by_check) in enumerate(scores.items()):
+            heights = [by_check[check] for check in checks]
+            lefts = [x + (place - (len(scores) - 1) / 2) * width for x in range(len(checks))]
             drawn.bar(lefts, heights, width * 0.9, label=model)
         drawn.set(ylim=(0, 1), ylabel="mean score")
         drawn.set_xticks(range(len(checks)), checks)
@@ -192,10 +189,6 @@ class Evaluation:
             f"row.{name}" if name in measured else name: value for name, value in result.row.items()
         }
         return row | measured
-
-    def _mean(self, model: str, check: str) -> float:
-        values = [result.scores[check].value for result in self.results_of(model)]
-        return sum(values) / len(values)
 
     def _first_failures(self) -> list[str]:
         failures = self.failures
@@ -295,11 +288,22 @@ def _score(
         for place, by_name in enumerate(scores):
             by_name[check.name] = found.get(place, Score(0.0, errors[place]))
     values = dict(zip(places, good, strict=True))
-    made = [[call for call in calls if call.position[:1] == (place,)] for place in range(len(rows))]
+    made = [list[ModelCall]() for _ in rows]
+    for call in calls:
+        if call.position and call.position[0] < len(made):
+            made[call.position[0]].append(call)
     return [
         Result(model, row, values.get(place), errors[place], scores[place], made[place])
         for place, row in enumerate(rows)
     ]
+
+
+def _mean_scores(results: Sequence[Result]) -> dict[str, float]:
+    totals = dict[str, float]()
+    for result in results:
+        for check, score in result.scores.items():
+            totals[check] = totals.get(check, 0.0) + score.value
+    return {check: total / len(results) for check, total in totals.items()}
 
 
 def _records(rows: Any) -> list[Row]:
