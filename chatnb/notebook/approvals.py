@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from IPython.core.getipython import get_ipython
 
 from chatnb.notebook.session import notebook_path
-from chatnb.notebook.widgets.tool_calls import CallState, call_id
+from chatnb.notebook.widgets.tool_calls import CallState, Decide, call_id
 from chatnb.schema.messages import AIMessage, ToolCall, ToolMessage
 from chatnb.tools.base import Tool
 from chatnb.tools.execution import Reject
@@ -88,28 +88,27 @@ class Approvals:
             pending.decide(await self._approve(call))
         return await pending.verdict
 
-    def decide(self, id: str, verdict: Verdict) -> str | None:
-        """Allow or reject a call; return the tool's name, or None if no such call asks."""
-        call = self.calls.get(id)
+    def take(self, request: Decide) -> str | None:
+        """Take the decision of a click; return the tool that is always allowed from now on."""
+        call = self.calls.get(request.call)
         if call is None or call.state != "asking":
             return None
-        call.decide(verdict)
+        call.decide(Reject(request.reason) if request.decision == "reject" else True)
+        if request.decision != "always":
+            return None
+        for other in self.calls.values():
+            if other.tool == call.tool and other.state == "asking":
+                other.decide(verdict=True)
         return call.tool
 
-    def allow_all(self, tool: str) -> None:
-        """Allow every call of a tool that still asks."""
-        for id, call in self.calls.items():
-            if call.tool == tool:
-                self.decide(id, verdict=True)
-
-    def end(self, result: ToolMessage) -> tuple[str, PendingCall | None]:
-        """Return the id of the call that a result answers, and the call, which is over."""
+    def end(self, result: ToolMessage) -> bool:
+        """End the call that a result answers; return whether it was rejected."""
         # A tool may return several messages for one call.
         ids, id = self._call_ids, result.tool_call_id
         position = ids.index(id) if ids.count(id) == 1 else self._results
         call = self.calls.pop(call_id(self._message_id, position), None)
         self._results += call is not None
-        return call_id(self._message_id, position), call
+        return call is not None and call.state == "rejected"
 
 
 def given_tool_name(tool: ToolLike) -> str | None:
@@ -125,3 +124,16 @@ def tool_digest(tools: Sequence[ToolLike], name: str) -> str:
     shell = get_ipython()
     origin = notebook_path(shell) if shell else ""
     return function_digest(found.func if isinstance(found, Tool) else found, origin, name)
+
+
+def is_function_allowed(settings: Mapping[str, Any], tools: Sequence[ToolLike], name: str) -> bool:
+    """Return whether the settings of a conversation always allow the function of a tool."""
+    return tool_digest(tools, name) in (settings.get(ALLOWED_FUNCTIONS) or ())
+
+
+def with_function_allowed(
+    settings: Mapping[str, Any], tools: Sequence[ToolLike], name: str
+) -> dict[str, list[str]]:
+    """Return the settings of a conversation to change, to always allow the function of a tool."""
+    kept = settings.get(ALLOWED_FUNCTIONS) or ()
+    return {ALLOWED_FUNCTIONS: sorted({*kept, tool_digest(tools, name)})}

@@ -44,7 +44,7 @@ class KeptTurn:
 
     def begin(self) -> tuple[list[BaseMessage], Draft]:
         """Add the prompt and a reply that streams; return the messages of the request, and it."""
-        self._conversation = conversation = cell_conversation(self._session, self._options)
+        self.conversation = conversation = cell_conversation(self._session, self._options)
         conversation.refresh()
         question = self._question_before() if self._asks_again else None
         if question is None:
@@ -56,7 +56,7 @@ class KeptTurn:
         return self._session.defaults.with_system(messages), draft
 
     def _new_question(self) -> Node:
-        conversation = self._conversation
+        conversation = self.conversation
         facts = {"files": self._files} if self._files else None
         question = conversation.add(self._message, facts=facts)
         self._before = question.parent
@@ -66,7 +66,7 @@ class KeptTurn:
 
     def _question_before(self) -> Node | None:
         """Return the same prompt, which this cell or else another has sent, or None."""
-        path, last_id = self._conversation.path(), self._session.questions.get(self._cell_id)
+        path, last_id = self.conversation.path(), self._session.questions.get(self._cell_id)
         content = self._message.content
         questions = [node for node in path if node.message.type == "human"]
         same = [node for node in questions if node.message.content == content]
@@ -83,16 +83,16 @@ class KeptTurn:
     def add_result(self, result: ToolMessage, *, rejected: bool) -> None:
         """Add the result of a tool after the message that has ended."""
         facts = {"rejected": True} if rejected else None
-        self._last_id = self._conversation.add(result, parent=self._last_id, facts=facts).id
+        self._last_id = self.conversation.add(result, parent=self._last_id, facts=facts).id
 
     def begin_next(self) -> Draft:
         """Begin the reply that follows the results."""
-        draft = self._conversation.begin_reply(self._last_id, facts=self._facts)
+        draft = self.conversation.begin_reply(self._last_id, facts=self._facts)
         self._last_id = draft.node_id
         return draft
 
     def set_aside(self) -> None:
         """Leave the turn as a branch: a cell that is run again sends the same messages."""
-        path = self._conversation.path()
+        path = self.conversation.path()
         if path and path[-1].id == self._last_id:
-            self._conversation.end_at(self._before)
+            self.conversation.end_at(self._before)

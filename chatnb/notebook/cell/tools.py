@@ -15,11 +15,11 @@ from chatnb.concurrency.waiting import await_done
 from chatnb.conversations import Conversation
 from chatnb.errors import ChatnbError
 from chatnb.notebook.approvals import (
-    ALLOWED_FUNCTIONS,
     NOBODY_TO_ASK,
     Approvals,
     Verdict,
-    tool_digest,
+    is_function_allowed,
+    with_function_allowed,
 )
 from chatnb.notebook.chats import Chat, find_chat_model, get_chat_name
 from chatnb.notebook.kernel import wake_main_loop
@@ -92,17 +92,18 @@ class CellTools:
         # A chat that brought tools of its own asks for itself.
         if not self.tools:
             return True
-        kept = self._conversation().settings if self._conversation and not self.approve else {}
-        return tool_digest(self.tools, tool) in (kept.get(ALLOWED_FUNCTIONS) or ())
+        if self.approve or self._conversation is None:
+            return False
+        return is_function_allowed(self._conversation().settings, self.tools, tool)
 
     def allow(self, tool: str) -> None:
         """Always allow a tool in this conversation, in this notebook, while its function stays."""
         if self._conversation is None:
             return
         conversation = self._conversation()
-        kept = conversation.settings.get(ALLOWED_FUNCTIONS) or ()
-        digest = tool_digest(self.tools, tool)
-        conversation.change_settings(**{ALLOWED_FUNCTIONS: sorted({*kept, digest})})
+        conversation.change_settings(
+            **with_function_allowed(conversation.settings, self.tools, tool)
+        )
 
 
 def asks_by(*, awaited: bool) -> str | None:
@@ -213,8 +214,7 @@ class CellCalls:
 
     def end(self, result: ToolMessage) -> bool:
         """Show the result of a call; return whether the call was rejected."""
-        _, pending = self._approvals.end(result)
-        rejected = pending is not None and pending.state == "rejected"
+        rejected = self._approvals.end(result)
         key = (str(self._rounds), result.tool_call_id)
         for item, id in zip(self.items, self._ids, strict=True):
             if id == key and not item["result"]:
@@ -232,10 +232,8 @@ class CellCalls:
 
     async def decide(self, request: Decide) -> None:
         """Take the decision of a click."""
-        verdict = Reject(request.reason) if request.decision == "reject" else True
-        tool = self._approvals.decide(request.call, verdict)
-        if tool is not None and request.decision == "always":
-            self._approvals.allow_all(tool)
+        tool = self._approvals.take(request)
+        if tool is not None:
             await in_thread(partial(self._tools.allow, tool))
         self._show()
 

@@ -20,7 +20,7 @@ from chatnb.errors import ChatnbError
 from chatnb.notebook.approvals import Verdict
 from chatnb.notebook.cell.code_cell import add_cell_below, code_cell
 from chatnb.notebook.cell.display import Mimebundle, ReplySink, reply_display
-from chatnb.notebook.cell.kept_turn import KeptTurn, cell_conversation
+from chatnb.notebook.cell.kept_turn import KeptTurn
 from chatnb.notebook.cell.tools import CellCalls, CellTools, asks_by, cell_tools
 from chatnb.notebook.chats import (
     NO_MODEL_INSIDE,
@@ -69,7 +69,7 @@ class CellTurn:
         self._typed = _typed_reply(session, options)
         self._typed_output: tuple[Any, Reply, Mimebundle | None] | None = None
         model = session.model(options.model)
-        tools = cell_tools(session, options, lambda: cell_conversation(session, options))
+        tools = cell_tools(session, options, lambda: self._kept.conversation)
         params = cell_params(session, options, model)
         if self._typed is not None and find_chat_model(model):
             params |= self._typed.params

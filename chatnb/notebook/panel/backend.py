@@ -14,7 +14,7 @@ from chatnb.concurrency.waiting import Outcome, outcome_of
 from chatnb.conversations import Conversation
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ConfigurationError
-from chatnb.notebook.approvals import ALLOWED_FUNCTIONS, given_tool_name, tool_digest
+from chatnb.notebook.approvals import given_tool_name, is_function_allowed, with_function_allowed
 from chatnb.notebook.chats import (
     NO_MODEL_INSIDE,
     find_chat_model,
@@ -46,11 +46,6 @@ class StoredConversation:
     path: NodePath
     siblings: Mapping[str, Sequence[str]]
     settings: Mapping[str, Any]
-
-    @property
-    def allowed_functions(self) -> Sequence[str]:
-        """The digests of the functions that are always allowed in this conversation."""
-        return self.settings.get(ALLOWED_FUNCTIONS) or ()
 
 
 class PanelBackend:
@@ -163,12 +158,11 @@ class PanelBackend:
 
     def allow(self, tool: str) -> None:
         """Always allow a tool in this conversation, in this notebook, while its function stays."""
-        allowed = self._kept_settings().get(ALLOWED_FUNCTIONS) or ()
-        self._keep_settings({ALLOWED_FUNCTIONS: sorted({*allowed, tool_digest(self.tools, tool)})})
+        self._keep_settings(with_function_allowed(self._kept_settings(), self.tools, tool))
 
     def is_allowed(self, stored: StoredConversation, tool: str) -> bool:
         """Return whether every call of a tool is allowed."""
-        return not self.tools or tool_digest(self.tools, tool) in stored.allowed_functions
+        return not self.tools or is_function_allowed(stored.settings, self.tools, tool)
 
     def _kept_settings(self) -> dict[str, Any]:
         return self.current.settings if self.current else dict(self._settings)

@@ -47,7 +47,7 @@ from chatnb.runnables.functions import RunnableLambda
 from chatnb.schema.merging import Content
 from chatnb.schema.messages import AIMessage, HumanMessage, ToolCall
 from chatnb.store import Store
-from chatnb.tools.execution import Approve, Reject
+from chatnb.tools.execution import Approve
 
 T = TypeVar("T")
 
@@ -335,11 +335,8 @@ class PanelController:
     async def _decide(self, request: requests.Decide) -> None:
         if self._reply is None:
             return
-        verdict = Reject(request.reason) if request.decision == "reject" else True
-        approvals = self._reply.approvals
-        tool = approvals.decide(request.call, verdict)
-        if tool is not None and request.decision == "always":
-            approvals.allow_all(tool)
+        tool = self._reply.approvals.take(request)
+        if tool is not None:
             await self.change(partial(self.backend.allow, tool))
         self.show()
 

@@ -219,8 +219,7 @@ class PanelReply:
 
     async def _add_result(self, message: ToolMessage) -> None:
         await self._end_message("done")
-        _, call = self.approvals.end(message)
-        facts = {"rejected": True} if call and call.state == "rejected" else None
+        facts = {"rejected": True} if self.approvals.end(message) else None
         add = partial(self._conversation.add, message, parent=self._parent, facts=facts)
         self._parent = (await self._host.change(add)).id
 
