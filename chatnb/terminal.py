@@ -11,6 +11,7 @@ from typing import TextIO
 # write the clipboard (OSC 52) and link (OSC 8) by them. And Unicode's Bidi_Control, which reorders.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _STEERING = re.compile(rf"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEERING_IN_LINE = re.compile(rf"[\x00-\x1f\x7f-\x9f{_BIDI}]")
 
 
@@ -36,6 +37,11 @@ class SafeText(str):
 def replace_control_characters(text: str) -> str:
     """Replace control and bidi characters in a line: white space by " ", others by U+FFFD."""
     return _STEERING_IN_LINE.sub(lambda match: " " if match[0].isspace() else "\ufffd", text)
+
+
+def without_colours(text: str) -> str:
+    """Return text without the escapes that colour it, as in tracebacks of IPython."""
+    return _COLOUR.sub("", text)
 
 
 def write_text(text: str, *, file: TextIO | None = None) -> None:

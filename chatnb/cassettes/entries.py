@@ -177,8 +177,8 @@ class CassetteEntries:
             self._can_append = False
             return
         if (added := self._file.read_appended()) is not None:
-            for index, call in enumerate(parse_calls(added, str(self._path)) if added else []):
-                self._keep(self._entry(len(self._entries) + index, call))
+            for call in parse_calls(added, str(self._path)) if added else []:
+                self._keep(self._entry(len(self._entries), call))
             return
         contents = parse_cassette(self._file.read(), str(self._path))
         self.default_model = self.default_model or contents.default_model

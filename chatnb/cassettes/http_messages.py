@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from chatnb.cassettes.network import is_loopback
+from chatnb.cassettes.network import DEFAULT_PORTS, is_loopback
 from chatnb.cassettes.requests import plain_data
 from chatnb.redaction import REDACTED, is_secret_name
 
@@ -104,7 +104,7 @@ def _address(url: str) -> str:
     host = parts.hostname or ""
     if is_loopback(host):
         host = "localhost"
-    elif parts.port and parts.port != {"http": 80, "https": 443}.get(parts.scheme):
+    elif parts.port and parts.port != DEFAULT_PORTS.get(parts.scheme):
         host = f"{host}:{parts.port}"
     query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
     return f"{parts.scheme}://{host}{parts.path or '/'}" + (f"?{query}" if query else "")

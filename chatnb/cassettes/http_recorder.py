@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 from chatnb.cassettes.cassette import Cassette, CassetteCall, environment_cassette
 from chatnb.cassettes.http_messages import HttpResponse, http_request
-from chatnb.cassettes.network import NetworkRefused, in_model_call, is_allowed, is_loopback
+from chatnb.cassettes.network import (
+    DEFAULT_PORTS,
+    NetworkRefused,
+    in_model_call,
+    is_allowed,
+    is_loopback,
+)
 from chatnb.errors import CassetteError
 from chatnb.redaction import PLACEHOLDER_KEY, environment_secrets, secrets_in
 
@@ -29,7 +35,7 @@ class HttpRecorder:
     def covers(self, url: str) -> bool:
         """Return whether requests to an address are recorded."""
         parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
         return not in_model_call() and not is_allowed(parts.hostname or "", port, self._allowed)
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpCall:

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any, cast
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 _WAY_OUT = (
     "A replay has no network: only calls over HTTP are recorded. "
     "To allow this host: --chatnb-allow-hosts={host}"

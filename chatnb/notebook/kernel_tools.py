@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import inspect
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +22,7 @@ from chatnb.notebook.panel.variables import notebook_variables, summary
 from chatnb.notebook.prompt import is_table, text_and_cut
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.terminal import SafeText, print_line
+from chatnb.terminal import SafeText, print_line, without_colours
 from chatnb.tools.base import tool
 
 _MAX_OUTPUT = 8_000  # Characters of each kind of output, half of its begin and half of its end.
@@ -31,7 +30,6 @@ _MAX_PICTURES = 4
 _MAX_PICTURE_BYTES = 1_000_000
 _MAX_ROWS = 30
 _PICTURES = ("image/png", "image/jpeg")
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range)
 _NO_AWAIT = (
     "Code with a top-level await cannot run here, as the kernel's event loop is running. Put it "
@@ -156,7 +154,7 @@ def _show(captured: CapturedIO, tracebacks: list[str]) -> None:
     """Show the output in the cell that waits for the code."""
     captured.show()
     for traceback in tracebacks:
-        print_line(_ANSI.sub("", traceback))
+        print_line(without_colours(traceback))
 
 
 def _content(captured: CapturedIO, tracebacks: list[str]) -> Content:
@@ -173,7 +171,7 @@ def _content(captured: CapturedIO, tracebacks: list[str]) -> Content:
     left_out = len(pictures) - _MAX_PICTURES
     if left_out > 0:
         text += f"\n[{left_out} more pictures are left out.]"
-    text = redact(_ANSI.sub("", text).strip(), environment_secrets(), by_name=False)
+    text = redact(without_colours(text).strip(), environment_secrets(), by_name=False)
     if not pictures:
         return text or "[The code ran and printed nothing.]"
     return [{"type": "text", "text": text or "[Figures]"}, *pictures[:_MAX_PICTURES]]

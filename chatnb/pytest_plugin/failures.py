@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+from chatnb.terminal import without_colours
+
 _FRAME = re.compile(r"(?:Cell In|File )")
 # Parts of the paths of code that the notebook only uses.
 _NOT_ITS_OWN = ("site-packages", "dist-packages", "/lib/python", "\\Lib\\", "<frozen ")
@@ -17,9 +18,9 @@ _MAX_LINES = 60
 
 def error_lines(output: Mapping[str, Any]) -> list[str]:
     """Return the lines that say how a cell failed; frames of libraries are left out."""
-    traceback = [_ESCAPE.sub("", entry).strip("\n") for entry in output["traceback"]]
+    traceback = [without_colours(entry).strip("\n") for entry in output["traceback"]]
     frames = list(dict.fromkeys(entry for entry in traceback if _is_own_frame(entry)))
-    message = f"{output['ename']}: {_ESCAPE.sub('', output['evalue'])}".rstrip(": ")
+    message = f"{output['ename']}: {without_colours(output['evalue'])}".rstrip(": ")
     lines = ["The cell failed:", *_bounded(message.splitlines())]
     if not frames and output["ename"] == "SyntaxError":
         # It has no frames, but the line is in it.

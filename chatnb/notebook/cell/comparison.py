@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
 from IPython.core.error import UsageError
 
 from chatnb.markdown.mimebundle import Mimebundle
-from chatnb.notebook.cell.display import ReplySink
+from chatnb.notebook.cell.display import NullSink, ReplySink
 from chatnb.notebook.cell.kept_turn import cell_conversation
 from chatnb.notebook.cell.terminal import markdown_console, print_markdown
 from chatnb.notebook.cell.turn import Turn, cell_params
@@ -21,7 +21,6 @@ from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
-from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.terminal import print_line
 
 
@@ -127,25 +126,6 @@ def _comparison_display(
 
     stop_with = "message" if awaited else "interrupt"
     return BrowserDisplay(session.cell_outputs, names, on_stop, stop_with=stop_with)
-
-
-class NullSink:
-    """A sink that shows nothing while a reply streams."""
-
-    def append(self, text: str) -> None:
-        """Show nothing yet."""
-
-    def append_reasoning(self, text: str) -> None:
-        """Show nothing yet."""
-
-    def show_note(self, text: str) -> None:
-        """Show nothing yet."""
-
-    def show_calls(self, calls: Sequence[ItemToolCall]) -> None:
-        """Show nothing yet."""
-
-    def end(self) -> None:
-        """Show nothing yet."""
 
 
 class HeadlessDisplay:

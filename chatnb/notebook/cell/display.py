@@ -9,13 +9,12 @@ from uuid import uuid4
 from chatnb.markdown.html import element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import safe_markdown
-from chatnb.notebook.cell.terminal import terminal_display
+from chatnb.notebook.cell.terminal import footer_of, terminal_display
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.footer import (
     footer_mimebundle,
     reasoning_mimebundle,
-    reply_footer,
 )
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.mounting import publish
@@ -80,11 +79,8 @@ def reply_mimebundle(text: str) -> Mimebundle:
     return {"text/markdown": safe_markdown(text), "text/plain": SafeText(text)}
 
 
-class HeadlessDisplay:
-    """A notebook that a program runs: only the final output is published."""
-
-    def __init__(self, model_name: str) -> None:
-        self._model_name = model_name
+class NullSink:
+    """A sink that shows nothing while a reply streams."""
 
     def append(self, text: str) -> None:
         """Show nothing yet."""
@@ -100,6 +96,13 @@ class HeadlessDisplay:
 
     def end(self) -> None:
         """Show nothing yet."""
+
+
+class HeadlessDisplay(NullSink):
+    """A notebook that a program runs: only the final output is published."""
+
+    def __init__(self, model_name: str) -> None:
+        self._model_name = model_name
 
     def reserve_footer(self) -> None:
         """Reserve nothing: what is published next comes after the footer."""
@@ -170,12 +173,8 @@ class BrowserDisplay:
         self._output.finish(outputs, reply.error)
 
 
-def _footer(reply: Reply, model_name: str) -> str:
-    return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
-
-
 def _footer_output(reply: Reply, model_name: str, notice: str, reasoning: str = "") -> Mimebundle:
-    return footer_mimebundle(_footer(reply, model_name), notice, reasoning, reply.calls)
+    return footer_mimebundle(footer_of(reply, model_name), notice, reasoning, reply.calls)
 
 
 def _final_output(reply: Reply) -> Mimebundle:

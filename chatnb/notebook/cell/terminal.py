@@ -69,7 +69,7 @@ class TerminalDisplay:
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Print the footer."""
-        write_text("\n".join(["", _footer(reply, self._model_name), *_lines(notice), ""]))
+        write_text("\n".join(["", footer_of(reply, self._model_name), *_lines(notice), ""]))
 
 
 class MarkdownTerminalDisplay:
@@ -155,7 +155,7 @@ class MarkdownTerminalDisplay:
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Print the footer."""
         self.end()
-        for line in (_footer(reply, self._model_name), *_lines(notice)):
+        for line in (footer_of(reply, self._model_name), *_lines(notice)):
             self._console.print(SafeText(line), style="dim")
 
 
@@ -274,7 +274,8 @@ def _block_starts(text: str) -> list[int]:
     ]
 
 
-def _footer(reply: Reply, model_name: str) -> str:
+def footer_of(reply: Reply, model_name: str) -> str:
+    """Return the footer of a reply, as text."""
     return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
 
 
