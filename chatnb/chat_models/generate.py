@@ -17,6 +17,7 @@ from chatnb.runnables.config import RunnableConfig, take_config
 from chatnb.runnables.scale.inputs import input_list
 from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
+from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.schema.prompt_values import PromptValue
@@ -170,7 +171,7 @@ def run_output(output: AIMessage | list[AIMessage], model_name: str) -> dict[str
 def _generation(reply: AIMessage) -> ChatGeneration:
     metadata = reply.response_metadata
     info = {name: metadata[name] for name in ("finish_reason", "logprobs") if metadata.get(name)}
-    return ChatGeneration(reply.text(), info or None, message=reply)
+    return ChatGeneration(plain_text(reply), info or None, message=reply)
 
 
 def _is_usage_unknown(reply: AIMessage) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
@@ -151,8 +151,7 @@ def init_chat_model(
     if not isinstance(model, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {model!r}")
     params = hide(params)
-    provider, name = _split(model, model_provider)
-    factory = _factory(provider)
+    provider, name, factory = _split(model, model_provider)
     if factory is None:
         given = model if model_provider is None else f"{model_provider}:{model}"
         raise UnknownModelError(f"No chat model is called {given!r}. {_suggestion(given)}")
@@ -264,32 +263,38 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
-def _split(model: str, given: str | None) -> tuple[str, str]:
-    """Return the provider and the model of a name."""
+def _split(model: str, given: str | None) -> tuple[str, str, Callable[..., object] | None]:
+    """Return the provider and the model of a name, and what makes the provider's models."""
     if given is not None:
         provider = _own_name(given)
-        return provider, model.removeprefix(f"{given}:")
+        return provider, model.removeprefix(f"{given}:"), _factory(provider)
     provider, _, name = model.partition(":")
     provider = _own_name(provider)
-    if _factory(provider) is None and (found := _provider_with(model)):
-        return found, model
-    return provider, name
+    factory = _factory(provider)
+    if factory is None and (found := _provider_with(model)):
+        return found, model, _factory(found)
+    return provider, name, factory
 
 
 def _own_name(provider: str) -> str:
     """Return the name of a provider that was given by another, such as LangChain's."""
     written = provider.lower().replace("-", "_")
-    for known in (*_ENTRIES, *known_providers().values()):
+    for known in _known():
         if written == known.name or written in known.aliases:
             return known.name
     return provider
+
+
+def _known() -> Iterator[Entry | Provider]:
+    yield from _ENTRIES
+    yield from known_providers().values()  # The file is read for those alone.
 
 
 def _provider_with(model: str) -> str | None:
     """Return the only provider of models with such a name, if it is plain."""
     if model.startswith(_NOT_PLAIN):
         return None
-    for known in (*_ENTRIES, *known_providers().values()):
+    for known in _known():
         if known.prefixes and model.startswith(tuple(known.prefixes)):
             return known.name
     return None

@@ -9,6 +9,7 @@ from chatnb.runnables.base import Runnable
 from chatnb.runnables.checkpoint import stored_replies
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
+from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, BaseMessage
 
 Reply: TypeAlias = BaseMessage | str
@@ -68,7 +69,7 @@ def reply_text(reply: Reply) -> str:
     if isinstance(reply, AIMessage):
         return reply.answer
     if isinstance(reply, BaseMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return reply.text()
+        return plain_text(reply)
     raise TypeError(f"A parser takes a message or a string, not {type(reply).__name__}: {reply!r}")
 
 

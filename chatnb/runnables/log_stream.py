@@ -17,6 +17,7 @@ from chatnb.concurrency.waiting import post
 from chatnb.errors import ConfigurationError
 from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs
 from chatnb.runnables.tracing import origin
+from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessageChunk
 from chatnb.schema.run_log import RunLogPatch
 from chatnb.tracing.log_writer import LogWriter, Selection
@@ -139,7 +140,7 @@ class LogFeed(Generic[Item]):
             self._post(self._writer.start(run))
 
     def on_token(self, run: Run, chunk: AIMessageChunk) -> None:
-        text, now = chunk.text(), origin.get().now()
+        text, now = plain_text(chunk), origin.get().now()
         with self._lock:
             texts = self._texts.get(run.id)
             if texts and len(self._unread) >= MAX_UNREAD:

@@ -26,6 +26,7 @@ from chatnb.schema.message_types import (
     ToolMessage,
     is_default,
     new_list,
+    plain_text,
 )
 from chatnb.schema.tool_calls import (
     InvalidToolCall,
@@ -274,7 +275,7 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
         """The text of the chunk, unless it is commentary before the final answer."""
         # Reading an absent field would create it, and make each later sum slower.
         is_text = len(vars(self)) == _ID_AND_CONTENT
-        return self.text() if is_text else super().answer
+        return plain_text(self) if is_text else super().answer
 
     @property
     def content_blocks(self) -> list[dict[str, Any]]:

@@ -97,10 +97,7 @@ class BaseMessage:
     @property
     def text(self) -> MessageText:
         """The text of the content, without other parts; `text()` is the same."""
-        content = self.content
-        if isinstance(content, str):
-            return MessageText(content)
-        return MessageText("".join(_part_text(part) for part in content))
+        return MessageText(plain_text(self))
 
     @property
     def content_blocks(self) -> list[dict[str, Any]]:
@@ -222,6 +219,12 @@ def is_default(instance: object, field: Field[Any]) -> bool:
     return field.default is not MISSING and bool(value == field.default)
 
 
+def plain_text(message: BaseMessage) -> str:
+    """Return a message's text as it is: `text` makes another string each time it is read."""
+    content = message.content
+    return content if isinstance(content, str) else "".join(map(_part_text, content))
+
+
 def _part_text(part: ContentPart) -> str:
     if isinstance(part, str):
         return part
@@ -308,7 +311,7 @@ class AIMessage(BaseMessage):
     @property
     def answer(self) -> str:
         """The text without the commentary before it, where the provider tells them apart."""
-        text = self.text()
+        text = plain_text(self)
         commentary = self.additional_kwargs.get(COMMENTARY)
         if not commentary or not text.startswith(commentary):
             return text

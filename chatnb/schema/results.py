@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from chatnb.schema.message_types import BaseMessage, is_default
+from chatnb.schema.message_types import BaseMessage, is_default, plain_text
 from chatnb.schema.model_call import ModelCall
 from chatnb.schema.usage import UsageMetadata, sum_counts
 
@@ -58,7 +58,7 @@ class ChatGeneration(Generation):
     def __post_init__(self) -> None:
         if not isinstance(self.message, BaseMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"ChatGeneration takes a message, not {self.message!r}")
-        self.text = self.text or self.message.text()
+        self.text = self.text or plain_text(self.message)
 
 
 @dataclass

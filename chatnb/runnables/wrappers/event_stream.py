@@ -67,7 +67,7 @@ class EventWriter:
         return self._event(run, "stream", {"chunk": chunk})
 
     def token(self, run: Run, text: str, time: datetime) -> None:
-        """Chunks of chat models are events already."""
+        """Do nothing: chunks of chat models are events already."""
 
     def end(self, run: Run) -> dict[str, Any] | None:
         """Return the event of a run's end or failure."""
@@ -99,6 +99,10 @@ class EventFeed(LogFeed[dict[str, Any]]):
     """A handler that posts the events of one run to a reader on an event loop."""
 
     _writer: EventWriter
+
+    def ignores_tokens_of(self, run: Run) -> bool:
+        """Return True: a token is a chunk, which `on_chunk` has posted."""
+        return True
 
     def on_chunk(self, run: Run, chunk: Any) -> None:
         with self._lock:
