@@ -24,8 +24,6 @@ from chatnb.schema.messages import AIMessage, BaseMessage
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-# The SDK requires a key, also for a server that needs none.
-
 
 class ChatCompatible(ChatOpenAI):
     """A chat model of another provider that speaks OpenAI's chat completions."""

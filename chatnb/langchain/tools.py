@@ -9,7 +9,8 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from chatnb.runnables.config import RunnableConfig
-from chatnb.schema.messages import ToolCall, ToolMessage
+from chatnb.schema.messages import ToolMessage
+from chatnb.schema.tool_calls import tool_call
 from chatnb.tools.base import Tool
 
 _CONFIG_KEYS = ("configurable", "metadata", "tags")
@@ -56,10 +57,12 @@ def tool_to_langchain(tool: Tool) -> BaseTool:
 
     # LangChain makes the message, and its artifact is that of chatnb's message.
     def call(**args: Any) -> tuple[Any, Any]:
-        return _content_and_artifact(tool.invoke(_tool_call(tool, args)))
+        return _content_and_artifact(tool.invoke(tool_call(name=tool.name, args=args, id="")))
 
     async def acall(**args: Any) -> tuple[Any, Any]:
-        return _content_and_artifact(await tool.ainvoke(_tool_call(tool, args)))
+        return _content_and_artifact(
+            await tool.ainvoke(tool_call(name=tool.name, args=args, id=""))
+        )
 
     return StructuredTool(
         name=tool.name,
@@ -69,10 +72,6 @@ def tool_to_langchain(tool: Tool) -> BaseTool:
         coroutine=acall,
         response_format="content_and_artifact",
     )
-
-
-def _tool_call(tool: Tool, args: dict[str, Any]) -> ToolCall:
-    return {"name": tool.name, "args": args, "id": "", "type": "tool_call"}
 
 
 def _content_and_artifact(answer: Any) -> tuple[Any, Any]:

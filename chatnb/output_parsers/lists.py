@@ -34,30 +34,43 @@ class ListOutputParser(BaseOutputParser[list[str]]):
     def transform(
         self, input: Iterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[list[str]]:
-        rest, yielded = "", False
+        items = _Items(self)
         for chunk in input:
-            whole, rest = self.split(rest + reply_text(chunk))
-            for item in self.parse(whole) if whole else ():
-                yielded = True
-                yield [item]
-        for item in (last := self.parse(rest)):
-            yield [item]
-        if not (yielded or last):
-            yield []
+            yield from items.add(reply_text(chunk))
+        yield from items.rest()
 
     async def atransform(
         self, input: AsyncIterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[list[str], None]:
-        rest, yielded = "", False
+        items = _Items(self)
         async for chunk in input:
-            whole, rest = self.split(rest + reply_text(chunk))
-            for item in self.parse(whole) if whole else ():
-                yielded = True
-                yield [item]
-        for item in (last := self.parse(rest)):
-            yield [item]
-        if not (yielded or last):
-            yield []
+            for item in items.add(reply_text(chunk)):
+                yield item
+        for item in items.rest():
+            yield item
+
+
+class _Items:
+    """The items of a text that comes in pieces, each in a list of its own."""
+
+    def __init__(self, parser: ListOutputParser) -> None:
+        self._parser = parser
+        self._open, self._is_empty = "", True
+
+    def add(self, text: str) -> list[list[str]]:
+        """Return the items that more text completes."""
+        whole, self._open = self._parser.split(self._open + text)
+        return self._parsed(whole) if whole else []
+
+    def rest(self) -> list[list[str]]:
+        """Return the last items; of a text without any, one empty list."""
+        last = self._parsed(self._open)
+        return [[]] if self._is_empty else last
+
+    def _parsed(self, text: str) -> list[list[str]]:
+        found = [[item] for item in self._parser.parse(text)]
+        self._is_empty = self._is_empty and not found
+        return found
 
 
 class CommaSeparatedListOutputParser(ListOutputParser):

@@ -13,7 +13,7 @@ from chatnb.schema.messages import BaseMessage
 from chatnb.schema.run_log import RunLog, RunLogPatch
 from chatnb.schema.run_log_json import from_json, read_lines
 from chatnb.tracing.log_writer import LogWriter, Selection
-from chatnb.tracing.run import Run
+from chatnb.tracing.run import Run, format_time
 
 _START = b'{"event":'
 
@@ -98,7 +98,7 @@ class _Reader:
     def _token(self, run: Run, chunk: Any, time: datetime) -> RunLogPatch | None:
         if run.parent is None:
             op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
-            return RunLogPatch(op, time=time.isoformat(timespec="microseconds"))
+            return RunLogPatch(op, time=format_time(time))
         text = chunk.text if isinstance(chunk, BaseMessage) else str(chunk)
         return self._writer(run).token(run, text, time)
 

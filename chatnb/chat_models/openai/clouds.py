@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chatnb.chat_models.openai.azure import TokenSource
 from chatnb.chat_models.openai.model import ChatOpenAI
 from chatnb.chat_models.sdk_errors import Sdk
-from chatnb.chat_models.wire.client_options import secret
+from chatnb.chat_models.wire.client_options import NO_KEY, secret
 from chatnb.chat_models.wire.loop_clients import AsyncSdkClient, SdkClient
 from chatnb.errors import ConfigurationError, MissingRuntimeError
 from chatnb.redaction import environment_secret
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
-
-# The SDK's provider authenticates each request, and the model has no key of its own.
-_NO_KEY = "none"
 
 
 class CloudChatOpenAI(ChatOpenAI):
@@ -123,7 +120,7 @@ class BedrockChatOpenAI(CloudChatOpenAI):
         base_url: str | None = None,
         **params: Any,
     ) -> None:
-        super().__init__(model, api_key=secret(api_key) or _NO_KEY, base_url=base_url, **params)
+        super().__init__(model, api_key=secret(api_key) or NO_KEY, base_url=base_url, **params)
         self.base_url = base_url
         self.region = region
         self.profile = profile
@@ -134,7 +131,7 @@ class BedrockChatOpenAI(CloudChatOpenAI):
     def _new_provider(self, providers: Any, *, is_async: bool) -> Any:
         key = self.openai_api_key.get_secret_value()
         given = {
-            "api_key": None if key == _NO_KEY else key,
+            "api_key": None if key == NO_KEY else key,
             "token_provider": self._tokens and self._tokens.fetch,
             "profile": self.profile,
             "credential_provider": self._credential_provider,
@@ -193,7 +190,7 @@ class VertexChatOpenAI(CloudChatOpenAI):
         **params: Any,
     ) -> None:
         params = {"use_responses_api": True, **params}
-        super().__init__(model, api_key=_NO_KEY, base_url=base_url, **params)
+        super().__init__(model, api_key=NO_KEY, base_url=base_url, **params)
         self.base_url = base_url
         self.project = project
         self.location = location

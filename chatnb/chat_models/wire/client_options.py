@@ -33,7 +33,8 @@ class ClientOptions(TypedDict, total=False):
 # The key of a model that is made while a cassette is replayed.
 _REPLAY_KEY = "(none: a cassette answers)"
 _KEY_LEFT_BEHIND = "(none: it stayed in another process)"
-NO_KEY = "none"  # Of providers that need none.
+# The SDK requires a key, also for a server that needs none.
+NO_KEY = "none"
 HTTP_CLIENTS = frozenset({"http_client", "http_async_client"})
 
 # The options of one call, and their names in the SDK.
