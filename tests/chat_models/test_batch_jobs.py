@@ -108,6 +108,24 @@ def test_a_submission_that_is_cut_off_is_resumed(
 
 
 @pytest.mark.parametrize("make", [openai, anthropic])
+def test_jobs_of_one_size_are_told_apart(make: Make, server: BatchServer) -> None:
+    """A job that is submitted, or resumed, while another of its size runs takes none of its."""
+    chat = make(server.base_url)
+    first = chat.submit(["a", "b"])
+    server.lose = (CREATE[make], False)
+    with pytest.raises(ModelConnectionError) as raised:
+        chat.submit(["c", "d"])
+    third = chat.submit(["e", "f"])
+    [note] = raised.value.__notes__
+    second = BatchJob.load(note.split("'")[1]).resume()
+    assert len(server.batches) == 3
+    server.finish()
+    for job, prompts in ((first, "ab"), (second, "cd"), (third, "ef")):
+        texts = [some[0].text for some in job.result(poll=0).generations]
+        assert texts == [f"reply to {prompt}" for prompt in prompts]
+
+
+@pytest.mark.parametrize("make", [openai, anthropic])
 def test_questions_that_are_cut_off_are_asked_again(make: Make, server: BatchServer) -> None:
     """Neither the state nor the results are lost with a connection."""
     job = make(server.base_url).submit(["a"])

@@ -6,7 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from chatnb.chat_models.batch_api.protocol import BatchApi, Line, PartState
@@ -43,12 +43,14 @@ class AnthropicBatches(BatchApi):
             requests: Any = [parse_object(line) for line in lines]
             return client.messages.batches.create(requests=requests).id
 
-    def find(self, note: str, count: int, since: float) -> str | None:
+    def find(self, note: str, count: int, since: float, taken: Collection[str]) -> str | None:
         # It has no note of ours: a batch of as many requests, made since, is compared by its first.
         with self._errors():
             for batch in self._client.messages.batches.list(limit=100):
                 if batch.created_at.timestamp() < since - _CLOCK_SECONDS:
                     return None
+                if batch.id in taken:
+                    continue
                 counts = batch.request_counts.model_dump()
                 if sum(counts.values()) == count and self._is_of(batch, note):
                     return batch.id

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from chatnb.chat_models.batch_api import PRICE
-from chatnb.chat_models.batch_api.protocol import BatchApi, PartState, SubmittingModel
+from chatnb.chat_models.batch_api.protocol import (
+    NOT_SUBMITTED,
+    BatchApi,
+    PartState,
+    SubmittingModel,
+)
 from chatnb.chat_models.generate import llm_result
 from chatnb.concurrency.cancellation import pause
 from chatnb.errors import ChatnbError, ConfigurationError, ModelError
@@ -121,24 +126,37 @@ class BatchJob:
 
         A batch that the provider has, though its id was not received, is taken over.
         """
-        requests = self._requests_path.read_text("utf-8").splitlines() if self._waiting() else []
+        # Batches are submitted one after the other: only the first without an id was tried.
+        waiting = next((part for part in self._parts if part.remote_id is None), None)
+        if waiting is not None:
+            note, taken = self._note(self._parts.index(waiting)), _known_batches(self._folder)
+            waiting.remote_id = self._api.find(note, waiting.count, self.created, taken)
+        return self._submit()
+
+    def _submit(self) -> BatchJob:
+        waiting = any(part.remote_id is None for part in self._parts)
+        requests = self._requests_path.read_text("utf-8").splitlines() if waiting else []
         for number, part in enumerate(self._parts):
             if part.remote_id is None:
-                note = f"{self.id}-{number}"
-                part.remote_id = self._api.find(note, part.count, self.created)
                 lines = requests[part.first : part.first + part.count]
-                part.remote_id = part.remote_id or self._api.create(lines, note)
+                part.remote_id = self._api.create(lines, self._note(number))
+            if part.state.status == NOT_SUBMITTED:
                 part.state.status = "submitted"
                 self._save()
         self._requests_path.unlink(missing_ok=True)
         return self
 
+    def _note(self, number: int) -> str:
+        return f"{self.id}-{number}"
+
     def refresh(self) -> BatchJob:
         """Ask the provider how far the job has come."""
+        before = [part.state for part in self._parts]
         for part in self._parts:
             if part.remote_id is not None and not part.state.ended:
                 part.state = self._api.state(part.remote_id)
-        self._save()
+        if before != [part.state for part in self._parts]:
+            self._save()
         return self
 
     def wait(self, timeout: float | None = None, *, poll: float = _POLL_SECONDS) -> BatchJob:
@@ -231,9 +249,6 @@ class BatchJob:
         call.given_cost = None if price is None else PRICE * price
         return call
 
-    def _waiting(self) -> bool:
-        return any(part.remote_id is None for part in self._parts)
-
     @property
     def _requests_path(self) -> Path:
         return self._folder / f"{self.id}.jsonl"
@@ -281,7 +296,8 @@ def submit(
     replace_text(jobs / f"{id}.jsonl", (f"{line}\n" for line in lines), mode=PRIVATE)
     replace_text(jobs / f"{id}.json", [json.dumps(record)], mode=PRIVATE)
     try:
-        return BatchJob(record, jobs, chat).resume()
+        job = BatchJob(record, jobs, chat)
+        return job._submit()  # pyright: ignore[reportPrivateUsage]
     except BaseException as error:
         error.add_note(f"The job is on disk: BatchJob.load({id!r}).resume() submits it.")
         raise
@@ -291,6 +307,12 @@ def saved_jobs(folder: str | Path | None = None) -> list[dict[str, Any]]:
     """Return the records of all jobs, the newest last."""
     records = [parse_object(path.read_bytes()) for path in _folder(folder).glob("*.json")]
     return sorted(records, key=lambda record: record["created"])
+
+
+def _known_batches(folder: Path) -> set[str]:
+    """Return the ids of the batches of all jobs in a folder."""
+    parts = [part for record in saved_jobs(folder) for part in record["parts"]]
+    return {part["remote_id"] for part in parts if part["remote_id"] is not None}
 
 
 def _parts(lines: Sequence[str], api: BatchApi) -> list[_Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -12,13 +12,14 @@ from chatnb.errors import ModelError
 from chatnb.schema.messages import AIMessage, BaseMessage
 
 Line = dict[str, Any]
+NOT_SUBMITTED = "not submitted"
 
 
 @dataclass
 class PartState:
     """The state of a part of a job, by the provider's status."""
 
-    status: str = "not submitted"
+    status: str = NOT_SUBMITTED
     completed: int = 0
     failed: int = 0
     ended: bool = False
@@ -49,8 +50,15 @@ class BatchApi(ABC):
         """Submit a batch of JSON lines, and return its id."""
 
     @abstractmethod
-    def find(self, note: str, count: int, since: float) -> str | None:
-        """Return the id of a batch that was submitted, though its id was not received."""
+    def find(self, note: str, count: int, since: float, taken: Collection[str]) -> str | None:
+        """Return the id of a batch that was submitted, though its id was not received.
+
+        Args:
+            note: The note that `create` was given.
+            count: The number of its requests.
+            since: The time of the job, in seconds since 1970.
+            taken: The ids of batches that are known to be others.
+        """
 
     @abstractmethod
     def state(self, batch_id: str) -> PartState:

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/guides/batch
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from chatnb.chat_models.batch_api.protocol import BatchApi, Line, PartState
@@ -41,7 +41,7 @@ class OpenAIBatches(BatchApi):
             )
         return batch.id
 
-    def find(self, note: str, count: int, since: float) -> str | None:
+    def find(self, note: str, count: int, since: float, taken: Collection[str]) -> str | None:
         with self._errors():
             for batch in self._client.batches.list(limit=100):
                 metadata: dict[str, str] = batch.metadata or {}
