@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
@@ -43,7 +43,6 @@ class Checkpoint:
     # answered before, two get these replies and one is requested.
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
         self._lock = Lock()
         self._read = _KeyCounts()
         self._database = Database(path, _FORMAT)
@@ -184,7 +183,6 @@ class CollectedReplies(Checkpoint):
     """Replies that go home with the results, from a worker that does not see the checkpoint."""
 
     def __init__(self) -> None:
-        self.path = Path("checkpoint")
         self.rows = list[tuple[str, str]]()
 
     def next_reply(self, key: str) -> str | None:
@@ -213,26 +211,37 @@ def _begin_sharing(connection: sqlite3.Connection) -> None:
 class _KeyCounts:
     """Counts of keys, for many more of them than a dict of strings would hold."""
 
-    # By 64 bits of each key, in arrays that are short enough to be searched.
+    # By 64 bits of each key, in arrays that are short enough to be searched; a key that was added
+    # before is counted apart, since many inputs may be equal.
 
     def __init__(self) -> None:
         self._buckets = dict[int, "array[int]"]()
+        self._repeats = Counter[int]()
 
     def count(self, key: str) -> int:
         """Return how often a key was added."""
-        bucket = self._buckets.get(hash(key) & _BUCKET_MASK)
-        return bucket.count(hash(key)) if bucket else 0
+        number = hash(key)
+        known = number in self._buckets.get(number & _BUCKET_MASK, ())
+        return known + self._repeats[number]
 
     def add(self, key: str) -> None:
         """Count a key once more."""
         number = hash(key)
-        self._buckets.setdefault(number & _BUCKET_MASK, array("q")).append(number)
+        bucket = self._buckets.setdefault(number & _BUCKET_MASK, array("q"))
+        if number in bucket:
+            self._repeats[number] += 1
+        else:
+            bucket.append(number)
 
     def discard(self, key: str) -> None:
         """Count a key once less."""
-        bucket = self._buckets.get(hash(key) & _BUCKET_MASK)
-        if bucket and hash(key) in bucket:
-            bucket.remove(hash(key))
+        number = hash(key)
+        if self._repeats[number] > 1:
+            self._repeats[number] -= 1
+        elif not self._repeats.pop(number, 0):
+            bucket = self._buckets.get(number & _BUCKET_MASK)
+            if bucket and number in bucket:
+                bucket.remove(number)
 
 
 def _remove(connection: sqlite3.Connection, key: str, text: str) -> None:

@@ -118,11 +118,12 @@ class BatchMethods(Generic[In, Out]):
             BatchInterrupted: On a KeyboardInterrupt, likewise.
         """
         kwargs, inputs = hide_in_options(kwargs), input_list(inputs)
-        calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
-        options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
+        options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
         if executor is not None:
             pairs = _on_executor(self, inputs, config, kwargs, options, executor, send_keys)
             return gather(pairs, len(inputs))
+        calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
+        options = replace(options, max_concurrency=limit)
         outputs = dict(as_completed(calls, options, each=False))
         return [outputs[index] for index in range(len(inputs))]
 
@@ -301,14 +302,15 @@ class BatchMethods(Generic[In, Out]):
 
             return RunnableEach(cast("Runnable[In, Out]", self))
         kwargs = hide_in_options(kwargs)
+        options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
+        if executor is not None:
+            pairs = _on_executor(
+                self, inputs, config, kwargs, options, executor, send_keys, in_order=True
+            )
+            return _outputs(pairs)
         call, limit = _stream_call(self, self.invoke, inputs, config, kwargs)
-        options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
-        if executor is None:
-            return _outputs(stream_completed(inputs, call, options, in_order=True))
-        pairs = _on_executor(
-            self, inputs, config, kwargs, options, executor, send_keys, in_order=True
-        )
-        return _outputs(pairs)
+        options = replace(options, max_concurrency=limit)
+        return _outputs(stream_completed(inputs, call, options, in_order=True))
 
     def amap(
         self,
