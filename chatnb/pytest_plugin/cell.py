@@ -1,0 +1,198 @@
+"""A code cell of a notebook under test: it is run, and its outputs are compared."""
+
+# pyright: standard
+# nbval has no types.
+
+from __future__ import annotations
+
+import copy
+import textwrap
+from collections.abc import Container
+from typing import Any, Protocol
+
+import pytest
+from nbval.plugin import IPyNbCell, NbCellError
+
+from chatnb.errors import error_line
+from chatnb.pytest_plugin.cell_tags import (
+    SKIP_REPLAY,
+    BadTagError,
+    is_exact,
+    required_similarity,
+    timeout_seconds,
+)
+from chatnb.pytest_plugin.failures import error_lines
+from chatnb.pytest_plugin.kernel import KernelDiedError
+from chatnb.pytest_plugin.kernel_variables import Mode
+from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference, readable, structure
+from chatnb.terminal import SafeText
+
+
+class Notebook(Protocol):
+    """The notebook of a cell: how it is run, and what has happened so far."""
+
+    mode: Mode
+    shown_path: str
+    accept: str
+    facts: Container[str]
+    folder: OutputFolder
+    sanitize_patterns: Any
+    running: Any
+    last_cell: Any
+    ran: dict[int, Any]
+    died_in: int | None
+    timed_out: bool
+    is_compared: bool
+
+    def run_cells_before(self, cell: Any) -> None:
+        """Run the cells that a selected one needs."""
+        ...
+
+    def check_compared(self, cell: Any) -> None:
+        """Raise NothingComparedError after the last cell if nothing was compared."""
+        ...
+
+
+class NotebookCell(IPyNbCell):
+    """A code cell of a notebook under test."""
+
+    parent: Notebook  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.saved_outputs = list(self.cell.outputs)
+        self.test_outputs: list | None = None
+        self.final_outputs: list = []
+        tags = self.cell.metadata.get("tags", [])
+        self.tags = tags if isinstance(tags, list) else []
+        self._timed_out_here = False
+        self.is_compared = bool(self.options["check"])
+        self.is_left_out_of_replays = SKIP_REPLAY in self.tags or bool(self.options["skip"])
+        self.is_exact = is_exact(self.tags)
+        self.required_similarity: float | None = None
+
+    @property
+    def timeout(self) -> float:
+        """The seconds that the cell may take."""
+        return timeout_seconds(self.tags, self.config.option.chatnb_timeout)
+
+    def runtest(self) -> None:
+        """Run the cell, and compare its outputs with the saved ones."""
+        file = self.parent
+        file.last_cell = self
+        if file.mode == "replay" and SKIP_REPLAY in self.tags:
+            pytest.skip(f"tagged {SKIP_REPLAY}")
+        if file.died_in is not None:
+            pytest.skip(f"the kernel died in cell {file.died_in}")
+        self.required_similarity = required_similarity(self.tags)
+        file.run_cells_before(self)
+        self.config.option.nbval_cell_timeout = self.timeout
+        if file.mode in ("record", "refresh"):
+            self._drop_saved()
+        file.folder.begin_cell()
+        file.running = self
+        was_late = file.timed_out
+        try:
+            super().runtest()
+        except KernelDiedError:
+            file.died_in = self.cell_num
+            self.raise_cell_error("The kernel died while this cell ran.")
+        finally:
+            file.running = None
+            self._timed_out_here = file.timed_out and not was_late
+            self._add_to_report()
+        self.final_outputs = copy.deepcopy(
+            self.test_outputs or []
+        )  # Later cells may update displays.
+        file.ran[self.cell_num] = self
+        file.check_compared(self)
+
+    def compare_outputs(self, test, ref, skip_compare=None) -> bool:
+        """Return True for equal outputs; with live models only their types are compared."""
+        self.parent.is_compared = True
+        if self.parent.mode == "live":
+            text = _type_difference(ref, test)
+        else:
+            pair = self._sanitized(ref), self._sanitized(test)
+            facts = EXACT if self.is_exact else self.parent.facts
+            text = difference(*pair, self.required_similarity, facts)
+        self.comparison_traceback = [text]
+        return not text
+
+    def repr_failure(self, excinfo) -> str:
+        """Return the text that pytest prints: the cell, the problem, and what to do."""
+        # A plain str, since pytest-xdist sends no other.
+        return str(SafeText(self._failure_text(excinfo.value)))
+
+    def _failure_text(self, error: BaseException) -> str:
+        where = f"{self.parent.shown_path}, code cell {self.cell_num}"
+        source = textwrap.indent(self.cell.source, "  | ", lambda _: True)
+        if isinstance(error, BadTagError | NothingComparedError):
+            return f"{where}: {error}"
+        if isinstance(error, EarlierCellError):
+            return f"{where} was not run, as it comes after a cell that failed.\n{error}"
+        if not isinstance(error, NbCellError):
+            return f"{where}:\n{source}\n\n{error_line(error)}"
+        return "\n".join([f"{where}:", source, "", *self._problem_lines(error)])
+
+    def reportinfo(self):  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the location of the cell for pytest."""
+        return self.path, None, f"{self.parent.shown_path}::Cell {self.cell_num}"
+
+    def _drop_saved(self) -> None:
+        """Drop saved outputs that will be replaced: they are not compared."""
+        self.options["check"] = False
+        self.cell.outputs = []
+
+    def _sanitized(self, outputs) -> list:
+        """Apply the patterns of --nbval-sanitize-with."""
+        return self.sanitize_outputs(outputs) if self.parent.sanitize_patterns else outputs
+
+    def _problem_lines(self, error: NbCellError) -> list[str]:
+        mode, accept = self.parent.mode, self.parent.accept
+        if self._timed_out_here:
+            head = f"The cell took longer than {self.timeout:g} s and was interrupted."
+            return [
+                head,
+                "Give it more time with --chatnb-timeout=SECONDS or a tag of its own.",
+            ]
+        if str(error) == "Cell outputs differ":
+            last = {"replay": [f"To accept: {accept}"]}.get(mode, [])
+            return [str(error.inner_traceback), *last]
+        errors = [o for o in self.test_outputs or [] if o["output_type"] == "error"]
+        if not errors or not error.inner_traceback:
+            return [str(error)]
+        kept = [] if mode in ("replay", "live") else ["", "The notebook was left as it is."]
+        return [*error_lines(errors[-1]), *kept]
+
+    def _add_to_report(self) -> None:
+        """Attach the cell to the test report, which reaches the process that writes the page."""
+        if self.config.getoption("chatnb_html"):
+            data = {
+                "notebook": self.parent.shown_path,
+                "cell": self.cell_num,
+                "source": self.cell.source,
+                "old": readable(self.saved_outputs),
+                "new": readable(self.test_outputs or []),
+                "compared": bool(self.options["check"]) or self.parent.mode != "replay",
+            }
+            self.user_properties.append(("chatnb", data))
+
+
+class EarlierCellError(Exception):
+    """A cell failed that a selected one comes after."""
+
+
+class NothingComparedError(Exception):
+    """A notebook was run without any comparison."""
+
+
+def _type_difference(old, new) -> str:
+    was, now = set(structure(old)), set(structure(new))
+    if was == now:
+        return ""
+    lines = [
+        *(f"- {type}" for type in sorted(was - now)),
+        *(f"+ {type}" for type in sorted(now - was)),
+    ]
+    return "\n".join(["The types of output differ (- in the notebook, + live):", *lines])
