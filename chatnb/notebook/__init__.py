@@ -28,7 +28,7 @@ from chatnb.runnables.progress import set_bar_factory
 from chatnb.schema.run_log import RunLogPatch
 from chatnb.store import store_path
 
-_AFTER_ERROR = "%chat explain tells what went wrong; %chat fix adds the mended cell below, not run."
+_AFTER_ERROR = "%chat explain tells what went wrong; %chat fix proposes the mended cell."
 _WELCOME = "Begin a cell with %%chat and write a question below it. %chat shows what else there is."
 
 

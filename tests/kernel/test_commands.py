@@ -17,6 +17,13 @@ def put_below(ran: Ran) -> list[str]:
     return [p["text"] for p in ran.reply["payload"] if p["source"] == "set_next_input"]
 
 
+def changes_in(ran: Ran) -> list[str]:
+    """The lines that a proposed change takes out and puts in."""
+    texts = [output.get("text/markdown", "") for output in ran.outputs]
+    diffs = [text.partition("```diff\n")[2].partition("\n```")[0] for text in texts]
+    return [diff.partition("\n")[2] for diff in diffs if diff]
+
+
 def printed(kernel: Kernel, code: str) -> str:
     return kernel.run(code).printed
 
@@ -30,8 +37,8 @@ def test_code_goes_into_the_next_cell(any_kernel: Kernel) -> None:
     assert printed(any_kernel, "print('ran' in globals())") == "False\n"
 
 
-def test_explain_puts_the_fixed_cell_below(any_kernel: Kernel) -> None:
-    """The model is shown the cell as it was typed, its words stay, and its cell is put below."""
+def test_explain_proposes_the_fixed_cell(any_kernel: Kernel) -> None:
+    """The model is shown the cell as it was typed, its words stay, and its cell is a change."""
     any_kernel.run(
         "from chatnb.chat_models import BaseChatModel\n"
         "from chatnb.schema import AIMessage\n"
@@ -46,16 +53,15 @@ def test_explain_puts_the_fixed_cell_below(any_kernel: Kernel) -> None:
     any_kernel.run("divisor = 0\n10 / divisor")
     ran = any_kernel.run("%chat explain")
     assert ran.reply["status"] == "ok"
-    assert put_below(ran) == ["1 / 1"]
     assert ran.outputs[0]["text/markdown"].startswith("By zero.")
-    assert "it has not been run" in ran.outputs[1]["text/plain"]
+    assert changes_in(ran) == ["-divisor = 0\n-10 / divisor\n+1 / 1"]
     prompt = printed(any_kernel, "print(asked.prompt)")
     assert "```python\ndivisor = 0\n10 / divisor\n```" in prompt
     assert "- divisor: int\n" in prompt
     any_kernel.run("10 / divisor")
     fixed = any_kernel.run("%chat fix")
-    assert put_below(fixed) == ["1 / 1"]
-    assert len(fixed.outputs) == 1
+    assert changes_in(fixed) == ["-10 / divisor\n+1 / 1"]
+    assert len(fixed.outputs) == 2
     any_kernel.run("%chat config reset")
 
 

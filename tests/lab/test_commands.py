@@ -66,22 +66,30 @@ def test_models_stream_side_by_side_and_stay_there(
         assert "widgets" not in saved["metadata"]
 
 
-def test_the_fixed_cell_appears_below_and_has_not_been_run(
+def test_the_fixed_cell_is_proposed_under_its_explanation(
     lab: JupyterLab, browser: Browser
 ) -> None:
-    """Explain after a failure: the words stay in the cell, and the code is a new cell under it."""
-    cells = ("1 / 0", "%chat use fixer\n%chat explain", "'last'")
+    """Explain after a failure: the words stay, and Accept puts the code into the cell that failed,
+    not run; fix shows the change alone."""
+    cells = ("1 / 0", "%chat use fixer\n%chat explain", "0 / 0", "%chat fix", "'last'")
     path = lab.write("explain.ipynb", SETUP, *cells)
     with lab.open(browser, path) as notebook:
         notebook.run(0)
         notebook.run(1)
         explained = notebook.run(2)
         expect(explained.locator(OUTPUT).nth(1)).to_contain_text("By zero.")
-        expect(explained.locator(OUTPUT).nth(2)).to_contain_text("it has not been run")
-        expect(notebook.page.locator(".jp-CodeCell")).to_have_count(5)
-        expect(notebook.cell(3).locator(".cm-content")).to_have_text("print(6 * 7)")
-        expect(notebook.cell(3).locator(".jp-InputPrompt")).to_have_text("[ ]:")
-        expect(notebook.cell(4).locator(".cm-content")).to_have_text("'last'")
+        expect(explained.locator("pre").last).to_contain_text("+print(6 * 7)")
+        explained.get_by_role("button", name="Accept").click()
+        expect(explained.locator("summary").last).to_contain_text("Accepted change of In[2]")
+        expect(notebook.cell(1).locator(".cm-content")).to_have_text("print(6 * 7)")
+        expect(notebook.cell(1).locator(".jp-InputPrompt")).to_have_text("[2]:")
+        notebook.run(3)
+        fixed = notebook.run(4)
+        expect(fixed.get_by_text("By zero.")).to_have_count(0)
+        fixed.get_by_role("button", name="Reject").click()
+        expect(fixed.locator("summary").last).to_contain_text("Rejected change of In[4]")
+        expect(notebook.cell(3).locator(".cm-content")).to_have_text("0 / 0")
+        expect(notebook.page.locator(".jp-CodeCell")).to_have_count(6)
 
 
 def test_tab_completes_in_the_editor(lab: JupyterLab, browser: Browser) -> None:

@@ -6,22 +6,18 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from chatnb.errors import ChatnbError
 from chatnb.notebook.attachments import fenced
-from chatnb.notebook.cell.code_cell import add_cell_below, code_blocks
+from chatnb.notebook.cell.code_answer import CodeAnswer, ask_for_code
+from chatnb.notebook.cell.code_cell import code_blocks
 from chatnb.notebook.cell.context import cells_that_ran
-from chatnb.notebook.cell.explain import ask_for_code
 from chatnb.notebook.cell.proposal import (
+    NO_CHANGE,
     MaskedSource,
     Proposal,
     diff,
-    proposal_mimebundle,
     unified_line_ends,
 )
-from chatnb.notebook.reply_stream import Reply
-from chatnb.notebook.session import Session, without_traceback
-from chatnb.notebook.widgets.front_end import in_lab_page, widget_form
-from chatnb.notebook.widgets.mounting import publish
+from chatnb.notebook.session import Session
 from chatnb.schema.messages import BaseMessage, HumanMessage, SystemMessage
 
 _TASK = (
@@ -30,11 +26,9 @@ _TASK = (
     "%time and %%bash, and placeholders such as <secret no. 1>, which are put back."
 )
 _NO_CODE = "The model gave no new code for the cell."
-_NO_CHANGE = "The model would change nothing."
 _UNKNOWN_SECRET = (
     "The new code has a masked secret that cannot be put back, so nothing is proposed."
 )
-_BELOW = "The new code is below; it has not been run."
 
 
 def edit_cell(session: Session, wanted: str, number: int | None = None) -> None:
@@ -45,22 +39,11 @@ def edit_cell(session: Session, wanted: str, number: int | None = None) -> None:
     """
     number, source = _cell(session.shell, number)
     masked = MaskedSource(source)
-    found: Proposal | None = None
-
-    def take(reply: Reply) -> tuple[str, bool]:
-        nonlocal found
-        found, notice = _proposal(number, source, masked, reply.message.text)
-        if found is None:
-            return notice, notice == _NO_CHANGE
-        return "" if _has_buttons() else _BELOW, True
-
-    try:
-        reply = ask_for_code(session, _question(masked.text, wanted), take)
-    except (ChatnbError, KeyboardInterrupt) as stopped:
-        raise without_traceback(stopped) from None
-    session.shell.push({"_reply": reply.message})
-    if found is not None:
-        _show(session, found)
+    ask_for_code(
+        session,
+        _question(masked.text, wanted),
+        lambda text: _code_answer(number, source, masked, text),
+    )
 
 
 def _cell(shell: Any, number: int | None) -> tuple[int, str]:
@@ -80,20 +63,18 @@ def _question(source: str, wanted: str) -> list[BaseMessage]:
     return [SystemMessage(_TASK), HumanMessage(f"{fenced(source, 'python')}\n\n{wanted}")]
 
 
-def _proposal(
-    number: int, source: str, masked: MaskedSource, text: str
-) -> tuple[Proposal | None, str]:
+def _code_answer(number: int, source: str, masked: MaskedSource, text: str) -> CodeAnswer:
     """Return the change in a reply, or the reason why there is none."""
     code = _new_code(source, text)
     if not code:
-        return None, _NO_CODE
+        return CodeAnswer(notice=_NO_CODE)
     new = masked.restore(code)
     if new is None:
-        return None, _UNKNOWN_SECRET
+        return CodeAnswer(notice=_UNKNOWN_SECRET)
     changes = diff(masked.text, code)
     if not changes:
-        return None, _NO_CHANGE
-    return Proposal(number, source, new, changes), ""
+        return CodeAnswer(notice=NO_CHANGE, is_all=True)
+    return CodeAnswer(Proposal(number, source, new, changes), is_all=True)
 
 
 def _new_code(source: str, text: str) -> str:
@@ -108,18 +89,3 @@ def _new_code(source: str, text: str) -> str:
     if language != "python" and magic.startswith("%%") and not code.startswith("%%"):
         return f"{magic}\n{code}"
     return code
-
-
-def _has_buttons() -> bool:
-    """Return whether the page can change its cells."""
-    return in_lab_page() and widget_form() == "mounted"
-
-
-def _show(session: Session, proposal: Proposal) -> None:
-    if _has_buttons():
-        from chatnb.notebook.cell.proposal_widget import ProposalView
-
-        ProposalView(proposal).publish()
-        return
-    publish(proposal_mimebundle(proposal))
-    add_cell_below(session.shell, proposal.new)

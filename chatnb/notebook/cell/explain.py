@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from chatnb.errors import ChatnbError, ConfigurationError
-from chatnb.notebook.cell.code_cell import add_cell_below, code_blocks
-from chatnb.notebook.cell.display import reply_display, reply_mimebundle
+from chatnb.notebook.cell.code_answer import CodeAnswer, ask_for_code
+from chatnb.notebook.cell.code_cell import code_blocks
+from chatnb.notebook.cell.display import reply_mimebundle
 from chatnb.notebook.cell.failed_cell import FailedCell, failed_cell, last_error
-from chatnb.notebook.cell.turn import Turn
-from chatnb.notebook.chats import get_chat_name
-from chatnb.notebook.reply_stream import Reply
-from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
+from chatnb.notebook.cell.proposal import (
+    NO_CHANGE,
+    Proposal,
+    redacted_diff,
+    unified_line_ends,
+)
+from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.schema.messages import BaseMessage, HumanMessage, SystemMessage
 
@@ -32,12 +34,11 @@ _FIX = (
 _NO_ERROR = "No cell has failed yet, so there is nothing to explain."
 _INTERRUPTED = "The last cell was interrupted; nothing is wrong with its code."
 _NOT_SENT = "This is what the model would get; nothing has been sent."
-_ADDED = "The fixed cell is below; it has not been run."
 _NO_CELL = "The model gave no corrected cell."
 
 
 def explain_last_error(session: Session, *, in_words: bool, show: bool = False) -> None:
-    """Show what went wrong, if `in_words`, and put the corrected cell below.
+    """Show what went wrong, if `in_words`, and propose the corrected cell.
 
     With `show` nothing is sent, and what would be is shown.
     """
@@ -53,16 +54,12 @@ def explain_last_error(session: Session, *, in_words: bool, show: bool = False) 
         texts = [message.text for message in _question(failed, in_words=in_words)]
         publish(reply_mimebundle("\n\n".join([_NOT_SENT, *texts])))
         return
+    question = _question(failed, in_words=in_words)
     try:
-        reply = ask_for_code(
-            session,
-            _question(failed, in_words=in_words),
-            lambda reply: _put_fixed(session, reply, failed, in_words=in_words),
-        )
+        ask_for_code(session, question, lambda text: _fixed(failed, text, in_words=in_words))
     except (ChatnbError, KeyboardInterrupt) as stopped:
         stopped.chatnb_explained = error  # type: ignore[attr-defined]
-        raise without_traceback(stopped) from None
-    session.shell.push({"_reply": reply.message})
+        raise
 
 
 def _own_explanation(error: BaseException) -> str:
@@ -80,45 +77,20 @@ def _own_explanation(error: BaseException) -> str:
     return f"**{type(error).__name__}**: {meaning}.\n\n{error}{waiting}"
 
 
-def ask_for_code(
-    session: Session,
-    question: list[BaseMessage],
-    take: Callable[[Reply], tuple[str, bool]],
-) -> Reply:
-    """Ask the session's model, and show its reply with a footer.
-
-    `take` gets a reply that is whole; it returns a notice for the footer, and whether that is all
-    that is to be left of the reply.
-    """
-    model = session.model()
-    turn = Turn(model, question, session.defaults.params({}))
-    display = reply_display(session, get_chat_name(model), turn.stop, awaited=False)
-    turn.start(display)
-    try:
-        reply = turn.wait()
-    except KeyboardInterrupt:
-        display.finish(turn.stop_and_collect(), "")
-        raise ReplyInterrupted() from None
-    notice, is_all = take(reply) if reply.outcome == "done" else ("", False)
-    display.finish(reply, notice, shown={} if is_all else None)
-    if reply.error is not None:
-        raise reply.error
-    if reply.outcome == "stopped":
-        raise ReplyInterrupted()
-    return reply
-
-
 def _question(failed: FailedCell, *, in_words: bool) -> list[BaseMessage]:
     task = SystemMessage(_TASK + (_EXPLAIN if in_words else _FIX))
     return [task, HumanMessage(failed.to_markdown())]
 
 
-def _put_fixed(
-    session: Session, reply: Reply, failed: FailedCell, *, in_words: bool
-) -> tuple[str, bool]:
-    """Put the corrected cell below; return a notice about it, and whether no words are wanted."""
-    codes = [block.code for block in code_blocks(reply.message.text) if block.language == "python"]
+def _fixed(failed: FailedCell, text: str, *, in_words: bool) -> CodeAnswer:
+    """Return the corrected cell in a reply; a change, where it is known which cell failed."""
+    codes = [block.code for block in code_blocks(text) if block.language == "python"]
     if not codes:
-        return _NO_CELL, False
-    add_cell_below(session.shell, failed.masks.restore(codes[-1]))
-    return _ADDED, not in_words
+        return CodeAnswer(notice=_NO_CELL)
+    new, is_all = failed.masks.restore(codes[-1]), not in_words
+    if failed.number is None:
+        return CodeAnswer(code=new, is_all=is_all)
+    old = unified_line_ends(failed.typed)
+    if new == old:
+        return CodeAnswer(notice=NO_CHANGE, is_all=is_all)
+    return CodeAnswer(Proposal(failed.number, old, new, redacted_diff(old, new)), is_all=is_all)

@@ -31,8 +31,9 @@ _CELL_NUMBER = re.compile(r"In\[(\d+)\]")
 class FailedCell(NamedTuple):
     """A failed cell with its traceback and the types of its variables, without any value."""
 
-    # Its source is as it was typed, `line` is None where it is not known, and `called_from` is the
-    # cell that was run, if that is another one.
+    # `source` and `called_from`, the cell that was run if that is another one, are masked; `typed`
+    # is the source as it is, which does not leave. `line` is None where it is not known, and
+    # `number` where the cell left no history.
 
     masks: Masks
     source: str
@@ -40,6 +41,8 @@ class FailedCell(NamedTuple):
     traceback: str
     values: dict[str, str]
     called_from: str
+    typed: str
+    number: int | None
 
     def to_markdown(self) -> str:
         """Describe the failure to a model."""
@@ -85,9 +88,9 @@ def failed_cell(shell: Any, error: BaseException) -> FailedCell:
     """Gather what a model needs to explain an exception."""
     steps = [step for step in _steps(error.__traceback__) if _is_cell(shell, step)]
     frames = [step.tb_frame for step in steps]
-    sources = [_source(shell, frame.f_code.co_filename) for frame in frames]
-    source = sources[-1] if sources else _unparsed(shell, error)
-    called_from = sources[0] if sources and sources[0] != source else ""
+    cells = [_typed_cell(shell, frame.f_code.co_filename) for frame in frames]
+    number, source = cells[-1] if cells else _unparsed(shell, error)
+    called_from = cells[0][1] if cells and cells[0][1] != source else ""
     masks = Masks()
     masked = [masks.code(source), masks.code(called_from)]
     variables = _variables(frames, source)
@@ -98,6 +101,8 @@ def failed_cell(shell: Any, error: BaseException) -> FailedCell:
         _Traceback(shell, masks, variables).text(error),
         {name: describe_value(variables[name]) for name in list(variables)[:_MAX_VALUES]},
         masked[1],
+        source,
+        number,
     )
 
 
@@ -111,23 +116,23 @@ def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
         trace = trace.tb_next
 
 
-def _source(shell: Any, filename: str) -> str:
-    """Return a cell as it was typed; where it left no history, as it was compiled."""
+def _typed_cell(shell: Any, filename: str) -> tuple[int | None, str]:
+    """Return a cell's number and source as typed; where it left no history, as compiled."""
     label = shell.compile.format_code_name(filename)
     number = _CELL_NUMBER.search(label[1]) if label else None
     typed = shell.history_manager.input_hist_raw if shell.history_manager else []
     if number and 0 < int(number[1]) < len(typed):
-        return str(typed[int(number[1])]).rstrip()
-    return "".join(linecache.getlines(filename)).rstrip()
+        return int(number[1]), str(typed[int(number[1])]).rstrip()
+    return None, "".join(linecache.getlines(filename)).rstrip()
 
 
-def _unparsed(shell: Any, error: BaseException) -> str:
+def _unparsed(shell: Any, error: BaseException) -> tuple[int | None, str]:
     """Return the cell of a syntax error, which is in no frame."""
     if not isinstance(error, SyntaxError):
-        return ""
+        return None, ""
     if error.filename and shell.compile.format_code_name(error.filename):
-        return _source(shell, error.filename)
-    return (error.text or "").rstrip()
+        return _typed_cell(shell, error.filename)
+    return None, (error.text or "").rstrip()
 
 
 class _Traceback:
@@ -184,7 +189,7 @@ class _Traceback:
             return ""
         # A file is masked as a whole: a line may be the inside of a string.
         if filename not in self._files:
-            source = _source(self._shell, filename) if is_cell else _file_text(filename)
+            source = _typed_cell(self._shell, filename)[1] if is_cell else _file_text(filename)
             masks = self._masks if is_cell else Masks()
             self._files[filename] = masks.code(source).splitlines()
         lines = self._files[filename]
@@ -208,7 +213,7 @@ class _Traceback:
         if not _is_cell(self._shell, step) and _is_installed(filename):
             return False
         is_cell = _is_cell(self._shell, step)
-        source = _source(self._shell, filename) if is_cell else _file_text(filename)
+        source = _typed_cell(self._shell, filename)[1] if is_cell else _file_text(filename)
         try:
             tree = ast.parse(TransformerManager().transform_cell(source) if is_cell else source)
         except (SyntaxError, ValueError):

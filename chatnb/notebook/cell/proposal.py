@@ -16,6 +16,8 @@ from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.redaction import REDACTED, environment_secrets, redact
 from chatnb.terminal import SafeText
 
+NO_CHANGE = "The model would change nothing."
+
 Decision: TypeAlias = Literal["accepted", "inserted", "rejected"]
 
 _TITLES: dict[Decision | None, str] = {
@@ -74,6 +76,12 @@ class Proposal(NamedTuple):
     old: str
     new: str
     diff: str
+
+
+def redacted_diff(old: str, new: str) -> str:
+    """Return what changes between two sources, without their secrets."""
+    secrets = environment_secrets()
+    return diff(redact(old, secrets), redact(new, secrets))
 
 
 def diff(old: str, new: str) -> str:

@@ -10,13 +10,13 @@ from chatnb.notebook.session import Session
 _SHOW = "--show"
 
 
-@command("explain", "[--show]", "explain the last error, and add the fixed cell below, not run")
+@command("explain", "[--show]", "explain the last error, and propose the fixed cell")
 def explain(session: Session, option: str = "") -> None:
     """Have the model explain the last error, or show what it would get."""
     _explain(session, option, in_words=True)
 
 
-@command("fix", "[--show]", "add the fixed cell below, not run, without an explanation")
+@command("fix", "[--show]", "propose the fixed cell without an explanation")
 def fix(session: Session, option: str = "") -> None:
     """Have the model fix the cell that failed last, or show what it would get."""
     _explain(session, option, in_words=False)

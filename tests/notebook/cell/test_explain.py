@@ -37,7 +37,7 @@ def test_explain_tells_why_and_puts_the_fixed_cell_below(
     assert shell.run_cell("%chat explain", store_history=True).success
     shown = capsys.readouterr().out
     assert shown.startswith("You divide by zero")
-    assert "The fixed cell is below; it has not been run." in shown
+    assert "The new code is below; it has not been run." in shown
     assert shell.rl_next_input == "1 / 1"
     assert "result" not in shell.user_ns
     assert shell.user_ns["_reply"].text == REPLY
@@ -85,6 +85,39 @@ def test_fix_leaves_the_cell_and_not_a_word(
     assert shell.run_cell("%chat fix").success
     assert "and nothing else" in model(shell).prompt
     assert shell.rl_next_input == "1 / 1"
+
+
+def test_the_fix_is_shown_as_a_change_of_the_cell_that_failed(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The diff has the cell as it was typed, with its values but without its secrets, and names the
+    cell with the mistake, not the one that called it."""
+    key = "sk-proj-" + "Ab3" * 11
+    head = f"def half(key='<{len(key)} characters, no. 0>'):"
+    shell.push({"model": Asked([f"```python\n{head}\n    return 1 / 1\n```"])})
+    shell.run_cell("%chat use model")
+    shell.run_cell(f"def half(key='{key}'):\n    return 1 / 0", store_history=True)
+    shell.run_cell("half()", store_history=True)
+    capsys.readouterr()
+    shell.run_cell("%chat fix", store_history=True)
+    shown = capsys.readouterr().out
+    assert "Proposed change of In[1]" in shown
+    assert "-    return 1 / 0\n+    return 1 / 1" in shown
+    assert key not in shown
+    assert model(shell).asked
+
+
+def test_a_fix_that_changes_nothing_says_so(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No diff is shown, and nothing is put below."""
+    shell.run_cell("1 / 1 / 0", store_history=True)
+    shell.push({"same": Asked(["```python\n1 / 1 / 0\n```"])})
+    shell.run_cell("%chat use same")
+    capsys.readouterr()
+    shell.run_cell("%chat fix", store_history=True)
+    assert "The model would change nothing." in capsys.readouterr().out
+    assert getattr(shell, "rl_next_input", None) is None
 
 
 def test_without_an_error_there_is_nothing_to_explain(
