@@ -21,6 +21,7 @@ from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary
 from chatnb.notebook.prompt import is_table, text_and_cut
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
+from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.terminal import SafeText, print_line, without_colours
 from chatnb.tools.base import tool
@@ -174,7 +175,7 @@ def _content(captured: CapturedIO, tracebacks: list[str]) -> Content:
     text = redact(without_colours(text).strip(), environment_secrets(), by_name=False)
     if not pictures:
         return text or "[The code ran and printed nothing.]"
-    return [{"type": "text", "text": text or "[Figures]"}, *pictures[:_MAX_PICTURES]]
+    return [text_part(text or "[Figures]"), *pictures[:_MAX_PICTURES]]
 
 
 def _picture(data: dict[str, Any]) -> ContentPart | None:
@@ -185,8 +186,8 @@ def _picture(data: dict[str, Any]) -> ContentPart | None:
     encoded = base64.b64encode(given).decode() if isinstance(given, bytes) else given
     encoded = "".join(encoded.split())
     if len(encoded) > _MAX_PICTURE_BYTES:
-        return {"type": "text", "text": f"[A picture of {len(encoded):,} bytes is left out.]"}
-    return {"type": "image_url", "image_url": {"url": f"data:{mime};base64,{encoded}"}}
+        return text_part(f"[A picture of {len(encoded):,} bytes is left out.]")
+    return encoded_part(mime, encoded)
 
 
 def _shortened(text: str) -> str:

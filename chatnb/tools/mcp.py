@@ -20,6 +20,7 @@ from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
 from chatnb.redaction import environment_secrets, redact
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
+from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage
 from chatnb.schema.prompt_values import ChatPromptValue
@@ -377,38 +378,25 @@ def _content(blocks: Sequence[Any], structured: Any = None) -> Content:
 def _part(block: Any) -> dict[str, Any]:
     match block.type:
         case "text":
-            return _text_part(block.text)
+            return text_part(block.text)
         case "image":
-            return _picture_part(block.mime_type, block.data)
+            return encoded_part(block.mime_type, block.data, "image")
         case "audio":
-            format = block.mime_type.partition("/")[2]
-            return {"type": "input_audio", "input_audio": {"data": block.data, "format": format}}
+            return encoded_part(block.mime_type, block.data, "audio")
         case "resource":
             return _resource_part(block.resource)
         case "resource_link":
-            return _text_part(f"{block.title or block.name}: {block.uri}")
+            return text_part(f"{block.title or block.name}: {block.uri}")
         case _:
-            return _text_part(block.model_dump_json(by_alias=True, exclude_none=True))
-
-
-def _text_part(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
-
-
-def _picture_part(mime: str, data: str) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:{mime};base64,{data}"}}
+            return text_part(block.model_dump_json(by_alias=True, exclude_none=True))
 
 
 def _resource_part(resource: Any) -> dict[str, Any]:
-    text, mime = getattr(resource, "text", None), resource.mime_type or ""
+    text = getattr(resource, "text", None)
     if text is not None:
-        return _text_part(text)
-    if mime.startswith("image/"):
-        return _picture_part(mime, resource.blob)
+        return text_part(text)
     name = str(resource.uri).rpartition("/")[2] or "resource"
-    mime = mime or "application/octet-stream"
-    data = f"data:{mime};base64,{resource.blob}"
-    return {"type": "file", "file": {"filename": name, "file_data": data}}
+    return encoded_part(resource.mime_type or "application/octet-stream", resource.blob, name)
 
 
 def _prompt_message(message: Any) -> BaseMessage:

@@ -100,10 +100,7 @@ def audio_part(source: FileSource, *, max_bytes: int = MAX_BYTES) -> dict[str, A
     """
     data = _bytes(source, "audio", max_bytes)
     media_type = _media_type(data, "audio", "WAV or MP3", source)
-    return {
-        "type": "input_audio",
-        "input_audio": {"data": _base64(data), "format": media_type.removeprefix("audio/")},
-    }
+    return encoded_part(media_type, _base64(data))
 
 
 def file_part(
@@ -133,7 +130,18 @@ def file_part(
     data = _bytes(source, "file", max_bytes)
     media_type = _media_type(data, "application", "PDF", source)
     name = filename or ("file.pdf" if isinstance(source, bytes) else Path(source).name)
-    return {"type": "file", "file": {"filename": name, "file_data": _data_url(media_type, data)}}
+    return encoded_part(media_type, _base64(data), name)
+
+
+def encoded_part(media_type: str, data: str, filename: str = "file") -> dict[str, Any]:
+    """Return the part of an image, a sound or another file whose data is in base64."""
+    family, _, format = media_type.partition("/")
+    if family == "audio":
+        return {"type": "input_audio", "input_audio": {"data": data, "format": format}}
+    url = f"data:{media_type};base64,{data}"
+    if family == "image":
+        return image_part(url)
+    return {"type": "file", "file": {"filename": filename, "file_data": url}}
 
 
 def media_type_of(data: bytes) -> str | None:
