@@ -19,7 +19,7 @@ from chatnb.concurrency.waiting import Promise, await_done, wait
 from chatnb.errors import ChatnbError
 from chatnb.notebook.approvals import Verdict
 from chatnb.notebook.cell.code_cell import add_cell_below, code_cell
-from chatnb.notebook.cell.display import Mimebundle, ReplySink, reply_display
+from chatnb.notebook.cell.display import Mimebundle, NullSink, ReplySink, reply_display
 from chatnb.notebook.cell.kept_turn import KeptTurn
 from chatnb.notebook.cell.tools import CellCalls, CellTools, asks_by, cell_tools
 from chatnb.notebook.chats import (
@@ -210,14 +210,15 @@ class Turn:
         self._earlier = list[BaseMessage]()
         self._seconds = 0.0
         self._drafts = ExitStack()
-        self._sink: ReplySink | None = None
+        self._sink: ReplySink = NullSink()
         self._running: Promise[Reply] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
 
     def start(self, sink: ReplySink, on_end: Callable[[Reply], None] = lambda _: None) -> None:
         """Start the call; `on_end` gets the reply on the event loop's thread."""
-        self._running = package_portal.submit(self._run(sink, on_end))
+        self._sink = sink
+        self._running = package_portal.submit(self._run(on_end))
 
     @property
     def notice(self) -> str:
@@ -263,17 +264,17 @@ class Turn:
         assert self._running is not None, "the turn was not started"
         return self._running
 
-    async def _run(self, sink: ReplySink, on_end: Callable[[Reply], None]) -> Reply:
+    async def _run(self, on_end: Callable[[Reply], None]) -> Reply:
         try:
-            reply = await self._kept_reply(sink)
-            sink.end()
+            reply = await self._kept_reply()
+            self._sink.end()
             on_end(reply)
             return reply
         finally:
             if self._tree is not None:
                 self._tree.end()
 
-    async def _kept_reply(self, sink: ReplySink) -> Reply:
+    async def _kept_reply(self) -> Reply:
         reply: Reply | None = None
         try:
             if self._kept is not None:
@@ -281,24 +282,24 @@ class Turn:
             with self._drafts:
                 if self._stream.draft is not None:
                     self._drafts.enter_context(self._stream.draft)
-                reply = self._check(await self._stream_reply(sink))
+                reply = self._check(await self._stream_reply())
                 if self._kept is not None:
                     await in_thread(partial(self._save, self._kept, reply))
         except Exception as error:
             reply = replace(reply, error=error) if reply else self._finish("failed", error)
         return reply
 
-    async def _stream_reply(self, sink: ReplySink) -> Reply:
+    async def _stream_reply(self) -> Reply:
         self._stream.restart_clock()
-        self._sink, self._calls.show = sink, lambda items: sink.show_calls(items)
+        self._calls.show = self._sink.show_calls
         self._task = asyncio.current_task()
         try:
             if self._stopped:
                 raise asyncio.CancelledError
-            with retry_notes(lambda text: sink.show_note(text)):
+            with retry_notes(self._sink.show_note):
                 async with aclosing(self._chunks()) as chunks:
                     async for chunk in chunks:
-                        await self._add(reply_part(chunk), sink)
+                        await self._add(reply_part(chunk))
             self._show_rest()
             return self._finish()
         except asyncio.CancelledError:
@@ -308,7 +309,7 @@ class Turn:
         finally:
             self._task = None  # What follows is not stopped.
 
-    async def _add(self, part: AIMessageChunk | ToolMessage, sink: ReplySink) -> None:
+    async def _add(self, part: AIMessageChunk | ToolMessage) -> None:
         if isinstance(part, ToolMessage):
             await self._end_message()
             rejected = self._calls.end(part)
@@ -317,16 +318,16 @@ class Turn:
                 await finish_in_thread(partial(self._kept.add_result, part, rejected=rejected))
             return
         if self._ended is not None:
-            await self._begin_message(sink)
-        _show(self._stream.add(part), sink)
+            await self._begin_message()
+        self._show(self._stream.add(part))
 
-    async def _begin_message(self, sink: ReplySink) -> None:
+    async def _begin_message(self) -> None:
         """Begin the message after the results of tools."""
         draft = None if self._kept is None else await finish_in_thread(self._kept.begin_next)
         if draft is not None:
             self._drafts.enter_context(draft)
         if self._ended is not None and self._ended.message.text:
-            sink.append("\n\n")
+            self._sink.append("\n\n")
         self._stream, self._ended = ReplyStream(self._chat_model, draft), None
 
     async def _end_message(self) -> None:
@@ -362,8 +363,15 @@ class Turn:
 
     def _show_rest(self) -> None:
         rest = self._stream.flush()
-        if rest is not None and self._sink is not None:
-            _show(rest, self._sink)
+        if rest is not None:
+            self._show(rest)
+
+    def _show(self, chunk: AIMessageChunk) -> None:
+        reasoning, text = chunk.reasoning, chunk.text
+        if reasoning:
+            self._sink.append_reasoning(reasoning)
+        if text:
+            self._sink.append(text)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -387,11 +395,3 @@ class Turn:
                 for op in patch.ops:
                     if op["path"] == "/streamed_output/-":
                         yield op["value"]
-
-
-def _show(chunk: AIMessageChunk, sink: ReplySink) -> None:
-    reasoning, text = chunk.reasoning, chunk.text
-    if reasoning:
-        sink.append_reasoning(reasoning)
-    if text:
-        sink.append(text)

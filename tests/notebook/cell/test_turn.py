@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import ScriptedChatModel
+from chatnb.notebook.cell.display import NullSink
 from chatnb.notebook.cell.turn import Turn
 from chatnb.notebook.run_tree.tree import RunLogTree
 from chatnb.notebook.widgets.footer import reasoning_mimebundle
@@ -33,7 +34,7 @@ class Half(ScriptedChatModel):
         await asyncio.Event().wait()
 
 
-class Sink:
+class Sink(NullSink):
     """A display that may fail."""
 
     def __init__(self, fails_in: str = "") -> None:
