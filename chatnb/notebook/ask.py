@@ -14,7 +14,7 @@ from chatnb.notebook.cell.comparison_widget import ComparisonView
 from chatnb.notebook.cell.display import ReplySink
 from chatnb.notebook.cell.reply_widget import ReplyView, StreamedWidget
 from chatnb.notebook.cell.turn import Turn
-from chatnb.notebook.chats import Chat, get_chat_name, runnable_from_chat
+from chatnb.notebook.chats import Chat, get_chat_name, repeated, runnable_from_chat
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.base import ComputedTrait, WidgetOutputs
@@ -99,7 +99,7 @@ def _named(models: Sequence[Any] | Mapping[str, Any]) -> list[tuple[str, Any]]:
     names = [name for name, _ in named]
     if len(names) < 2:
         raise ValueError("compare() takes two models or more.")
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = repeated(names)
     if twice:
         raise ValueError(
             f"compare() has {', '.join(twice)} twice. Name the columns: compare(prompt, "

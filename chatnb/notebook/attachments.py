@@ -117,10 +117,12 @@ def _check_sizes(attachments: Sequence[Attachment]) -> None:
 
 def _check_size(name: str, size: int, limit: int) -> None:
     if size > limit:
-        raise ValueError(
-            f"{name} has {size / _MEGABYTE:.1f} MB; the most is {limit // _MEGABYTE} MB. "
-            "Nothing was sent."
-        )
+        raise ValueError(f"{name} {excess(size, limit)}. Nothing was sent.")
+
+
+def excess(size: int, limit: int) -> str:
+    """Write that a file is too large."""
+    return f"has {size / _MEGABYTE:.1f} MB; the most is {limit // _MEGABYTE} MB"
 
 
 def _part_from_file(attachment: Attachment) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from chatnb.cassettes.active import active_cassette
@@ -54,6 +54,11 @@ def _default_model(found: str) -> str:
     # A replay keeps to the model that was recorded.
     cassette = active_cassette()
     return found if cassette is None else cassette.default_model(found)
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names of chats that several have."""
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def runnable_from_chat(chat: Any) -> Chat:

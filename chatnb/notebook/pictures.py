@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from chatnb.errors import error_line
-from chatnb.notebook.attachments import LIMITS, Attachment
+from chatnb.notebook.attachments import LIMITS, Attachment, excess
 from chatnb.optional_packages import installed
 from chatnb.schema.content.parts import media_type_of, picture_png
 
@@ -53,10 +53,9 @@ def file_at(path: str | Path) -> Attachment:
     """
     found = Path(path).expanduser()
     try:
-        size = found.stat().st_size
-        if size > LIMITS["attachment_bytes"]:
-            megabytes = LIMITS["attachment_bytes"] // 1024**2
-            raise ValueError(f"it has {size / 1024**2:.1f} MB, and the most is {megabytes} MB")
+        size, limit = found.stat().st_size, LIMITS["attachment_bytes"]
+        if size > limit:
+            raise ValueError(f"it {excess(size, limit)}")
         return Attachment(found.name, "", found.read_bytes())
     except OSError as error:
         raise ValueError(error_line(error)) from None

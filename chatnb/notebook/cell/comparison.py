@@ -14,7 +14,7 @@ from chatnb.notebook.cell.display import NullSink, ReplySink
 from chatnb.notebook.cell.kept_turn import cell_conversation
 from chatnb.notebook.cell.terminal import markdown_console, print_markdown
 from chatnb.notebook.cell.turn import Turn, cell_params
-from chatnb.notebook.chats import Chat
+from chatnb.notebook.chats import Chat, repeated
 from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
@@ -94,7 +94,7 @@ def _compared_models(option: str, model_from_name: Callable[[str], Chat]) -> lis
     names = [name.strip() for name in option.split(",") if name.strip()]
     if len(names) < 2:
         raise UsageError("%%chat --compare takes two models or more: --compare MODEL,MODEL")
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = repeated(names)
     if twice:
         raise UsageError(f"%%chat --compare names {', '.join(twice)} twice.")
     return [_ComparedModel(name, model_from_name(name)) for name in names]

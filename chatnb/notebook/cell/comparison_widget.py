@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
@@ -13,9 +12,13 @@ from chatnb.markdown.rendering import closed_blocks
 from chatnb.markdown.safe_markdown import plain_markdown
 from chatnb.notebook.cell.display import ReplySink
 from chatnb.notebook.cell.outputs import CellOutput, CellOutputs
-from chatnb.notebook.cell.reply_widget import Delta, ReplyState, StreamedWidget
+from chatnb.notebook.cell.reply_widget import (
+    Delta,
+    ReplyState,
+    StreamedWidget,
+    snapshot_schedule,
+)
 from chatnb.notebook.tables.comparison import Answer, bold, grid_columns
-from chatnb.notebook.widgets.base import ResendSchedule
 from chatnb.notebook.widgets.tool_calls import ItemToolCall
 
 
@@ -47,7 +50,7 @@ class ComparisonView(StreamedWidget):
         self._names = list(names)
         self._states = [ReplyState() for _ in names]
         # All snapshots travel together, so that one schedule bounds their cost.
-        self._schedule = ResendSchedule(math.inf if stop_with == "message" else 64)
+        self._schedule = snapshot_schedule(can_ask=stop_with == "message")
         super().__init__(
             on_stop,
             stop_with=stop_with,

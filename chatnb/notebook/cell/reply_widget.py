@@ -21,6 +21,11 @@ from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall, parse_decis
 _FIRST_SNAPSHOT_CHARACTERS = 64
 
 
+def snapshot_schedule(*, can_ask: bool) -> ResendSchedule:
+    """Return when snapshots are sent: unasked only to a browser that cannot ask for them."""
+    return ResendSchedule(math.inf if can_ask else _FIRST_SNAPSHOT_CHARACTERS)
+
+
 class Snapshot(TypedDict):
     """The whole text up to and including the delta numbered `seq`, and the reasoning if any.
 
@@ -89,7 +94,7 @@ class ReplyState:
         self._waiting_reasoning: list[str] = []
         self._seq = 0
         self._length = 0
-        self._schedule = ResendSchedule(math.inf if can_ask else _FIRST_SNAPSHOT_CHARACTERS)
+        self._schedule = snapshot_schedule(can_ask=can_ask)
 
     def push(self, text: str) -> None:
         """Add the next text."""

@@ -8,7 +8,7 @@ from functools import reduce
 from chatnb.chat_models.wire.endings import is_cut_off
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
-from chatnb.notebook.widgets.formatting import price
+from chatnb.notebook.widgets.formatting import price, shortened
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_text
 from chatnb.schema.messages import AIMessage, BaseMessage
@@ -16,7 +16,7 @@ from chatnb.schema.usage import UsageMetadata, add_usage, usage_text
 from chatnb.terminal import SafeText
 
 # A notebook keeps it with every reply.
-_LONGEST_REASONING = 20_000
+_MAX_REASONING = 20_000
 _REASONING_STYLE = (
     "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 640px; margin: 4px 0 4px 4px; "
     "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
@@ -109,8 +109,5 @@ def reasoning_mimebundle(reasoning: str) -> Mimebundle:
 
 def reasoning_fold(reasoning: str) -> SafeHtml:
     """Return the model's reasoning, folded and of bounded length."""
-    rest = len(reasoning) - _LONGEST_REASONING
-    if rest > 0:
-        reasoning = f"{reasoning[:_LONGEST_REASONING]}\n… {rest:,} more characters"
-    body = element("div", reasoning, style=_REASONING_STYLE)
+    body = element("div", shortened(reasoning, _MAX_REASONING), style=_REASONING_STYLE)
     return element("details", element("summary", "Reasoning", style=_SUMMARY_STYLE), body)

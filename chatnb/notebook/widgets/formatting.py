@@ -19,6 +19,12 @@ def truncate(text: str, limit: int) -> tuple[str, int]:
     return replace_surrogates(text[:limit]), max(0, len(text) - limit)
 
 
+def shortened(text: str, limit: int) -> str:
+    """Cut a text for display, and say below it how much is missing."""
+    shown, more = truncate(text, limit)
+    return f"{shown}\n… {more:,} more characters" if more else shown
+
+
 def one_line(text: str, limit: int = 500) -> str:
     """Put a text on one line, with an ellipsis if it is cut."""
     # Only so much of a long text is read as can be shown.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypedDict, get_args
 
 from chatnb.markdown.html import SafeHtml, element
-from chatnb.notebook.widgets.formatting import truncate
+from chatnb.notebook.widgets.formatting import shortened, truncate
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.messages import ToolMessage
 
@@ -118,7 +118,7 @@ def call_fold(call: ItemToolCall) -> SafeHtml:
     """Return a call that is over, folded: its line, and its arguments and result in full."""
     parts = [element("summary", call_text(call), style="cursor: pointer;")]
     parts += [
-        element("pre", _shortened(text), style=_PASSAGE)
+        element("pre", shortened(text, _MAX_SHOWN), style=_PASSAGE)
         for text in (_shown_arguments(call["arguments"]), call["result"])
         if text
     ]
@@ -133,8 +133,3 @@ def _shown_arguments(arguments: str) -> str:
         return arguments
     code = code_argument(given)
     return code if code is not None and len(given) == 1 else arguments
-
-
-def _shortened(text: str) -> str:
-    shown, more = truncate(text, _MAX_SHOWN)
-    return f"{shown}\n… {more:,} more characters" if more else shown
