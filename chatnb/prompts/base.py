@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatnb.prompts.formatting import values_for
+from chatnb.prompts.variables import values_for
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from chatnb.errors import MissingVariableError
+from chatnb.prompts.variables import refuse_missing
 
 # A template may come from elsewhere, so it must not reach into objects: `{a.b}` and `{a[0]}`, which
 # `str.format` would look up, are rejected.
@@ -84,10 +84,8 @@ class Template:
         try:
             texts = [_formatted(field, values[field.name]) for field in self._fields]
         except KeyError:
-            missing = [name for name in self.variables if name not in values]
-            if not missing:
-                raise
-            raise MissingVariableError(missing, values) from None
+            refuse_missing(self.variables, values)
+            raise
         return "".join(texts) + self._rest
 
 
@@ -124,23 +122,3 @@ def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
     if "{" in spec:
         raise ValueError(f"{{{name}:{spec}}}: a format cannot contain a variable")
     return _Field(before, name, _CONVERSIONS.get(conversion or ""), spec)
-
-
-def values_for(input: Any, partials: Mapping[str, Any], needed: Iterable[str]) -> Mapping[str, Any]:
-    """Return all values of a prompt: those of the input, which win, and its partial values."""
-    needed = [*needed]
-    if not isinstance(input, Mapping) and input is not None and len(needed) == 1:
-        input = {needed[0]: input}
-    if not isinstance(input, Mapping):
-        raise TypeError(
-            "A prompt takes a dict with a value for each variable "
-            f"({', '.join(needed) or 'it has none'}), or the value of its only one, "
-            f"not {type(input).__name__}: {input!r}"
-        )
-    missing = [name for name in needed if name not in input]
-    if missing:
-        raise MissingVariableError(missing, [*input, *partials])  # pyright: ignore[reportUnknownArgumentType]
-    if not partials:
-        return input  # pyright: ignore[reportUnknownVariableType]
-    given = {name: value() if callable(value) else value for name, value in partials.items()}
-    return {**given, **input}  # pyright: ignore[reportUnknownVariableType]

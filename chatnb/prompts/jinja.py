@@ -7,7 +7,8 @@ from datetime import date, time, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
-from chatnb.errors import ConfigurationError, MissingVariableError
+from chatnb.errors import ConfigurationError
+from chatnb.prompts.variables import refuse_missing
 
 _NO_JINJA = (
     'Templates in Jinja need the package jinja2. Install it with: pip install "chatnb[jinja2]"'
@@ -47,9 +48,7 @@ class JinjaTemplate:
 
     def format(self, values: Mapping[str, Any]) -> str:
         """Return the text with values in place of its variables."""
-        missing = [name for name in self.variables if name not in values]
-        if missing:
-            raise MissingVariableError(missing, values)
+        refuse_missing(self.variables, values)
         try:
             return self._template.render(dict(values))
         except Exception as error:  # Of Jinja's own, or of an operation within the template.

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeGuard
 
-from chatnb.prompts.formatting import TemplateFormat, TextTemplate, parse_template, values_for
+from chatnb.prompts.formatting import TemplateFormat, TextTemplate, parse_template
 from chatnb.prompts.text import PromptTemplate
+from chatnb.prompts.variables import values_for
 from chatnb.schema.conversion import to_messages
 from chatnb.schema.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 

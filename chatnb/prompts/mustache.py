@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from chatnb.errors import MissingVariableError
+from chatnb.prompts.variables import refuse_missing
 
 # A template may come from elsewhere: names are looked up in dicts and lists only, never as
 # attributes, and nothing is called. There are no partials, which would be other templates.
@@ -56,9 +56,7 @@ class MustacheTemplate:
 
     def format(self, values: Mapping[str, Any]) -> str:
         """Return the text with values in place of its variables."""
-        missing = [name for name in self.variables if name not in values]
-        if missing:
-            raise MissingVariableError(missing, values)
+        refuse_missing(self.variables, values)
         return "".join(_rendered(self._nodes, [values]))
 
 
