@@ -51,6 +51,9 @@ class PydanticOutputParser(GrowingJsonParser[Model]):
         """Return instructions for a model to reply with such an object."""
         return json_instructions(self.pydantic_object.model_json_schema())
 
+    def _output_type(self) -> type[Model]:
+        return self.pydantic_object
+
     def value(self, found: FoundJson, text: str) -> Model:
         from pydantic import ValidationError
 

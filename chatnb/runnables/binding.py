@@ -19,6 +19,7 @@ from chatnb.runnables.config import (
     merge_configs,
 )
 from chatnb.runnables.methods import In, Out
+from chatnb.runnables.wrappers.schemas import input_type, output_type, plain_type
 
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
@@ -260,6 +261,12 @@ class RunnableEach(Runnable[Sequence[In], list[Item]], Generic[In, Item]):
         self, input: Sequence[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Item]:
         return await self.bound.abatch(input, child_config(effective_config(config)), **kwargs)
+
+    def _input_type(self) -> Any:
+        return list[plain_type(input_type(self.bound))]
+
+    def _output_type(self) -> Any:
+        return list[plain_type(output_type(self.bound))]
 
     def add_to_graph(self, graph: Graph) -> tuple[str, str]:
         node = graph.add_node(f"Each<{self.bound.get_name()}>")

@@ -26,11 +26,12 @@ def output_model(runnable: Any) -> type[BaseModel]:
 def input_type(runnable: Any) -> Any:
     """Return the type of a runnable's input: a type, a dict of fields, or Any."""
     # By the attributes that only one class of runnables has: the classes are above this module.
+    if hasattr(runnable, "_input_type"):
+        return runnable._input_type()
     if hasattr(runnable, "steps"):
         return input_type(runnable.steps[0])
     if hasattr(runnable, "bound"):
-        inner = input_type(runnable.bound)
-        return inner if type(runnable).__name__ != "RunnableEach" else list[_plain(inner)]
+        return input_type(runnable.bound)
     if hasattr(runnable, "args_schema"):
         return runnable.args_schema
     if hasattr(runnable, "input_variables"):
@@ -44,15 +45,14 @@ def input_type(runnable: Any) -> Any:
 
 def output_type(runnable: Any) -> Any:
     """Return the type of a runnable's output: a type, a dict of fields, or Any."""
+    if hasattr(runnable, "_output_type"):
+        return runnable._output_type()
     if hasattr(runnable, "steps"):
         return output_type(runnable.steps[-1])
     if hasattr(runnable, "bound"):
-        inner = output_type(runnable.bound)
-        return inner if type(runnable).__name__ != "RunnableEach" else list[_plain(inner)]
+        return output_type(runnable.bound)
     if isinstance(getattr(runnable, "branches", None), dict):
-        return {key: _plain(output_type(each)) for key, each in runnable.branches.items()}
-    if isinstance(getattr(runnable, "pydantic_object", None), type) and hasattr(runnable, "value"):
-        return runnable.pydantic_object if "Pydantic" in type(runnable).__name__ else Any
+        return {key: plain_type(output_type(each)) for key, each in runnable.branches.items()}
     if hasattr(runnable, "get_format_instructions") or hasattr(runnable, "parse"):
         parser: Any = runnable
         return _hints(getattr(parser, "parse", None)).get("return", Any)
@@ -82,7 +82,8 @@ def _joined(types: list[Any]) -> Any:
     return known[0] if len(known) == len(types) and all(k == known[0] for k in known) else Any
 
 
-def _plain(given: Any) -> Any:
+def plain_type(given: Any) -> Any:
+    """Return a type for a dict of fields, and any other as it is."""
     return dict[str, Any] if isinstance(given, dict) else given
 
 
