@@ -1,15 +1,13 @@
 """Settings of the process, by LangChain's path."""
 
-from __future__ import annotations
+from chatnb.lazy_names import lazy_names
 
-from typing import Any
-
-from chatnb.chat_models.cache import get_llm_cache, set_llm_cache
-from chatnb.upstream_modules import refuse_elsewhere
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from chatnb.chat_models.cache import get_llm_cache, set_llm_cache
 
 __all__ = ["get_llm_cache", "set_llm_cache"]
 
-
-def __getattr__(name: str) -> Any:
-    refuse_elsewhere(__name__, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__, {"chatnb.chat_models.cache": "get_llm_cache set_llm_cache"}
+)

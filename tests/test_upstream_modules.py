@@ -48,6 +48,7 @@ WORKING = [
     "from chatnb.prompt_values import ChatPromptValue",
     "from chatnb.runnables import RunnableBranch",
     "from chatnb.runnables.config import RunnableConfig",
+    "from chatnb.runnables.history import RunnableWithMessageHistory",
     "from chatnb.tools import tool",
     "from chatnb.tools.base import tool",
     "from chatnb.tracers import RunHandler",
@@ -65,7 +66,6 @@ ELSEWHERE = [
     ("from chatnb.callbacks import get_openai_callback", "chatnb.track_usage"),
     ("from chatnb.callbacks.base import BaseCallbackHandler", "on_token"),
     ("from chatnb.globals import set_debug", "chatnb.LoggingHandler"),
-    ("from chatnb.runnables.history import RunnableWithMessageHistory", "chatnb.Conversation"),
     ("from chatnb.utils.function_calling import convert_to_openai_tool", "to_openai_tool"),
     ("from chatnb.schema import OutputParserException", "chatnb.errors.OutputParserError"),
 ]
