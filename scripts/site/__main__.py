@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 from notebook_pages import write_notebooks
@@ -73,6 +74,7 @@ def both_themes(text: str) -> str:
     return LIGHT_PICTURE.sub(pair, text)
 
 
+@cache
 def project_address() -> str:
     """Return the one address of the project."""
     manifest = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -80,17 +80,19 @@ def with_own_names(
 
 
 def refuse_unknown(model_class: type[BaseChatModel], names: Iterable[str]) -> None:
-    """Raise a TypeError for arguments that a model does not have, with the closest that it has."""
-    for name in sorted(names):
-        known = sorted(known_arguments(model_class))
-        close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
-        meant = f" Did you mean {close[0]}=?" if close else ""
-        other = (
-            ' Other fields of requests go into model_kwargs={"' + name + '": ...}.'
-            if "model_kwargs" in known
-            else ""
-        )
-        raise TypeError(f"{model_class.__name__} has no argument {name}=.{meant}{other}")
+    """Raise a TypeError for the first argument that a model does not have, with the closest one."""
+    name = min(names, default=None)
+    if name is None:
+        return
+    known = sorted(known_arguments(model_class))
+    close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
+    meant = f" Did you mean {close[0]}=?" if close else ""
+    other = (
+        ' Other fields of requests go into model_kwargs={"' + name + '": ...}.'
+        if "model_kwargs" in known
+        else ""
+    )
+    raise TypeError(f"{model_class.__name__} has no argument {name}=.{meant}{other}")
 
 
 def known_arguments(model_class: type[BaseChatModel]) -> set[str]:
