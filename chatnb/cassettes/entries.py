@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict, deque
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from chatnb.cassettes.cassette_file import CassetteFile
 from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.cassettes.recordings import Recording, recording_from_dict
 from chatnb.cassettes.requests import check_request, request_key
+from chatnb.cassettes.substance import reply_substance
 from chatnb.cassettes.yaml_file import call_yaml, head_yaml, parse_calls, parse_cassette
 from chatnb.errors import CassetteError
+
+_Call: TypeAlias = tuple[str, int | None]
+_Substance: TypeAlias = tuple[str, int | None, str]
 
 
 class _Entry:
@@ -22,8 +27,20 @@ class _Entry:
         self.key = key
         self.index: int | None = call.get("index")
         self.recording = recording
-        self.requested = False
+        self.order = 0
+        """The number of the request of this process that it answers; 0 for none."""
         self._call, self._text = call, ""
+
+    @property
+    def requested(self) -> bool:
+        """True if this process has requested it."""
+        return self.order > 0
+
+    @property
+    def substance(self) -> _Substance:
+        """The key of calls that differ only in their times and random ids."""
+        reply = json.dumps(reply_substance(self._call), sort_keys=True)
+        return self.key, self.index, reply
 
     @property
     def text(self) -> str:
@@ -53,6 +70,8 @@ class CassetteEntries:
         self._is_ordered, self._can_append = True, False
         self.default_model: str | None = None
         self.recorded_at: str | None = None
+        self._earlier_moment: str | None = None
+        self._unchanged: defaultdict[_Substance, deque[_Entry]] | None = None
 
     def load(self) -> None:
         """Read the file, if there is one."""
@@ -92,7 +111,8 @@ class CassetteEntries:
         if not chosen and again:
             chosen = _preferred(matching, streamed, index)[-1:]
         for entry in chosen:
-            entry.requested = True
+            self._tickets += 1
+            entry.order = self._tickets
             return entry.recording
         return None
 
@@ -104,7 +124,9 @@ class CassetteEntries:
     def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
         """Add a call at its position, and write it."""
         entry = _Entry(call, recording, self.key(call["request"]))
-        entry.requested = True
+        if self._fresh:
+            entry = self._unless_unchanged(entry)
+        entry.order = ticket
         with self._file.lock():
             self._read_others()
             self._new[ticket] = entry
@@ -114,6 +136,15 @@ class CassetteEntries:
             else:
                 self._write()
         self._last_ticket = max(self._last_ticket, ticket)
+
+    def _unless_unchanged(self, entry: _Entry) -> _Entry:
+        """Return an entry, or the recorded one that differs from it in times and ids only."""
+        if self._unchanged is None:
+            self._unchanged = defaultdict(deque)
+            for old in self._entries:
+                self._unchanged[old.substance].append(old)
+        same = self._unchanged[entry.substance]
+        return same.popleft() if same else entry
 
     def finish(self) -> None:
         """Write the calls in their order, unless they are."""
@@ -129,35 +160,51 @@ class CassetteEntries:
     def note_moment(self, moment: str) -> None:
         """Record the moment that replays take for now, once there is a call."""
         if moment != self.recorded_at:
-            self.recorded_at = moment
+            self._earlier_moment, self.recorded_at = self.recorded_at, moment
             self._can_append = self._is_ordered = False
 
     def prune(self) -> None:
-        """Drop the calls that were not requested."""
-        dropped = Counter(entry.text for entry in self._entries if not entry.requested)
-        if not dropped:
-            return
+        """Drop the calls that were not requested, and put new ones where they were requested."""
+        before = list(self._entries)
+        dropped = Counter(entry.text for entry in before if not entry.requested)
+        recorded, added = self._in_order()
+        kept = _placed([entry for entry in recorded if entry.requested], added)
+        if kept == before:
+            if not self._fresh:
+                return
+            self.recorded_at = self._earlier_moment or self.recorded_at
+        self._entries, self._new, self._by_key = [], {}, defaultdict(list)
         if self._fresh:
-            recorded = [entry for entry in self._all() if entry.requested]
-            self._new = dict(enumerate(recorded, 1))
-            self._tickets = max(self._tickets, len(recorded))
-        kept = [entry for entry in self._entries if entry.requested]
-        self._entries, self._by_key = [], defaultdict(list)
-        for entry in kept:
-            self._keep(entry)
+            self._new = dict(enumerate(kept, 1))
+            self._tickets = max(self._tickets, len(kept))
+        else:
+            for entry in kept:
+                self._keep(entry)
         self._rewrite(dropped)
 
     def _all(self) -> list[_Entry]:
         """Return the entries of the file, then new ones; a refreshed one keeps its position."""
+        recorded, added = self._in_order()
+        return [*recorded, *added]
+
+    def _in_order(self) -> tuple[list[_Entry], list[_Entry]]:
+        """Return the entries that have a position in the file, and the others by their start."""
         new = [self._new[ticket] for ticket in sorted(self._new)]
         if not self._fresh:
-            return [*self._entries, *new]
-        by_key = defaultdict[str, deque[_Entry]](deque)
+            return list(self._entries), new
+        unchanged = {id(entry) for entry in self._entries if entry.requested}
+        successors = defaultdict[_Call, deque[_Entry]](deque)
         for entry in new:
-            by_key[entry.key].append(entry)
-        ordered = [by_key[old.key].popleft() if by_key[old.key] else old for old in self._entries]
-        used = set(map(id, ordered))
-        return [*ordered, *(entry for entry in new if id(entry) not in used)]
+            if id(entry) not in unchanged:
+                successors[entry.key, entry.index].append(entry)
+        recorded = [
+            old
+            if id(old) in unchanged or not successors[old.key, old.index]
+            else successors[old.key, old.index].popleft()
+            for old in self._entries
+        ]
+        used = set(map(id, recorded))
+        return recorded, [entry for entry in new if id(entry) not in used]
 
     def _rewrite(self, dropped: Counter[str] | None = None) -> None:
         with self._file.lock():
@@ -205,6 +252,20 @@ class CassetteEntries:
                 f"{self._path} is damaged: call {index + 1} cannot be read ({error!s:.200}). "
                 "Restore it from version control, or delete it and record it again."
             ) from error
+
+
+def _placed(recorded: list[_Entry], added: list[_Entry]) -> list[_Entry]:
+    """Return entries with each added one after that which was requested before it."""
+    # So a changed request stays where it was, and a diff shows what has changed of it.
+    first = list[_Entry]()
+    following = first
+    after = {id(entry): list[_Entry]() for entry in recorded}
+    for entry in sorted([*recorded, *added], key=lambda entry: entry.order):
+        if id(entry) in after:
+            following = after[id(entry)]
+        else:
+            following.append(entry)
+    return [*first, *(each for entry in recorded for each in (entry, *after[id(entry)]))]
 
 
 def _preferred(entries: list[_Entry], streamed: bool, index: int | None) -> list[_Entry]:
