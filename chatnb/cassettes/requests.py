@@ -190,7 +190,7 @@ def miss_message(file: str, request: dict[str, Any], recorded: Sequence[dict[str
         lines = [f"+ {line}" for line in as_yaml(request).splitlines()]
     else:
         head = f"{file} has no reply to this request. The nearest that it has differs (- recorded):"
-        lines = _differences(as_yaml(other), as_yaml(request))
+        lines = line_differences(as_yaml(other), as_yaml(request))
     return "\n".join([head, *lines, f"To record what is missing: {record_command()}"])
 
 
@@ -200,7 +200,8 @@ def record_command() -> str:
     return command or "set CHATNB_CASSETTE_MODE=record and run it again."
 
 
-def _differences(recorded: str, requested: str) -> list[str]:
+def line_differences(recorded: str, requested: str) -> list[str]:
+    """Return the lines that differ, with those around them."""
     compared = difflib.unified_diff(recorded.splitlines(), requested.splitlines(), n=2, lineterm="")
     return [f"{line[:1]} {line[1:]}" for line in list(compared)[2:] if not line.startswith("@@")]
 

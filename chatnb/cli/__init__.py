@@ -1,4 +1,4 @@
-"""The command line: `python -m chatnb lab`, `download`, `doctor` and `plan`."""
+"""The command line: `python -m chatnb lab`, `download`, `doctor`, `plan` and `cassette`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from chatnb.cli import doctor, download, lab, plan
+from chatnb.cli import cassette, doctor, download, lab, plan
 from chatnb.errors import ChatnbError
 
 
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (lab, download, doctor, plan):
+    for command in (lab, download, doctor, plan, cassette):
         command.add_to(commands)
     return parser
 
