@@ -21,7 +21,7 @@ from chatnb.notebook.tables.answers import show_answers, show_results
 from chatnb.notebook.tables.evaluation import show_evaluations
 from chatnb.notebook.warm_up import start_warm_up
 from chatnb.notebook.widgets.footer import footer_mimebundle
-from chatnb.notebook.widgets.front_end import in_interactive_notebook, receives_while_awaiting
+from chatnb.notebook.widgets.front_end import awaits_cells, in_interactive_notebook
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.runnables.log_stream import set_run_viewer
 from chatnb.runnables.progress import set_bar_factory
@@ -45,7 +45,7 @@ def register(shell: Any) -> None:
     set_run_viewer(_run_log_tree)
     set_bar_factory(_progress_bar)
     shell.input_transformers_cleanup.append(keep_question_marks)
-    if receives_while_awaiting(getattr(shell, "kernel", None)):
+    if awaits_cells(getattr(shell, "kernel", None)):
         shell.input_transformers_post.append(await_chat)
     _offer_explanation(shell)
     if not in_interactive_notebook():

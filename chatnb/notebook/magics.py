@@ -16,6 +16,7 @@ from chatnb.notebook.jupyter_ai import prompt_variables, usage_error
 from chatnb.notebook.options import NONE, CellOptions, cell_options
 from chatnb.notebook.prompt import prompt_from_cell
 from chatnb.notebook.session import Session
+from chatnb.notebook.widgets.front_end import current_kernel, receives_while_awaiting
 from chatnb.terminal import SafeText
 
 _MAGIC_CALL = "get_ipython().run_cell_magic('chat', "
@@ -74,9 +75,10 @@ class ChatMagics(Magics):
         running.finish(interrupted=interrupted)
 
     async def chat_awaited(self, line: str, cell: str) -> None:
-        """Run `%%chat` where the kernel receives the browser's messages while the cell awaits."""
+        """Run `%%chat` as a cell that awaits its reply."""
+        awaited = receives_while_awaiting(current_kernel())
         with _printable_usage_errors():
-            running, interrupted = self._start(line, cell, awaited=True), False
+            running, interrupted = self._start(line, cell, awaited=awaited), False
         try:
             await running.wait_async()
             await self.session.await_page()

@@ -357,6 +357,13 @@ def test_stop_interrupts_the_kernel(reply_page: ReplyPage) -> None:
     assert reply_page.run("return model.sent") == []
 
 
+def test_no_button_where_nothing_stops_the_reply(reply_page: ReplyPage) -> None:
+    """A page that cannot reach the kernel while a cell runs has no Stop button."""
+    reply_page.run("await openWidget({ stop_with: 'nothing' })")
+    assert reply_page.page.get_by_role("status").inner_text() != ""
+    assert reply_page.page.get_by_role("button", name="Stop the reply").count() == 0
+
+
 @pytest.mark.parametrize(
     "kernel", ["undefined", "null", "{ async interrupt() { throw new Error('gone'); } }"]
 )

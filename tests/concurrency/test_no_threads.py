@@ -21,6 +21,9 @@ from chatnb.concurrency import waiting
 from chatnb.errors import ConfigurationError
 from chatnb.json_schemas import SchemaValidator
 from chatnb.notebook import register
+from chatnb.notebook.cell import outputs
+from chatnb.notebook.cell.tools import asks_by
+from chatnb.notebook.widgets import front_end
 from chatnb.runnables import RunnableLambda
 from tests.support.loopback import LoopbackServer, delta, event, head, saying
 
@@ -125,6 +128,36 @@ def test_chat_cells_are_awaited(
 
     assert asyncio.run(run("%%chat -m m\nHi")).success
     assert capsys.readouterr().out.startswith("one two\n")
+
+
+class JupyterLiteKernel:
+    """A kernel that gets no message while a cell runs, and has one channel."""
+
+    def get_parent(self) -> dict[str, Any]:
+        return {"header": {}, "metadata": {"cellId": "c1"}}
+
+
+def test_jupyterlite_is_known_without_an_answer(
+    bare_shell: InteractiveShell,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A cell there is not waited for, is not printed beside its output, and has no Stop button,
+    which could not reach it; tool calls are asked about in words."""
+    register(bare_shell)
+    monkeypatch.setattr(InteractiveShell, "_instance", bare_shell)
+    monkeypatch.setattr(bare_shell, "kernel", JupyterLiteKernel(), raising=False)
+    monkeypatch.setattr(outputs, "_ANSWER_SECONDS", 0.0)
+    bare_shell.push({"m": Asynchronous()})
+    published: list[Any] = []
+    monkeypatch.setattr(bare_shell.display_pub, "publish", lambda data, **_: published.append(data))
+    cell = bare_shell.transform_cell("%%chat -m m\nHi")
+    with bare_shell.builtin_trap, bare_shell.display_trap:
+        assert asyncio.run(bare_shell.run_cell_async(cell, transformed_cell=cell)).success
+    assert capsys.readouterr().out == ""
+    assert [data["text/plain"] for data in published][1:-1] == ["one two"]
+    assert front_end.stops_with(awaited=False) == "nothing"
+    assert asks_by(awaited=False) == "question"
 
 
 def test_a_provider_is_called_over_http(loopback: LoopbackServer) -> None:

@@ -19,7 +19,7 @@ from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
-from chatnb.notebook.widgets.front_end import cell_view
+from chatnb.notebook.widgets.front_end import cell_view, stops_with
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.terminal import print_line
 
@@ -124,7 +124,7 @@ def _comparison_display(
         return HeadlessDisplay()
     from chatnb.notebook.cell.comparison_widget import BrowserDisplay
 
-    stop_with = "message" if awaited else "interrupt"
+    stop_with = stops_with(awaited=awaited)
     return BrowserDisplay(session.cell_outputs, names, on_stop, stop_with=stop_with)
 
 

@@ -16,7 +16,7 @@ from chatnb.notebook.widgets.footer import (
     footer_mimebundle,
     reasoning_mimebundle,
 )
-from chatnb.notebook.widgets.front_end import cell_view
+from chatnb.notebook.widgets.front_end import cell_view, stops_with
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall
 from chatnb.terminal import SafeText, print_line
@@ -68,9 +68,12 @@ def reply_display(
         return terminal_display(model_name)
     if view == "static":
         return HeadlessDisplay(model_name)
-    stop_with = "message" if awaited else "interrupt"
     return BrowserDisplay(
-        session.cell_outputs, model_name, on_stop, stop_with=stop_with, on_decide=on_decide
+        session.cell_outputs,
+        model_name,
+        on_stop,
+        stop_with=stops_with(awaited=awaited),
+        on_decide=on_decide,
     )
 
 

@@ -19,6 +19,7 @@ from chatnb.errors import ConfigurationError
 
 View: TypeAlias = Literal["live", "static", "text"]
 Form: TypeAlias = Literal["mounted", "widget", "static", "text"]
+StopWith: TypeAlias = Literal["message", "interrupt", "nothing"]
 
 VIEWS: tuple[View, ...] = get_args(View)
 _VARIABLE = "CHATNB_VIEW"
@@ -68,15 +69,26 @@ def is_page_known() -> bool:
     return not receives_while_awaiting(current_kernel()) and "JPY_SESSION_NAME" in os.environ
 
 
+def awaits_cells(kernel: Any) -> bool:
+    """Return whether `%%chat` is awaited: to receive messages, or as nothing else can wait."""
+    return not has_threads() or receives_while_awaiting(kernel)
+
+
 def receives_while_awaiting(kernel: Any) -> bool:
     """Return whether the kernel receives the browser's messages while a cell awaits."""
-    if not has_threads():  # JupyterLite's.
-        return True
-    if kernel is None or not kernel.shell.autoawait:
+    # JupyterLite hands its kernel no message before the cell has ended.
+    if kernel is None or not has_threads() or not kernel.shell.autoawait:
         return False
     # ipykernel does from 7.4 on, on its main shell.
     major, minor = version("ipykernel").split(".")[:2]
     return (int(major), int(minor)) >= (7, 4)
+
+
+def stops_with(*, awaited: bool) -> StopWith:
+    """Return what stops the reply of a cell: JupyterLite's page cannot reach a cell that runs."""
+    if awaited:
+        return "message"
+    return "interrupt" if has_threads() else "nothing"
 
 
 def current_view() -> View:
@@ -122,9 +134,10 @@ def current_kernel() -> Any:
 def cell_id() -> str:
     """Return the id of the cell that runs, where the front end tells it."""
     kernel = current_kernel()
-    if kernel is None or not has_threads():  # JupyterLite tells the message's header alone.
+    if kernel is None:
         return ""
-    parent = kernel.get_parent("shell")
+    # The kernel of JupyterLite has one channel.
+    parent = kernel.get_parent("shell") if has_threads() else kernel.get_parent()
     id = (parent.get("metadata") or {}).get("cellId")
     return id if isinstance(id, str) else ""
 

@@ -107,6 +107,11 @@ export class Reply {
     return () => this.listeners.delete(listener);
   }
 
+  /** JupyterLite's page cannot reach a cell that runs. */
+  get canStop(): boolean {
+    return this.model.get("stop_with") !== "nothing";
+  }
+
   /** Stop the turn, by a message or by an interrupt of the kernel. */
   async stop(): Promise<void> {
     if (this.model.get("stop_with") === "interrupt" && (await this.interrupt())) return;

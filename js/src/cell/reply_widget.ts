@@ -130,7 +130,8 @@ export class QuietLine {
 
   turn(phase: Phase): void {
     this.status.textContent = (!isLive(phase) && this.reply.footer) || statusOf(phase, this.reply);
-    this.button.root.hidden = phase !== "waiting" && phase !== "streaming";
+    const isRunning = phase === "waiting" || phase === "streaming";
+    this.button.root.hidden = !isRunning || !this.reply.canStop;
     this.tick();
     clearInterval(this.timer);
     if (isLive(phase)) this.timer = setInterval(this.tick, TICK_MILLISECONDS);
