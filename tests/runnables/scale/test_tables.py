@@ -14,6 +14,7 @@ from chatnb import mapper
 from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableLambda
+from chatnb.schema.prompt_values import PromptValue
 from tests.support.many_workers import Logged
 
 Make = Callable[[dict[str, list[Any]]], Any]
@@ -108,7 +109,8 @@ def test_fields_of_objects_are_columns() -> None:
 
 def test_columns_fill_the_variables_of_a_prompt() -> None:
     """Each key of the inputs has a column."""
-    chain = ChatPromptTemplate.from_template("{a}-{b}") | RunnableLambda(lambda p: p.to_string())
+    text = RunnableLambda[PromptValue, str](lambda prompt: prompt.to_string())
+    chain = ChatPromptTemplate.from_template("{a}-{b}") | text
     [row] = mapper(chain, {"a": "x", "b": "y"}, "out")([{"x": 1, "y": 2}])
     assert row["out"].endswith("1-2")
 
@@ -148,5 +150,6 @@ def test_other_tables_are_refused(column: Any, table: Any, problem: str) -> None
     """The error names what there is."""
     with pytest.raises((KeyError, TypeError), match=problem):
         mapper(ScriptedChatModel(["r"]), column)(table)
+    no_columns: Any = [column]
     with pytest.raises(TypeError, match="mapper takes a column"):
-        mapper(ScriptedChatModel(["r"]), [column])
+        mapper(ScriptedChatModel(["r"]), no_columns)
