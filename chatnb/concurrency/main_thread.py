@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from chatnb.concurrency import waiting
-from chatnb.concurrency.waiting import Failed, Outcome, Promise, outcome_of
+from chatnb.concurrency.waiting import Failed, Outcome, Promise, is_main_thread, outcome_of
 
 T = TypeVar("T")
 
@@ -81,11 +81,6 @@ class MainThreadWork:
             _interrupt_main_thread()
         elif promise not in self._running:
             promise.set(Failed(error))
-
-
-def is_main_thread() -> bool:
-    """Return whether this is the main thread."""
-    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager

@@ -34,6 +34,11 @@ def has_threads() -> bool:
     return _has_threads
 
 
+def is_main_thread() -> bool:
+    """Return whether this is the main thread."""
+    return threading.current_thread() is threading.main_thread()
+
+
 class Ok(Generic[T]):
     """The value of work that succeeded, which may be an exception that it returned."""
 
@@ -161,7 +166,7 @@ async def await_done(promise: Promise[Any], on_interrupt: Callable[[], object]) 
 @contextmanager
 def _awaiting() -> Generator[None]:
     global main_thread_awaits
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         yield
         return
     main_thread_awaits += 1

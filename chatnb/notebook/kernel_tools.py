@@ -15,7 +15,8 @@ from IPython.core.getipython import get_ipython
 from IPython.utils.capture import CapturedIO, capture_output
 
 from chatnb.concurrency.cancellation import Abandoned
-from chatnb.concurrency.main_thread import interrupts_raised, is_main_thread, main_thread_work
+from chatnb.concurrency.main_thread import interrupts_raised, main_thread_work
+from chatnb.concurrency.waiting import is_main_thread
 from chatnb.errors import ChatnbError
 from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary

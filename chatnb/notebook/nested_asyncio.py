@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from chatnb.concurrency.waiting import is_main_thread
 from chatnb.errors import ConfigurationError, MissingRuntimeError
 
 # Earlier versions lose queued cells on ipykernel 7.
@@ -44,7 +44,7 @@ def nested_asyncio() -> None:
 
 
 def _check_thread() -> None:
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         raise ConfigurationError(
             "nested_asyncio() works only on the event loop of the main thread. Call it in a cell, "
             "not in a thread or a subshell."

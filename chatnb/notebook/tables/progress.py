@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from uuid import uuid4
 
 from tqdm import tqdm
 
+from chatnb.concurrency.waiting import is_main_thread
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.widgets.front_end import cell_view
@@ -70,8 +70,7 @@ def notebook_bar(total: int | None) -> Bar | None:
     # None on other threads than the cell's, and in notebooks that programs run.
     if (view := cell_view()) == "text":
         return terminal_bar(total)
-    on_cell = threading.current_thread() is threading.main_thread()
-    return NotebookBar(total) if on_cell and view == "live" else None
+    return NotebookBar(total) if is_main_thread() and view == "live" else None
 
 
 def bar_mimebundle(done: int, total: int | None, elapsed: float, postfix: str) -> Mimebundle:
