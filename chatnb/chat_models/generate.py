@@ -19,7 +19,7 @@ from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
 from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
-from chatnb.schema.model_call import ModelCall, prompt_line
+from chatnb.schema.model_call import ModelCall, call_from_reply, prompt_line
 from chatnb.schema.prompt_values import PromptValue
 from chatnb.schema.results import (
     ChatGeneration,
@@ -103,14 +103,14 @@ class GenerateBatch:
     def result(self, outcomes: Mapping[int, Replies | Exception], model: TrackedModel) -> LLMResult:
         """Return the replies in the order of the prompts; a failed prompt has no candidates."""
         ordered = [outcomes[index] for index in range(len(outcomes))]
-        replies = [[] if isinstance(outcome, Exception) else outcome for outcome in ordered]
-        result = llm_result(replies, model.model_name)
         rows = zip(self._prompts, ordered, self._trackers, strict=True)
-        result.calls = [_model_call(model, *row) for row in rows]
-        result.errors = {
-            i: error for i, error in enumerate(ordered) if isinstance(error, Exception)
-        }
-        return result
+        calls = [
+            tracker.calls[-1]
+            if tracker.calls  # Else the reply was in the checkpoint, or no call was made.
+            else call_from_outcome(model, prompt_line(messages), outcome)
+            for messages, outcome, tracker in rows
+        ]
+        return result_of_outcomes(ordered, calls, model.model_name)
 
 
 def _make_call(
@@ -125,24 +125,25 @@ def _make_call(
     return call.traced_replies(partial(replies, call), config)
 
 
-def _model_call(
-    model: TrackedModel,
-    messages: list[BaseMessage],
-    outcome: Replies | Exception,
-    tracker: UsageTracker,
-) -> ModelCall:
-    if tracker.calls:
-        return tracker.calls[-1]
-    call = ModelCall(model.model_name, model.provider, prompt_line(messages))
-    if isinstance(outcome, Exception):  # Such as a spent budget, which kept it from being made.
-        call.error = type(outcome).__name__
-        call.usage = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
-        return call
-    # The reply was in the checkpoint.
-    metadata, call.usage = outcome[0].response_metadata, outcome[0].usage_metadata
-    call.model = metadata.get("model_name") or call.model
-    call.finish_reason = metadata.get("finish_reason")
-    return call
+def call_from_outcome(model: TrackedModel, prompt: str, outcome: Replies | Exception) -> ModelCall:
+    """Return the call of a prompt whose outcome alone is known."""
+    if not isinstance(outcome, Exception):
+        return call_from_reply(outcome[0], model.model_name, model.provider, prompt)
+    # Such as a spent budget, which kept it from being made.
+    nothing = UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
+    error = type(outcome).__name__
+    return ModelCall(model.model_name, model.provider, prompt, nothing, error=error)
+
+
+def result_of_outcomes(
+    outcomes: Sequence[Replies | Exception], calls: list[ModelCall], model_name: str
+) -> LLMResult:
+    """Return the outcomes of prompts as one result; a failed prompt has no candidates."""
+    replies = [[] if isinstance(outcome, Exception) else outcome for outcome in outcomes]
+    result = llm_result(replies, model_name)
+    result.calls = calls
+    result.errors = {i: error for i, error in enumerate(outcomes) if isinstance(error, Exception)}
+    return result
 
 
 def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMResult:

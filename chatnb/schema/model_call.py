@@ -9,7 +9,7 @@ from math import fsum
 from types import MappingProxyType
 from typing import Any
 
-from chatnb.schema.message_types import BaseMessage
+from chatnb.schema.message_types import AIMessage, BaseMessage
 from chatnb.schema.usage import UsageMetadata, get_price, warn_of_missing_price
 
 _MAX_PROMPT = 500  # Characters: enough to recognise a prompt in a table.
@@ -78,6 +78,25 @@ class ModelCall:
         if name == "reasoning":
             return usage.get("output_token_details", {}).get("reasoning")
         return usage[f"{name}_tokens"]
+
+
+def call_from_reply(
+    reply: AIMessage, model: str = "", provider: str = "", prompt: str = ""
+) -> ModelCall:
+    """Return the call that a reply came from, as far as its metadata say."""
+    metadata = reply.response_metadata
+    return ModelCall(
+        _text(metadata.get("model_name")) or model,
+        provider,
+        prompt,
+        reply.usage_metadata,
+        finish_reason=_text(metadata.get("finish_reason")) or None,
+        cached=metadata.get("from_cache") is True,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def prompt_line(messages: Sequence[BaseMessage]) -> str:

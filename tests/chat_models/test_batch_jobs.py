@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypedDict
@@ -83,6 +84,20 @@ def test_a_job_is_found_after_a_restart(make: Make, server: BatchServer) -> None
     assert job.result(poll=0).generations[0][0].text == "reply to a"
     with pytest.raises(ConfigurationError, match=f"no batch job 'x'.*{id}"):
         BatchJob.load("x")
+
+
+@each_provider
+def test_the_file_that_changes_has_no_prompts(make: Make, server: BatchServer) -> None:
+    """It is written again whenever the state changes, for jobs of a million prompts, too."""
+    job = make(server.base_url).submit([f"a long prompt {n}" for n in range(50)])
+    [record] = Path(os.environ["CHATNB_STORE"]).parent.glob(f"batch_jobs/{job.id}.json")
+    before = record.read_text()
+    server.finish()
+    calls = job.result(poll=0).calls
+    assert record.read_text() != before
+    assert len(record.read_text()) < 1_000
+    assert calls is not None
+    assert [call.prompt for call in calls][::49] == ["a long prompt 0", "a long prompt 49"]
 
 
 CREATE = {openai: "POST /v1/batches", anthropic: "POST /v1/messages/batches"}

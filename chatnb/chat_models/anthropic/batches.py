@@ -9,22 +9,9 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from chatnb.chat_models.batch_api.protocol import BatchApi, Line, PartState
+from chatnb.chat_models.batch_api.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
 from chatnb.errors import ModelError, ModelTimeoutError
 from chatnb.strict_json import parse_object
-
-_CLOCK_SECONDS = 600  # By which clocks may differ.
-# The statuses of the errors of single requests, which have none of their own.
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "overloaded_error": 529,
-}
 
 
 class AnthropicBatches(BatchApi):
@@ -47,7 +34,7 @@ class AnthropicBatches(BatchApi):
         # It has no note of ours: a batch of as many requests, made since, is compared by its first.
         with self._errors():
             for batch in self._client.messages.batches.list(limit=100):
-                if batch.created_at.timestamp() < since - _CLOCK_SECONDS:
+                if batch.created_at.timestamp() < since - CLOCK_SECONDS:
                     return None
                 if batch.id in taken:
                     continue
@@ -90,10 +77,8 @@ class AnthropicBatches(BatchApi):
         if result["type"] == "succeeded":
             return json.dumps(result["message"]).encode()
         if result["type"] == "errored":
-            error: Any = result["error"]
-            inner: Any = error.get("error", error)
-            status = _STATUSES.get(inner.get("type"), 500)
-            return self._error_response(status, json.dumps({"error": inner}), headers={})
+            # It has no status of its own; the type of the error says as much.
+            return self._error_response(None, result["error"])
         text = {"expired": "The batch ended before this request was made."}
         message = text.get(result["type"], "This request was cancelled.")
         return ModelTimeoutError(message, hint="Submit it again.")

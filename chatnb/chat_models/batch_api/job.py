@@ -17,7 +17,7 @@ from chatnb.chat_models.batch_api.protocol import (
     PartState,
     SubmittingModel,
 )
-from chatnb.chat_models.generate import llm_result
+from chatnb.chat_models.generate import call_from_outcome, result_of_outcomes
 from chatnb.concurrency.cancellation import pause
 from chatnb.errors import ChatnbError, ConfigurationError, ModelError
 from chatnb.files import PRIVATE, replace_text
@@ -25,7 +25,6 @@ from chatnb.schema.conversion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.schema.results import LLMResult
-from chatnb.schema.usage import get_price
 from chatnb.store.store import MEMORY, store_path
 from chatnb.strict_json import parse_object
 from chatnb.tools.openai_schema import ToolLike, to_openai_tools
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from chatnb.structured_output.runnable import StructuredOutput
 
 _POLL_SECONDS = 30.0
+_PROMPTS = ".prompts"  # The file of a job's prompts, apart from its state, which is written often.
 
 
 @dataclass
@@ -54,7 +54,6 @@ class BatchJob:
         self.id: str = record["id"]
         self.created: float = record["created"]
         self._record = record
-        self._prompts: list[str] = record["prompts"]
         self._parts = [
             _Part(part["first"], part["count"], part["remote_id"], PartState(**part["state"]))
             for part in record["parts"]
@@ -99,7 +98,7 @@ class BatchJob:
     @property
     def total(self) -> int:
         """The number of prompts."""
-        return len(self._prompts)
+        return sum(part.count for part in self._parts)
 
     @property
     def completed(self) -> int:
@@ -210,12 +209,9 @@ class BatchJob:
         found = self.wait(timeout, poll=poll).results()
         missing = ChatnbError("The job ended before this prompt had a reply. Submit it again.")
         outcomes = [found.get(index, missing) for index in range(self.total)]
-        replies = [[] if isinstance(outcome, Exception) else outcome for outcome in outcomes]
-        result = llm_result(replies, self._chat.model_name)
-        result.errors = {i: o for i, o in enumerate(outcomes) if isinstance(o, Exception)}
-        rows = zip(self._prompts, outcomes, strict=True)
-        result.calls = [self._call(prompt, outcome) for prompt, outcome in rows]
-        return result
+        rows = zip(self._prompts(), outcomes, strict=True)
+        calls = [self._call(prompt, outcome) for prompt, outcome in rows]
+        return result_of_outcomes(outcomes, calls, self._chat.model_name)
 
     def parsed(self, schema: Any) -> dict[int, Any]:
         """Return the values of a type in the replies that are there; an invalid one is its error.
@@ -238,16 +234,14 @@ class BatchJob:
             return error
 
     def _call(self, prompt: str, outcome: list[AIMessage] | Exception) -> ModelCall:
-        call = ModelCall(self._chat.model_name, self._chat.provider, prompt)
-        if isinstance(outcome, Exception):
-            call.error = type(outcome).__name__
-            return call
-        metadata, call.usage = outcome[0].response_metadata, outcome[0].usage_metadata
-        call.model = metadata.get("model_name") or call.model
-        call.finish_reason = metadata.get("finish_reason")
-        price = get_price(call.provider, call.model, call.usage)
+        call = call_from_outcome(self._chat, prompt, outcome)
+        price = call.known_cost()
         call.given_cost = None if price is None else PRICE * price
         return call
+
+    def _prompts(self) -> list[str]:
+        text = (self._folder / f"{self.id}{_PROMPTS}").read_text("utf-8")
+        return json.loads(text)
 
     @property
     def _requests_path(self) -> Path:
@@ -288,12 +282,12 @@ def submit(
         "provider": chat.provider,
         "model": chat.model_name,
         "base_url": chat.base_url,
-        "prompts": shown,
         "parts": [asdict(part) for part in _parts(lines, api)],
     }
     jobs = _folder(folder)
     jobs.mkdir(parents=True, exist_ok=True)
     replace_text(jobs / f"{id}.jsonl", (f"{line}\n" for line in lines), mode=PRIVATE)
+    replace_text(jobs / f"{id}{_PROMPTS}", [json.dumps(shown)], mode=PRIVATE)
     replace_text(jobs / f"{id}.json", [json.dumps(record)], mode=PRIVATE)
     try:
         job = BatchJob(record, jobs, chat)

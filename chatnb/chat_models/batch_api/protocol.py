@@ -13,6 +13,8 @@ from chatnb.schema.messages import AIMessage, BaseMessage
 
 Line = dict[str, Any]
 NOT_SUBMITTED = "not submitted"
+CLOCK_SECONDS = 600
+"""The seconds by which the clocks of a provider and of this machine may differ."""
 
 
 @dataclass

@@ -9,12 +9,11 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from chatnb.chat_models.batch_api.protocol import BatchApi, Line, PartState
+from chatnb.chat_models.batch_api.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
 from chatnb.errors import ModelError, ModelTimeoutError
 from chatnb.strict_json import parse_object
 
 _ENDED = {"failed", "completed", "expired", "cancelled"}
-_CLOCK_SECONDS = 600  # By which clocks may differ.
 _OK = 200
 
 
@@ -47,7 +46,7 @@ class OpenAIBatches(BatchApi):
                 metadata: dict[str, str] = batch.metadata or {}
                 if metadata.get("chatnb") == note:
                     return batch.id
-                if batch.created_at < since - _CLOCK_SECONDS:
+                if batch.created_at < since - CLOCK_SECONDS:
                     return None
         return None
 

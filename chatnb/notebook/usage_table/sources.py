@@ -9,7 +9,7 @@ from typing import Any, cast
 from chatnb.schema.conversion import to_messages
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.messages import AIMessage, HumanMessage
-from chatnb.schema.model_call import ModelCall, prompt_line
+from chatnb.schema.model_call import ModelCall, call_from_reply, prompt_line
 from chatnb.schema.results import Generation, LLMResult
 from chatnb.schema.run_log import RunLog
 from chatnb.schema.run_tree import RunRow, leaf_calls, run_rows
@@ -58,7 +58,7 @@ def _from_conversation(messages: Sequence[BaseMessage] | Iterator[BaseMessage]) 
         if isinstance(message, HumanMessage):
             prompt = prompt_line([message])
         if isinstance(message, AIMessage):
-            found.append(_call_from_reply(message, prompt))
+            found.append(call_from_reply(message, prompt=prompt))
     return found
 
 
@@ -67,20 +67,9 @@ def _from_result(result: LLMResult) -> list[ModelCall]:
     model = _text((result.llm_output or {}).get("model_name"))
     messages = (some[0].message for some in result.generations if some)
     return [
-        _call_from_reply(message, "", model) if isinstance(message, AIMessage) else ModelCall(model)
+        call_from_reply(message, model) if isinstance(message, AIMessage) else ModelCall(model)
         for message in messages
     ]
-
-
-def _call_from_reply(message: AIMessage, prompt: str, model: str = "") -> ModelCall:
-    metadata = message.response_metadata
-    return ModelCall(
-        _text(metadata.get("model_name")) or model,
-        prompt=prompt,
-        usage=message.usage_metadata,
-        finish_reason=_text(metadata.get("finish_reason")) or None,
-        cached=metadata.get("from_cache") is True,
-    )
 
 
 def _from_log(log: RunLog) -> list[ModelCall]:
