@@ -127,6 +127,7 @@ class SharedCheckpoint(Checkpoint):
 
     def __init__(self, path: str | Path, part: str) -> None:
         super().__init__(path)
+        self._continues = False  # The uses are counted in the file.
         self._part = part
         self._database.write(self._forget_uses)
 

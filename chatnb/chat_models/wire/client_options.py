@@ -137,8 +137,9 @@ def real_key(key: SecretStr, variable: str) -> SecretText:
         is_variable = not variable.endswith("=")
         remedy = f"Set {variable} in the environment of" if is_variable else "Make the model in"
         raise MissingKeyError(
-            "The API key of this chat model stayed in the process that made it. "
-            f"{remedy} this process, or pass send_keys=True."
+            "The API key of this chat model stayed in the process that made it, since pickles "
+            f"leave keys out. {remedy} this process; batch, map, generate and mapper send keys "
+            "with send_keys=True."
         )
     if text != _REPLAY_KEY:
         return text

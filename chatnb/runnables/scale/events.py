@@ -12,10 +12,14 @@ from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.tracing import notify
 from chatnb.tracing.run import Run
 
+_ANY_VALUES = {"inputs", "output"}
+# The fields of a run that may be new at an event between its start and its end.
+_CHANGES = {"on_token": ("first_token_time",), "on_retry": ()}
+
 
 @dataclass(frozen=True)
 class Event:
-    """An event: the run as it was then, as a pickle of its fields, and the event's arguments."""
+    """An event: a pickle of the fields of its run that are new, and of the event's arguments."""
 
     name: str
     run_id: str
@@ -46,6 +50,8 @@ class EventRecorder:
 
     def _record(self, name: str, run: Run, *args: Any) -> None:
         fields = {**vars(run), "parent": None, "exception": None}
+        if name in _CHANGES:  # Runs may have thousands of tokens, and inputs of megabytes.
+            fields = {field: fields[field] for field in _CHANGES[name]}
         self.events.append(Event(name, run.id, run.parent_id, _pickled(fields, args)))
 
 
@@ -54,8 +60,9 @@ def _pickled(fields: dict[str, Any], args: tuple[Any, ...]) -> bytes:
         pickled = dumps((fields, args))
         pickle.loads(pickled)
     except Exception:  # A live object in an input, output or error.
-        shown: dict[str, Any] = {name: repr(fields[name]) for name in ("inputs", "output")}
-        shown["metadata"] = {}
+        shown: dict[str, Any] = {name: repr(fields[name]) for name in _ANY_VALUES & fields.keys()}
+        if "metadata" in fields:
+            shown["metadata"] = {}
         return dumps(({**fields, **shown}, tuple(map(_plain, args))))
     return pickled
 
@@ -69,7 +76,10 @@ def replay(events: Iterable[Event], config: RunnableConfig | None) -> None:
     runs, parent = dict[str, Run](), (config or {}).get("parent_run")
     for event in events:
         fields, args = pickle.loads(event.pickled)
-        fields["parent"] = runs.get(event.parent_id or "", parent)
-        run = runs.setdefault(event.run_id, Run(**fields))
+        if event.name not in _CHANGES:
+            fields["parent"] = runs.get(event.parent_id or "", parent)
+        if event.run_id not in runs:
+            runs[event.run_id] = Run(**fields)
+        run = runs[event.run_id]
         vars(run).update(fields)
         notify(merge_configs(config, {"parent_run": run}), event.name, *args)

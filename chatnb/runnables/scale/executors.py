@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -13,11 +12,11 @@ from concurrent.futures import (
     Future,
     ProcessPoolExecutor,
 )
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from tempfile import mkdtemp
 from typing import Any, cast
 from uuid import uuid4
 
@@ -90,8 +89,8 @@ def executor_completed(
     """Run a method with each input on workers, and yield each index and output as it ends."""
     batch = StreamedBatch(inputs, options, in_order=in_order)
     total = len(inputs) if isinstance(inputs, Sequence) else None
-    with batch.running():
-        driver = _Driver(batch, method, config, kwargs, options, workers, total, on_calls)
+    with batch.running(), closing(Home.open()) as home:
+        driver = _Driver(batch, method, config, kwargs, options, workers, total, on_calls, home)
         try:
             while driver.submit_parts():
                 for index in driver.next_ended():
@@ -126,12 +125,12 @@ class _Driver:
         workers: Workers,
         total: int | None,
         on_calls: OnCalls,
+        home: Home,
     ) -> None:
         self._batch = batch
         self._pace = batch.pace or Pace()
         self._config = effective_config(config)
         self._on_calls = on_calls
-        self._folder = mkdtemp(prefix="chatnb-batch-")
         self._executor, self._count = workers.executor, workers.count
         batch.progress.workers = self._count
         self._own_executor: Executor | None = None
@@ -141,6 +140,7 @@ class _Driver:
         self._ended_here = deque[int]()
         self._part_size = _part_size(total, batch.limit, self._count)
         batch.capacity = (_PARTS_PER_WORKER * self._count + 1) * self._part_size
+        self._home = home
         self._work = self._pickle(method, kwargs, options, workers)
         if batch.checkpoint is not None:
             SharedCheckpoint.begin(batch.checkpoint)
@@ -169,11 +169,11 @@ class _Driver:
         while self._ended_here:
             yield self._ended_here.popleft()
         if self._batch.progress.ended:
-            Path(self._folder, STOP).touch()
+            Path(self._home.folder, STOP).touch()
 
     def close(self) -> None:
         """End what the workers still do, and remove what this batch left."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._home.close()
         for future in self._running:
             future.cancel()
         if self._own_executor is not None:
@@ -196,12 +196,11 @@ class _Driver:
             limit=options.max_concurrency,
             has_handlers=has_handlers(self._config),
             checkpoint=str(Path(options.checkpoint).absolute()) if options.checkpoint else None,
-            home=Home(self._folder),
+            home=self._home,
         )
         try:
             return dumps(work, send_keys=workers.send_keys)
         except Exception as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
             raise ConfigurationError(
                 f"{method!r} cannot be sent to other processes: {error_line(error)}. Define its "
                 "functions in a module, or pip install cloudpickle for those of a notebook."

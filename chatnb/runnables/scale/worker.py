@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir, mkdtemp
 from typing import Any, TypeAlias
 
 from chatnb.concurrency.cancellation import Abandoned, CancelScope
@@ -48,6 +51,25 @@ class Home:
     folder: str  # It exists as long as the results are waited for.
     machine: str = field(default_factory=platform.node)
     process: int = field(default_factory=os.getpid)
+
+    @classmethod
+    def open(cls) -> Home:
+        """Make a folder for a batch of this process, and remove those of processes that died."""
+        prefix = f"chatnb-batch-{platform.node()}-"
+        for folder in Path(gettempdir()).glob(f"{escape(prefix)}*"):
+            process = folder.name.removeprefix(prefix).partition("-")[0]
+            if process.isdigit() and not _runs(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
+        return cls(mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+
+    def close(self) -> None:
+        """Remove the folder, so that the workers end."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close_if_left(self) -> None:
+        """Remove the folder, if the process has died."""
+        if self.is_here() and not _runs(self.process):
+            self.close()
 
     def is_here(self) -> bool:
         """Return whether this machine is that of the process."""
@@ -156,6 +178,7 @@ class _RunningPart:
         finally:
             ended.set()
             self._scope.close()
+            self._work.home.close_if_left()
         collected = self._checkpoint
         return Report(
             [_portable(answer) for answer in answers],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import platform
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from chatnb.chat_models import ChatOpenAI, init_chat_model
+from chatnb.chat_models import ChatOpenAI, ScriptedChatModel, init_chat_model
 from chatnb.errors import (
     BatchError,
     BatchInterrupted,
@@ -30,6 +32,7 @@ from chatnb.errors import (
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableConfig, RunnableLambda
+from chatnb.runnables.scale.events import EventRecorder, replay
 from chatnb.schema import AIMessage
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
@@ -146,6 +149,22 @@ def test_handlers_get_the_events_of_workers(pool: Executor, tmp_path: Path) -> N
     assert sorted(run.output["output"] for run in ends if not run.parent) == [4, 8]
 
 
+def test_events_of_tokens_do_not_have_the_whole_run() -> None:
+    """A run with a long input costs its size once at the start and once at the end."""
+    worker, here, prompt = EventRecorder(), Recorder(), "long " * 20_000
+    chat = ScriptedChatModel(["One two three four five six seven eight."])
+    assert len(list(chat.stream(prompt, {"callbacks": [worker]}))) > 5
+    names = [event.name for event in worker.events]
+    assert names[0] == "on_start"
+    assert names.count("on_token") > 5
+    assert sum(len(event.pickled) for event in worker.events) < 3 * len(prompt)
+    replay(worker.events, {"callbacks": [here]})
+    assert [f"on_{name}" for name, _, _ in here.told] == names
+    [run] = {run.id: run for _, run, _ in here.told}.values()
+    assert run.first_token_time is not None
+    assert prompt in str(run.inputs)
+
+
 def test_a_rate_limit_loses_nothing(pool: Executor, tmp_path: Path) -> None:
     """A call that met it is made again, and no other is."""
     chat = Logged(tmp_path / "log")
@@ -216,6 +235,7 @@ def test_replies_outlive_the_process_that_hands_out_the_inputs(tmp_path: Path) -
             return database.execute("SELECT count(*) FROM answers").fetchone() == (len(kept),)
 
     wait_until(all_are_kept)
+    wait_until(lambda: not folders_of(run.pid))
     for process in workers.read_text().split():
         with suppress(ProcessLookupError):  # Where all replies came before the driver was killed.
             os.kill(int(process), signal.SIGKILL)
@@ -243,6 +263,24 @@ def test_an_interrupt_ends_the_calls_of_workers(tmp_path: Path) -> None:
             process.kill()
     assert len(raised.value.remaining) >= 40
     assert chat.log.read_text() == before
+
+
+def folders_of(process: int) -> list[Path]:
+    """Return the folders in which a process told its workers to go on or to stop."""
+    return [*Path(tempfile.gettempdir()).glob(f"chatnb-batch-*-{process}-*")]
+
+
+def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
+    """By the next batch of any process, where workers died as well; it leaves none of its own."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    left = Path(tempfile.mkdtemp(prefix=f"chatnb-batch-{platform.node()}-{ended.pid}-"))
+    assert RunnableLambda(double).batch([1], executor=pool) == [2]
+    assert not left.exists()
+    lock = threading.Lock()
+    with pytest.raises(ConfigurationError, match="cannot be sent"):
+        RunnableLambda(lambda _: lock).batch([1], executor=pool)
+    assert not folders_of(os.getpid())
 
 
 def drop_cancelled(pool: ProcessPoolExecutor) -> None:
@@ -278,5 +316,7 @@ def test_keys_stay_here_unless_they_are_sent(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-worker")
     assert pickle.loads(pickled).openai_api_key.get_secret_value() == "sk-of-the-worker"
     monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(MissingKeyError, match=r"Set OPENAI_API_KEY .* or pass send_keys=True"):
+    with pytest.raises(
+        MissingKeyError, match=r"leave keys out\. Set OPENAI_API_KEY .* with send_keys"
+    ):
         pickle.loads(pickled).invoke("Hi")
