@@ -233,7 +233,8 @@ class ProviderCall:
         slot = current_slot.get()
         index = slot.position[-1] if slot else None
         call = cassette.call(self._model, messages, stop, params, streamed=streamed, index=index)
-        return recorded(cassette, call, lambda: hook(messages, stop=stop, **params))
+        start = partial(hook, messages, stop=stop, **params)
+        return recorded(cassette, call, start, getattr(self._model, "_sdk_name", ""))
 
     def _limiter(self) -> RateLimiter | None:
         limiter = self._model.rate_limiter

@@ -19,6 +19,7 @@ class ProviderHooks:
     """The part of a chat model that its provider implements: at least one hook."""
 
     _own_hooks: ClassVar[frozenset[str]] = frozenset()  # The hooks that the class implements.
+    _sdk_name: ClassVar[str] = ""  # The module of the SDK that makes the calls.
     _handles_stop: ClassVar[bool] = False  # Otherwise replies are cut at `stop` here.
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -1,16 +1,18 @@
 """Replies of a chat model from a cassette, or recorded to it.
 
-Each function takes the cassette, its record of the call, and a function that starts the call of
-the provider.
+Each function takes the cassette, its record of the call, a function that starts the call of the
+provider, and the name of the provider's SDK, whose errors a replay raises where it is loaded.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from chatnb.cassettes.network import model_call
+from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.errors import MalformedReplyError, ModelError
 from chatnb.schema.messages import AIMessage, AIMessageChunk
 
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def recorded_replies(
-    cassette: Cassette, call: CassetteCall, start: Callable[[], list[AIMessage]]
+    cassette: Cassette, call: CassetteCall, start: Callable[[], list[AIMessage]], sdk: str
 ) -> list[AIMessage]:
     """Return whole replies."""
     if call.recording is not None:
         cassette.wait(sum(call.recording.seconds))
-        return _replayed(call.recording)
+        return _replayed(call.recording, sdk)
     with _recording_errors(call), model_call():
         replies = start()
     call.record_replies(replies)
@@ -33,12 +35,15 @@ def recorded_replies(
 
 
 async def arecorded_replies(
-    cassette: Cassette, call: CassetteCall, start: Callable[[], Awaitable[list[AIMessage]]]
+    cassette: Cassette,
+    call: CassetteCall,
+    start: Callable[[], Awaitable[list[AIMessage]]],
+    sdk: str,
 ) -> list[AIMessage]:
     """Return whole replies without blocking."""
     if call.recording is not None:
         await cassette.await_pace(sum(call.recording.seconds))
-        return _replayed(call.recording)
+        return _replayed(call.recording, sdk)
     with _recording_errors(call), model_call():
         replies = await start()
     call.record_replies(replies)
@@ -46,14 +51,14 @@ async def arecorded_replies(
 
 
 def recorded_stream(
-    cassette: Cassette, call: CassetteCall, start: Callable[[], Iterator[AIMessageChunk]]
+    cassette: Cassette, call: CassetteCall, start: Callable[[], Iterator[AIMessageChunk]], sdk: str
 ) -> Iterator[AIMessageChunk]:
     """Yield the chunks of a reply."""
     if call.recording is not None:
         for chunk, seconds in _paced(call.recording):
             cassette.wait(seconds)
             yield chunk
-        _raise_error(call.recording)
+        _raise_error(call.recording, sdk)
         return
     with _recording_stream(call):
         with model_call():
@@ -71,13 +76,14 @@ async def arecorded_stream(
     cassette: Cassette,
     call: CassetteCall,
     start: Callable[[], AsyncGenerator[AIMessageChunk, None]],
+    sdk: str,
 ) -> AsyncGenerator[AIMessageChunk, None]:
     """Yield the chunks of a reply without blocking."""
     if call.recording is not None:
         for chunk, seconds in _paced(call.recording):
             await cassette.await_pace(seconds)
             yield chunk
-        _raise_error(call.recording)
+        _raise_error(call.recording, sdk)
         return
     with _recording_stream(call):
         async with aclosing(start()) as chunks:
@@ -113,8 +119,8 @@ def _recording_stream(call: CassetteCall) -> Generator[None]:
     call.record_stream()
 
 
-def _replayed(recording: Recording) -> list[AIMessage]:
-    _raise_error(recording)
+def _replayed(recording: Recording, sdk: str) -> list[AIMessage]:
+    _raise_error(recording, sdk)
     if not (replies := recording.whole()):
         raise MalformedReplyError("The recorded reply is empty.", hint="Record it again.")
     return replies
@@ -126,9 +132,12 @@ def _paced(recording: Recording) -> Iterator[tuple[AIMessageChunk, float]]:
     return zip(chunks, [*recording.seconds, *([0.0] * len(chunks))], strict=False)
 
 
-def _raise_error(recording: Recording) -> None:
+def _raise_error(recording: Recording, sdk: str) -> None:
     from chatnb.cassettes.cassette import fresh_error
 
     error = fresh_error(recording)
-    if error is not None:
-        raise error
+    if error is None:
+        return
+    if (module := sys.modules.get(sdk)) is not None:
+        make_sdk_error(error, module)
+    raise error

@@ -86,6 +86,7 @@ class ChatAnthropic(BatchChatModel):
     _saved_as: ClassVar[str] = "chatnb.chat_models.anthropic.ChatAnthropic"
 
     provider = "anthropic"
+    _sdk_name = "anthropic"
 
     _key_variable = "ANTHROPIC_API_KEY"
     _families = ANTHROPIC_FAMILIES

@@ -107,6 +107,7 @@ class ChatOpenAI(BatchChatModel):
     _saved_as: ClassVar[str] = "chatnb.chat_models.openai.ChatOpenAI"
 
     provider = "openai"
+    _sdk_name = "openai"
 
     _key_variable = "OPENAI_API_KEY"
     _families = OPENAI_FAMILIES

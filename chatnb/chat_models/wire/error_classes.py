@@ -21,6 +21,17 @@ _SDK_CLASSES = {
     "ServerError": "InternalServerError",
     "StreamInterruptedError": "APIConnectionError",
 }
+# The finer classes that chatnb has not; OpenAI's SDK has some of them.
+_SDK_CLASSES_BY_STATUS = {
+    402: "PaymentRequiredError",
+    403: "PermissionDeniedError",
+    409: "ConflictError",
+    413: "ContentTooLargeError",
+    422: "UnprocessableEntityError",
+    503: "ServiceUnavailableError",
+    504: "GatewayTimeoutError",
+    529: "OverloadedError",
+}
 _SDKS = ("openai", "anthropic")
 # The attributes of the SDK's errors that code for them may read.
 _ATTRIBUTES = ("response", "request", "body", "code", "param", "type")
@@ -35,9 +46,8 @@ def make_sdk_error(error: ModelError, module: Any, original: BaseException | Non
         original: The error that the SDK raised, if it did.
     """
     sdk_class = _sdk_class(error, module, original)
-    if isinstance(error, sdk_class):
-        return
-    error.__class__ = _both(type(error), sdk_class)
+    if not isinstance(error, sdk_class):
+        error.__class__ = _both(type(error), sdk_class)
     given = vars(original) if isinstance(original, module.APIError) else {}
     for name in _ATTRIBUTES:
         vars(error).setdefault(name, given.get(name))
@@ -62,8 +72,13 @@ def _sdk_class(error: ModelError, module: Any, original: BaseException | None) -
         # A package above the SDK may have raised a class of its own.
         bases = cast("tuple[type[Exception], ...]", type(original).__mro__)
         return next(base for base in bases if _package(base) == module.__name__)
+    finer = _SDK_CLASSES_BY_STATUS.get(error.status or 0, "")
+    if hasattr(module, finer):
+        return getattr(module, finer)
     names = (base.__name__ for base in type(error).__mro__)
     name = next(_SDK_CLASSES[name] for name in names if name in _SDK_CLASSES)
+    if name == "APIError" and error.status:
+        return module.APIStatusError
     return getattr(module, name, module.APIError)
 
 

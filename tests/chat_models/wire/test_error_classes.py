@@ -6,13 +6,14 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
-from chatnb import errors
+from chatnb import cassette, errors
 from chatnb.chat_models import BaseChatModel, ChatAnthropic, ChatOpenAI
 from tests.support.loopback import LoopbackServer, delta, event, head, refusal, reset, saying
 
@@ -40,11 +41,19 @@ def ainvoked(chat: BaseChatModel) -> object:
     return asyncio.run(chat.ainvoke("Hi"))
 
 
+def astreamed(chat: BaseChatModel) -> object:
+    async def read() -> list[Any]:
+        return [chunk async for chunk in chat.astream("Hi")]
+
+    return asyncio.run(read())
+
+
 STATUSES = [
     ("400 Bad Request", "BadRequestError", errors.BadRequestError),
     ("401 Unauthorized", "AuthenticationError", errors.AuthenticationError),
     ("403 Forbidden", "PermissionDeniedError", errors.AuthenticationError),
     ("404 Not Found", "NotFoundError", errors.NotFoundError),
+    ("405 Not Allowed", "APIStatusError", errors.ModelError),
     ("409 Conflict", "ConflictError", errors.ModelError),
     ("422 Unprocessable", "UnprocessableEntityError", errors.BadRequestError),
     ("429 Too Many", "RateLimitError", errors.RateLimitError),
@@ -78,6 +87,25 @@ def test_an_error_response_is_of_both_classes(
     assert type(error).__name__ == type(error).__qualname__
     assert type(error).__module__ == "chatnb.errors"
     assert KEY not in f"{error} {error.body} {vars(error.response.request)['headers']}"
+
+
+@pytest.mark.parametrize("ask", [invoked, ainvoked, streamed, astreamed])
+@pytest.mark.parametrize("chat_at", [openai_at, anthropic_at])
+def test_a_replay_raises_the_class_that_was_recorded(
+    loopback: LoopbackServer, tmp_path: Path, chat_at: Callable[[str], BaseChatModel], ask: Ask
+) -> None:
+    """Code for the SDK catches an error of each status from a cassette as it does a live one."""
+    loopback.plays(*(refusal(status, "No.") for status, *_ in STATUSES))
+    for status, *_ in STATUSES:
+        file, caught = tmp_path / f"{status[:3]}.yaml", list[Any]()
+        for _ in ("recorded", "replayed"):
+            with cassette(file), pytest.raises(errors.ModelError) as raised:
+                ask(chat_at(loopback.base_url))
+            caught.append(raised.value)
+        recorded, replayed = caught
+        assert type(replayed) is type(recorded)
+        assert replayed.status_code == recorded.status_code
+    assert len(loopback.exchanges) == len(STATUSES)
 
 
 @pytest.mark.parametrize("ask", [invoked, ainvoked, streamed])
