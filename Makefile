@@ -12,6 +12,8 @@ WORKERS := 3
 SECONDS := 600
 SEED := 1
 COUNT := 20
+# Modules that only cost time in tests are not found there.
+test test-quick lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 VENV := .venv

@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.support.pytest_runs import OWN_PATHS
+
 CLONE = Path(__file__).parents[2]
 NOTEBOOKS = {path.name for path in (CLONE / "notebooks").glob("*.ipynb")}
 
@@ -15,7 +17,8 @@ NOTEBOOKS = {path.name for path in (CLONE / "notebooks").glob("*.ipynb")}
 def lab(*arguments: str, flags: tuple[str, ...] = (), **environment: str) -> str:
     """Run the command with an argument that has JupyterLab print its version and end."""
     command = [sys.executable, *flags, "-m", "chatnb", "lab", *arguments, "--", "--version"]
-    environment = {**os.environ, "PYTHONPATH": str(CLONE), **environment}
+    path = os.pathsep.join(map(str, OWN_PATHS))
+    environment = {**os.environ, "PYTHONPATH": path, **environment}
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, cwd=CLONE
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.pytest_runs import pytest_runs
+from tests.support.pytest_runs import OWN_PATHS, pytest_runs
 
 _NOT_NEEDED = (
     "anyio",
@@ -74,11 +74,9 @@ def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = (), **vari
     """Run pytest in a folder, with only the plugins of chatnb, nbval and xdist."""
     given = ["-q", "-p", "no:cacheprovider", *(f"-pno:{name}" for name in _NOT_NEEDED), *options]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([*map(str, OWN_PATHS), os.environ.get("PYTHONPATH", "")])
     environment = {**kept, "PYTHONPATH": path, "JUPYTER_PLATFORM_DIRS": "1", **variables}
     (folder / "pytest.ini").write_text("[pytest]\n")
-    # nbval imports jsonschema, which imports this where it can and spends a second on a grammar.
-    (folder / "rfc3987_syntax.py").write_text("raise ImportError\n")
     output = folder / "pytest.out"
     if before:
         command = [*before, sys.executable, "-m", "pytest", *given]

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 _SECONDS = 500
+OWN_PATHS = (Path(__file__).parents[2], Path(__file__).with_name("stubs"))
+"""Where the processes of tests look for modules before all else."""
 
 
 class PytestRuns:
@@ -48,10 +50,12 @@ def pytest_runs() -> PytestRuns:
 
 
 def _serve() -> None:
-    # nbval imports jsonschema, which imports this where it can and spends seconds on a grammar.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    sys.path[:0] = map(str, OWN_PATHS)
     import nbval.plugin  # noqa: F401
     import pytest  # noqa: F401
+
+    import chatnb.pytest_plugin.notebook
+    import chatnb.pytest_plugin.outputs  # noqa: F401
 
     for line in sys.stdin:
         folder, options, environment = json.loads(line)
