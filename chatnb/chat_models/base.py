@@ -20,7 +20,7 @@ from chatnb.chat_models.provider_call import (
 from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.redaction import hide_in_options
-from chatnb.runnables.base import KeepsModelMethods, Runnable
+from chatnb.runnables.base import KeepsModelMethods, Runnable, check_implemented
 from chatnb.runnables.batch import BatchOptions, aas_completed
 from chatnb.runnables.config import RunnableConfig, check_config, take_config
 from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
@@ -82,8 +82,7 @@ class BaseChatModel(
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls._own_hooks:
-            raise TypeError(f"{cls.__name__} must implement _generate or _stream")
+        check_implemented(cls, cls._own_hooks, "_generate or _stream")
 
     def invoke(
         self,

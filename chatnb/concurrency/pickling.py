@@ -39,6 +39,17 @@ def find_in_module(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def is_class_of_pickle() -> bool:
+    """Return whether a class is being made from a pickle, and gets its methods later."""
+    # cloudpickle, of which Ray and Spark have copies, makes classes of notebooks so.
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "_make_skeleton_class":
+            return True
+        frame = frame.f_back
+    return False
+
+
 sending_keys: ContextVar[bool] = ContextVar("chatnb_sending_keys", default=False)
 
 

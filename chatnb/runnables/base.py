@@ -16,6 +16,7 @@ from collections.abc import (
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
+from chatnb.concurrency.pickling import is_class_of_pickle
 from chatnb.lazy_names import names_of_package
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from chatnb.schema.run_log import RunLog, RunLogPatch
 
 Other = TypeVar("Other")
+
+
+def check_implemented(cls: type, methods: Collection[str], needed: str) -> None:
+    """Raise a TypeError for a class that has none of the methods it needs."""
+    if not (methods or is_class_of_pickle()):
+        raise TypeError(f"{cls.__name__} must implement {needed}")
 
 
 class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
@@ -52,8 +59,7 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls._implemented:
-            raise TypeError(f"{cls.__name__} must implement invoke, stream or transform")
+        check_implemented(cls, cls._implemented, "invoke, stream or transform")
 
     def get_name(self) -> str:
         """Return the name of this runnable."""

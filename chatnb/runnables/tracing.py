@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
@@ -418,6 +419,9 @@ def instrument_methods(runnable_class: type) -> None:
             setattr(runnable_class, name, _wrap(method, instrumented, _WITHIN[name]))
 
 
+_this: Any = sys.modules[__name__]  # Pickles of wrappers, by value, can have no context variable.
+
+
 def _wrap(method: Any, instrumented: Callable[..., Any], within: Callable[..., Any]) -> Any:
     code = method.__code__
     own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -435,7 +439,7 @@ def _wrap(method: Any, instrumented: Callable[..., Any], within: Callable[..., A
                 return within(deadline, partial(wrapper, self, input, config, **kwargs))
         # The first test alone costs the least where there is neither config nor handler.
         own = self.own_config
-        known = config or _global_handlers or inherited_config.get() or own
+        known = config or _this._global_handlers or _this.inherited_config.get() or own
         if not known or not has_handlers(config, own):
             return method(self, input, config, **kwargs)
         return instrumented(self, method, input, config, kwargs)
