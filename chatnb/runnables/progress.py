@@ -93,9 +93,9 @@ class StreamProgress(Progress):
 
     # Only the batch's own thread or task opens inputs and hands out outputs.
 
-    def __init__(self, *, return_exceptions: bool) -> None:
+    def __init__(self, total: int | None, *, return_exceptions: bool) -> None:
         super().__init__(0, return_exceptions=return_exceptions)
-        self.total = None
+        self.total = total
         self.open = set[int]()  # The inputs that have been taken, and not handed out.
         self.pending = 0  # The number of inputs whose end the batch has not seen.
         self._opened = self._handed_out = self._failures_handed_out = 0
@@ -207,7 +207,8 @@ class ProgressBar:
 
 
 def _postfix(progress: Progress, tracker: CallSums) -> str:
-    counts = [f"{progress.workers:,} workers"] if progress.workers else []
+    workers = progress.workers
+    counts = [f"{workers:,} worker{'s' if workers > 1 else ''}"] if workers else []
     if progress.failed:
         counts.append(f"{progress.failed:,} failed")
     if (usage := tracker.usage) is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,11 +22,11 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def made() -> Iterator[list[int]]:
+def made() -> Iterator[list[int | None]]:
     """Collect the totals of the bars that are made, drawn on a fake terminal."""
-    totals = list[int]()
+    totals = list[int | None]()
 
-    def make(total: int) -> Any:
+    def make(total: int | None) -> Any:
         totals.append(total)
         return terminal_bar(total, Terminal())
 
@@ -49,7 +50,7 @@ def long_batch(clock: list[float]) -> tuple[Progress, ProgressBar]:
     return progress, bar
 
 
-def test_a_short_batch_shows_no_bar(made: list[int]) -> None:
+def test_a_short_batch_shows_no_bar(made: list[int | None]) -> None:
     """Two seconds have to pass before anything is shown."""
     assert RunnableLambda(str).batch([1, 2]) == ["1", "2"]
     clock = [0.0]
@@ -94,7 +95,7 @@ def test_in_a_log_each_state_is_a_line_of_its_own() -> None:
 
 
 def test_a_batch_within_a_batch_shows_no_bar_of_its_own(
-    made: list[int], monkeypatch: pytest.MonkeyPatch
+    made: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One bar is enough: the outer one's."""
     monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
@@ -103,7 +104,7 @@ def test_a_batch_within_a_batch_shows_no_bar_of_its_own(
     assert made == [3]
 
 
-def test_progress_false_shows_none(made: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_false_shows_none(made: list[int | None], monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller can turn the bar off."""
     monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
     RunnableLambda(str).batch([1, 2, 3], progress=False)
@@ -135,7 +136,7 @@ def test_a_bar_that_cannot_be_written_ends_no_batch(
 
 def test_a_stream_counts_what_was_handed_out() -> None:
     """The bar of inputs that stream has no total, and counts on when their outputs have gone."""
-    progress = StreamProgress(return_exceptions=True)
+    progress = StreamProgress(None, return_exceptions=True)
     for number in range(4):
         index = progress.open_next()
         progress.record(index, Failed(ValueError("no")) if number == 2 else Ok(number))
@@ -149,8 +150,21 @@ def test_a_stream_counts_what_was_handed_out() -> None:
     assert (progress.done, progress.failed, progress.results) == (4, 1, {})
 
 
+def test_a_bar_has_a_total_where_the_inputs_have_a_length(
+    made: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it can say what is left, on an executor and in a stream of outputs, too."""
+    monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
+    runnable = RunnableLambda(str)
+    assert list(runnable.map([1, 2, 3])) == ["1", "2", "3"]
+    assert list(runnable.map(iter([1, 2]))) == ["1", "2"]
+    with ThreadPoolExecutor(2) as executor:
+        assert runnable.batch([1, 2, 3, 4], executor=executor) == ["1", "2", "3", "4"]
+    assert made == [3, None, 4]
+
+
 def test_a_bar_without_a_total_says_so() -> None:
     """It shows the count, the pace and the time so far, and no track."""
     shown = bar_mimebundle(1_500, None, 10.0, "3 failed")
-    assert str(shown["text/plain"]) == "1,500 · 150.0 a second · 00:10 so far · 3 failed"
-    assert "progressbar" not in str(shown["text/html"])
+    assert str(shown.get("text/plain")) == "1,500 · 150.0 a second · 00:10 so far · 3 failed"
+    assert "progressbar" not in str(shown.get("text/html"))

@@ -66,6 +66,13 @@ class Workers:
             )
 
     @property
+    def is_lost(self) -> bool:
+        """True if the executor has no connection to its workers any more, and gets none."""
+        # Futures of Dask would be waited for without end.
+        client = getattr(self.executor, "_client", None)
+        return getattr(client, "status", "running") == "closed"
+
+    @property
     def count(self) -> int:
         """The number of parts that run at a time."""
         executor: Any = self.executor
@@ -131,6 +138,7 @@ class _Driver:
         self._pace = batch.pace or Pace()
         self._config = effective_config(config)
         self._on_calls = on_calls
+        self._workers = workers
         self._executor, self._count = workers.executor, workers.count
         batch.progress.workers = self._count
         self._own_executor: Executor | None = None
@@ -159,6 +167,7 @@ class _Driver:
             try:
                 future = take(self._ended, _WAIT_SECONDS, meanwhile=self._batch.tick)
             except Empty:
+                self._check_connection()
                 return
             part = self._running.pop(future)
             error = CancelledError() if future.cancelled() else future.exception()
@@ -170,6 +179,13 @@ class _Driver:
             yield self._ended_here.popleft()
         if self._batch.progress.ended:
             Path(self._home.folder, STOP).touch()
+
+    def _check_connection(self) -> None:
+        if self._workers.is_lost:
+            raise ChatnbError(
+                "The connection to the scheduler of the executor is lost. With a checkpoint=, the "
+                "same call on another executor requests only what is missing."
+            )
 
     def close(self) -> None:
         """End what the workers still do, and remove what this batch left."""

@@ -12,6 +12,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sized,
 )
 from functools import partial
 from queue import SimpleQueue
@@ -129,7 +130,8 @@ class StreamedBatch(Batch):
     """A batch that knows neither its number of inputs nor, once handed out, its outputs."""
 
     def __init__(self, inputs: Inputs, options: BatchOptions, *, in_order: bool) -> None:
-        self.stream = StreamProgress(return_exceptions=options.return_exceptions)
+        total = len(inputs) if isinstance(inputs, Sized) else None
+        self.stream = StreamProgress(total, return_exceptions=options.return_exceptions)
         super().__init__(options, self.stream)
         self.limit = options.max_concurrency or DEFAULT_CONCURRENCY
         self.capacity = _INPUTS_PER_CALL * self.limit

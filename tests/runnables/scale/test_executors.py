@@ -14,26 +14,28 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from chatnb.chat_models import ChatOpenAI, ScriptedChatModel, init_chat_model
+from chatnb.chat_models import BaseChatModel, ChatOpenAI, ScriptedChatModel, init_chat_model
 from chatnb.errors import (
     BatchError,
     BatchInterrupted,
     BudgetSpentError,
+    ChatnbError,
     ConfigurationError,
     MissingKeyError,
 )
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
-from chatnb.runnables import RunnableConfig, RunnableLambda
+from chatnb.runnables import Runnable, RunnableConfig, RunnableLambda
 from chatnb.runnables.scale.events import EventRecorder, replay
-from chatnb.schema import AIMessage
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
 from tests.support.killed_driver import PROMPTS
@@ -75,6 +77,46 @@ def test_a_chain_of_a_notebook_travels(pool: Executor) -> None:
     assert [text.removeprefix("Human: ") for text in found] == ["a", "b"]
 
 
+def test_classes_of_a_notebook_travel(pool: Executor) -> None:
+    """Chat models, parsers and other runnables without a module arrive by value."""
+
+    class Whole(BaseChatModel):
+        model_name = "whole"
+
+        def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+            return AIMessage(f"whole {messages[-1].text}")
+
+    class Streaming(Whole):
+        def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+            yield AIMessageChunk(f"streamed {messages[-1].text}")
+
+    class Shout(StrOutputParser):
+        def parse(self, text: str) -> str:
+            return text.upper()
+
+    class Longer(Runnable[str, str]):
+        def __init__(self, end: str) -> None:
+            self.end = end
+
+        def invoke(self, input: str, config: Any = None, **_: Any) -> str:
+            return input + self.end
+
+    class Own(ChatOpenAI):
+        def __init__(self, prefix: str) -> None:
+            super().__init__("m", api_key="k")
+            self.prefix = prefix
+
+        def invoke(self, input: Any, config: Any = None, **_: Any) -> AIMessage:
+            return AIMessage(f"{self.prefix} {input}")
+
+    found = (Whole() | Shout() | Longer("!")).batch(["a"], executor=pool)
+    assert found == ["WHOLE A!"]
+    assert [reply.text for reply in Streaming().batch(["a"], executor=pool)] == ["whole a"]
+    result = Streaming().generate([["a"]], executor=pool)
+    assert result.generations[0][0].text == "whole a"
+    assert [reply.text for reply in Own("own").batch(["a"], executor=pool)] == ["own a"]
+
+
 def test_failures_come_home(pool: Executor) -> None:
     """They are in the list or in the error of the batch, which keeps the other results."""
     runnable = RunnableLambda(double)
@@ -107,6 +149,19 @@ def test_what_cannot_be_sent_is_refused(pool: Executor) -> None:
         RunnableLambda(double).batch([1], executor="dask")  # pyright: ignore[reportCallIssue, reportArgumentType]
     with pytest.raises(TypeError, match="one config for all"):
         RunnableLambda(double).batch([1, 2], [{}, {}], executor=pool)
+
+
+def test_an_executor_whose_scheduler_is_gone_is_not_waited_for() -> None:
+    """The futures of Dask stay as they are once its client has given up."""
+
+    class Lost(Executor):
+        _client = SimpleNamespace(status="closed", nthreads=lambda: {"worker": 2})
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return Future()
+
+    with pytest.raises(ChatnbError, match="connection to the scheduler of the executor is lost"):
+        RunnableLambda(double).batch([1, 2], executor=Lost())
 
 
 def test_usage_and_results_come_home(pool: Executor, tmp_path: Path) -> None:
