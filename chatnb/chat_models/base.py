@@ -311,13 +311,12 @@ class BaseChatModel(
             'The arguments do not fit add: b: Field required'
         """
         written = to_openai_tools(tools, strict=strict)
-        self._warn_of_tools(written)
         params: dict[str, Any] = {"tools": written} if written else {}
         if tool_choice is not None:
             params["tool_choice"] = to_openai_tool_choice(tool_choice, written)
         if parallel_tool_calls is not None:
             params["parallel_tool_calls"] = parallel_tool_calls
-        return (self | CallCheck(tools)).bind(**params)
+        return (self._for_tools(written) | CallCheck(tools)).bind(**params)
 
     @overload
     def with_structured_output(

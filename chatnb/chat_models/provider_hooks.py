@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from chatnb.chat_models.provider_call import whole_reply
 from chatnb.concurrency.portal import package_portal
@@ -66,8 +66,9 @@ class ProviderHooks:
             async for chunk in chunks:
                 yield chunk
 
-    def _warn_of_tools(self, tools: Sequence[Any]) -> None:
-        """Warn that the model calls no tools, if it is one that calls none."""
+    def _for_tools(self, tools: Sequence[Any]) -> Self:
+        """Return the model as it takes these tools; a model that calls none warns of it."""
+        return self
 
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any

@@ -12,6 +12,8 @@ from chatnb.conversations.markdown import speaker_of
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import plain_markdown, safe_markdown
 from chatnb.redaction import environment_secrets, redact_value
+from chatnb.schema.content.outputs import media_outputs, shown_media
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.message_types import message_markdown
 from chatnb.schema.messages import AIMessage, HumanMessage
 from chatnb.store import Node
@@ -61,7 +63,7 @@ def notebook_cells(path: Sequence[Node], system: str | None = None) -> Iterator[
             system = None
             yield cell
         elif isinstance(message, AIMessage) and cell is not None:
-            cell["outputs"].append(_output(node))
+            cell["outputs"] += _outputs(message)
         else:
             speaker = plain_markdown(speaker_of(message))
             yield _markdown_cell(node.id, f"**{speaker}**\n\n{message_markdown(message)}")
@@ -78,9 +80,13 @@ def _quoted(text: str) -> str:
     return shlex.quote(" ".join(text.split()))
 
 
-def _output(node: Node) -> dict[str, Any]:
-    text = message_markdown(node.message)
+def _outputs(reply: AIMessage) -> list[dict[str, Any]]:
+    text = message_markdown(reply)
     shown: Mimebundle = {"text/markdown": safe_markdown(text), "text/plain": SafeText(text)}
+    return [_output(shown), *map(_output, media_outputs(shown_media(reply_parts(reply))))]
+
+
+def _output(shown: Mimebundle) -> dict[str, Any]:
     data = {type: _lines(str(value)) for type, value in shown.items()}
     return {"output_type": "display_data", "metadata": {}, "data": data}
 

@@ -8,9 +8,11 @@ from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.blocks import standard_blocks
+from chatnb.schema.content.outputs import shown_media
 from chatnb.schema.content.parts import file_part, image_part, media_type_of, text_part
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.schema.message_types import BaseMessage
+from chatnb.schema.message_types import AIMessage, BaseMessage
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Limits(TypedDict):
 
 
 class ItemAttachment(TypedDict):
-    """A file of a message; `data` is a small image in base64."""
+    """A file of a message; `data` is a small image, or what a reply shows, in base64."""
 
     name: str
     mime: str
@@ -95,7 +97,9 @@ def typed_text(message: BaseMessage, files: Mapping[str, Any]) -> str:
 
 
 def item_attachments(message: BaseMessage, files: Mapping[str, Any]) -> list[ItemAttachment]:
-    """Return the files of a message, small images with their data."""
+    """Return the files of a message with small images, and the media of a reply with their data."""
+    if isinstance(message, AIMessage):
+        return _reply_media(message)
     attachments, budget = list[ItemAttachment](), _MAX_SHOWN_BYTES
     for index, part in _parts(message):
         if not _is_file(index, part, files):
@@ -106,6 +110,13 @@ def item_attachments(message: BaseMessage, files: Mapping[str, Any]) -> list[Ite
             attachment.pop("data", None)
         attachments.append(attachment)
     return attachments
+
+
+def _reply_media(reply: AIMessage) -> list[ItemAttachment]:
+    return [
+        ItemAttachment(name=media.type, mime=media.mime_type, size=media.size, data=media.data)
+        for media in shown_media(reply_parts(reply))
+    ]
 
 
 def _check_sizes(attachments: Sequence[Attachment]) -> None:

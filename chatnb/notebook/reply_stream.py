@@ -17,6 +17,7 @@ from chatnb.errors import ModelError, error_line
 from chatnb.notebook.widgets.footer import total_usage
 from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.schema.characters import SurrogateJoiner
+from chatnb.schema.content.reply_parts import ReplyParts, joined_parts, reply_parts
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, join_chunks
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed"]
@@ -50,7 +51,7 @@ class Reply:
     @property
     def whole(self) -> AIMessage:
         """The message with the texts, the reasoning and the tokens of all in the turn."""
-        replies = [*(m for m in self.earlier if isinstance(m, AIMessage)), self.message]
+        replies = self._replies
         if len(replies) == 1:
             return self.message
         text = "\n\n".join(filter(None, (reply.text for reply in replies)))
@@ -58,6 +59,15 @@ class Reply:
         kwargs = {**self.message.additional_kwargs, _REASONING: reasoning}
         usage = total_usage(replies)
         return replace(self.message, content=text, additional_kwargs=kwargs, usage_metadata=usage)
+
+    @property
+    def parts(self) -> ReplyParts:
+        """The media, sources and calls of the provider's tools of all messages in the turn."""
+        return joined_parts(map(reply_parts, self._replies))
+
+    @property
+    def _replies(self) -> list[AIMessage]:
+        return [*(m for m in self.earlier if isinstance(m, AIMessage)), self.message]
 
 
 @contextmanager

@@ -433,14 +433,17 @@ def base_type(message: BaseMessage) -> str:
 
 
 def message_markdown(message: BaseMessage, *, reasoning: bool = True) -> str:
-    """Return a message as Markdown: reasoning quoted, media named, and tool calls as code."""
+    """Return a message as Markdown: media named, sources linked, and tool calls as code."""
     # The text is the model's own and may hold HTML, images and links: apply safe_markdown before
     # displaying it.
-    from chatnb.schema.content.markdown import call_markdown, content_paragraphs, quote
+    from chatnb.schema.content import markdown
 
-    paragraphs = content_paragraphs(message.content)
-    if isinstance(message, AIMessage):
-        if reasoning and message.reasoning.strip():
-            paragraphs.insert(0, quote(f"*Reasoning*\n\n{message.reasoning.strip()}"))
-        paragraphs += [call_markdown(call["name"], call["args"]) for call in message.tool_calls]
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    if not isinstance(message, AIMessage):
+        return "\n\n".join(filter(None, markdown.content_paragraphs(message.content)))
+    paragraphs = markdown.reply_paragraphs(message)
+    if reasoning and message.reasoning.strip():
+        paragraphs.insert(0, markdown.quote(f"*Reasoning*\n\n{message.reasoning.strip()}"))
+    paragraphs += [
+        markdown.call_markdown(call["name"], call["args"]) for call in message.tool_calls
+    ]
+    return "\n\n".join(filter(None, paragraphs))

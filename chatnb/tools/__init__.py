@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from chatnb.tools.loop import ToolLoop, arun_tools, run_tools
     from chatnb.tools.mcp import McpTools, mcp_tools
     from chatnb.tools.openai_schema import to_openai_tool
+    from chatnb.tools.provider_tools import (
+        code_interpreter,
+        file_search,
+        image_generation,
+        web_search,
+    )
 
 __all__ = [
     "InjectedToolArg",
@@ -27,13 +33,17 @@ __all__ = [
     "ToolLoop",
     "ToolRoundsError",
     "arun_tools",
+    "code_interpreter",
     "dataframe_head",
     "describe_variable",
+    "file_search",
+    "image_generation",
     "mcp_tools",
     "run_python",
     "run_tools",
     "to_openai_tool",
     "tool",
+    "web_search",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -46,6 +56,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",
         "chatnb.tools.mcp": "McpTools mcp_tools",
         "chatnb.tools.openai_schema": "to_openai_tool",
+        "chatnb.tools.provider_tools": "code_interpreter file_search image_generation web_search",
         # They need IPython, which this package does without.
         "chatnb.notebook.kernel_tools": "dataframe_head describe_variable run_python",
     },

@@ -22,7 +22,14 @@ from chatnb.schema.messages import (
 )
 from chatnb.tools.base import Tool
 from chatnb.tools.execution import Approve, ToolExecutor
-from chatnb.tools.openai_schema import ToolLike, is_dict, to_openai_tools, to_tool, tool_declaration
+from chatnb.tools.openai_schema import (
+    ToolLike,
+    given_tool,
+    is_dict,
+    to_openai_tools,
+    to_tool,
+    tool_declaration,
+)
 from chatnb.tools.validation import CallCheck, StreamedCalls
 
 ChatModel: TypeAlias = Runnable[ChatInput, AIMessage]
@@ -205,6 +212,7 @@ async def arun_tools(
 
 def _to_runnable_tool(tool: ToolLike) -> ToolLike:
     """Return a tool, or a function as one; raise TypeError if it cannot run."""
+    tool = given_tool(tool)
     if isinstance(tool, Tool) or (is_dict(tool) and tool_declaration(tool) is None):
         return tool
     if is_langchain(tool, "BaseTool"):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
 from chatnb.json_schemas import JsonSchema, schema_from_type, strict_schema
 from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.tools.base import Tool, check_tool_name
+from chatnb.tools.provider_tools import made_by_factory
 from chatnb.tools.signatures import Arguments, SchemaArguments, TypedArguments
 
 # A tool, a function, a Pydantic model, TypedDict or dataclass, or a dict that describes one.
@@ -30,6 +31,7 @@ class Declaration(NamedTuple):
 
 def tool_declaration(tool: ToolLike) -> Declaration | None:
     """Return the declaration of a tool; None for a tool that the provider has built in."""
+    tool = given_tool(tool)
     if is_dict(tool):
         return _dict_declaration(tool)
     if isinstance(tool, Tool):
@@ -40,6 +42,11 @@ def tool_declaration(tool: ToolLike) -> Declaration | None:
     if is_langchain(tool, "BaseTool") or callable(tool):
         return tool_declaration(to_tool(tool))
     raise TypeError(f"{_ACCEPTED}, not {tool!r}")
+
+
+def given_tool(tool: ToolLike) -> ToolLike:
+    """Return a tool; for a function such as `web_search`, the tool that it makes."""
+    return cast("ToolLike", made_by_factory(tool))
 
 
 def to_tool(tool: Any) -> Tool:
@@ -79,6 +86,7 @@ def to_openai_tool(tool: ToolLike, *, strict: bool | None = None) -> dict[str, A
         >>> to_openai_tool({"type": "web_search"})
         {'type': 'web_search'}
     """
+    tool = given_tool(tool)
     declaration = tool_declaration(tool)
     if declaration is None:
         return dict(cast("Mapping[str, Any]", tool))

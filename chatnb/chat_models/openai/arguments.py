@@ -84,6 +84,11 @@ def uses_responses_api(given: Mapping[str, Any], *, is_openai: bool) -> bool:
     return bool(needed or version == "responses/v1" or given.get("use_responses_api"))
 
 
+def has_provider_tools(tools: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether tools are among them that the provider runs itself."""
+    return any(tool.get("type") not in ("function", "custom") for tool in tools)
+
+
 def after_last_response(
     messages: Sequence[BaseMessage],
 ) -> tuple[Sequence[BaseMessage], str | None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 from chatnb.chat_models.batch_api.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
@@ -14,6 +15,7 @@ from chatnb.chat_models.openai.arguments import (
     REQUEST_PARAMETERS,
     RequestOptions,
     after_last_response,
+    has_provider_tools,
     uses_responses_api,
 )
 from chatnb.chat_models.openai.completions import replies_in, request_body
@@ -245,6 +247,15 @@ class ChatOpenAI(BatchChatModel):
                 "one. For other models use batch(...)."
             )
         return OpenAIBatches
+
+    def _for_tools(self, tools: Sequence[Any]) -> Self:
+        # Of OpenAI's two APIs, only the Responses API runs tools itself.
+        is_openai = self.provider == "openai" and self.base_url is None
+        if not is_openai or self.use_responses_api or not has_provider_tools(tools):
+            return self
+        model = copy(self)
+        model.use_responses_api = True
+        return model
 
     def _client_side_stop_sequences(self, stop: list[str] | None) -> list[str]:
         # The Responses API has no `stop`.

@@ -15,6 +15,7 @@ from chatnb.schema.content.openai_parts import without_tool_results
 from chatnb.schema.conversion import openai_role
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.messages import AIMessage, FunctionMessage, ToolMessage
+from chatnb.tools.provider_tools import INCLUDED
 
 _UNSUPPORTED = frozenset(
     {
@@ -124,7 +125,8 @@ def _check_supported(given: Mapping[str, Any]) -> None:
 
 def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that both APIs have in different forms."""
-    include = [*given.get("include", ()), *([_LOGPROBS] if given.get("logprobs") else ())]
+    tools = [_flat_tool(tool) for tool in given.get("tools", ())]
+    include = [*_include(given, tools), *([_LOGPROBS] if given.get("logprobs") else ())]
     streaming = dict(given.get("stream_options") or {})
     streaming.pop("include_usage", None)  # This API always sends usage.
     choice: Any = given.get("tool_choice")
@@ -134,9 +136,17 @@ def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
         "stream_options": streaming,
         "text": _text(given),
         "tool_choice": choice if isinstance(choice, str | None) else _flat(choice),
-        "tools": [_flat_tool(tool) for tool in given.get("tools", ())],
+        "tools": tools,
     }
     return {name: value for name, value in converted.items() if value}
+
+
+def _include(given: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the outputs to include: as given, or else the results of the provider's tools."""
+    if "include" in given:
+        return [*given["include"]]
+    wanted = (INCLUDED.get(tool.get("type", "")) for tool in tools)
+    return [*dict.fromkeys(output for output in wanted if output)]
 
 
 def _reasoning(given: Mapping[str, Any]) -> dict[str, Any]:

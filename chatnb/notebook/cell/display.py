@@ -18,7 +18,8 @@ from chatnb.notebook.widgets.footer import (
 )
 from chatnb.notebook.widgets.front_end import cell_view, stops_with
 from chatnb.notebook.widgets.mounting import publish
-from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall
+from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall, provider_calls
+from chatnb.schema.content.outputs import media_outputs, rest_markdown, shown_media
 from chatnb.terminal import SafeText, print_line
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ class HeadlessDisplay(NullSink):
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Publish the reply and its footer."""
-        shown = _final_output(reply) if shown is None else shown
+        outputs = _final_outputs(reply) if shown is None else [shown]
         footer = _footer_output(reply, self._model_name, notice)
-        for output in filter(None, (reasoning_mimebundle(reply.whole.reasoning), shown, footer)):
+        thoughts = reasoning_mimebundle(reply.whole.reasoning)
+        for output in filter(None, (thoughts, *outputs, footer)):
             publish(output)
 
 
@@ -161,15 +163,16 @@ class BrowserDisplay:
         if self._footer_id is None:
             thoughts = reasoning_mimebundle(reasoning)
         footer = _footer_output(reply, self._model_name, notice, "" if thoughts else reasoning)
-        shown = _final_output(reply) if shown is None else shown
-        outputs = [output for output in (thoughts, shown, footer) if output]
+        finals = _final_outputs(reply) if shown is None else [shown]
+        outputs = [output for output in (thoughts, *finals, footer) if output]
         self._output.replace(outputs[0])
         if self._page.is_answered:
             for output in outputs[1:-1]:
                 publish(output)
-        elif shown:
+        elif any(finals):
             # jupyter console knows no output that replaces another.
-            print_line(shown.get("text/plain", ""))
+            for output in filter(None, finals):
+                print_line(output.get("text/plain", ""))
             self._footer_id = None
         if len(outputs) > 1:
             publish(footer, self._footer_id or "", update=self._footer_id is not None)
@@ -177,8 +180,12 @@ class BrowserDisplay:
 
 
 def _footer_output(reply: Reply, model_name: str, notice: str, reasoning: str = "") -> Mimebundle:
-    return footer_mimebundle(footer_of(reply, model_name), notice, reasoning, reply.calls)
+    calls = [*provider_calls(reply.parts.calls), *reply.calls]
+    return footer_mimebundle(footer_of(reply, model_name), notice, reasoning, calls)
 
 
-def _final_output(reply: Reply) -> Mimebundle:
-    return reply_mimebundle(reply.whole.text) if reply.whole.text else {}
+def _final_outputs(reply: Reply) -> list[Mimebundle]:
+    """Return the text of a reply with its sources, and its pictures and sounds."""
+    parts = reply.parts
+    text = "\n\n".join(filter(None, (reply.whole.text, rest_markdown(parts))))
+    return [*([reply_mimebundle(text)] if text else []), *media_outputs(shown_media(parts))]

@@ -16,7 +16,8 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.widgets.footer import reply_footer
 from chatnb.notebook.widgets.front_end import chosen_view, current_kernel
-from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_text
+from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_text, provider_calls
+from chatnb.schema.content.outputs import rest_markdown
 from chatnb.terminal import SafeText, write_text
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ class TerminalDisplay:
         """Reserve nothing: what is printed next comes after the footer."""
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
-        """Print the footer."""
-        write_text("\n".join(["", footer_of(reply, self._model_name), *_lines(notice), ""]))
+        """Print the parts of the reply that are no text, and the footer."""
+        rest = "" if shown is not None else rest_markdown(reply.parts, shows_media=False)
+        lines = ["", *([rest, ""] if rest else []), *_calls_of_provider(reply)]
+        write_text("\n".join([*lines, footer_of(reply, self._model_name), *_lines(notice), ""]))
 
 
 class MarkdownTerminalDisplay:
@@ -153,9 +156,15 @@ class MarkdownTerminalDisplay:
         """Reserve nothing: what is printed next comes after the footer."""
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
-        """Print the footer."""
+        """Print the parts of the reply that are no text, and the footer."""
         self.end()
-        for line in (footer_of(reply, self._model_name), *_lines(notice)):
+        if shown is None:
+            print_markdown(rest_markdown(reply.parts, shows_media=False), self._console)
+        for line in (
+            *_calls_of_provider(reply),
+            footer_of(reply, self._model_name),
+            *_lines(notice),
+        ):
             self._console.print(SafeText(line), style="dim")
 
 
@@ -277,6 +286,10 @@ def _block_starts(text: str) -> list[int]:
 def footer_of(reply: Reply, model_name: str) -> str:
     """Return the footer of a reply, as text."""
     return reply_footer(reply.whole, model_name, seconds=reply.seconds, outcome=reply.outcome)
+
+
+def _calls_of_provider(reply: Reply) -> list[str]:
+    return [call_text(call) for call in provider_calls(reply.parts.calls)]
 
 
 def _lines(notice: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from chatnb.conversations.markdown import node_markdown
 from chatnb.markdown.html import SafeHtml, element, join, rendered
+from chatnb.markdown.media import IMAGE_TYPES, is_shown
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import block_tokens, close_fence, static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, safe_markdown
@@ -23,11 +23,9 @@ from chatnb.terminal import SafeText
 
 _MAX_CHARACTERS = 100_000
 """The most that is written into the notebook file; the store has the whole conversation."""
-_MAX_PICTURES = 1_000_000
-"""The most characters of pictures; those of each message are bounded by its attachments."""
-_PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_MAX_MEDIA = 4_000_000
+"""The most characters of pictures and sounds in the file, the last ones first."""
 _PICTURE = "display: block; max-width: 100%; max-height: 320px; margin: 8px 0;"
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _EMPTY = "ChatPanel: no messages yet."
 _PYTHON = ("python", "py", "python3", "ipython")
 
@@ -40,7 +38,7 @@ class _Part(NamedTuple):
     html: SafeHtml
     length: int = 0
     node: Node | None = None
-    pictures: Sequence[str] = ()
+    media: Sequence[SafeHtml] = ()
 
 
 class Transcript:
@@ -103,7 +101,7 @@ def _message_part(node: Node) -> _Part:
         part = _Part(whole, safe_markdown(whole), html)
     else:
         part = _part(whole)
-    return part._replace(length=len(text), node=node, pictures=tuple(_pictures(node)))
+    return part._replace(length=len(text), node=node, media=tuple(_media(node)))
 
 
 def _part(text: str) -> _Part:
@@ -116,24 +114,29 @@ def _html_of(safe: SafeMarkdown) -> SafeHtml:
 
 
 def _html(parts: Sequence[_Part]) -> SafeHtml:
-    """Return parts, the last one first, as HTML with as many small pictures as fit."""
-    shown, budget = list[SafeHtml](), _MAX_PICTURES
+    """Return parts, the last one first, as HTML with as many pictures and sounds as fit."""
+    shown, budget = list[SafeHtml](), _MAX_MEDIA
     for part in parts:
-        pictures = list[SafeHtml]()
-        for picture in part.pictures:
-            budget -= len(picture)
+        fitting = list[SafeHtml]()
+        for media in part.media:
+            budget -= len(media)
             if budget >= 0:
-                pictures.append(element("img", src=picture, alt="", style=_PICTURE))
-        shown.append(join(part.html, *pictures))
+                fitting.append(media)
+        shown.append(join(part.html, *fitting))
     return join(*reversed(shown))
 
 
-def _pictures(node: Node) -> Iterator[str]:
-    """Yield the addresses of a message's pictures that are small enough to be kept in the file."""
+def _media(node: Node) -> Iterator[SafeHtml]:
+    """Yield a message's pictures and sounds, where the panel has their data."""
     for file in item_attachments(node.message, node.facts.get("files") or {}):
         mime, data = file["mime"], file.get("data", "")
-        if mime in _PICTURE_TYPES and _BASE64.fullmatch(data):
-            yield f"data:{mime};base64,{data}"
+        if not is_shown(mime, data):
+            continue
+        address = f"data:{mime};base64,{data}"
+        if mime in IMAGE_TYPES:
+            yield element("img", src=address, alt="", style=_PICTURE)
+        else:
+            yield element("audio", controls=True, src=address)
 
 
 def _text(node: Node, *, reasoning: bool = True) -> str:

@@ -22,8 +22,11 @@ from chatnb.notebook.widgets.tool_calls import (
     ItemToolCall,
     arguments_text,
     call_id,
+    provider_calls,
     result_state,
 )
+from chatnb.schema.content.outputs import rest_markdown
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.messages import AIMessage, BaseMessage, InvalidToolCall, ToolCall, ToolMessage
 from chatnb.store import Node
 
@@ -356,10 +359,17 @@ def _item_from_node(node: Node) -> Item:
     item["status"] = cast("ItemStatus", node.status)
     item["attachments"] = item_attachments(message, files)
     if isinstance(message, AIMessage):
+        item["text"] = _reply_text(message, node.status)
         item["reasoning"] = message.reasoning
         item["error"] = node.facts.get("error")
         item["note"] = str(node.facts.get("note") or "")
     return item
+
+
+def _reply_text(message: AIMessage, status: str) -> str:
+    """Return the text of a reply; its sources follow once no more text does."""
+    rest = "" if status == "streaming" else rest_markdown(reply_parts(message))
+    return "\n\n".join(filter(None, (message.text, rest)))
 
 
 def _branch(id: str, siblings: Sequence[str]) -> Branch:
@@ -385,6 +395,7 @@ def _tool_calls(
     message = node.message
     if not isinstance(message, AIMessage):
         return
+    yield from provider_calls(reply_parts(message).calls, node.id)
     unmatched = list(results)
     calls: list[ToolCall | InvalidToolCall] = [*message.tool_calls, *message.invalid_tool_calls]
     for index, call in enumerate(calls):

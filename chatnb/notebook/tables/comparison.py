@@ -16,6 +16,7 @@ from chatnb.notebook.reply_stream import Outcome, Reply
 from chatnb.notebook.widgets.footer import reasoning_fold, reply_footer
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
+from chatnb.schema.content.outputs import rest_markdown
 from chatnb.terminal import SafeText
 
 _MIN_WIDTH, _GAP = 220, 32
@@ -44,7 +45,9 @@ class Answer(NamedTuple):
             cost=model and model.cost_of_run(message),
         )
         error = error_line(reply.error) if reply.error else ""
-        return Answer(name, message.text, footer, reply.outcome, error, message.reasoning)
+        rest = rest_markdown(reply.parts, shows_media=False)
+        text = "\n\n".join(filter(None, (message.text, rest)))
+        return Answer(name, text, footer, reply.outcome, error, message.reasoning)
 
 
 def comparison_mimebundle(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypedDict, get_args
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.notebook.widgets.formatting import shortened, truncate
 from chatnb.schema.characters import replace_surrogates
+from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
 
 CallState = Literal["asking", "running", "done", "failed", "rejected"]
@@ -97,6 +98,20 @@ def code_argument(args: Any) -> str | None:
     """Return the argument of a call that is code to show as such, if there is one."""
     code = args.get(CODE) if isinstance(args, dict) else None
     return code if isinstance(code, str) else None
+
+
+def provider_calls(calls: Sequence[ProviderCall], message_id: str = "") -> list[ItemToolCall]:
+    """Return the calls of tools that the provider ran, to be shown with all others."""
+    return [
+        ItemToolCall(
+            id=call_id(f"{message_id}.provider", index),
+            name=call.name,
+            arguments=arguments_text(call.args),
+            state="failed" if call.failed else "done",
+            result=call.result,
+        )
+        for index, call in enumerate(calls)
+    ]
 
 
 def codes_of_calls(calls: Sequence[ItemToolCall]) -> list[str]:

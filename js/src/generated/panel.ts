@@ -107,7 +107,7 @@ export interface Limits {
   types: string[];
 }
 
-/** A file of a message; `data` is a small image in base64. */
+/** A file of a message; `data` is a small image, or what a reply shows, in base64. */
 export interface ItemAttachment {
   name: string;
   mime: string;

@@ -30,8 +30,8 @@ export function isOpen({ status }: Item): boolean {
 }
 
 /** Whether nothing has come of a message. */
-export function isEmpty({ text, reasoning, tool_calls }: Item): boolean {
-  return !text && !reasoning && tool_calls.length === 0;
+export function isEmpty({ text, reasoning, attachments, tool_calls }: Item): boolean {
+  return !text && !reasoning && attachments.length === 0 && tool_calls.length === 0;
 }
 
 /** Whether a reply is waited for. */

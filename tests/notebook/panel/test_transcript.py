@@ -140,5 +140,5 @@ def test_pictures_of_the_transcript_have_bounds() -> None:
         html = panel_mimebundle(path_of(HumanMessage([part])))["text/html"]
         assert "<img" not in html
         assert "<em>[image" in html
-    many = path_of(*[HumanMessage([{**refused[0], "base64": small}])] * 20)
-    assert len(panel_mimebundle(many)["text/html"]) < 1_100_000
+    many = path_of(*[HumanMessage([{**refused[0], "base64": small}])] * 40)
+    assert len(panel_mimebundle(many)["text/html"]) < 4_100_000

@@ -15,6 +15,7 @@ const TEXTS = /\.(py|ipynb|md|txt|csv|tsv|json|jsonl|ya?ml|toml|ini|cfg|sh|sql|r
 const MEGABYTE = 1024 * 1024;
 const BASE64 = /^[\w+/]+={0,2}$/;
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
+const SOUNDS = /^audio\/(wav|mp3|mpeg|ogg|flac|aac)$/;
 
 export function attach(file: File, limits: Limits): Attachment {
   const mime = mimeOf(file, limits);
@@ -109,7 +110,16 @@ function pictureOf(address: string): HTMLImageElement {
   return made;
 }
 
-/** The URL of a small image that came with an item, or null. */
-export function pictureUrl({ mime, data }: ItemAttachment): string | null {
-  return data && PICTURES.test(mime) && BASE64.test(data) ? `data:${mime};base64,${data}` : null;
+/** The URL of an image that came with an item, or null. */
+export function pictureUrl(file: ItemAttachment): string | null {
+  return dataUrl(file, PICTURES);
+}
+
+/** The URL of a sound that came with an item, or null. */
+export function soundUrl(file: ItemAttachment): string | null {
+  return dataUrl(file, SOUNDS);
+}
+
+function dataUrl({ mime, data }: ItemAttachment, types: RegExp): string | null {
+  return data && types.test(mime) && BASE64.test(data) ? `data:${mime};base64,${data}` : null;
 }

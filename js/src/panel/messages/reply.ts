@@ -7,6 +7,7 @@ import { Ending } from "./ending";
 import { MessageFooter } from "./message_footer";
 import type { MessageContext, ItemView } from "./message_log";
 import type { SliceQueue } from "../scrolling";
+import { ReplyMedia } from "./reply_media";
 import { ToolCalls } from "../../widgets/tool_calls";
 import type { Decision, Field, Item } from "../../generated/panel";
 import { isOpen } from "../updates";
@@ -17,6 +18,7 @@ export class ReplyView implements ItemView {
   readonly root = element("article", "chatnb-panel-item");
   private readonly reasoning = new Reasoning();
   private readonly text: StreamedText;
+  private readonly media = new ReplyMedia();
   private readonly calls = new ToolCalls(
     (...decided) => this.decide(...decided),
     (block, language) => this.context.painter.endCode(block, language),
@@ -31,7 +33,7 @@ export class ReplyView implements ItemView {
     this.footer = new MessageFooter(context, action("regenerate", "Regenerate", regenerate));
     this.root.dataset.role = "ai";
     this.root.setAttribute("aria-label", "Answer");
-    const parts = [this.reasoning, this.text, this.calls, this.ending, this.footer];
+    const parts = [this.reasoning, this.text, this.media, this.calls, this.ending, this.footer];
     this.root.append(...parts.map(({ root }) => root));
   }
 
@@ -42,6 +44,7 @@ export class ReplyView implements ItemView {
     this.reasoning.show(item.reasoning, item.status === "streaming" && !item.text);
     this.text.root.hidden = !item.text;
     this.text.show(item.text, item.status === "streaming");
+    this.media.show(item.attachments);
     this.calls.show(item.tool_calls);
     this.footer.show(item, busy, ends && !open);
     this.ending.show(item, this.context.panel.state.model, busy);

@@ -1,0 +1,47 @@
+"""Pictures and sounds as outputs: base64 of types that browsers show without running anything."""
+
+from __future__ import annotations
+
+import re
+
+from chatnb.markdown.html import element
+from chatnb.markdown.mimebundle import Base64, Mimebundle
+from chatnb.terminal import SafeText
+
+# No SVG, which may hold scripts.
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+AUDIO_TYPES = ("audio/wav", "audio/mp3", "audio/mpeg", "audio/ogg", "audio/flac", "audio/aac")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
+
+def is_shown(mime: str, data: str) -> bool:
+    """Return whether data of a type is shown as a picture or played as a sound.
+
+    Example:
+        >>> is_shown("image/png", "iVBORw0KGgo="), is_shown("image/svg+xml", "PHN2Zz4=")
+        (True, False)
+    """
+    return mime in (*IMAGE_TYPES, *AUDIO_TYPES) and _BASE64.fullmatch(data) is not None
+
+
+def media_mimebundle(mime: str, data: str, name: str) -> Mimebundle:
+    """Return a picture or a sound as an output; its name is the text of front ends without it.
+
+    Raises:
+        ValueError: If it is not shown.
+    """
+    if not is_shown(mime, data):
+        raise ValueError(f"No picture or sound that is shown: {mime}")
+    plain = SafeText(f"[{name}]")
+    match mime:
+        case "image/png":
+            return {"image/png": Base64(data), "text/plain": plain}
+        case "image/jpeg":
+            return {"image/jpeg": Base64(data), "text/plain": plain}
+        case "image/gif":
+            return {"image/gif": Base64(data), "text/plain": plain}
+        case "image/webp":
+            return {"image/webp": Base64(data), "text/plain": plain}
+        case _:
+            source = f"data:{mime};base64,{data}"
+            return {"text/html": element("audio", controls=True, src=source), "text/plain": plain}

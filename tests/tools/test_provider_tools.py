@@ -1,0 +1,86 @@
+"""Tools that OpenAI runs: their dicts, their requests, and the API that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from chatnb import ChatOpenAI
+from chatnb.chat_models.openai.responses import responses_body
+from chatnb.errors import BadRequestError
+from chatnb.schema import HumanMessage
+from chatnb.tools import (
+    code_interpreter,
+    file_search,
+    image_generation,
+    to_openai_tool,
+    web_search,
+)
+
+MADE: list[tuple[Callable[[], dict[str, Any]], list[str]]] = [
+    (web_search, ["web_search_call.action.sources"]),
+    (lambda: file_search(["vs_1"]), ["file_search_call.results"]),
+    (code_interpreter, ["code_interpreter_call.outputs"]),
+    (image_generation, []),
+]
+
+
+@pytest.mark.parametrize(("make", "included"), MADE)
+def test_requests_ask_for_the_results_of_tools(
+    make: Callable[[], dict[str, Any]], included: list[str]
+) -> None:
+    """The results come along, unless the call says what is included."""
+    tool = make()
+    body = responses_body([HumanMessage("Hi")], {"tools": [tool]})
+    assert body["tools"] == [tool]
+    assert body.get("include", []) == included
+    own = responses_body([HumanMessage("Hi")], {"tools": [tool], "include": []})
+    assert "include" not in own
+
+
+def test_a_function_stands_for_the_tool_that_it_makes() -> None:
+    """`--tools web_search` means `web_search()`; a function that needs arguments says which."""
+    assert to_openai_tool(web_search) == {"type": "web_search"}
+    assert to_openai_tool(code_interpreter) == code_interpreter()
+    with pytest.raises(TypeError, match="vector_store_ids"):
+        to_openai_tool(file_search)
+    with pytest.raises(TypeError, match="list"):
+        file_search("vs_1")
+    with pytest.raises(ValueError, match="new container"):
+        code_interpreter(container="c_1", file_ids=["file-1"])
+
+
+def look_up(word: str) -> str:
+    """Look up a word."""
+    return word
+
+
+@pytest.mark.parametrize(
+    ("tools", "base_url", "uses_responses"),
+    [
+        ([web_search], None, True),
+        ([look_up, code_interpreter()], None, True),
+        ([look_up], None, False),
+        ([web_search], "http://127.0.0.1:9/v1", False),
+    ],
+)
+def test_openai_runs_them_in_the_responses_api(
+    tools: list[Any], base_url: str | None, uses_responses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenAI's models change to it by themselves; other servers get what they were made for."""
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    used = list[str]()
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        used.append(request.url.path)
+        return httpx.Response(400, json={"error": {"message": "No."}})
+
+    client = httpx.Client(transport=httpx.MockTransport(refuse))
+    chat = ChatOpenAI("gpt-x", api_key="sk-none", base_url=base_url, http_client=client)
+    with pytest.raises(BadRequestError):
+        chat.bind_tools(tools).invoke("Hi")
+    assert used[0].endswith("/responses") == uses_responses
+    assert not chat.use_responses_api
