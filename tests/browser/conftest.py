@@ -24,6 +24,12 @@ class ReplyPage:
     dialogs: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
 
+    def load(self, source: str, style: str) -> None:
+        """Load this module and style sheet into the document."""
+        if style:
+            self.page.add_style_tag(content=style)
+        self.page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), source)
+
     def open(self, **traits: object) -> None:
         """Make a model and a view of it."""
         self.page.evaluate("(traits) => window.openWidget(traits)", traits)
@@ -66,6 +72,24 @@ def reply_page(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def page_of_module(browser: Browser, reply_source: str) -> Iterator[ReplyPage]:
+    """The page of the tests of a module that do not change its context."""
+    with blank_reply_page(browser, reply_source, style="") as page:
+        yield page
+
+
+@pytest.fixture
+def same_reply_page(page_of_module: ReplyPage, reply_source: str) -> Iterator[ReplyPage]:
+    """A blank document in the page of the module: that costs half of another context."""
+    page_of_module.page.goto("about:blank")
+    for noted in (page_of_module.requests, page_of_module.dialogs, page_of_module.errors):
+        noted.clear()
+    page_of_module.load(reply_source, (STATIC / "cell.css").read_text(encoding="utf-8"))
+    yield page_of_module
+    assert page_of_module.errors == []
+
+
 @contextmanager
 def blank_reply_page(browser: Browser, source: str, style: str) -> Iterator[ReplyPage]:
     """A blank page for replies with this module and style sheet."""
@@ -84,9 +108,7 @@ def blank_reply_page(browser: Browser, source: str, style: str) -> Iterator[Repl
     context.on("request", lambda request: note_request(request.url))
     page.on("dialog", lambda dialog: (made.dialogs.append(dialog.message), dialog.dismiss()))
     page.on("pageerror", lambda error: made.errors.append(str(error)))
-    if style:
-        page.add_style_tag(content=style)
-    page.evaluate(FAKE_MODEL.read_text(encoding="utf-8"), source)
+    made.load(source, style)
     yield made
     context.close()
     assert made.errors == []

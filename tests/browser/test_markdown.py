@@ -14,6 +14,12 @@ from tests.browser.conftest import ReplyPage
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture
+def reply_page(same_reply_page: ReplyPage) -> ReplyPage:
+    return same_reply_page
+
+
 HTML = {
     "script": "Before <script>window.pwned = 1</script> after\n\n<script src=//evil.test/a.js>\n",
     "event handlers": (

@@ -14,6 +14,12 @@ from tests.browser.conftest import ReplyPage
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture
+def reply_page(same_reply_page: ReplyPage) -> ReplyPage:
+    return same_reply_page
+
+
 JS = Path(__file__).parents[2] / "js"
 REPLIES: list[str] = json.loads(
     (Path(__file__).parents[1] / "markdown" / "replies.json").read_text(encoding="utf-8")
