@@ -151,6 +151,26 @@ def test_a_config_chooses_an_alternative(way: Ways) -> None:
         way(case, "Ab", {"configurable": {"case": "x"}})
 
 
+def test_fields_of_alternatives_are_told_apart_by_prefixes() -> None:
+    """Each choice has its own value of a field of both, also below a chain; others stay unset."""
+    which, name = chatnb.ConfigurableField(id="size"), chatnb.ConfigurableField(id="model")
+    small = ScriptedChatModel(["x"] * 9).configurable_fields(model_name=name)
+    large = ScriptedChatModel(["x"] * 9).configurable_fields(model_name=name)
+    chat = small.configurable_alternatives(
+        which, default_key="small", prefix_keys=True, large=large
+    )
+    given = {"size==small/model": "s", "size==large/model": "l"}
+
+    def used(runnable: Any, **configurable: str) -> str:
+        reply = runnable.invoke("Hi", {"configurable": configurable})
+        return reply.response_metadata["model_name"]
+
+    for runnable in (chat, RunnableLambda(str.strip) | chat):
+        assert used(runnable, **given) == "s"
+        assert used(runnable, **given, size="large") == "l"
+    assert used(chat, size="large", **{"size==small/model": "s"}) == used(chat)
+
+
 def test_alternatives_of_models_keep_their_methods() -> None:
     """Tools are bound to the model and to its alternatives; what is no runnable is refused."""
     field = chatnb.ConfigurableField(id="llm")

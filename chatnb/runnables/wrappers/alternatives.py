@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.binding import Call, ConfigurableField, RunnableDelegate
-from chatnb.runnables.config import RunnableConfig, effective_config
+from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs
 from chatnb.runnables.methods import In, Out
 
 
@@ -20,6 +20,8 @@ class RunnableConfigurableAlternatives(RunnableDelegate[In, Out]):
         which: The field of the choice.
         alternatives: Runnables, or functions without arguments that make one, by key.
         default_key: The key of the runnable itself.
+        prefix_keys: True if the config names the fields of each choice with the choice before
+            them: `{"model==large/temperature": 0.5}`.
 
     Raises:
         TypeError: If an alternative is neither.
@@ -41,6 +43,7 @@ class RunnableConfigurableAlternatives(RunnableDelegate[In, Out]):
         alternatives: Mapping[str, Runnable[Any, Any] | Callable[[], Runnable[Any, Any]]],
         *,
         default_key: str = "default",
+        prefix_keys: bool = False,
     ) -> None:
         super().__init__(bound)
         for key, alternative in alternatives.items():
@@ -50,6 +53,7 @@ class RunnableConfigurableAlternatives(RunnableDelegate[In, Out]):
             raise ValueError(f"{default_key!r} is the key of the runnable itself; default_key=...")
         self.which = which
         self.default_key = default_key
+        self.prefix_keys = prefix_keys
         self.alternatives = dict(alternatives)
 
     def __repr__(self) -> str:
@@ -68,12 +72,15 @@ class RunnableConfigurableAlternatives(RunnableDelegate[In, Out]):
     def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
         given = (effective_config(config) or {}).get("configurable") or {}
         key = given.get(self.which.id, self.default_key)
-        if key == self.default_key:
-            return self.bound, config, kwargs
-        if key not in self.alternatives:
+        if key != self.default_key and key not in self.alternatives:
             known = ", ".join([self.default_key, *self.alternatives])
             raise ValueError(f"{self.which.id} is one of {known}, not {key!r}")
-        return self._made(key), config, kwargs
+        if self.prefix_keys:
+            prefix = f"{self.which.id}=={key}/"
+            fields = {name.removeprefix(prefix): value for name, value in given.items()}
+            config = merge_configs(config, {"configurable": fields})
+        chosen = self.bound if key == self.default_key else self._made(key)
+        return chosen, config, kwargs
 
     def _made(self, key: str) -> Runnable[Any, Any]:
         alternative: Any = self.alternatives[key]

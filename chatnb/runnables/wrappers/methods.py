@@ -53,6 +53,7 @@ class WrapperMethods(Generic[In, Out]):
         which: ConfigurableField,
         *,
         default_key: str = "default",
+        prefix_keys: bool = False,
         **alternatives: Runnable[Any, Any] | Callable[[], Runnable[Any, Any]],
     ) -> Runnable[In, Out]:
         """Return this runnable with others that a config may choose instead.
@@ -60,10 +61,12 @@ class WrapperMethods(Generic[In, Out]):
         Args:
             which: The field of the choice, in `config["configurable"]`.
             default_key: The key of this runnable.
+            prefix_keys: True if the config names the fields of each choice with the choice before
+                them: `{"model==large/temperature": 0.5}`.
             **alternatives: Runnables, or functions that make one, by key.
         """
         make = _module("alternatives").RunnableConfigurableAlternatives
-        return make(self, which, alternatives, default_key=default_key)
+        return make(self, which, alternatives, default_key=default_key, prefix_keys=prefix_keys)
 
     async def astream_events(
         self,
