@@ -2,13 +2,14 @@
 #
 #   PYTHON=python3.13   the Python to make .venv with (3.11 or newer)
 #   ARGS=...            what to hand on: make lab ARGS=--no-browser, make test ARGS="-k doctor"
-#   WORKERS=3           how many processes run the tests
+#   WORKERS=4           how many processes run the tests
 
 # Without compiled modules, each kernel that the tests start compiles all of IPython again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# One more than most machines of CI have cores: browsers, kernels and servers are waited for.
-WORKERS := 3
+# More than most machines of CI have cores: browsers, kernels and servers are waited for, each by
+# one process, while another one runs the tests that need none.
+WORKERS := 4
 SECONDS := 600
 SEED := 1
 COUNT := 20

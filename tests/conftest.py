@@ -113,7 +113,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ResourceSche
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what takes longest first, so that no worker is left alone with it at the end."""
 
-    def is_quick(item: pytest.Item) -> bool:
-        return not any(item.get_closest_marker(name) for name in ("slow", "packaging"))
+    def rank(item: pytest.Item) -> int:
+        if shared_resource(item.nodeid) is not None:
+            return 0
+        marked = [item.get_closest_marker(name) is not None for name in ("packaging", "slow")]
+        return marked.index(True) + 1 if True in marked else 3
 
-    items.sort(key=lambda item: (shared_resource(item.nodeid) is None, is_quick(item)))
+    items.sort(key=rank)
