@@ -13,7 +13,7 @@ from chatnb.optional_packages import installed
 from chatnb.runnables import Runnable, RunnableConfig, RunnableSequence
 from chatnb.runnables.base import to_runnable
 from chatnb.schema.model_call import ModelCall, sum_calls
-from chatnb.tracing.usage_tracking import UsageTracker, track_calls
+from chatnb.tracing.usage_tracking import UsageTracker, next_position, track_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -262,11 +262,13 @@ def evaluate(
     for name, model in _named(models).items():
         inputs = [_input(model, row, input) for row in records]
         tracker = UsageTracker()
+        depth = len(next_position())  # That of a batch that starts here; its inputs come after it.
         with track_calls(tracker):
             outputs: list[Any] = model.batch(
                 inputs, config, return_exceptions=True, checkpoint=checkpoint
             )
-        results += _score(name, records, outputs, all_checks, tracker.calls)
+        calls = _calls_by_row(tracker.calls, depth, len(records))
+        results += _score(name, records, outputs, all_checks, calls)
     return Evaluation(results)
 
 
@@ -275,7 +277,7 @@ def _score(
     rows: Sequence[Row],
     outputs: Sequence[Any],
     checks: Sequence[Check],
-    calls: Sequence[ModelCall],
+    calls: Sequence[Sequence[ModelCall]],
 ) -> list[Result]:
     """Return the results of a model; only what did not fail is given to the checks."""
     errors = [error_line(output) if isinstance(output, BaseException) else "" for output in outputs]
@@ -288,14 +290,18 @@ def _score(
         for place, by_name in enumerate(scores):
             by_name[check.name] = found.get(place, Score(0.0, errors[place]))
     values = dict(zip(places, good, strict=True))
-    made = [list[ModelCall]() for _ in rows]
-    for call in calls:
-        if call.position and call.position[0] < len(made):
-            made[call.position[0]].append(call)
     return [
-        Result(model, row, values.get(place), errors[place], scores[place], made[place])
+        Result(model, row, values.get(place), errors[place], scores[place], calls[place])
         for place, row in enumerate(rows)
     ]
+
+
+def _calls_by_row(calls: Sequence[ModelCall], depth: int, rows: int) -> list[list[ModelCall]]:
+    """Sort the calls of a batch by its inputs, whose index is at `depth` of their positions."""
+    made = [list[ModelCall]() for _ in range(rows)]
+    for call in calls:
+        made[call.position[depth]].append(call)
+    return made
 
 
 def _mean_scores(results: Sequence[Result]) -> dict[str, float]:

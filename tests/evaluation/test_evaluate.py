@@ -23,6 +23,7 @@ from chatnb.evaluation import (
 )
 from chatnb.notebook.tables.evaluation import evaluation_mimebundle
 from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables import RunnableLambda
 from tests.support.pytest_runs import pytest_runs
 
 ROWS = [
@@ -256,3 +257,15 @@ def test_a_marked_test_that_returns_nothing_fails(tmp_path: Path) -> None:
     exit_code, shown = run_marked(tmp_path, test)
     assert exit_code == 1
     assert "return chatnb.evaluate" in shown
+
+
+def test_every_row_has_its_own_calls() -> None:
+    """However many batches ran before, within a batch too, a row has the calls made for it."""
+
+    def calls_by_row(_: str) -> list[list[str]]:
+        found = in_order(scripted("Oslo"), ROWS, "Oslo").results
+        return [[call.prompt for call in result.calls] for result in found]
+
+    own = [["Capital of Norway?"], ["Capital of France?"]]
+    assert [calls_by_row("") for _ in range(3)] == [own] * 3
+    assert RunnableLambda(calls_by_row).batch(["", ""]) == [own] * 2
