@@ -14,9 +14,10 @@ from typing import NamedTuple, TypeVar
 
 from IPython.core.error import UsageError
 
+from chatnb.errors import ChatnbError
 from chatnb.notebook.jupyter_ai import command_hint
 from chatnb.notebook.options import split_words
-from chatnb.notebook.session import Session
+from chatnb.notebook.session import Session, without_traceback
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -80,7 +81,10 @@ def run_command(session: Session, line: str) -> None:
         inspect.signature(found.run).bind(session, *words[1:])
     except TypeError:
         raise UsageError(f"Usage: {found.usage}") from None
-    found.run(session, *words[1:])
+    try:
+        found.run(session, *words[1:])
+    except ChatnbError as error:
+        raise without_traceback(error) from None
 
 
 def _split(line: str) -> list[str]:

@@ -8,7 +8,6 @@ from IPython.core.error import UsageError
 
 from chatnb.cassettes.active import active_cassette
 from chatnb.cassettes.cassette import MODES, Cassette, Mode, eject_cassette, insert_cassette
-from chatnb.errors import ChatnbError
 from chatnb.notebook.commands import command
 from chatnb.notebook.session import Session, without_traceback
 from chatnb.terminal import print_line
@@ -36,7 +35,7 @@ def cassette(session: Session, file: str | None = None, mode: str | None = None)
 def _insert(file: str, mode: Mode | None) -> None:
     try:
         new = Cassette(file, mode)
-    except (ChatnbError, ValueError) as error:
+    except ValueError as error:
         raise without_traceback(error) from None
     _eject()
     insert_cassette(new)

@@ -11,7 +11,7 @@ from IPython.display import display
 from chatnb.errors import ChatnbError, error_line
 from chatnb.notebook.commands import command
 from chatnb.notebook.options import CONTEXT_TAKES, parse_context
-from chatnb.notebook.session import Session, SessionDefaults, without_traceback
+from chatnb.notebook.session import Session, SessionDefaults
 from chatnb.notebook.widgets.front_end import VIEWS, choose_view, chosen_view, view_named
 from chatnb.terminal import print_line
 
@@ -32,10 +32,7 @@ def models(session: Session, provider: str | None = None) -> None:
     if provider is None:
         display(ProviderTable(all_providers(), running_servers()))
         return
-    try:
-        print_line("\n".join(models_served(provider)))
-    except ChatnbError as error:
-        raise without_traceback(error) from None
+    print_line("\n".join(models_served(provider)))
 
 
 @command("jobs", "", "list the jobs of batch APIs")

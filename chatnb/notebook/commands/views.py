@@ -5,10 +5,9 @@ from __future__ import annotations
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from chatnb.errors import ChatnbError
 from chatnb.notebook.cell.display import reply_mimebundle
 from chatnb.notebook.commands import command
-from chatnb.notebook.session import Session, without_traceback
+from chatnb.notebook.session import Session
 from chatnb.notebook.widgets.mounting import publish
 
 _NO_CONTEXT = "No context has been sent yet. `%%chat --context cells` sends the cells above."
@@ -21,11 +20,7 @@ def panel(session: Session, name: str | None = None) -> None:
     from chatnb.notebook.panel.panel import ChatPanel
 
     conversation = session.conversations[name]
-    try:
-        opened = ChatPanel(session.defaults.model, name=conversation.name)
-    except ChatnbError as error:
-        raise without_traceback(error) from None
-    display(opened)
+    display(ChatPanel(session.defaults.model, name=conversation.name))
 
 
 @command("context", "[CONTEXT]", "show what --context sent last, or what it would send now")

@@ -150,6 +150,17 @@ def test_what_cannot_be_is_said_at_once_and_changes_nothing(
     assert "temperature" not in asked(shell, "first").asked[0][1]
 
 
+def test_any_error_of_a_command_is_one_line(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a command meets anywhere below it has no frames of chatnb, either."""
+    monkeypatch.setenv("CHATNB_STORE", ":memory:")
+    assert not shell.run_cell("%chat jobs").success
+    shown = capsys.readouterr().out
+    assert "ConfigurationError: A batch job outlives this process" in shown
+    assert len(shown.splitlines()) == 1
+
+
 def test_config_holds_for_cells_that_say_nothing_else(shell: InteractiveShell) -> None:
     """Settings reach the model; the cell's own options and a conversation's own system prompt go
     before them."""
