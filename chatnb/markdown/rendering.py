@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from chatnb.markdown.code_colours import coloured_code
 from chatnb.markdown.html import element
 
 # Room around code as in Markdown, where the live column has it.
@@ -90,5 +91,7 @@ def _add_tasks(state: StateCore) -> None:
 
 def _code_html(_: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
     # JupyterLab breaks the lines of code in the middle of words.
-    code = element("code", tokens[index].content.rstrip("\n"), style="white-space: inherit")
+    token = tokens[index]
+    coloured = coloured_code(token.content.rstrip("\n"), token.info)
+    code = element("code", coloured, style="white-space: inherit")
     return element("pre", code, style=_CODE) + "\n"

@@ -537,8 +537,9 @@ def bottom_of(node: Locator) -> float:
     return node.evaluate("node => node.getBoundingClientRect().bottom")
 
 
-def test_the_height_is_held_until_text_and_footer_are_drawn(reply_page: ReplyPage) -> None:
-    """The output is never lower than the live view, though its renderers draw in turn."""
+@pytest.fixture
+def output_area(reply_page: ReplyPage) -> ReplyPage:
+    """A live view in JupyterLab's output area, and what draws finished outputs there."""
     reply_page.run(
         """
         document.body.innerHTML = '<div class="jp-OutputArea"></div>';
@@ -555,6 +556,12 @@ def test_the_height_is_held_until_text_and_footer_are_drawn(reply_page: ReplyPag
         };
         """
     )
+    return reply_page
+
+
+def test_the_height_is_held_until_text_and_footer_are_drawn(output_area: ReplyPage) -> None:
+    """The output is never lower than the live view, though its renderers draw in turn."""
+    reply_page = output_area
     reply_page.say(*["A line.\n\n"] * 20)
     before = reply_page.run("await later(); return area.offsetHeight")
     reply_page.run("for (const view of widget.views) await view.dispose()")
@@ -564,6 +571,16 @@ def test_the_height_is_held_until_text_and_footer_are_drawn(reply_page: ReplyPag
     assert reply_page.run("return area.offsetHeight") == before
     reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")
     assert reply_page.run("return area.offsetHeight") < before
+
+
+def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage) -> None:
+    """Of a reply that is reasoning alone, fold and footer are all that is drawn."""
+    thought = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(9) }"
+    output_area.run(f"model.message({thought}); await later()")
+    output_area.run("for (const view of widget.views) await view.dispose()")
+    output_area.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
+    output_area.run("await draw('<div class=\"chatnb-footer\">m</div>')")
+    assert output_area.run("return area.style.minHeight") == ""
 
 
 def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:

@@ -91,12 +91,17 @@ def _html(answer: Answer) -> SafeHtml:
         "div",
         element("div", answer.name, class_=NO_MATH, style=_TITLE) if answer.name else "",
         *(fold if reasoning else []),
-        # In an element of its own, as the live one: its first heading has no line above it.
-        element("div", rendered(safe_markdown(answer.text), static_renderer())),
+        # In an element of its own, as the live one: its first heading has no line above it, and its
+        # last block has the room below that JupyterLab gives to it.
+        element("div", _text(answer), class_="jp-RenderedHTMLCommon", style="padding-right: 0"),
         element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else "",
         element("div", answer.footer, class_=NO_MATH, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
     )
+
+
+def _text(answer: Answer) -> SafeHtml:
+    return rendered(safe_markdown(answer.text), static_renderer())
 
 
 def _markdown(answer: Answer) -> SafeMarkdown:

@@ -20,15 +20,16 @@ export class HeldHeight {
   hold(): void {
     this.observer.disconnect();
     const { area, height } = this;
+    const hasText = Boolean(this.root.querySelector(".chatnb-text")?.childElementCount);
     if (!area?.isConnected || !height) return;
     area.style.minHeight = `${height}px`;
     area.classList.add(SWAPPING);
     const watcher = new ResizeObserver(() => {
-      if (isDrawn(area)) release();
+      if (isDrawn(area, hasText)) release();
     });
     const changes = new MutationObserver(() => {
       for (const node of area.querySelectorAll(DRAWN)) watcher.observe(node);
-      if (isDrawn(area)) release();
+      if (isDrawn(area, hasText)) release();
     });
     const release = (): void => {
       watcher.disconnect();
@@ -47,9 +48,9 @@ export class HeldHeight {
   }
 }
 
-/** Whether the finished reply is there with its height: its text and its footer, or all columns.
-    Its reasoning, above the text, may be there before that. */
-function isDrawn(area: Element): boolean {
+/** Whether the finished reply is there with its height: its text, if it has one, and its footer, or
+    all columns. Its reasoning, above the text, may be there before that. */
+function isDrawn(area: Element, hasText: boolean): boolean {
   const outputs = [...area.querySelectorAll<HTMLElement>(DRAWN)].filter(
     (node) => node.offsetHeight > 0 && node.childElementCount > 0 && !node.closest(".chatnb-reply"),
   );
@@ -57,5 +58,5 @@ function isDrawn(area: Element): boolean {
   const footers = outputs.filter((node) => node.querySelector(".chatnb-footer"));
   if (outputs.some((node) => node.querySelector(".chatnb-comparison"))) return true;
   const texts = outputs.filter((node) => !node.querySelector(".chatnb-footer, .chatnb-thoughts"));
-  return footers.length > 0 && texts.length > 0;
+  return footers.length > 0 && (texts.length > 0 || !hasText);
 }

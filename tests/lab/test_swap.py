@@ -1,0 +1,84 @@
+"""The place that a finished reply takes of its live view, frame by frame."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.lab.jupyterlab import REPLY, JupyterLab, NotebookPage
+
+pytestmark = pytest.mark.lab
+
+# Replies are held before their end, when all of the text is there, while there is no file "end".
+SETUP = """\
+%load_ext chatnb
+import asyncio, os
+from chatnb import ScriptedChatModel
+
+class Held(ScriptedChatModel):
+    async def _astream(self, *args, **kwargs):
+        async for chunk in super()._astream(*args, **kwargs):
+            yield chunk
+        while not os.path.exists("end"):
+            await asyncio.sleep(0.02)
+
+wide = "|" + " column |" * 20 + "\\n|" + "--|" * 20 + "\\n|" + " value 123 |" * 20
+listed = Held(["- one\\n- two\\n\\n  more\\n\\n1. x\\n\\n```python\\nlast = 1\\n```"])
+unbroken = Held([f"{'x' * 400}\\n\\n`{'y' * 300}`\\n\\n{wide}\\n\\nThe last = 1"])
+"""
+CELLS = ("%%chat -m listed\nHi", "%%chat -m unbroken\nHi", "%%chat --compare listed,unbroken\nHi")
+UNTIL_AT_REST = """cell => new Promise((done) => {
+    let [height, frames] = [0, 0];
+    const look = () => {
+        frames = cell.offsetHeight === height ? frames + 1 : 0;
+        height = cell.offsetHeight;
+        if (frames > 20) done(); else requestAnimationFrame(look);
+    };
+    look();
+})"""
+RECORD = """cell => {
+    const area = cell.querySelector(".jp-OutputArea");
+    const scroller = document.querySelector(".jp-WindowedPanel-outer");
+    window.strip = [];
+    window.recording = true;
+    const shoot = () => {
+        strip.push([area.offsetHeight, scroller.scrollTop]);
+        if (recording) requestAnimationFrame(shoot);
+    };
+    shoot();
+}"""
+
+
+def film_of_swap(notebook: NotebookPage, cell: Locator, end: Path) -> list[list[float]]:
+    """Return the height of the output and the scroll position in each frame of the swap."""
+    live = cell.locator(REPLY)
+    expect(live.first).to_be_visible()
+    for reply in live.all():
+        expect(reply).to_contain_text("last = 1")
+    cell.evaluate(UNTIL_AT_REST)
+    cell.evaluate(RECORD)
+    end.touch()
+    notebook.wait_until_done(cell)
+    expect(live).to_have_count(0)
+    expect(cell.locator(".chatnb-swapping")).to_have_count(0)
+    cell.evaluate(UNTIL_AT_REST)
+    return notebook.page.evaluate("() => { recording = false; return strip; }")
+
+
+def test_a_finished_reply_has_the_height_of_its_live_view(
+    lab: JupyterLab, browser: Browser
+) -> None:
+    """No frame of the swap differs by more than 2 px from the one before: with lists, code, long
+    words, wide tables, and columns."""
+    path, end = lab.write("film.ipynb", SETUP, *CELLS), lab.folder / "end"
+    with lab.open(browser, path) as notebook:
+        notebook.run(0)
+        for number in range(1, len(CELLS) + 1):
+            end.unlink(missing_ok=True)
+            strip = film_of_swap(notebook, notebook.start(number), end)
+            for before, after in pairwise(strip):
+                assert abs(after[0] - before[0]) <= 2, (CELLS[number - 1], strip)
+                assert after[1] == before[1]
