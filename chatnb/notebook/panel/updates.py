@@ -343,6 +343,7 @@ def answer_footer(answer: Sequence[Node]) -> str:
         replace(message, usage_metadata=usage),
         str(last.facts.get("model") or ""),
         seconds=sum(number_fact(node, "seconds") or 0 for node, _ in replies),
+        outcome="",  # The panel says above it how the reply ended.
         cost=sum(costs) if costs else None,
     )
 

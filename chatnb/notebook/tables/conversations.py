@@ -10,12 +10,12 @@ from chatnb.markdown.html import SafeHtml, element, join
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.widgets.formatting import aligned, count, one_line
-from chatnb.notebook.widgets.html import MUTED, MUTED_COLOR, NO_MATH, Column, table_html
+from chatnb.notebook.widgets.html import LONG_TEXT, MUTED, MUTED_COLOR, NO_MATH, Column, table_html
 from chatnb.store import Found, Node, Summary
 from chatnb.terminal import SafeText
 
 _CELL = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top; white-space: nowrap;"
-_LAST = "padding: 2px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere;"
+_LAST = f"padding: 2px 0; {LONG_TEXT}"
 _NUMBER = "padding: 2px 16px 2px 0; text-align: right; vertical-align: top;"
 _MARK = (
     "background: none; color: inherit; font-weight: 600; text-decoration: underline; "

@@ -17,13 +17,12 @@ from chatnb.notebook.widgets.formatting import (
     price,
     value_text,
 )
-from chatnb.notebook.widgets.html import MUTED, NO_MATH, Column, table_html
+from chatnb.notebook.widgets.html import LONG_TEXT, MUTED, NO_MATH, Column, table_html
 from chatnb.schema.model_call import sum_calls
 from chatnb.terminal import SafeText
 
-_FIRST = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top;"
+_FIRST = f"padding: 2px 16px 2px 0; {LONG_TEXT}"
 _NUMBER = "padding: 2px 16px 2px 0; text-align: right; vertical-align: top; white-space: nowrap;"
-_TEXT = "padding: 2px 16px 2px 0; text-align: left; vertical-align: top; overflow-wrap: anywhere;"
 _MAX_FAILURES = 10
 _MAX_CHARACTERS = 120
 
@@ -45,7 +44,7 @@ def evaluation_mimebundle(evaluation: Evaluation) -> Mimebundle:
     titles = ["Model", "Row", "Output", "Reason"]
     listing = [aligned([titles, *failures]), note] if failures else []
     table = _table(head, rows, _NUMBER)
-    below = [_fold(len(failed), _table(titles, failures, _TEXT), note)]
+    below = [_fold(len(failed), _table(titles, failures, _FIRST), note)]
     return {
         "text/html": element("div", table, *(below if failures else []), class_=NO_MATH),
         "text/markdown": join_blocks(_markdown(head, rows), _markdown(titles, failures), note),

@@ -17,6 +17,8 @@ MUTED = f"{MUTED_COLOR} {UI_FONT}"
 """The style of footers and notes."""
 # JupyterLab typesets what stands between dollars in HTML, prices included, but not in these.
 NO_MATH = "tex2jax_ignore mathjax_ignore"
+LONG_TEXT = "text-align: left; vertical-align: top; min-width: 10em; overflow-wrap: anywhere;"
+"""The style of cells that break anywhere, but not into a letter a line in a narrow window."""
 _TABLE = f"border-collapse: collapse; margin: 0; {UI_FONT}"
 
 

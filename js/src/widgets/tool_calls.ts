@@ -74,6 +74,7 @@ class ToolCallView {
     const summary = element("summary", "chatnb-panel-call-head", this.mark, this.line, this.state);
     this.fold.append(summary, this.given, this.code, this.gave, this.insertion);
     this.root.append(this.fold);
+    this.code.hidden = this.insertion.hidden = true;
   }
 
   show(call: ItemToolCall): void {
