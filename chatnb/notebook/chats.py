@@ -44,13 +44,15 @@ class SessionModels:
 
     def _model(self, name: str | None) -> Chat:
         key = environment_secret("OPENAI_API_KEY")
-        name = name or _default_model("openai" if key else "local")
+        name = name or default_model()
         if (name, key) not in self._models:
             self._models[name, key] = init_chat_model(name)
         return self._models[name, key]
 
 
-def _default_model(found: str) -> str:
+def default_model() -> str:
+    """Return the name of the model that replies where none is chosen."""
+    found = "openai" if environment_secret("OPENAI_API_KEY") else "local"
     # A replay keeps to the model that was recorded.
     cassette = active_cassette()
     return found if cassette is None else cassette.default_model(found)

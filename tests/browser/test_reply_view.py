@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -537,52 +536,6 @@ def bottom_of(node: Locator) -> float:
     return node.evaluate("node => node.getBoundingClientRect().bottom")
 
 
-@pytest.fixture
-def output_area(reply_page: ReplyPage) -> ReplyPage:
-    """A live view in JupyterLab's output area, and what draws finished outputs there."""
-    reply_page.run(
-        """
-        document.body.innerHTML = '<div class="jp-OutputArea"></div>';
-        window.area = document.querySelector(".jp-OutputArea");
-        await openWidget();
-        area.append(document.querySelector(".chatnb-reply").parentElement);
-        window.later = async () => {
-            for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
-        };
-        window.draw = async (html) => {
-            const output = `<div class="jp-RenderedHTMLCommon">${html}</div>`;
-            area.insertAdjacentHTML("beforeend", output);
-            await later();
-        };
-        """
-    )
-    return reply_page
-
-
-def test_the_height_is_held_until_text_and_footer_are_drawn(output_area: ReplyPage) -> None:
-    """The output is never lower than the live view, though its renderers draw in turn."""
-    reply_page = output_area
-    reply_page.say(*["A line.\n\n"] * 20)
-    before = reply_page.run("await later(); return area.offsetHeight")
-    reply_page.run("for (const view of widget.views) await view.dispose()")
-    reply_page.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
-    assert reply_page.run("return area.offsetHeight") == before
-    reply_page.run("await draw('<p>A line.</p>')")
-    assert reply_page.run("return area.offsetHeight") == before
-    reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")
-    assert reply_page.run("return area.offsetHeight") < before
-
-
-def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage) -> None:
-    """Of a reply that is reasoning alone, fold and footer are all that is drawn."""
-    thought = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(9) }"
-    output_area.run(f"model.message({thought}); await later()")
-    output_area.run("for (const view of widget.views) await view.dispose()")
-    output_area.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
-    output_area.run("await draw('<div class=\"chatnb-footer\">m</div>')")
-    assert output_area.run("return area.style.minHeight") == ""
-
-
 def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:
     """A view that missed something shows text and reasoning of the snapshot, each once."""
     reply_page.open()
@@ -595,24 +548,6 @@ def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:
     reply_page.run("model.receive('snapshot', { seq: 6, text: 'Or', reasoning: 'No.' })")
     assert reply_page.page.locator(".chatnb-reasoning-text").text_content() == "No."
     assert reply_page.text().startswith("O")
-
-
-def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
-    """While a reply is longer than the window its status line stays within it, and is in its
-    place once the end is in sight or the reply has ended."""
-    reply_page.open()
-    page, stop = reply_page.page, reply_page.page.get_by_role("button", name="Stop the reply")
-    reply_page.say(*["A line.\n\n"] * 200)
-    below = "stop => innerHeight - stop.getBoundingClientRect().bottom"
-    page.wait_for_function(f"stop => ({below})(stop) > 0", arg=stop.element_handle())
-    assert 0 < stop.evaluate(below) < 20
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    line = page.locator(".chatnb-line")
-    expect(line).not_to_have_attribute("data-stuck", "")
-    page.evaluate("scrollTo(0, 0)")
-    expect(line).to_have_attribute("data-stuck", "")
-    reply_page.run("model.receive('phase', 'done')")
-    expect(line).not_to_have_attribute("data-stuck", "")
 
 
 @pytest.mark.parametrize("status", ["restarting", "autorestarting", "dead"])
@@ -641,50 +576,3 @@ def test_a_kernel_that_is_gone_ends_the_view(reply_page: ReplyPage, status: str)
 
 
 # Tool calls.
-
-
-def tool_call(state: str, result: str = "", **arguments: object) -> dict[str, object]:
-    return {
-        "id": "1.0",
-        "name": "run_python",
-        "arguments": json.dumps(arguments),
-        "state": state,
-        "result": result,
-    }
-
-
-def test_a_call_waits_for_a_click(reply_page: ReplyPage) -> None:
-    """Its code is shown whole and as Python, and one click sends one decision for that call."""
-    code = "total = 0\nfor row in rows:\n    total += row['weight']"
-    reply_page.open(calls=[tool_call("asking", code=code)])
-    calls = reply_page.page.get_by_role("region", name="Call of run_python")
-    expect(calls.get_by_role("group", name="Code")).to_have_text(code, use_inner_text=True)
-    assert reply_page.run("return model.count('get_highlighter')") == 1
-    assert reply_page.run("return model.count('decide')") == 0
-    calls.get_by_role("button", name="Allow once").click()
-    assert reply_page.run("return model.sent.filter(({type}) => type === 'decide')") == [
-        {"type": "decide", "call": "1.0", "decision": "once", "reason": ""}
-    ]
-
-
-def test_a_call_that_is_over_is_folded(reply_page: ReplyPage) -> None:
-    """Its line has a short result, and no button is left; a failed one is open."""
-    reply_page.open(calls=[tool_call("asking", word="heron")])
-    calls = reply_page.page.get_by_role("region", name="Call of run_python")
-    expect(calls.get_by_role("button", name="Reject")).to_be_visible()
-    done = tool_call("done", "A bird.", word="heron")
-    reply_page.run("model.receive('calls', given)", [done])
-    expect(calls).to_contain_text('run_python(word="heron") → A bird.')
-    expect(calls.get_by_role("button", name="Reject")).to_have_count(0)
-    expect(calls.get_by_role("group", name="Result")).to_be_hidden()
-    reply_page.run("model.receive('calls', given)", [tool_call("failed", "No.", word="heron")])
-    expect(calls.get_by_role("group", name="Result")).to_have_text("No.")
-
-
-@pytest.mark.parametrize("calls", [None, "x", [{}], [{"id": "a", "state": "allowed"}], [7]])
-def test_what_is_no_call_is_not_shown(reply_page: ReplyPage, calls: object) -> None:
-    """Values that no kernel sends neither show a call nor break the view."""
-    reply_page.open(calls=calls)
-    reply_page.say("Hello")
-    expect(reply_page.page.get_by_role("region", name="Call of")).to_have_count(0)
-    assert reply_page.errors == []

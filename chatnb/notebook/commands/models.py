@@ -27,10 +27,12 @@ def use(session: Session, name: str) -> None:
 def models(session: Session, provider: str | None = None) -> None:
     """Show the table of providers, or what the server of one of them has loaded."""
     from chatnb.chat_models.registry import all_providers, models_served, running_servers
+    from chatnb.notebook.chats import default_model
     from chatnb.notebook.tables.providers import ProviderTable
 
     if provider is None:
-        display(ProviderTable(all_providers(), running_servers()))
+        default = session.defaults.model_name or default_model()
+        display(ProviderTable(all_providers(), running_servers(), default))
         return
     print_line("\n".join(models_served(provider)))
 

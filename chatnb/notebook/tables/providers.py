@@ -8,9 +8,9 @@ from typing import Any
 from chatnb.chat_models.registry import Availability
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
-from chatnb.markdown.safe_markdown import SafeMarkdown, safe_markdown
+from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
 from chatnb.notebook.widgets.formatting import aligned, markdown_table
-from chatnb.notebook.widgets.html import NO_MATH
+from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.terminal import SafeText
 
 _HEADER = ("Provider", "Write", "State", "Needs")
@@ -23,13 +23,20 @@ class ProviderTable:
     """A small table that needs no kernel: text, Markdown and HTML."""
 
     def __init__(
-        self, providers: Sequence[Availability], running: Mapping[str, Sequence[str]] | None = None
+        self,
+        providers: Sequence[Availability],
+        running: Mapping[str, Sequence[str]] | None = None,
+        default: str = "",
     ) -> None:
         """`running` has the models of the servers that run on this machine."""
         self._rows = [_row(row, (running or {}).get(row.name, ())) for row in providers]
+        # A provider's name stands for its own default model.
+        default = next((row.example for row in providers if row.name == default), default)
+        self._note = default and f"Cells without -m ask {default}. %chat use MODEL changes that."
 
     def __repr__(self) -> str:
-        return aligned([_HEADER, *self._rows])
+        table = aligned([_HEADER, *self._rows])
+        return SafeText(f"{table}\n\n{self._note}") if self._note else table
 
     def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
         return {
@@ -41,12 +48,14 @@ class ProviderTable:
     def _markdown(self) -> SafeMarkdown:
         rows = [_HEADER, ("---",) * len(_HEADER)]
         rows += [(name, f"`{write}`", state, needs) for name, write, state, needs in self._rows]
-        return safe_markdown(markdown_table(rows))
+        return join_blocks(safe_markdown(markdown_table(rows)), plain_markdown(self._note))
 
     def _html(self) -> SafeHtml:
         head = element("tr", *(element("th", title, style=_LEFT) for title in _HEADER))
         body = element("tbody", *(element("tr", *_cells(row)) for row in self._rows))
-        return element("table", element("thead", head), body, class_=NO_MATH)
+        table = element("table", element("thead", head), body)
+        note = [element("div", self._note, style=MUTED)] if self._note else []
+        return element("div", table, *note, class_=NO_MATH)
 
 
 def _row(provider: Availability, models: Sequence[str]) -> tuple[str, str, str, str]:

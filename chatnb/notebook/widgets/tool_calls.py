@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypedDict, get_args
 
 from chatnb.markdown.html import SafeHtml, element
-from chatnb.notebook.widgets.formatting import shortened, truncate
+from chatnb.notebook.widgets.formatting import one_line, shortened
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
@@ -22,6 +22,7 @@ _MAX_ARGUMENTS = 300
 _MAX_REASON = 20_000
 _MAX_SHORT = 80
 _MAX_SHOWN = 20_000  # A notebook keeps it with every reply.
+_SUMMARY = "cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;"
 _PASSAGE = (
     "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 320px; overflow: auto; "
     "margin: 4px 0 4px 4px; padding-left: 12px; "
@@ -91,7 +92,7 @@ def call_line(name: str, arguments: str) -> str:
             for key, value in given.items()
             if key != CODE or not isinstance(value, str)
         )
-    return f"{name}({truncate(shown, _MAX_ARGUMENTS)[0]})"
+    return f"{name}({one_line(shown, _MAX_ARGUMENTS)})"
 
 
 def code_argument(args: Any) -> str | None:
@@ -123,15 +124,15 @@ def codes_of_calls(calls: Sequence[ItemToolCall]) -> list[str]:
 def call_text(call: ItemToolCall) -> str:
     """Write a call that is over in one line, with what came of it as far as that is short."""
     line = call_line(call["name"], call["arguments"])
-    result = " ".join(call["result"].split())
+    result = one_line(call["result"], _MAX_SHORT)
     if call["state"] == "done":
-        return f"{line} → {truncate(result, _MAX_SHORT)[0]}" if result else line
-    return f"{line}: {call['state']}" + (f", {truncate(result, _MAX_SHORT)[0]}" if result else "")
+        return f"{line} → {result}" if result else line
+    return f"{line}: {call['state']}" + (f", {result}" if result else "")
 
 
 def call_fold(call: ItemToolCall) -> SafeHtml:
     """Return a call that is over, folded: its line, and its arguments and result in full."""
-    parts = [element("summary", call_text(call), style="cursor: pointer;")]
+    parts = [element("summary", call_text(call), style=_SUMMARY)]
     parts += [
         element("pre", shortened(text, _MAX_SHOWN), style=_PASSAGE)
         for text in (_shown_arguments(call["arguments"]), call["result"])

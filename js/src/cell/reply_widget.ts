@@ -4,6 +4,7 @@ import { BlockPainter } from "../markdown/highlighting";
 import { TEXT_CLASSES } from "../markdown/page";
 import { MarkdownWriter } from "../markdown/writer";
 import { drawing, element, setText } from "../widgets/html";
+import { KeepInSight } from "../widgets/in_sight";
 import { Reasoning } from "../widgets/reasoning";
 import { ToolCalls } from "../widgets/tool_calls";
 import type { ItemToolCall } from "../generated/tool_calls";
@@ -26,6 +27,8 @@ class ReplyView {
   private readonly line: QuietLine;
   private readonly sticky: StickToEdge;
   private readonly height = new HeldHeight(this.root);
+  // Who reads from the top stays there; who scrolls to the end goes along with it.
+  private readonly end = new KeepInSight(this.root, () => isLive(this.reply.phase), "scrolled to");
   private readonly unlisten: () => void;
   private writer: MarkdownWriter;
 
@@ -90,6 +93,7 @@ class ReplyView {
     this.unlisten();
     this.height.hold();
     this.sticky.turn(false);
+    this.end.dispose();
     this.line.dispose();
     this.writer.dispose();
     this.painter.dispose();

@@ -1,9 +1,7 @@
 // Auto-scrolling until the reader scrolls up, and long work in short slices.
+import { ReaderScrolling } from "../widgets/reader_scrolling";
 
 const NEAR_PIXELS = 24;
-/** Wheels and fingers scroll on for a while. */
-const MOMENTUM_MILLISECONDS = 500;
-const SCROLL_KEYS = ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " ", "Tab"];
 
 export class AutoScroll {
   private follows = true;
@@ -79,42 +77,6 @@ export class AutoScroll {
     if (this.follows === follows) return;
     this.follows = follows;
     this.onTurn(follows);
-  }
-}
-
-/** Tells the reader's scrolling from the browser's: by wheel, finger, key, or a pressed pointer. */
-export class ReaderScrolling {
-  private actedAt = -Infinity;
-  private holdsBar = false;
-
-  constructor(scroller: HTMLElement) {
-    const act = (): void => {
-      this.actedAt = performance.now();
-    };
-    scroller.addEventListener("wheel", act, { passive: true });
-    scroller.addEventListener("touchmove", act, { passive: true });
-    scroller.addEventListener("keydown", ({ key }) => {
-      if (SCROLL_KEYS.includes(key)) act();
-    });
-    scroller.addEventListener("pointermove", ({ buttons }) => {
-      if (buttons) act(); // Selecting text beyond the edge scrolls.
-    });
-    scroller.addEventListener("pointerdown", ({ target }) => {
-      this.holdsBar = target === scroller;
-      if (this.holdsBar) addEventListener("pointerup", () => (this.holdsBar = false), { once: true });
-    });
-  }
-
-  /** The reader wants something else now. */
-  rest(): void {
-    this.actedAt = -Infinity;
-  }
-
-  /** Whether a scroll that is seen now is the reader's; one that is seems to go on. */
-  isScrolling(): boolean {
-    const isReader = this.holdsBar || performance.now() - this.actedAt < MOMENTUM_MILLISECONDS;
-    if (isReader) this.actedAt = performance.now();
-    return isReader;
   }
 }
 

@@ -4,7 +4,7 @@ import { action } from "../widgets/buttons";
 import { Composer, takeDrops } from "./composer/composer";
 import { PanelController, type PanelListener } from "./controller";
 import { Header } from "./header";
-import { KeepInSight } from "./in_sight";
+import { KeepInSight } from "../widgets/in_sight";
 import { type MessageContext, Log } from "./messages/message_log";
 import { Announcer, Notice } from "./notices";
 import { AutoScroll, SliceQueue } from "./scrolling";
@@ -39,7 +39,7 @@ class PanelView implements PanelListener {
     this.composer = new Composer(panel, this.announcer, () => this.log.editLast());
     this.notice.onFocusLost = () => this.composer.focus();
     this.scrolling = new AutoScroll(this.log.root, this.log.content, (follows) => this.turnLatest(follows));
-    this.inSight = new KeepInSight(this.root, () => this.scrolling.isFollowing);
+    this.inSight = new KeepInSight(this.root, () => this.scrolling.isFollowing, "in sight");
     this.focus = new FocusKeeper(this.root);
     this.leave = [panel.listen(this), keepKeys(this.root, (event) => isPlain(event) || isWriting(event))];
     this.build();

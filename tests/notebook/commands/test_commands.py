@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from chatnb.chat_models import ChatLocal, ChatOpenAI, providers
+from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.registry import all_providers, models_served
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.notebook import register
@@ -197,12 +199,25 @@ def test_models_tells_what_is_usable_and_what_is_missing(
     monkeypatch.setenv("CHATNB_MODEL_PATH", "/no/such.gguf")
     shell.run_cell("%chat models")
     shown = capsys.readouterr().out
-    rows = {line.split()[0]: line.split(maxsplit=2)[2] for line in shown.splitlines()}
+    rows = {line.split()[0]: line.split(maxsplit=2)[2] for line in shown.splitlines() if line}
     assert rows["groq"].strip() == "ready"
     assert rows["openai"].split("  ")[-1].strip() == "set OPENAI_API_KEY"
     assert "download smollm2" in rows["local"]
     assert "if its server runs" in rows["ollama"]
     assert "gsk-never-shown" not in shown
+
+
+def test_models_tells_which_one_replies(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model of cells that name none is the embedded one, OpenAI's, or the chosen one."""
+    for setting, name in (("", "local:smollm2"), ("k", DEFAULT_MODELS["openai"])):
+        monkeypatch.setenv("OPENAI_API_KEY", setting)
+        shell.run_cell("%chat models")
+        assert re.search(rf"Cells without -m ask (openai:)?{name}\. ", capsys.readouterr().out)
+    shell.run_cell("%chat use first")
+    shell.run_cell("%chat models")
+    assert "Cells without -m ask first. " in capsys.readouterr().out
 
 
 def test_the_table_is_there_in_every_form() -> None:

@@ -1,20 +1,25 @@
-// Keeping the end of a panel, with its composer and buttons, in sight: the notebook scrolls by just what is missing.
-import { ReaderScrolling } from "./scrolling";
+// Keeping the end of a view, with its buttons, in sight: the notebook scrolls by just what is missing.
+import { ReaderScrolling } from "./reader_scrolling";
 
 const MARGIN_PIXELS = 12;
 
 export class KeepInSight {
   /** Whether the end was in sight, as far as the reader did not scroll it away. */
   private wanted = false;
+  private hasBeenOut = false;
   private scroller: HTMLElement | null = null;
   private reader: ReaderScrolling | null = null;
   private frame = 0;
   private readonly observer = new ResizeObserver(() => this.later());
 
-  /** @param follows - Whether the end of the conversation is followed. */
+  /**
+   * @param follows - Whether the end may be followed now.
+   * @param begins - When it is: as soon as it is in sight, or once the reader has scrolled to it.
+   */
   constructor(
     private readonly root: HTMLElement,
     private readonly follows: () => boolean,
+    private readonly begins: "in sight" | "scrolled to",
   ) {
     this.observer.observe(root);
     // Scroll events do not bubble.
@@ -32,6 +37,7 @@ export class KeepInSight {
     cancelAnimationFrame(this.frame);
     this.observer.disconnect();
     removeEventListener("scroll", this.look, true);
+    this.reader?.dispose();
   }
 
   private readonly later = (): void => {
@@ -41,9 +47,10 @@ export class KeepInSight {
   private readonly show = (): void => {
     this.frame = 0;
     const scroller = this.find();
-    if (!scroller || !this.wanted || !this.follows() || this.isElsewhere()) return;
+    if (!scroller || !this.follows() || this.isElsewhere()) return;
     const missing = this.missingIn(scroller);
-    if (missing > 0) scroller.scrollTop += Math.ceil(missing);
+    if (!this.wanted) this.hasBeenOut ||= missing > MARGIN_PIXELS;
+    else if (missing > 0) scroller.scrollTop += Math.ceil(missing);
   };
 
   // Scrolling that is not the reader's, as a redraw's, changes nothing about what is wanted.
@@ -51,8 +58,9 @@ export class KeepInSight {
     const isOurs = target === this.scroller || (target === document && this.scroller === document.scrollingElement);
     if (!this.scroller || !isOurs || !this.root.isConnected) return;
     const isInSight = this.missingIn(this.scroller) <= MARGIN_PIXELS;
-    if (isInSight) this.wanted = true;
-    else if (this.reader?.isScrolling()) this.wanted = false;
+    if (isInSight && this.begins === "in sight") this.wanted = true;
+    else if (!this.reader?.isScrolling()) return;
+    else this.wanted = isInSight && (this.wanted || this.begins === "in sight" || this.hasBeenOut);
   };
 
   /** How far the end is below the lower edge of what is seen. */
@@ -70,6 +78,7 @@ export class KeepInSight {
   private find(): HTMLElement | null {
     if (this.scroller?.isConnected && this.scroller.contains(this.root)) return this.scroller;
     this.scroller = scrollerAround(this.root);
+    this.reader?.dispose();
     this.reader = this.scroller && new ReaderScrolling(this.scroller);
     return this.scroller;
   }

@@ -1,0 +1,98 @@
+"""The place of a reply in its page: its height as it is replaced, and its end in sight."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ReplyPage
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def output_area(reply_page: ReplyPage) -> ReplyPage:
+    """A live view in JupyterLab's output area, and what draws finished outputs there."""
+    reply_page.run(
+        """
+        document.body.innerHTML = '<div class="jp-OutputArea"></div>';
+        window.area = document.querySelector(".jp-OutputArea");
+        await openWidget();
+        area.append(document.querySelector(".chatnb-reply").parentElement);
+        window.later = async () => {
+            for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
+        };
+        window.draw = async (html) => {
+            const output = `<div class="jp-RenderedHTMLCommon">${html}</div>`;
+            area.insertAdjacentHTML("beforeend", output);
+            await later();
+        };
+        """
+    )
+    return reply_page
+
+
+def test_the_height_is_held_until_text_and_footer_are_drawn(output_area: ReplyPage) -> None:
+    """The output is never lower than the live view, though its renderers draw in turn."""
+    reply_page = output_area
+    reply_page.say(*["A line.\n\n"] * 20)
+    before = reply_page.run("await later(); return area.offsetHeight")
+    reply_page.run("for (const view of widget.views) await view.dispose()")
+    reply_page.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
+    assert reply_page.run("return area.offsetHeight") == before
+    reply_page.run("await draw('<p>A line.</p>')")
+    assert reply_page.run("return area.offsetHeight") == before
+    reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")
+    assert reply_page.run("return area.offsetHeight") < before
+
+
+def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage) -> None:
+    """Of a reply that is reasoning alone, fold and footer are all that is drawn."""
+    thought = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(9) }"
+    output_area.run(f"model.message({thought}); await later()")
+    output_area.run("for (const view of widget.views) await view.dispose()")
+    output_area.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
+    output_area.run("await draw('<div class=\"chatnb-footer\">m</div>')")
+    assert output_area.run("return area.style.minHeight") == ""
+
+
+def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
+    """While a reply is longer than the window its status line stays within it, and is in its
+    place once the end is in sight or the reply has ended."""
+    reply_page.open()
+    page, stop = reply_page.page, reply_page.page.get_by_role("button", name="Stop the reply")
+    reply_page.say(*["A line.\n\n"] * 200)
+    below = "stop => innerHeight - stop.getBoundingClientRect().bottom"
+    page.wait_for_function(f"stop => ({below})(stop) > 0", arg=stop.element_handle())
+    assert 0 < stop.evaluate(below) < 20
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    line = page.locator(".chatnb-line")
+    expect(line).not_to_have_attribute("data-stuck", "")
+    page.evaluate("scrollTo(0, 0)")
+    expect(line).to_have_attribute("data-stuck", "")
+    reply_page.run("model.receive('phase', 'done')")
+    expect(line).not_to_have_attribute("data-stuck", "")
+
+
+def test_the_end_is_followed_once_the_reader_has_scrolled_to_it(reply_page: ReplyPage) -> None:
+    """Who reads from the top stays there; who scrolls to the end goes along with it until they
+    scroll up."""
+    reply_page.run("document.body.style.paddingBottom = '400px'")
+    reply_page.open()
+    page = reply_page.page
+    lines = ["A line.\n\n"] * 50
+    missing = "document.querySelector('.chatnb-reply').getBoundingClientRect().bottom - innerHeight"
+    reply_page.say(*lines)
+    page.wait_for_function(f"{missing} > 100")
+    assert page.evaluate("scrollY") == 0
+    page.mouse.move(20, 20)
+    page.mouse.wheel(0, 10_000)
+    page.wait_for_function(f"{missing} < 0")
+    reply_page.say(*lines)
+    page.wait_for_function(f"Math.abs({missing} + 12) <= 2")
+    page.mouse.wheel(0, -500)
+    page.wait_for_function(f"{missing} > 300")
+    place = page.evaluate("scrollY")
+    reply_page.say(*lines)
+    page.wait_for_function(f"{missing} > 1000")
+    assert page.evaluate("scrollY") == place
