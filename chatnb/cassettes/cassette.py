@@ -17,6 +17,7 @@ from chatnb.cassettes.http_messages import http_response
 from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
 from chatnb.cassettes.requests import miss_message, record_command, request_to_dict
+from chatnb.cassettes.summary import request_text
 from chatnb.concurrency.locks import Lock
 from chatnb.errors import CassetteError, CassetteMissError, ModelError, StreamInterruptedError
 from chatnb.redaction import call_options, model_secrets, redact_value
@@ -212,9 +213,9 @@ class Cassette:
         """Finish recording. The mode `refresh` drops calls that were not requested.
 
         Args:
-            prune: Drop them in the mode `record`, too.
+            prune: Drop them in the modes `record` and `replay`, too.
         """
-        if self.mode == "refresh" or (prune and self.mode == "record"):
+        if self.mode == "refresh" or (prune and self.mode != "off"):
             with self._lock:
                 self._entries.prune()
         with self._lock:
@@ -296,6 +297,11 @@ class Cassette:
                 return self._entries.default_model or default
             self._entries.note_default(default)
             return default
+
+    def unrequested(self) -> list[str]:
+        """Return the last messages of the recorded calls that were not requested."""
+        with self._lock:
+            return [request_text(request) for request in self._entries.unrequested()]
 
     def note_moment(self, moment: str) -> None:
         """Record the moment that replays of a notebook take for now."""

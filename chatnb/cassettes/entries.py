@@ -70,6 +70,7 @@ class CassetteEntries:
         self._is_ordered, self._can_append = True, False
         self.default_model: str | None = None
         self.recorded_at: str | None = None
+        self.outputs: list[dict[str, Any]] | None = None
         self._earlier_moment: str | None = None
         self._unchanged: defaultdict[_Substance, deque[_Entry]] | None = None
 
@@ -80,6 +81,7 @@ class CassetteEntries:
         contents = parse_cassette(self._file.read(), str(self._path))
         self._can_append = contents.can_append and not self._file.is_torn
         self.default_model, self.recorded_at = contents.default_model, contents.recorded_at
+        self.outputs = contents.outputs
         for index, call in enumerate(contents.calls):
             self._keep(self._entry(index, call))
 
@@ -90,6 +92,10 @@ class CassetteEntries:
     def requests(self) -> list[dict[str, Any]]:
         """Return every recorded request."""
         return [entry.request for entry in self._all()]
+
+    def unrequested(self) -> list[dict[str, Any]]:
+        """Return the recorded requests that this process has not made."""
+        return [entry.request for entry in self._entries if not entry.requested]
 
     def key(self, request: dict[str, Any]) -> str:
         """Return what equal requests have in common."""
@@ -163,6 +169,12 @@ class CassetteEntries:
             self._earlier_moment, self.recorded_at = self.recorded_at, moment
             self._can_append = self._is_ordered = False
 
+    def note_outputs(self, outputs: list[dict[str, Any]]) -> None:
+        """Keep the outputs of the cells of a notebook that is saved without them."""
+        if outputs != self.outputs:
+            self.outputs = outputs
+            self._rewrite()
+
     def prune(self) -> None:
         """Drop the calls that were not requested, and put new ones where they were requested."""
         before = list(self._entries)
@@ -212,7 +224,7 @@ class CassetteEntries:
             self._write()
 
     def _head(self) -> str:
-        return head_yaml(self.default_model, self.recorded_at)
+        return head_yaml(self.default_model, self.recorded_at, self.outputs)
 
     def _write(self) -> None:
         self._file.replace([self._head(), *(e.text for e in self._all())])
@@ -230,6 +242,7 @@ class CassetteEntries:
         contents = parse_cassette(self._file.read(), str(self._path))
         self.default_model = self.default_model or contents.default_model
         self.recorded_at = self.recorded_at or contents.recorded_at
+        self.outputs = contents.outputs if self.outputs is None else self.outputs
         known = Counter(entry.text for entry in [*self._entries, *self._new.values()])
         known += dropped or Counter()
         for index, call in enumerate(contents.calls):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
@@ -16,9 +16,13 @@ _MAX_DEPTH = 100
 _HEAD = """\
 # Replies of chat models, recorded by chatnb, which replays them by the content of the request.
 chatnb_cassette: {format}
-{moment}{default}calls:
+{moment}{default}{outputs}calls:
 """
-_HEAD_NAMES = {"chatnb_cassette", "default_model", "recorded_at", "calls"}
+_HEAD_NAMES = {"chatnb_cassette", "default_model", "recorded_at", "outputs", "calls"}
+_OUTPUTS = """\
+# The outputs of cells, by number: the notebook itself is saved without them.
+outputs:{entries}
+"""
 NO_LIBRARIES = (
     "Cassettes need the packages PyYAML and filelock. "
     'Install them with: pip install "chatnb[testing]"'
@@ -35,12 +39,14 @@ class CassetteContents(NamedTuple):
         calls: The calls in order, each with its request and its outcome.
         default_model: The model that answered cells that name none, if it was recorded.
         recorded_at: The moment that replays of a notebook take for now, if it was recorded.
+        outputs: The outputs of the cells of a notebook that is saved without them.
         can_append: True if the text has the form in which a call can be appended to it.
     """
 
     calls: list[dict[str, Any]]
     default_model: str | None = None
     recorded_at: str | None = None
+    outputs: list[dict[str, Any]] | None = None
     can_append: bool = False
 
 
@@ -63,10 +69,25 @@ def parse_cassette(text: str, name: str) -> CassetteContents:
     is_head = is_name and (moment is None or _is_moment(moment))
     if version != FORMAT or not isinstance(calls, list) or not is_head:
         raise CassetteError(f"{name} is damaged: its head is not a cassette's. {_DAMAGED}")
-    head, _, rest = text.partition(head_yaml(default, moment))
+    outputs = _checked_outputs(found.get("outputs"), name)
+    head, _, rest = text.partition(head_yaml(default, moment, outputs))
     is_plain = not head and rest.startswith("\n- ") and rest.endswith("\n")
     can_append = is_plain and found.keys() <= _HEAD_NAMES
-    return CassetteContents(cast("list[dict[str, Any]]", calls), default, moment, can_append)
+    return CassetteContents(
+        cast("list[dict[str, Any]]", calls), default, moment, outputs, can_append
+    )
+
+
+def _checked_outputs(outputs: Any, name: str) -> list[dict[str, Any]] | None:
+    """Return the outputs of cells, or None if there are none."""
+    if outputs is None:
+        return None
+    cells = cast("list[Any]", outputs) if isinstance(outputs, list) else list[Any]([None])
+    for cell in cells:
+        fields = cast("dict[str, Any]", cell) if isinstance(cell, dict) else {}
+        if type(fields.get("cell")) is not int or not isinstance(fields.get("outputs"), list):
+            raise CassetteError(f"{name} is damaged: its outputs cannot be read. {_DAMAGED}")
+    return cells
 
 
 def _is_moment(text: Any) -> bool:
@@ -126,11 +147,20 @@ def call_yaml(call: dict[str, Any]) -> str:
     return "\n" + text
 
 
-def head_yaml(default_model: str | None = None, recorded_at: str | None = None) -> str:
+def head_yaml(
+    default_model: str | None = None,
+    recorded_at: str | None = None,
+    outputs: Sequence[Mapping[str, Any]] | None = None,
+) -> str:
     """Write the head of the file, before the calls."""
     moment = f'recorded_at: "{recorded_at}"\n' if recorded_at else ""
     default = f"default_model: {default_model}\n" if default_model else ""
-    return _HEAD.format(format=FORMAT, moment=moment, default=default)
+    kept = "" if outputs is None else _OUTPUTS.format(entries=_indented(outputs))
+    return _HEAD.format(format=FORMAT, moment=moment, default=default, outputs=kept)
+
+
+def _indented(entries: Sequence[Mapping[str, Any]]) -> str:
+    return "\n" + as_yaml(list(entries)).rstrip("\n") if entries else " []"
 
 
 def as_yaml(value: Any) -> str:

@@ -1,10 +1,11 @@
-"""`python -m chatnb cassette`: show and compare recorded replies."""
+"""`python -m chatnb cassette`: show, compare and prune recorded replies."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from chatnb.terminal import print_line, replace_control_characters
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage]
 
+_NOTEBOOKS = (".ipynb", ".py", ".md")
 _MIN_TEXT = 16
 _NUMBERS = (0, 4, 5)
 
@@ -28,8 +30,8 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this command to the command line."""
     parser = commands.add_parser(
         "cassette",
-        help="show and compare recorded replies",
-        description="Show and compare the recorded replies of chat models.",
+        help="show, compare and prune recorded replies",
+        description="Show, compare and prune the recorded replies of chat models.",
     )
     actions = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = actions.add_parser("show", help="list the calls of a cassette, or show one of them")
@@ -50,6 +52,13 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--since", default="HEAD", metavar="REVISION", help="the commit (default: %(default)s)"
     )
     diff.set_defaults(run=_diff)
+    prune = actions.add_parser(
+        "prune",
+        help="drop calls that their notebooks no longer make",
+        description="Replay the notebooks of cassettes, and drop the calls that they do not make.",
+    )
+    prune.add_argument("paths", type=Path, nargs="+", help="cassettes, or folders of notebooks")
+    prune.set_defaults(run=_prune)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -78,6 +87,14 @@ def _diff(options: argparse.Namespace) -> int:
     return int(any(item.change != "same" for item in changes))
 
 
+def _prune(options: argparse.Namespace) -> int:
+    """Replay the notebooks of cassettes without what is not requested."""
+    notebooks = [str(_notebook(path)) for path in options.paths]
+    command = [sys.executable, "-m", "pytest", "--chatnb", "--chatnb-prune", "-q", *notebooks]
+    sys.stdout.flush()
+    return subprocess.run(command, check=False).returncode
+
+
 def _read(path: Path) -> CassetteContents:
     if not path.is_file():
         raise CassetteError(f"There is no cassette {path}.")
@@ -102,6 +119,24 @@ def _committed(path: Path, revision: str) -> CassetteContents:
             f"another file: {shell_command(['python', '-m', 'chatnb', 'cassette', 'diff'])} OLD NEW"
         )
     return parse_cassette(ran.stdout.decode(errors="replace"), f"{revision}:{path}")
+
+
+def _notebook(path: Path) -> Path:
+    """Return what pytest runs for a cassette: its notebook; a folder is that itself."""
+    if path.is_dir() or path.suffix in _NOTEBOOKS:
+        return path
+    if not path.is_file():
+        raise CassetteError(f"There is no cassette {path}.")
+    folder = path.absolute().parent.parent
+    # Names of parameters follow after that of the notebook.
+    stems = (path.stem, path.stem.partition(".")[0])
+    candidates = [folder / f"{stem}{suffix}" for stem in stems for suffix in _NOTEBOOKS]
+    if found := next((each for each in candidates if each.is_file()), None):
+        return found
+    raise CassetteError(
+        f"{path} belongs to no notebook, so nothing says what is still requested: delete it if "
+        "nothing uses it, or run what does with CHATNB_CASSETTE_MODE=refresh."
+    )
 
 
 def _table(path: Path, contents: CassetteContents) -> Iterator[str]:

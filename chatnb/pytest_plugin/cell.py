@@ -17,6 +17,7 @@ from chatnb.errors import error_line
 from chatnb.pytest_plugin.cell_tags import (
     SKIP_REPLAY,
     BadTagError,
+    check_tags,
     is_exact,
     required_similarity,
     timeout_seconds,
@@ -41,6 +42,7 @@ class Notebook(Protocol):
     last_cell: Any
     ran: dict[int, Any]
     died_in: int | None
+    has_failed: bool
     timed_out: bool
     is_compared: bool
 
@@ -80,7 +82,9 @@ class NotebookCell(IPyNbCell):
         """Run the cell, and compare its outputs with the saved ones."""
         file = self.parent
         file.last_cell = self
+        check_tags(self.tags)
         if file.mode == "replay" and SKIP_REPLAY in self.tags:
+            file.check_compared(self)
             pytest.skip(f"tagged {SKIP_REPLAY}")
         if file.died_in is not None:
             pytest.skip(f"the kernel died in cell {file.died_in}")
@@ -95,15 +99,22 @@ class NotebookCell(IPyNbCell):
         try:
             super().runtest()
         except KernelDiedError:
-            file.died_in = self.cell_num
+            file.died_in, file.has_failed = self.cell_num, True
             self.raise_cell_error("The kernel died while this cell ran.")
+        except pytest.skip.Exception:
+            # What it has stays, so that a recording can be saved.
+            self.test_outputs = self.saved_outputs
+            file.ran[self.cell_num] = self
+            raise
+        except Exception:
+            file.has_failed = True
+            raise
         finally:
             file.running = None
+            # Later cells may update displays.
+            self.final_outputs = copy.deepcopy(self.test_outputs or [])
             self._timed_out_here = file.timed_out and not was_late
             self._add_to_report()
-        self.final_outputs = copy.deepcopy(
-            self.test_outputs or []
-        )  # Later cells may update displays.
         file.ran[self.cell_num] = self
         file.check_compared(self)
 
@@ -137,7 +148,7 @@ class NotebookCell(IPyNbCell):
 
     def reportinfo(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the location of the cell for pytest."""
-        return self.path, None, f"{self.parent.shown_path}::Cell {self.cell_num}"
+        return self.path, None, f"{self.parent.shown_path}: {self.name}"
 
     def _drop_saved(self) -> None:
         """Drop saved outputs that will be replaced: they are not compared."""

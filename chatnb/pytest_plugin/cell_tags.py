@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_PREFIX = "chatnb-"
 SKIP_REPLAY = "chatnb-skip-replay"
 _APPROX = "chatnb-approx"
 _EXACT = "chatnb-exact"
@@ -13,6 +14,14 @@ _DEFAULT_SIMILARITY = 0.8
 
 class BadTagError(Exception):
     """A tag of a cell is invalid."""
+
+
+def check_tags(tags: Sequence[object]) -> None:
+    """Raise BadTagError for a tag that has the name of none of chatnb's."""
+    known = (_APPROX, _EXACT, SKIP_REPLAY, _TIMEOUT)
+    for tag in map(str, tags):
+        if tag.startswith(_PREFIX) and tag.partition("=")[0] not in known:
+            raise BadTagError(f"there is no tag {tag!r}. There are {', '.join(known)}.")
 
 
 def required_similarity(tags: Sequence[object]) -> float | None:

@@ -38,6 +38,14 @@ def _start_clock(path: str, mode: str) -> None:
         start_clock(moment)
 
 
+def unrequested() -> list[str]:
+    """Return the messages of recorded calls that were not made."""
+    try:
+        return environment_cassette(os.environ[FILE_VARIABLE]).unrequested()
+    except CassetteError:  # There is none, and no call has asked for it.
+        return []
+
+
 def finish(*, prune: bool) -> None:
     """Finish recording."""
     close_cassettes(prune=prune)

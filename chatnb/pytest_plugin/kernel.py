@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 from nbval.kernel import NbvalKernelspecManager, RunningKernel
@@ -33,6 +35,11 @@ class KernelDiedError(Exception):
 
 class KernelCodeError(Exception):
     """Code of the plugin failed in the kernel."""
+
+
+def installed_kernels() -> Collection[str]:
+    """Return the names of the kernels that Jupyter finds."""
+    return KernelSpecManager().find_kernel_specs()
 
 
 class NotebookKernel(RunningKernel):
@@ -81,12 +88,27 @@ class NotebookKernel(RunningKernel):
     def run_quietly(self, code: str) -> None:
         """Run code that has no output; raise KernelCodeError if it fails."""
         msg_id = self.kc.execute(code, silent=True, store_history=False)
+        content = self._reply(msg_id)
+        if content["status"] != "ok":
+            raise KernelCodeError(f"{content['ename']}: {content['evalue']}")
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression, which is plain data."""
+        name = "value"
+        msg_id = self.kc.execute(
+            "", silent=True, store_history=False, user_expressions={name: expression}
+        )
+        content = self._reply(msg_id)
+        found = content["user_expressions"][name]
+        if found["status"] != "ok":
+            raise KernelCodeError(f"{found['ename']}: {found['evalue']}")
+        return ast.literal_eval(found["data"]["text/plain"])
+
+    def _reply(self, msg_id: str) -> dict[str, Any]:
         while True:
             reply = self.kc.get_shell_msg(timeout=_QUIET_SECONDS)
             if reply["parent_header"].get("msg_id") == msg_id:
-                break
-        if reply["content"]["status"] != "ok":
-            raise KernelCodeError(f"{reply['content']['ename']}: {reply['content']['evalue']}")
+                return reply["content"]
 
     def run_cell(self, source: str, folder: OutputFolder, timeout: float) -> list[Any]:
         """Run a cell, and return its outputs.

@@ -6,31 +6,51 @@
 from __future__ import annotations
 
 import shlex
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import nbformat
+import pytest
 from nbval.cover import setup_coverage, teardown_coverage
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME
-from nbval.plugin import IPyNbFile
+from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
 from chatnb.pytest_plugin.cell import EarlierCellError, NotebookCell, NothingComparedError
-from chatnb.pytest_plugin.files import BrokenNotebookError, check_notebook
-from chatnb.pytest_plugin.kernel import NotebookKernel
+from chatnb.pytest_plugin.kernel import KernelCodeError, NotebookKernel, installed_kernels
 from chatnb.pytest_plugin.kernel_variables import Mode, kernel_variables
+from chatnb.pytest_plugin.notebook_files.cell_names import cell_name, notebook_name
+from chatnb.pytest_plugin.notebook_files.executed import write_executed
+from chatnb.pytest_plugin.notebook_files.kept_outputs import (
+    is_stripped,
+    read_outputs,
+    write_outputs,
+)
+from chatnb.pytest_plugin.notebook_files.parameters import TAG as PARAMETERS
+from chatnb.pytest_plugin.notebook_files.parameters import (
+    BadParameterError,
+    cassette_suffix,
+    with_parameters,
+)
+from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, read_notebook
+from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite
-from chatnb.pytest_plugin.notes import NOTE
+from chatnb.pytest_plugin.one_test import NotebookTest
 from chatnb.pytest_plugin.outputs import (
     OutputFolder,
     facts_in,
 )
-from chatnb.pytest_plugin.verification import Verified, failure_text, verify
+from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, VARYING
+from chatnb.pytest_plugin.reports.unrequested import unrequested_note
+from chatnb.pytest_plugin.verification import failure_text, verify
 from chatnb.terminal import SafeText
 
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
+
+_UNREQUESTED_MESSAGES = "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).unrequested()"
 
 
 class NotebookFile(IPyNbFile):
@@ -43,8 +63,9 @@ class NotebookFile(IPyNbFile):
         self.folder = OutputFolder()
         self.running: NotebookCell | None = None
         self.ran: dict[int, NotebookCell] = {}
-        self.last_cell: NotebookCell | None = None
+        self.last_cell: pytest.Item | None = None
         self.died_in: int | None = None
+        self.has_failed = False
         self.cells: list[NotebookCell] = []
         self.next_cell = 0
         self.is_compared = False
@@ -63,7 +84,8 @@ class NotebookFile(IPyNbFile):
     @property
     def cassette(self) -> Path:
         """The cassette beside the notebook."""
-        return self.path.parent / "cassettes" / f"{self.path.stem}.yaml"
+        suffix = cassette_suffix(self.config.option.chatnb_parameters)
+        return self.path.parent / "cassettes" / f"{self.path.stem}{suffix}.yaml"
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -83,37 +105,74 @@ class NotebookFile(IPyNbFile):
     @property
     def accept(self) -> str:
         """The command that accepts the new outputs."""
-        return f"pytest --chatnb --chatnb-record {shlex.quote(self.shown_path)}"
+        given = self.config.option.chatnb_parameter
+        parameters = [word for text in given for word in ("--chatnb-parameter", text)]
+        return shlex.join(["pytest", "--chatnb", "--chatnb-record", *parameters, self.shown_path])
 
     @property
     def shown_path(self) -> str:
         """The path of the notebook, relative to the working directory."""
+        return self._shown(self.path)
+
+    def _shown(self, path: Path) -> str:
         folder = self.config.invocation_params.dir
-        return (
-            str(self.path.relative_to(folder))
-            if self.path.is_relative_to(folder)
-            else str(self.path)
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+    def collect(self) -> Iterator[pytest.Item]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Yield the code cells with the options of their tags; or one test of them all."""
+        self.nb = read_notebook(self.path, self.shown_path)
+        code = [cell for cell in self.nb.cells if cell.cell_type == "code"]
+        self._set_parameters(code)
+        self._take_kept_outputs(code)
+        self.cells = [self._cell(number, cell) for number, cell in enumerate(code)]
+        if not self.config.option.chatnb_one_test:
+            yield from self.cells
+        elif self.cells:
+            markdown = (cell.source for cell in self.nb.cells if cell.cell_type == "markdown")
+            yield NotebookTest.from_parent(self, name=notebook_name(markdown))
+
+    def _cell(self, number: int, cell: Any) -> NotebookCell:
+        options = defaultdict(bool, find_metadata_tags(cell.metadata))
+        options.update(find_comment_markers(cell.source))
+        options.setdefault("check", True)
+        name = cell_name(number, cell.source, cell.metadata)
+        return NotebookCell.from_parent(
+            self, name=name, cell_num=number, cell=cell, options=options
         )
 
-    def collect(self) -> Iterator[NotebookCell]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Yield the code cells with the options of their tags."""
-        check_notebook(self.path, self.shown_path)
-        self.cells = [
-            NotebookCell.from_parent(
-                self,
-                name=cell.name,
-                cell_num=cell.cell_num,
-                cell=cell.cell,
-                options=cell.options,
-            )
-            for cell in super().collect()
-        ]
-        yield from self.cells
+    def _set_parameters(self, code: Sequence[Any]) -> None:
+        """Set the parameters of --chatnb-parameter."""
+        if not (parameters := self.config.option.chatnb_parameters):
+            return
+        tagged = [cell for cell in code if PARAMETERS in (cell.metadata.get("tags") or [])]
+        if not tagged:
+            raise BadParameterError(f"no cell is tagged {PARAMETERS!r}, so that it takes none.")
+        tagged[0].source = with_parameters(tagged[0].source, parameters)
+
+    def _take_kept_outputs(self, code: Sequence[Any]) -> None:
+        """Take the outputs of the cassette for those of a notebook that is saved without."""
+        if not self.keeps_outputs or (kept := read_outputs(self.cassette)) is None:
+            return
+        for number, cell in enumerate(code):
+            # nbval compares only cells that have run.
+            cell.execution_count = number + 1
+            cell.outputs = nbformat.from_dict(kept.get(number, []))
+
+    @cached_property
+    def keeps_outputs(self) -> bool:
+        """True if the outputs are in the cassette, and not in the notebook."""
+        options = self.config.option
+        if self.path.suffix in SUFFIXES or options.chatnb_parameters:
+            return True
+        setting = options.chatnb_settings.outputs
+        return setting == "cassette" or (not setting and is_stripped(self.path))
 
     def repr_failure(self, excinfo):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the text for a file that cannot be collected."""
         if isinstance(excinfo.value, BrokenNotebookError):
             return str(SafeText(str(excinfo.value)))
+        if isinstance(excinfo.value, BadParameterError):
+            return str(SafeText(f"{self.shown_path}: {excinfo.value}"))
         return super().repr_failure(excinfo)
 
     def run_cells_before(self, cell: NotebookCell) -> None:
@@ -136,7 +195,9 @@ class NotebookFile(IPyNbFile):
         """Raise NothingComparedError after the last cell of a notebook without outputs."""
         if self.mode != "replay" or self.is_compared:
             return
-        is_last = [item for item in self.session.items if item.parent is self][-1:] == [cell]
+        chosen = [item for item in self.session.items if item.parent is self]
+        last = self.cells[-1] if self.config.option.chatnb_one_test else chosen[-1]
+        is_last = last is cell
         if is_last and all(each.cell.execution_count is None for each in self.cells):
             raise NothingComparedError(
                 f"Nothing was compared, as {self.shown_path} has no outputs. "
@@ -157,13 +218,35 @@ class NotebookFile(IPyNbFile):
         environment = kernel_variables(
             mode, self.cassette, self.accept, options.chatnb_settings.ignore, recorded_clock=clock
         )
-        name = options.nbval_kernel_name or CURRENT_ENV_KERNEL_NAME
+        name = self._kernel_name()
         seconds = options.nbval_kernel_startup_timeout
         kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
         if mode != "live":
             given = f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}"
-            kernel.run_quietly(_IN_KERNEL.format(call=f"start({given})"))
+            self._start_in_kernel(kernel, name, given)
         return kernel
+
+    def _start_in_kernel(self, kernel: NotebookKernel, name: str, given: str) -> None:
+        try:
+            kernel.run_quietly(_IN_KERNEL.format(call=f"start({given})"))
+        except KernelCodeError as error:
+            kernel.stop()
+            if name == CURRENT_ENV_KERNEL_NAME or "ModuleNotFoundError" not in str(error):
+                raise
+            raise KernelCodeError(
+                f"The kernel {name!r} of {self.shown_path} cannot record ({error}). Install "
+                '"chatnb[testing]" in its environment, or use this one with --nbval-current-env.'
+            ) from None
+
+    def _kernel_name(self) -> str:
+        """Return the kernel of the notebook where it is installed, or that of this environment."""
+        options = self.config.option
+        if options.nbval_kernel_name:
+            return options.nbval_kernel_name
+        own = self.nb.metadata.get("kernelspec", {}).get("name", "")
+        if options.nbval_current_env or own in ("", "python3", "python"):
+            return CURRENT_ENV_KERNEL_NAME
+        return own if own in installed_kernels() else CURRENT_ENV_KERNEL_NAME
 
     def get_kernel_message(self, timeout=None, stream="iopub"):
         """Return the next message that nbval handles."""
@@ -178,27 +261,55 @@ class NotebookFile(IPyNbFile):
         """Stop the kernel; in a recording, save the recordings and outputs."""
         if self.kernel is None:
             return
+        if folder := self.config.option.chatnb_executed:
+            self._write_executed(Path(folder))
         if self.kernel.is_alive():
             if self.mode in ("record", "refresh"):
                 self._save_recorded()
+            elif self.mode == "replay":
+                self._check_unrequested()
             if getattr(self.config.option, "cov_source", None):
                 teardown_coverage(self.config, self.kernel)
             self.kernel.stop()
 
     def _save_recorded(self) -> None:
         """Save all outputs, or none: half of them belong to no run."""
-        cells = [cell for cell in self.nb.cells if cell.cell_type == "code"]
-        if self.kernel is None or len(self.ran) < len(cells):
+        if self.kernel is None or len(self.ran) < len(self.cells):
             return
         self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
-        ran: list[Any] = [self.ran[index] for index in range(len(cells))]
+        ran: list[Any] = [self.ran[index] for index in range(len(self.cells))]
         verified = verify(ran, lambda: self._started_kernel("replay"), self.facts)
-        rewrite(self.path, verified.outputs, self.facts)
-        self._note(verified)
+        if self.keeps_outputs:
+            write_outputs(self.cassette, verified.outputs, self.facts)
+        else:
+            rewrite(self.path, verified.outputs, self.facts)
+        for index, text in verified.notes.items():
+            self._note(VARYING, f"{self.shown_path}, code cell {index} {text}")
 
-    def _note(self, verified: Verified) -> None:
+    def _check_unrequested(self) -> None:
+        """Drop what a whole replay has not requested, or say so."""
+        assert self.kernel is not None
+        is_whole = len(self.ran) == len(self.cells) and not self.has_failed
+        if not is_whole or any(cell.is_left_out_of_replays for cell in self.cells):
+            return
+        messages: list[str] = self.kernel.evaluate(_UNREQUESTED_MESSAGES)
+        if not messages:
+            return
+        dropped = self.config.option.chatnb_prune
+        if dropped:
+            self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
+        cassette = self._shown(self.cassette)
+        self._note(UNREQUESTED, unrequested_note(cassette, messages, dropped=dropped))
+
+    def _write_executed(self, folder: Path) -> None:
+        inside = self.path.is_relative_to(self.config.rootpath)
+        name = self.path.relative_to(self.config.rootpath) if inside else Path(self.path.name)
+        suffix = cassette_suffix(self.config.option.chatnb_parameters)
+        ran = (cell for cell in self.cells if cell.test_outputs is not None)
+        outputs: dict[int, list[Any]] = {cell.cell_num: cell.final_outputs for cell in ran}
+        write_executed(folder / name.with_name(f"{name.stem}{suffix}.ipynb"), self.nb, outputs)
+
+    def _note(self, heading: str, text: str) -> None:
         """Attach what is to be said after the run to the report of the last cell."""
         assert self.last_cell is not None
-        for index, text in verified.notes.items():
-            note = f"{self.shown_path}, code cell {index} {text}"
-            self.last_cell.user_properties.append((NOTE, str(SafeText(note))))
+        self.last_cell.user_properties.append((f"{NOTE}{heading}", str(SafeText(text))))

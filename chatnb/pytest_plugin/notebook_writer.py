@@ -46,7 +46,7 @@ def with_outputs(
 def _outputs(
     saved: list[dict[str, Any]], shown: Sequence[Any], count: int, facts: Container[str]
 ) -> list[dict[str, Any]]:
-    new = [_output(output) for output in shown]
+    new = saved_outputs(shown, count)
     unchanged = bool(saved) and not difference(
         [_joined(o) for o in saved], [_joined(o) for o in new], facts=facts
     )
@@ -55,6 +55,20 @@ def _outputs(
         if output["output_type"] == "execute_result":
             output["execution_count"] = count
     return kept
+
+
+def saved_outputs(shown: Sequence[Any], count: int) -> list[dict[str, Any]]:
+    """Return the outputs of a cell as files store them.
+
+    Args:
+        shown: The outputs, as kernels send them.
+        count: The number of the cell among those that ran.
+    """
+    outputs = [_output(output) for output in shown]
+    for output in outputs:
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = count
+    return outputs
 
 
 def _output(shown: Any) -> dict[str, Any]:

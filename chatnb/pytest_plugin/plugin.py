@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pytest
 
 DEFAULT_SECONDS = 120.0
+_SUFFIXES = (".ipynb", ".py", ".md")
+_NEED_CHATNB = ("chatnb_html", "chatnb_executed", "chatnb_one_test", "chatnb_parameter")
 MARKER = (
     "chatnb_evaluation(at_least=1.0, **checks): the test returns what chatnb.evaluate returned, "
     "and fails if a mean score is below at_least, or below the bound given for its check"
@@ -64,6 +66,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write DIR/index.html with the saved and the new outputs side by side",
     )
     group.addoption(
+        "--chatnb-executed",
+        metavar="DIR",
+        help="write each notebook into DIR as this run has executed it",
+    )
+    group.addoption(
+        "--chatnb-one-test",
+        action="store_true",
+        help="report each notebook as one test, instead of each cell",
+    )
+    group.addoption(
+        "--chatnb-parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="set a name of the cell that is tagged `parameters`; each set of values has a "
+        "cassette of its own, which also keeps the outputs",
+    )
+    group.addoption(
+        "--chatnb-prune",
+        action="store_true",
+        help="drop recorded replies that no notebook requests",
+    )
+    group.addoption(
         "--chatnb-timeout",
         metavar="SECONDS",
         type=float,
@@ -77,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     modes = _modes(config)
     if not config.getoption("chatnb"):
-        if modes or config.getoption("chatnb_html"):
+        if modes or any(config.getoption(name) for name in _NEED_CHATNB):
             raise _usage_error("--chatnb-... options need --chatnb")
         return
     if len(modes) > 1:
@@ -90,18 +115,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.dist = "loadscope"
     if getattr(config.option, "dist", "no") not in ("no", "loadscope", "loadfile"):
         raise _usage_error("the cells of a notebook belong together: add --dist loadscope")
-    if not config.option.nbval_kernel_name:
-        config.option.nbval_current_env = True
+    from chatnb.pytest_plugin.notebook_files.parameters import parse_parameters
+    from chatnb.pytest_plugin.only_once import OnlyOnce
     from chatnb.pytest_plugin.settings import read_settings
 
+    try:
+        config.option.chatnb_parameters = parse_parameters(config.option.chatnb_parameter)
+    except ValueError as error:
+        raise _usage_error(f"--chatnb-parameter: {error}") from None
+    config.pluginmanager.register(OnlyOnce(), "chatnb-text-notebooks")
     config.option.chatnb_settings = read_settings(config.rootpath)
     if hasattr(config, "workerinput"):
         return
-    from chatnb.pytest_plugin.notes import Notes
+    from chatnb.pytest_plugin.reports.notes import Notes
 
     config.pluginmanager.register(Notes(), "chatnb-notes")
     if folder := config.getoption("chatnb_html"):
-        from chatnb.pytest_plugin.html_report import HtmlReport
+        from chatnb.pytest_plugin.reports.html_report import HtmlReport
 
         config.pluginmanager.register(HtmlReport(folder), "chatnb-html")
 
@@ -119,9 +149,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Collect notebooks."""
-    if file_path.suffix != ".ipynb" or not parent.config.getoption("chatnb"):
+    if file_path.suffix not in _SUFFIXES or not parent.config.getoption("chatnb"):
         return None
     if ".ipynb_checkpoints" in file_path.parts:
+        return None
+    from chatnb.pytest_plugin.notebook_files.text_notebooks import is_text_notebook
+
+    if file_path.suffix != ".ipynb" and not is_text_notebook(file_path):
         return None
     from chatnb.pytest_plugin.notebook import NotebookFile
 
@@ -130,7 +164,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
 
 
 def _modes(config: pytest.Config) -> list[str]:
-    names = ("--chatnb-record", "--chatnb-refresh", "--chatnb-live")
+    names = ("--chatnb-record", "--chatnb-refresh", "--chatnb-live", "--chatnb-prune")
     return [name for name in names if config.getoption(name)]
 
 

@@ -11,6 +11,8 @@ import pytest
 from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.errors import ConfigurationError
 
+_OUTPUTS = ("notebook", "cassette")
+
 
 class Settings(NamedTuple):
     """The entries of the table.
@@ -18,10 +20,13 @@ class Settings(NamedTuple):
     Args:
         ignore: Parts of requests that do not count.
         allow_hosts: Hosts that notebooks may call in replays.
+        outputs: Where outputs are kept: in the `notebook` or the `cassette`; "" lets each notebook
+            say.
     """
 
     ignore: list[str]
     allow_hosts: list[str]
+    outputs: str = ""
 
 
 def read_settings(folder: Path) -> Settings:
@@ -46,15 +51,18 @@ def _checked(table: Any) -> Settings:
     known = Settings._fields
     if not isinstance(table, dict):
         raise ConfigurationError("it is a table.")
-    found = cast("dict[str, Any]", table)
+    found = dict(cast("dict[str, Any]", table))
     if unknown := sorted(found.keys() - set(known)):
         raise ConfigurationError(
-            f"there is no {' and no '.join(unknown)}. There are {' and '.join(known)}."
+            f"there is no {' and no '.join(unknown)}. There are {', '.join(known)}."
         )
+    outputs: Any = found.pop("outputs", "")
+    if outputs not in ("", *_OUTPUTS):
+        raise ConfigurationError(f"outputs is one of {', '.join(_OUTPUTS)}, not {outputs!r}.")
     for name, value in found.items():
         items = cast("list[Any]", value) if isinstance(value, list) else [None]
         if not all(isinstance(item, str) for item in items):
             raise ConfigurationError(f'{name} is a list of texts, such as {name} = ["..."].')
-    settings = Settings(*(list(found.get(name, [])) for name in known))
+    settings = Settings(found.get("ignore", []), found.get("allow_hosts", []), outputs)
     IgnoredParts(settings.ignore)
     return settings

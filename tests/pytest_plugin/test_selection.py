@@ -25,7 +25,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("options", "passed"),
-    [(["sums.ipynb::Cell 2"], 1), ([".", "-k", "Cell and (1 or 3)"], 2)],
+    [(["sums.ipynb::Cell 2"], 1), ([".", "-k", "end or 2"], 2)],
 )
 def test_selected_cells_run_after_those_that_they_need(
     notebook: Path, options: list[str], passed: int
@@ -90,10 +90,11 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("ignored = []", "there is no ignored. There are ignore and allow_hosts."),
+        ("ignored = []", "there is no ignored. There are ignore, allow_hosts, outputs."),
         ("ignore = 'a'", "ignore is a list of texts"),
         ("ignore = ['/(/']", "is no regular expression"),
         ("allow_hosts = [1]", "allow_hosts is a list of texts"),
+        ("outputs = 'git'", "outputs is one of notebook, cassette, not 'git'."),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, table: str, said: str) -> None:

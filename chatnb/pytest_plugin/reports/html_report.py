@@ -55,7 +55,8 @@ class HtmlReport:
         for name, data in report.user_properties:
             if name == "chatnb":
                 problem = report.longreprtext if report.failed else ""
-                self._cells.append({**data, "outcome": report.outcome, "problem": problem})
+                # One test of all cells says how each of them ended.
+                self._cells.append({"outcome": report.outcome, "problem": problem, **data})
 
     def pytest_sessionfinish(self) -> None:
         """Write the page."""

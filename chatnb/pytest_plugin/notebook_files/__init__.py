@@ -1,0 +1,1 @@
+"""Notebooks as files: reading, naming, parameters, and outputs kept elsewhere."""

@@ -1,0 +1,106 @@
+"""Files of notebooks: which of them can be run, and what is the matter with the others."""
+
+# pyright: standard
+# nbformat and jupytext have no types.
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
+
+# In Markdown, a line of seven = is below a heading.
+_TEXT_CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
+
+
+class BrokenNotebookError(Exception):
+    """A file is no notebook that can be read."""
+
+
+def read_notebook(path: Path, shown_path: str) -> Any:
+    """Read a notebook; skip the file if its language is not Python.
+
+    Args:
+        path: The file, of Jupyter or jupytext.
+        shown_path: Its path, for people.
+
+    Raises:
+        BrokenNotebookError: If it is no notebook.
+    """
+    import nbformat
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenNotebookError(f"{shown_path} is not UTF-8: {error}") from None
+    try:
+        if path.suffix in SUFFIXES:
+            notebook = _read_text(text, path, shown_path)
+        else:
+            _check(text, shown_path)
+            notebook = nbformat.reads(text, as_version=4)
+    except nbformat.ValidationError as error:
+        problem = str(error).partition("\n")[0]
+        raise BrokenNotebookError(f"{shown_path} is no valid notebook: {problem}") from None
+    language = _language(notebook.metadata)
+    if not language.lower().startswith(("python", "ipython")):
+        reason = f"its kernel runs {language}, and replies are recorded in Python only"
+        pytest.skip(f"{shown_path}: {reason}", allow_module_level=True)
+    return notebook
+
+
+def _read_text(text: str, path: Path, shown_path: str) -> Any:
+    if conflict := _conflict(text, shown_path, _TEXT_CONFLICT):
+        raise BrokenNotebookError(conflict)
+    try:
+        import jupytext
+    except ImportError:
+        raise BrokenNotebookError(
+            f"{shown_path} is a notebook of jupytext, which is not installed: pip install jupytext"
+        ) from None
+    return jupytext.reads(text, fmt=path.suffix)
+
+
+def _check(text: str, shown_path: str) -> None:
+    notebook: Any
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BrokenNotebookError(_problem(shown_path, text, error)) from None
+    found = cast("dict[str, Any]", notebook) if isinstance(notebook, dict) else {}
+    if found.keys().isdisjoint({"cells", "worksheets"}):
+        raise BrokenNotebookError(f"{shown_path} is no notebook: it has no cells.")
+
+
+def _problem(shown_path: str, text: str, error: json.JSONDecodeError) -> str:
+    if not text.strip():
+        return f"{shown_path} is empty."
+    if conflict := _conflict(text, shown_path):
+        return conflict
+    return f"{shown_path} is not JSON, so no notebook: {error}"
+
+
+def _conflict(text: str, shown_path: str, marks: re.Pattern[str] = _CONFLICT) -> str:
+    """Return the sentence about the first mark of a conflict, or "" if there is none."""
+    conflict = marks.search(text)
+    if conflict is None:
+        return ""
+    line = text.count("\n", 0, conflict.start()) + 1
+    return (
+        f"{shown_path} has a conflict of version control in line {line}. Keep the sources of "
+        "both sides and the outputs of either, then record it again."
+    )
+
+
+def _language(metadata: Any) -> str:
+    """Return the language of a notebook; Python if it does not say."""
+    found = cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}
+    kernel: Any = found.get("kernelspec") or {}
+    info: Any = found.get("language_info") or {}
+    return str(kernel.get("language") or info.get("name") or "python")

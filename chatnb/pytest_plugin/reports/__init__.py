@@ -1,0 +1,1 @@
+"""Reports after a run, beside the results of the tests."""
