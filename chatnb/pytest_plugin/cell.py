@@ -50,6 +50,10 @@ class Notebook(Protocol):
         """Run the cells that a selected one needs."""
         ...
 
+    def offer_for_review(self, cell: Any, outputs: Any) -> None:
+        """Let a person decide about new outputs, where that is wanted."""
+        ...
+
     def check_compared(self, cell: Any) -> None:
         """Raise NothingComparedError after the last cell if nothing was compared."""
         ...
@@ -128,6 +132,8 @@ class NotebookCell(IPyNbCell):
             facts = EXACT if self.is_exact else self.parent.facts
             text = difference(*pair, self.required_similarity, facts)
         self.comparison_traceback = [text]
+        if text and self.parent.mode == "replay":
+            self.parent.offer_for_review(self, test)
         return not text
 
     def repr_failure(self, excinfo) -> str:

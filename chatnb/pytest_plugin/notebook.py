@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
@@ -39,11 +40,9 @@ from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, rea
 from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.one_test import NotebookTest
-from chatnb.pytest_plugin.outputs import (
-    OutputFolder,
-    facts_in,
-)
+from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference, facts_in, readable
 from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, VARYING
+from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.reports.unrequested import unrequested_note
 from chatnb.pytest_plugin.verification import failure_text, verify
 from chatnb.terminal import SafeText
@@ -279,12 +278,42 @@ class NotebookFile(IPyNbFile):
         self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
         ran: list[Any] = [self.ran[index] for index in range(len(self.cells))]
         verified = verify(ran, lambda: self._started_kernel("replay"), self.facts)
-        if self.keeps_outputs:
+        if self.config.option.chatnb_review:
+            self._offer_changes(verified.outputs)
+        elif self.keeps_outputs:
             write_outputs(self.cassette, verified.outputs, self.facts)
         else:
             rewrite(self.path, verified.outputs, self.facts)
         for index, text in verified.notes.items():
             self._note(VARYING, f"{self.shown_path}, code cell {index} {text}")
+
+    def _offer_changes(self, outputs: Sequence[Sequence[Any]]) -> None:
+        """Let a person decide about the cells whose outputs have changed by a recording."""
+        assert self.last_cell is not None
+        for cell, new in zip(self.cells, outputs, strict=True):
+            facts = EXACT if cell.is_exact else self.facts
+            if difference(cell.saved_outputs, new, facts=facts):
+                change = self._change(cell, new)
+                self.last_cell.user_properties.append((CHANGE, change))
+
+    def offer_for_review(self, cell: NotebookCell, outputs: Sequence[Any]) -> None:
+        """Let a person decide about new outputs, where that is wanted."""
+        if self.config.option.chatnb_review:
+            cell.user_properties.append((CHANGE, self._change(cell, outputs)))
+
+    def _change(self, cell: NotebookCell, outputs: Sequence[Any]) -> Any:
+        change = Change(
+            file=str(self.cassette if self.keeps_outputs else self.path),
+            is_cassette=self.keeps_outputs,
+            notebook=self.shown_path,
+            cell=cell.cell_num,
+            name=cell.name,
+            source=cell.cell.source,
+            old=readable(cell.saved_outputs),
+            new=readable(outputs),
+            outputs=json.loads(json.dumps(outputs)),
+        )
+        return list(change)  # xdist sends plain data only.
 
     def _check_unrequested(self) -> None:
         """Drop what a whole replay has not requested, or say so."""

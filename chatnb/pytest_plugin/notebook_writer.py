@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,19 @@ def _joined(output: dict[str, Any]) -> dict[str, Any]:
     if isinstance(joined.get("text"), list):
         joined["text"] = "".join(joined["text"])
     return joined
+
+
+def accept_outputs(path: Path, accepted: Mapping[int, Sequence[Any]]) -> None:
+    """Write the outputs of some code cells into a notebook, and leave the others as they are."""
+    text = path.read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, outputs in accepted.items():
+        ran = (cell for cell in cells[: number + 1] if "".join(cell["source"]).strip())
+        count = sum(1 for _ in ran)
+        cells[number]["execution_count"] = count
+        cells[number]["outputs"] = saved_outputs(outputs, count)
+    replace_text(path, [_dump_like(text, notebook)])
 
 
 def _dump_like(text: str, notebook: Any) -> str:

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 DEFAULT_SECONDS = 120.0
 _SUFFIXES = (".ipynb", ".py", ".md")
-_NEED_CHATNB = ("chatnb_html", "chatnb_executed", "chatnb_one_test", "chatnb_parameter")
+_NEED_CHATNB = (
+    "chatnb_review",
+    "chatnb_html",
+    "chatnb_executed",
+    "chatnb_one_test",
+    "chatnb_parameter",
+)
 MARKER = (
     "chatnb_evaluation(at_least=1.0, **checks): the test returns what chatnb.evaluate returned, "
     "and fails if a mean score is below at_least, or below the bound given for its check"
@@ -89,6 +95,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="drop recorded replies that no notebook requests",
     )
     group.addoption(
+        "--chatnb-review",
+        nargs="?",
+        const="page",
+        choices=("page", "terminal"),
+        help="at the end, show saved and new outputs of cells side by side, to accept or reject "
+        "each: on a page (the default), or in the terminal",
+    )
+    group.addoption(
         "--chatnb-timeout",
         metavar="SECONDS",
         type=float,
@@ -130,10 +144,21 @@ def pytest_configure(config: pytest.Config) -> None:
     from chatnb.pytest_plugin.reports.notes import Notes
 
     config.pluginmanager.register(Notes(), "chatnb-notes")
+    if form := config.getoption("chatnb_review"):
+        _register_review(config, form)
     if folder := config.getoption("chatnb_html"):
         from chatnb.pytest_plugin.reports.html_report import HtmlReport
 
         config.pluginmanager.register(HtmlReport(folder), "chatnb-html")
+
+
+def _register_review(config: pytest.Config, form: str) -> None:
+    from chatnb.pytest_plugin.reports.review import Review
+    from chatnb.pytest_plugin.reports.review_page import review_on_page
+    from chatnb.pytest_plugin.reports.review_terminal import review_in_terminal
+
+    reviewer = review_on_page if form == "page" else review_in_terminal
+    config.pluginmanager.register(Review(reviewer), "chatnb-review")
 
 
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:

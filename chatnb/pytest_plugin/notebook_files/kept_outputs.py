@@ -52,6 +52,14 @@ def write_outputs(
     entries.note_outputs([{"cell": n, "outputs": kept} for n, kept in merged.items() if kept])
 
 
+def accept_kept_outputs(cassette: Path, accepted: Mapping[int, Sequence[Any]]) -> None:
+    """Write the outputs of some cells, and leave those of the others as they are."""
+    entries = _entries(cassette)
+    saved = {cell["cell"]: cell["outputs"] for cell in entries.outputs or []}
+    merged = {**saved, **{n: [_plain(shown) for shown in new] for n, new in accepted.items()}}
+    entries.note_outputs([{"cell": n, "outputs": kept} for n, kept in sorted(merged.items())])
+
+
 def _merged(
     saved: list[Any], shown: Sequence[Mapping[str, Any]], facts: Container[str]
 ) -> list[Any]:

@@ -1,0 +1,67 @@
+"""The review of changed outputs in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from chatnb.pytest_plugin.reports.review import Change
+from chatnb.pytest_plugin.reports.side_by_side import side_by_side_lines
+from chatnb.terminal import SafeText, print_line
+
+if TYPE_CHECKING:
+    import pytest
+
+_QUESTION = "[a]ccept, [r]eject, accept all of this [n]otebook, [q]uit? "
+
+
+def review_in_terminal(
+    changes: Sequence[Change], reporter: pytest.TerminalReporter
+) -> Mapping[int, bool]:
+    """Show each change and ask about it; what is not answered stays undecided."""
+    decisions = dict[int, bool]()
+    whole = set[str]()
+    capture: Any = reporter.config.pluginmanager.getplugin("capturemanager")
+    with _released(capture):
+        for index, change in enumerate(changes):
+            if change.notebook not in whole:
+                answer = _ask(change, f"{index + 1} of {len(changes)}")
+                if answer == "q":
+                    break
+                if answer == "n":
+                    whole.add(change.notebook)
+                decisions[index] = answer != "r"
+            else:
+                decisions[index] = True
+    return decisions
+
+
+def _ask(change: Change, position: str) -> str:
+    """Return the letter of the answer; q at the end of the input."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    print_line()
+    print_line(f"{change.notebook}: {change.name} ({position})")
+    for line in change.source.splitlines():
+        print_line(f"  | {line}")
+    print_line()
+    for line in side_by_side_lines(SafeText(change.old), SafeText(change.new), width):
+        print_line(line)
+    while True:
+        try:
+            answer = input(_QUESTION).strip().lower()
+        except EOFError:
+            return "q"
+        if answer[:1] in ("a", "r", "n", "q"):
+            return answer[:1]
+
+
+@contextmanager
+def _released(capture: Any) -> Generator[None]:
+    """Give the terminal's input and output back while a person answers."""
+    if capture is None:
+        yield
+        return
+    with capture.global_and_fixture_disabled():
+        yield

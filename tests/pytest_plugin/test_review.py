@@ -1,0 +1,190 @@
+"""Changed outputs that a person accepts or rejects, on a page or in a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+
+from chatnb.pytest_plugin.reports.review import Change, save_accepted
+from chatnb.pytest_plugin.reports.review_page import review_on_page, review_page
+from chatnb.pytest_plugin.reports.review_terminal import review_in_terminal
+from chatnb.pytest_plugin.reports.side_by_side import side_by_side_lines
+from tests.support.notebook_runs import edit, run_pytest, write_notebook
+
+
+def change(notebook: Path, cell: int, new: str = "new") -> Change:
+    """A cell that printed "old" and now prints another text."""
+    output = {"output_type": "stream", "name": "stdout", "text": f"{new}\n"}
+    name = f"Cell {cell}[print]"
+    return Change(
+        file=str(notebook),
+        is_cassette=False,
+        notebook=notebook.name,
+        cell=cell,
+        name=name,
+        source="print(1)",
+        old="old",
+        new=new,
+        outputs=[output],
+    )
+
+
+class Reporter:
+    """As much of a terminal as the reviews use."""
+
+    isatty = False
+
+    def __init__(self, on_line: Callable[[str], object] = str) -> None:
+        self.config = self.pluginmanager = self
+        self.write_line = on_line
+
+    def getplugin(self, name: str) -> None:
+        """There is no capture."""
+
+    def flush(self) -> None:
+        """There is nothing to write."""
+
+
+def terminal(reporter: Reporter) -> pytest.TerminalReporter:
+    return cast("pytest.TerminalReporter", reporter)
+
+
+@pytest.mark.parametrize(
+    ("answers", "decisions"),
+    [
+        ("ara", {0: True, 1: False, 2: True}),
+        ("xan r", {0: True, 1: True, 2: False}),
+        ("aq", {0: True}),
+        ("", {}),
+    ],
+)
+def test_each_change_is_answered_in_a_terminal(
+    answers: str,
+    decisions: dict[int, bool],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Or all of a notebook at once; what has no answer stays undecided."""
+    given: Iterator[str] = iter(answers)
+
+    def answer(_: str) -> str:
+        if (letter := next(given, None)) is None:
+            raise EOFError
+        return letter
+
+    monkeypatch.setattr("builtins.input", answer)
+    changes = [change(Path(name), cell) for name, cell in (("a", 0), ("a", 1), ("b", 0))]
+    assert review_in_terminal(changes, terminal(Reporter())) == decisions
+    out = capsys.readouterr().out
+    assert "a: Cell 0[print] (1 of 3)\n  | print(1)\n" in out
+    assert re.search(r"^- old +\| \+ new$", out, re.MULTILINE)
+
+
+def test_long_lines_of_both_sides_stay_side_by_side() -> None:
+    """Each is wrapped in its column, and equal lines have no sign."""
+    lines = list(side_by_side_lines("same\n" + "old " * 9, "same\nnew", 43))
+    assert lines[1:] == [
+        "  same               |   same",
+        "- old old old old    | + new",
+        "- old old old old    |",
+        "- old                |",
+    ]
+    assert all(len(line) <= 43 for line in lines)
+
+
+def test_only_accepted_cells_are_written(tmp_path: Path) -> None:
+    """The others keep every byte, and so does a notebook in which nothing is accepted."""
+    notebook = write_notebook(tmp_path / "two.ipynb", "print(1)", "", "print(3)")
+    before = json.loads(notebook.read_text())
+    save_accepted([change(notebook, 0), change(notebook, 2)], {1})
+    after = json.loads(notebook.read_text())
+    assert after["cells"][:2] == before["cells"][:2]
+    assert after["cells"][2]["outputs"][0]["text"] == ["new\n"]
+    assert after["cells"][2]["execution_count"] == 2
+
+
+def answered(
+    changes: list[Change], form: dict[str, str], path: str = ""
+) -> tuple[dict[int, bool], str]:
+    """Serve the page to a browser that sends a form."""
+    pages: list[str] = []
+
+    def browse(line: str) -> None:
+        address = re.search(r"http://127\S+", line)
+        assert address is not None
+        data = urlencode(form).encode()
+
+        def send() -> None:
+            with urlopen(address[0]) as page:
+                pages.append(page.read().decode())
+            with urlopen(address[0] + path, data) as page:
+                pages.append(page.read().decode())
+
+        threads.append(threading.Thread(target=send))
+        threads[0].start()
+
+    threads: list[threading.Thread] = []
+    decisions = review_on_page(changes, terminal(Reporter(browse)))
+    threads[0].join()
+    return dict(decisions), "".join(pages)
+
+
+@pytest.mark.parametrize(
+    ("form", "decisions"),
+    [
+        ({"cell-0": "accept", "cell-1": "reject"}, {0: True, 1: False}),
+        ({"cell-1": "accept", "cell-7": "accept"}, {1: True}),
+        ({"all": "accept", "cell-0": "reject"}, {0: True, 1: True}),
+        ({"all": "reject"}, {0: False, 1: False}),
+        ({}, {}),
+    ],
+)
+def test_each_change_is_answered_on_the_page(
+    form: dict[str, str], decisions: dict[int, bool]
+) -> None:
+    """With its two buttons, or all at once; the page then says what was accepted."""
+    changes = [change(Path("a"), 0), change(Path("a"), 1)]
+    found, pages = answered(changes, form)
+    assert found == decisions
+    assert f"{sum(decisions.values())} of 2 changes accepted" in pages
+
+
+def test_the_page_runs_nothing_of_what_it_shows() -> None:
+    """Texts of notebooks are escaped, and it loads nothing."""
+    page = review_page([change(Path("a"), 0, "<script>alert(1)</script>")])
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    for loaded in ("<script", "src=", "href=", "url(", "@import"):
+        assert loaded not in page
+
+
+@pytest.mark.slow
+def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
+    """One cell of two that differ is accepted; the next run fails for the other one alone."""
+    ask = (
+        "from chatnb import ScriptedChatModel\nprint(ScriptedChatModel(['{0}']).invoke('{0}').text)"
+    )
+    cells = (ask.format("One."), ask.format("Two."))
+    notebook = write_notebook(tmp_path / "asks.ipynb", *cells)
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    edit(tmp_path / "cassettes" / "asks.yaml", "- text: One.", "- text: Uno.")
+    edit(tmp_path / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
+    (tmp_path / "conftest.py").write_text(REVIEWER)
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-review=terminal", "-n1", ".")
+    assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
+    outputs: Any = [cell["outputs"] for cell in json.loads(notebook.read_text())["cells"]]
+    assert [output[0]["text"] for output in outputs] == [["Uno.\n"], ["Two.\n"]]
+
+
+REVIEWER = """\
+import builtins
+answers = iter("ar")
+builtins.input = lambda question: next(answers)
+"""
