@@ -33,10 +33,11 @@ NODE := $(shell npm --version >/dev/null 2>&1 && node --version 2>/dev/null \
 	| grep -Eqs '^v([2-9][0-9]|[1-9][0-9][0-9])\.' || echo ,node)
 PEERS := $(VENV)/peers
 LOWEST := $(VENV)/lowest
+LITE := $(VENV)/lite
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots docs release-check structure constraints clean
+.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots docs lite release-check structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -112,7 +113,11 @@ screenshots: $(VENV)/.test js ## take the README's screenshots again
 
 docs: $(VENV)/.docs js ## build the site into build/site, and check its links and spelling
 	$(BIN)/codespell README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
-	$(BIN)/python scripts/site
+	$(BIN)/python scripts/site $(ARGS)
+
+lite: ARGS = --lite
+lite: docs $(LITE)/.made ## build the site with a JupyterLite in it, which runs chatnb in the browser
+	$(BIN)/python scripts/lite $(LITE) build/site/lite
 
 release-check: $(VENV)/.docs js ## build a release, and replay the notebooks against it: TAG=v0.2.0
 	$(BIN)/python scripts/release.py $(if $(TAG),--tag $(TAG))
@@ -159,6 +164,13 @@ $(VENV)/.peers: $(VENV)/.made benchmarks/peers.txt constraints.txt
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
 	@$(UV) pip install --quiet --python $(PEERS)/bin/python \
 		--requirement benchmarks/peers.txt --constraint constraints.txt
+	@touch $@
+
+$(LITE)/.made: $(VENV)/.made scripts/lite/builder.txt constraints.txt
+	@echo 'Installing into $(LITE) what builds the JupyterLite'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LITE)
+	@$(UV) pip install --quiet --python $(LITE)/bin/python \
+		--requirement scripts/lite/builder.txt --constraint constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test

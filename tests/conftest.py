@@ -25,6 +25,7 @@ RESOURCES = {
     "tests/attacks": "lab",
     "tests/browser": "browser",
     "tests/lab": "lab",
+    "tests/docs/test_lite_page.py": "browser",
     "tests/kernel": "kernels",
 }
 

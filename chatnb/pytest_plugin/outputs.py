@@ -76,7 +76,7 @@ _REPLACEMENTS: tuple[tuple[str, str], ...] = (
     (r"\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
     (r"\b[\d.,]*\d\s?(?:tokens|tok|it|chunks|[kM]?B)/s\b", "<rate>"),
     (
-        r"(?:(?:<|&lt;) ?)?(?<![\w.])\d+(?:[.,]\d+)?"
+        r"(?:(?:\\?<|&lt;) ?)?(?<![\w.])\d+(?:[.,]\d+)?"
         r"(?:\s|&nbsp;)?(?:ns|[\u00b5\u03bc]s|us|ms|s|min)\b",
         "<duration>",
     ),

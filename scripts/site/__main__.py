@@ -1,4 +1,4 @@
-"""Build the site into build/site/: `python scripts/site`.
+"""Build the site into build/site/: `python scripts/site`, `--lite` to link the JupyterLite in it.
 
 The pages of docs/ are copied to build/docs/ and joined by those that are made: the reference from
 the docstrings, the notebooks with their saved outputs, and the changelog, the security policy and
@@ -8,6 +8,7 @@ does not exist.
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -32,11 +33,23 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 LIGHT_PICTURE = re.compile(r"!\[([^\]]*)\]\((\S+)-light\.(png|svg)\)")
 
 
+# In a page that links the JupyterLite, which `scripts/lite` writes into the site.
+LITE_MARK = "<!-- lite -->"
+LITE_LINK = (
+    '<a class="md-button md-button--primary" '
+    'href="lite/notebooks/index.html?path=08_in_the_browser.ipynb">Open the notebook</a>'
+)
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lite", action="store_true", help="link the JupyterLite")
+    link = LITE_LINK if parser.parse_args().lite else ""
     shutil.rmtree(BUILD, ignore_errors=True)
     shutil.copytree(ROOT / "docs", BUILD, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for page in sorted(BUILD.glob("**/*.md")):
-        page.write_text(adapt(page.read_text("utf-8"), folder="docs"), "utf-8")
+        text = adapt(page.read_text("utf-8"), folder="docs")
+        page.write_text(text.replace(LITE_MARK, link), "utf-8")
     for name, page in TOP.items():
         (BUILD / page).write_text(adapt((ROOT / name).read_text("utf-8"), folder=""), "utf-8")
     write_notebooks(ROOT / "notebooks", BUILD / "notebooks")

@@ -51,6 +51,13 @@ def test_the_order_of_keys_does_not_matter() -> None:
         {"b": {"d": 3, "c": 2}, "a": 1})) == ""  # fmt: skip
 
 
+@pytest.mark.parametrize("short", ["< 1 ms", "\\< 1 ms", "&lt; 1 ms"])
+def test_short_durations_are_durations(short: str) -> None:
+    """In plain text, in Markdown and in HTML."""
+    old, new = displays(f"| {short} | stop |", "text/markdown"), "| 10.5 ms | stop |"
+    assert difference(old, displays(new, "text/markdown")) == ""
+
+
 def test_texts_within_json_are_normalized() -> None:
     """Ids and times differ at every run."""
     old, new = ({"at": f"2026-01-0{day}T10:00:00Z", "n": 1} for day in (1, 2))
