@@ -99,10 +99,9 @@ def replay_notebooks(wheel: Path, version: str) -> None:
         python = Path(folder, "venv", IN_VENV)
         run(uv, "venv", "--quiet", "--python", version, Path(folder, "venv"))
         extras = f"chatnb[jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
+        wanted = [extras, "matplotlib", "pandas"]
         constraints = ROOT / "constraints.txt"
-        run(
-            uv, "pip", "install", "--quiet", "--python", python, "-c", constraints, extras, "pandas"
-        )
+        run(uv, "pip", "install", "--quiet", "--python", python, "-c", constraints, *wanted)
         shutil.copytree(ROOT / "notebooks", Path(folder, "notebooks"))
         run(python, "-m", "pytest", "-q", "--chatnb", "notebooks", cwd=folder)
 
