@@ -155,7 +155,7 @@ def test_pictures_and_sources_of_a_reply_are_shown(lab: JupyterLab, browser: Bro
         message.fill("Paint teal.")
         message.press("Enter")
         expect(shown.get_by_alt_text("Picture of the answer")).to_be_visible()
-        expect(shown.locator("audio")).to_be_visible()
+        expect(shown.get_by_label("Sound of the answer")).to_be_visible()
         expect(shown.get_by_role("link", name="Colours")).to_be_visible()
         saved = notebook.saved()
     types = [set(output.get("data", {})) for output in saved["cells"][1]["outputs"]]
