@@ -6,8 +6,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +35,19 @@ class BatchServer:
         self.batches = dict[str, dict[str, Any]]()
         self.lines = dict[str, list[dict[str, Any]]]()
         self.lose: tuple[str, bool] | None = None  # A path to fail once, before or after its work.
+        self.finishes_when_asked = False
+        self._hook: tuple[int, Callable[[], None], bool] | None = None
+        self._requests = 0
+
+    def at_request(self, number: int, hook: Callable[[], None], *, done: bool) -> None:
+        """Call a function at the request of that number from now, before or after its work."""
+        self._requests, self._hook = 0, (number, hook, done)
+
+    def call_hook(self, *, done: bool) -> None:
+        """Call the function of a request before its work, and after."""
+        self._requests += not done
+        if self._hook is not None and self._hook[0] == self._requests and self._hook[2] is done:
+            self._hook[1]()
 
     def finish(self, status: str = "completed", answered: int | None = None) -> None:
         """End all batches, of each the first prompts answered."""
@@ -58,6 +71,8 @@ class BatchServer:
 
     def answer(self, method: str, path: str, body: bytes) -> Any:
         """Return the JSON or text of a response."""
+        if self.finishes_when_asked and path.split("/")[-1] in self.batches:
+            self.finish()
         if path == "/v1/files":
             id = f"file-{len(self.files)}"
             self.files[id] = re.split(rb"\r\n--", body.split(b"\r\n\r\n", 1)[1])[0].decode()
@@ -175,17 +190,20 @@ def batch_server() -> Iterator[BatchServer]:
                 state.lose = None
                 self.connection.close()
                 return
+            state.call_hook(done=False)
             found = state.answer(method, path, body)
+            state.call_hook(done=True)
             if lost is not None:
                 state.lose = None
                 self.connection.close()
                 return
             text = found if isinstance(found, str) else json.dumps(found)
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
+            with suppress(ConnectionError):  # The client was killed.
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
