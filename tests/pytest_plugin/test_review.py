@@ -176,15 +176,9 @@ def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
     edit(tmp_path / "cassettes" / "asks.yaml", "- text: One.", "- text: Uno.")
     edit(tmp_path / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
-    (tmp_path / "conftest.py").write_text(REVIEWER)
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-review=terminal", "-n1", ".")
+    answers = ("sh", "-c", "printf 'a\\nr\\n' | \"$@\"", "sh")
+    options = ("--chatnb-review=terminal", "-n1", ".")
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers)
     assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
     outputs: Any = [cell["outputs"] for cell in json.loads(notebook.read_text())["cells"]]
     assert [output[0]["text"] for output in outputs] == [["Uno.\n"], ["Two.\n"]]
-
-
-REVIEWER = """\
-import builtins
-answers = iter("ar")
-builtins.input = lambda question: next(answers)
-"""

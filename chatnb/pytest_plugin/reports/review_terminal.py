@@ -63,5 +63,8 @@ def _released(capture: Any) -> Generator[None]:
     if capture is None:
         yield
         return
-    with capture.global_and_fixture_disabled():
+    capture.suspend_global_capture(in_=True)
+    try:
         yield
+    finally:
+        capture.resume_global_capture()

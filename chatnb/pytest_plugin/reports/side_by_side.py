@@ -34,7 +34,10 @@ pre { margin: 0; padding: .6rem .75rem; font: 13px/1.45 ui-monospace, monospace;
 .sides h3 { margin: 0; padding: .4rem .75rem 0; font-size: .8rem; font-weight: 500;
   color: var(--soft); }
 form p { margin: .5rem .75rem; } form > p { margin: 1.5rem 0; }
-label { margin-right: 1rem; } .problem { border-top: 1px solid var(--line); }
+label { margin-right: 1rem; color: var(--ink); }
+button { font: inherit; padding: .3rem .9rem; margin-right: .25rem; color: var(--ink);
+  background: var(--panel); border: 1px solid var(--line); border-radius: 6px; cursor: pointer; }
+button:hover { border-color: var(--soft); } .problem { border-top: 1px solid var(--line); }
 mark { color: inherit; display: block; margin: 0 -.75rem; padding: 0 .75rem; }
 .old mark { background: var(--gone); } .new mark { background: var(--come); }
 @media (max-width: 44rem) { .sides { grid-template-columns: 1fr; }
