@@ -251,6 +251,9 @@ class _Driver:
         except BrokenExecutor as error:
             self._replace_executor(error)
             future = self._executor.submit(run_part, self._work, sent)
+        except Exception:
+            self._check_connection()
+            raise
         self._running[future] = part
         future.add_done_callback(self._ended.put)
         return True

@@ -151,13 +151,16 @@ def test_what_cannot_be_sent_is_refused(pool: Executor) -> None:
         RunnableLambda(double).batch([1, 2], [{}, {}], executor=pool)
 
 
-def test_an_executor_whose_scheduler_is_gone_is_not_waited_for() -> None:
-    """The futures of Dask stay as they are once its client has given up."""
+@pytest.mark.parametrize("refuses", [False, True])
+def test_an_executor_whose_scheduler_is_gone_is_not_waited_for(refuses: bool) -> None:
+    """The futures of Dask stay as they are once its client has given up, and it takes no more."""
 
     class Lost(Executor):
         _client = SimpleNamespace(status="closed", nthreads=lambda: {"worker": 2})
 
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if refuses:
+                raise RuntimeError("Client is closed.")
             return Future()
 
     with pytest.raises(ChatnbError, match="connection to the scheduler of the executor is lost"):
