@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
-from chatnb.runnables.batch import BatchOptions, as_completed, configs_for
+from chatnb.runnables.batch import BatchOptions, configs_for, values_of
 from chatnb.runnables.config import RunnableConfig, take_config
 from chatnb.runnables.scale.inputs import input_list
 from chatnb.runnables.scale.methods import gather
@@ -25,11 +25,9 @@ from chatnb.schema.results import (
     ChatGeneration,
     LLMResult,
     RunInfo,
-    combine_llm_outputs,
     token_usage,
 )
-from chatnb.schema.usage import UsageMetadata
-from chatnb.tracing.usage_tracking import UsageTracker
+from chatnb.schema.usage import UsageMetadata, sum_counts
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -43,15 +41,31 @@ RunCall: TypeAlias = Callable[[ProviderCall, RunnableConfig | None], Replies]
 _BYTES_PER_TOKEN = 4
 
 
+class _LastCall:
+    """A tracker of one prompt: the call that was answered, or the last that failed."""
+
+    __slots__ = ("call",)
+
+    def __init__(self) -> None:
+        self.call: ModelCall | None = None
+
+    def admit(self) -> None:
+        """Admit every call."""
+
+    def record(self, call: ModelCall) -> None:
+        """Keep a finished call."""
+        self.call = call
+
+
 class GenerateBatch:
-    """The calls of one `generate`, with a usage tracker for each prompt."""
+    """The calls of one `generate`, with a tracker for each prompt."""
 
     def __init__(self, messages: Prompts, stop: list[str] | None, params: Params) -> None:
         self._prompts = _check_prompts(messages)
         self._stop = stop
         config, self._params = take_config(None, params)
         self._configs = configs_for(config, len(self._prompts))
-        self._trackers = [UsageTracker() for _ in self._prompts]
+        self._trackers = [_LastCall() for _ in self._prompts]
 
     def _calls(self, new_call: NewCall, replies: RunCall) -> list[Callable[[], Replies]]:
         rows = zip(self._new_calls(new_call), self._configs, strict=True)
@@ -75,7 +89,7 @@ class GenerateBatch:
     ) -> dict[int, Replies | Exception]:
         """Return the replies or exceptions, from workers of an executor, if there is one."""
         if workers is None:
-            return dict(as_completed(self._calls(new_call, replies), options, each=False))
+            return values_of(self._calls(new_call, replies), options)
         from chatnb.runnables.scale.executors import Workers, executor_completed
 
         def record(index: int, calls: list[ModelCall]) -> None:
@@ -105,9 +119,8 @@ class GenerateBatch:
         ordered = [outcomes[index] for index in range(len(outcomes))]
         rows = zip(self._prompts, ordered, self._trackers, strict=True)
         calls = [
-            tracker.calls[-1]
-            if tracker.calls  # Else the reply was in the checkpoint, or no call was made.
-            else call_from_outcome(model, prompt_line(messages), outcome)
+            # Without a call the reply was in the checkpoint, or something kept it from being made.
+            tracker.call or call_from_outcome(model, prompt_line(messages), outcome)
             for messages, outcome, tracker in rows
         ]
         return result_of_outcomes(ordered, calls, model.model_name)
@@ -150,9 +163,9 @@ def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMRe
     """Return the candidates of several prompts as one result."""
     first = [candidates[0] for candidates in replies if candidates]
     metadata = [reply.response_metadata for candidates in replies for reply in candidates]
-    names = [each["model_name"] for each in metadata if each.get("model_name")]
-    output = combine_llm_outputs([{"token_usage": token_usage(r.usage_metadata)} for r in first])
-    output = {**output, "model_name": names[-1] if names else model_name}
+    names = (name for each in reversed(metadata) if (name := each.get("model_name")))
+    usages = (token_usage(reply.usage_metadata) for reply in first)
+    output = {"token_usage": sum_counts(usages), "model_name": next(names, model_name)}
     unknown = sum(_is_usage_unknown(reply) for reply in first)
     if unknown:
         output["calls_without_usage"] = unknown

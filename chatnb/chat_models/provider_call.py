@@ -38,7 +38,7 @@ from chatnb.runnables.tracing import (
 )
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.serialization import messages_to_dict
-from chatnb.tracing.usage_tracking import UsageTracker, current_slot
+from chatnb.tracing.usage_tracking import CallTracker, current_slot
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class ProviderCall:
         self._params = params
         self._cut_at = cut_at
         self._not_in_key = not_in_key
-        self.tracker: UsageTracker | None = None  # One of this call's own.
+        self.tracker: CallTracker | None = None  # One of this call's own.
 
     @property
     def is_streamed(self) -> bool:

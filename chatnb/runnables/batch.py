@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -71,19 +72,13 @@ class BatchOptions:
         return min(self.max_concurrency or DEFAULT_CONCURRENCY, total)
 
 
-def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> Generator[Pair]:
+def as_completed(calls: Calls, options: BatchOptions) -> Generator[Pair]:
     """Run calls on threads and yield each index and value as it ends; raise failures last."""
-    # With `each` false all come at the end, which wakes this thread less often. Whatever ends the
-    # iteration early ends the requests of running calls, too.
+    # Whatever ends the iteration early ends the requests of running calls, too.
     batch = Batch(options, options.progress_of(len(calls)))
-    workers, results = options.workers(len(calls)), batch.progress.results
-    can_be_left = calls and current_scope.get() is not None  # As a thread can.
-    if has_threads() and (workers > 1 or can_be_left):
-        ended = _run_on_threads(calls, batch, workers, each=each)
-    else:
-        ended = _run_in_turn(calls, batch, batch.context.run)
+    results = batch.progress.results
     with batch.running():
-        for index in ended:
+        for index in _run_all(calls, batch, options, each=True):
             batch.tick()
             if index in results:
                 batch.save_replies()
@@ -91,9 +86,28 @@ def as_completed(calls: Calls, options: BatchOptions, *, each: bool = True) -> G
     batch.raise_failures()
 
 
-def _run_in_turn(calls: Calls, batch: Batch, enter: Callable[..., Any]) -> Iterator[int]:
+def values_of(calls: Calls, options: BatchOptions) -> dict[int, Any]:
+    """Run calls on threads and return their values by index; raise failures last."""
+    batch = Batch(options, options.progress_of(len(calls)))
+    with batch.running():
+        for _ in _run_all(calls, batch, options, each=False):
+            batch.tick()
+    batch.raise_failures()
+    return batch.progress.results
+
+
+def _run_all(calls: Calls, batch: Batch, options: BatchOptions, *, each: bool) -> Iterator[int]:
+    """Run calls and yield the index of each; without `each` threads wake this one less often."""
+    workers = options.workers(len(calls))
+    can_be_left = calls and current_scope.get() is not None  # As a thread can.
+    if has_threads() and (workers > 1 or can_be_left):
+        return _run_on_threads(calls, batch, workers, each=each)
+    return _run_in_turn(calls, batch, batch.context)
+
+
+def _run_in_turn(calls: Calls, batch: Batch, context: Context | None = None) -> Iterator[int]:
     while (index := batch.progress.next_index()) is not None:
-        batch.run(index, partial(enter, batch.call_at, index, calls[index]))
+        batch.run(index, calls[index], context)
         yield index
 
 
@@ -102,7 +116,7 @@ def _run_on_threads(calls: Calls, batch: Batch, workers: int, *, each: bool) -> 
 
     def work() -> None:
         try:
-            for index in _run_in_turn(calls, batch, _in_this_context):
+            for index in _run_in_turn(calls, batch):
                 if each:
                     ended.put(index)
         except BaseException as error:
@@ -121,12 +135,6 @@ def _run_on_threads(calls: Calls, batch: Batch, workers: int, *, each: bool) -> 
             running -= 1
         else:
             yield item.unwrap() if isinstance(item, Failed) else item
-    if not each:
-        yield from batch.progress.results
-
-
-def _in_this_context(work: Callable[..., Any], *args: Any) -> Any:
-    return work(*args)
 
 
 async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenerator[Pair, None]:
@@ -246,8 +254,9 @@ class Batch:
                 self.progress.stop()
                 await end_tasks(running)
 
-    def run(self, index: int, call: Callable[[], Any]) -> None:
+    def run(self, index: int, call: Callable[[], Any], context: Context | None = None) -> None:
         """Make a call; after errors of the provider's rate limit again, at a slower pace."""
+        enter = self._call if context is None else partial(context.run, self._call)
         while True:
             if self.pace is not None:
                 self.pace.wait()
@@ -255,7 +264,7 @@ class Batch:
                 return
             self.progress.running.add(index)
             try:
-                outcome = Ok(call())
+                outcome = Ok(enter(index, call))
             except Exception as error:
                 outcome = Failed(error)
             finally:
@@ -288,8 +297,7 @@ class Batch:
         except KeyboardInterrupt:
             pass
 
-    def call_at(self, index: int, call: Callable[[], Any]) -> Any:
-        """Make a call as that of an input."""
+    def _call(self, index: int, call: Callable[[], Any]) -> Any:
         self._open_slot(index)
         return call()
 

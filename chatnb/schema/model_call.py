@@ -9,7 +9,7 @@ from math import fsum
 from types import MappingProxyType
 from typing import Any
 
-from chatnb.schema.message_types import AIMessage, BaseMessage
+from chatnb.schema.message_types import AIMessage, BaseMessage, plain_text
 from chatnb.schema.usage import UsageMetadata, get_price, warn_of_missing_price
 
 _MAX_PROMPT = 500  # Characters: enough to recognise a prompt in a table.
@@ -101,7 +101,7 @@ def _text(value: object) -> str:
 
 def prompt_line(messages: Sequence[BaseMessage]) -> str:
     """Return the last message to a model, in one line."""
-    text = messages[-1].text[: 2 * _MAX_PROMPT] if messages else ""
+    text = plain_text(messages[-1])[: 2 * _MAX_PROMPT] if messages else ""
     return " ".join(text.split())[:_MAX_PROMPT]
 
 

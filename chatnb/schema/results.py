@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
 from chatnb.schema.message_types import BaseMessage, is_default, plain_text
 from chatnb.schema.model_call import ModelCall
-from chatnb.schema.usage import UsageMetadata, sum_counts
+from chatnb.schema.usage import UsageMetadata
 
 
 @dataclass(repr=False)
@@ -171,13 +170,3 @@ def token_usage(usage: UsageMetadata | None) -> dict[str, int]:
         "completion_tokens": usage["output_tokens"],
         "total_tokens": usage["total_tokens"],
     }
-
-
-def combine_llm_outputs(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Combine the metadata of calls: sum the usage, take the last of all else."""
-    # None, or without usage, are replies from a cache and from providers that do not report usage.
-    known = [output for output in outputs if output is not None]
-    combined: dict[str, Any] = {}
-    for output in known:
-        combined.update(output)
-    return {**combined, "token_usage": sum_counts(output.get("token_usage") for output in known)}

@@ -20,8 +20,8 @@ from chatnb.schema import (
     to_messages,
 )
 from chatnb.schema.message_types import message_markdown
-from chatnb.schema.results import combine_llm_outputs, token_usage
-from chatnb.schema.usage import add_usage
+from chatnb.schema.results import token_usage
+from chatnb.schema.usage import add_usage, sum_counts
 
 USAGE: Any = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
 
@@ -87,23 +87,19 @@ def test_a_candidate_needs_a_message() -> None:
 
 def test_usage_sums_up_whatever_is_missing() -> None:
     """Answers of a cache or without usage do not crash the sum; nested counts add up too."""
-    outputs: list[Any] = [
-        {"token_usage": {**token_usage(USAGE), "details": {"cached": 1}}, "model_name": "m"},
+    usages: list[Any] = [
+        {**token_usage(USAGE), "details": {"cached": 1}},
         None,
         {},
-        {"token_usage": None, "model_name": "n"},
-        {"token_usage": {"total_tokens": 1, "odd": None, "details": {"cached": 2, "x": 1}}},
+        {"total_tokens": 1, "odd": None, "details": {"cached": 2, "x": 1}},
     ]
-    assert combine_llm_outputs(outputs) == {
-        "token_usage": {
-            "prompt_tokens": 3,
-            "completion_tokens": 1,
-            "total_tokens": 5,
-            "details": {"cached": 3, "x": 1},
-        },
-        "model_name": "n",
+    assert sum_counts(usages) == {
+        "prompt_tokens": 3,
+        "completion_tokens": 1,
+        "total_tokens": 5,
+        "details": {"cached": 3, "x": 1},
     }
-    assert combine_llm_outputs([]) == {"token_usage": {}}
+    assert sum_counts([]) == {}
     assert token_usage(None) == {}
 
 

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.redaction import hide_in_options
-from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed, configs_for
+from chatnb.runnables.batch import (
+    BatchOptions,
+    aas_completed,
+    as_completed,
+    configs_for,
+    values_of,
+)
 from chatnb.runnables.config import CONFIG_KEYS, RunnableConfig, effective_config, take_config
 from chatnb.runnables.scale.inputs import check_inputs, input_list
 from chatnb.runnables.scale.streams import astream_completed, stream_completed
@@ -124,7 +130,7 @@ class BatchMethods(Generic[In, Out]):
             return gather(pairs, len(inputs))
         calls, limit = _batch_calls(self, self.invoke, inputs, config, kwargs)
         options = replace(options, max_concurrency=limit)
-        outputs = dict(as_completed(calls, options, each=False))
+        outputs = values_of(calls, options)
         return [outputs[index] for index in range(len(inputs))]
 
     async def abatch(

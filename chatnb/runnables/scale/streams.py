@@ -45,7 +45,7 @@ def stream_completed(
         try:
             while (item := waiting.get()) is not None:
                 index, input = item
-                batch.run(index, partial(batch.call_at, index, partial(call, input)))
+                batch.run(index, partial(call, input))
                 ended.put(index)
         except BaseException as error:
             ended.put(Failed(error))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chatnb.concurrency.pickling import dumps
 from chatnb.errors import error_line
-from chatnb.runnables.batch import BatchOptions, as_completed
+from chatnb.runnables.batch import BatchOptions, values_of
 from chatnb.schema.message_types import BaseMessage
 from chatnb.tracing.usage_tracking import UsageTotals, track_calls_in_context
 
@@ -117,7 +117,7 @@ class TableMapper:
         inputs = self._inputs(columns)
         totals = [UsageTotals() for _ in inputs]
         calls = [partial(self._call, *row) for row in zip(inputs, totals, strict=True)]
-        outputs = dict(as_completed(calls, self._options, each=False))
+        outputs = values_of(calls, self._options)
         rows = [self._row(outputs[index], total) for index, total in enumerate(totals)]
         suffixes = ["", *(f"_{name}" for name in (*self._fields, "tokens", "cost", "error"))]
         return {

@@ -24,7 +24,7 @@ from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.waiting import Failed, Ok, Outcome
 from chatnb.errors import BudgetSpentError, ConfigurationError, error_line, seconds_to_retry
-from chatnb.runnables.batch import BatchOptions, as_completed
+from chatnb.runnables.batch import BatchOptions, values_of
 from chatnb.runnables.checkpoint import (
     Checkpoint,
     CollectedReplies,
@@ -194,7 +194,7 @@ class _RunningPart:
         calls = [partial(self._attempt, *item) for item in self._part.inputs]
         options = BatchOptions(self._work.limit, progress=False)
         with self._scope.entered():
-            answers = [answer for _, answer in as_completed(calls, options, each=False)]
+            answers = [*values_of(calls, options).values()]
         if self._checkpoint is not None:
             self._checkpoint.flush()
         return answers
