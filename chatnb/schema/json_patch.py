@@ -38,19 +38,20 @@ class PatchedDocument:
     def __init__(self, value: Any) -> None:
         self._value = value
         self._own = dict[int, object]()
-        # The path and the list of the last operation, if it appended to one.
-        self._end: tuple[str, list[Any]] | None = None
+        # The path, its parts and the list of the last operation, if it appended to one.
+        self._end: tuple[str, tuple[str, ...], list[Any]] | None = None
 
     def share(self) -> Any:
         """Return the document as it is now; later patches do not change it."""
-        self._own, self._end = {}, None
+        self._own = {}
         return self._value
 
     def apply(self, op: Mapping[str, Any]) -> None:
         """Apply an operation; after a ValueError the document is unchanged."""
         end = self._end
         if end and op.get("path") == end[0] and op.get("op") == "add" and "value" in op:
-            end[1].append(op["value"])
+            items = end[2] if self._own else self._own_end(*end[:2])
+            items.append(op["value"])
             return
         name, path, value = _read(op)
         parts, self._end = split_path(path), None
@@ -63,7 +64,13 @@ class PatchedDocument:
         if not _OPERATIONS[name](holder, parts[-1], value):
             _raise_missing(name, path)
         if parts[-1] == "-" and isinstance(holder, list):
-            self._end = path, cast("list[Any]", holder)
+            self._end = path, parts, cast("list[Any]", holder)
+
+    def _own_end(self, path: str, parts: tuple[str, ...]) -> list[Any]:
+        """Return the list of the last operation, copied: the document has been shared since."""
+        items = self._holder(parts, path)
+        self._end = path, parts, items
+        return items
 
     def _holder(self, parts: tuple[str, ...], path: str) -> Any:
         """Return the dict or list of the last part, copied where it is shared."""

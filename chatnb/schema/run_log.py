@@ -117,12 +117,14 @@ class RunLog:
         ['Hi']
     """
 
-    __slots__ = ("_count", "_fold", "_history")
+    # A log that is changed has a fold of its own; others keep what they read.
+    __slots__ = ("_count", "_fold", "_history", "_seen")
 
     def __init__(self, *patches: RunLogPatch) -> None:
         self._history = _History(list(patches))
         self._count = len(patches)
         self._fold: _Fold | None = None
+        self._seen: tuple[Any, RunRoot] | None = None
 
     @property
     def patches(self) -> list[RunLogPatch]:
@@ -144,7 +146,7 @@ class RunLog:
         Raises:
             ValueError: If a patch cannot be applied.
         """
-        return self._folded().document.share()
+        return self._read()[0]
 
     @property
     def root(self) -> RunRoot:
@@ -153,7 +155,7 @@ class RunLog:
         Raises:
             ValueError: If a patch cannot be applied.
         """
-        return self._folded().root
+        return self._read()[1]
 
     @property
     def usage(self) -> UsageMetadata | None:
@@ -166,7 +168,7 @@ class RunLog:
         total = object.__new__(RunLog)
         total._history = self._history.with_patch(self._count, other)
         total._count = self._count + 1
-        total._fold = None
+        total._fold = total._seen = None
         return total
 
     def __iadd__(self, other: RunLogPatch) -> RunLog:
@@ -201,8 +203,8 @@ class RunLog:
             >>> log
             RunLog({'id': 'r'})
         """
-        fold = self._folded()
-        self._fold = None
+        fold = self._fold or _Fold(*self._read(), self._count)
+        self._fold = self._seen = None
         fold.apply(patch)
         self._history = self._history.with_patch(self._count, patch)
         self._count += 1
@@ -263,10 +265,12 @@ class RunLog:
                 "Save the log again, or remove the lines from there on."
             ) from error
 
-    def _folded(self) -> _Fold:
-        if self._fold is None:
-            self._fold = self._history.fold(self._count)
-        return self._fold
+    def _read(self) -> tuple[Any, RunRoot]:
+        if self._fold is not None:
+            return self._fold.share()
+        if self._seen is None:
+            self._seen = self._history.state_after(self._count)
+        return self._seen
 
 
 class _Fold:
@@ -286,8 +290,8 @@ class _Fold:
             self.root = cast("RunRoot", {**self.root, **patch.root})
         self.count += 1
 
-    def copy(self) -> _Fold:
-        return _Fold(self.document.share(), self.root, self.count)
+    def share(self) -> tuple[Any, RunRoot]:
+        return self.document.share(), self.root
 
 
 class _History:
@@ -309,19 +313,17 @@ class _History:
             return self
         return _History([*self.patches[:count], patch])
 
-    def fold(self, count: int) -> _Fold:
-        """Return the state after `count` patches, which belongs to the caller."""
+    def state_after(self, count: int) -> tuple[Any, RunRoot]:
+        """Return the state, and the root's metadata, after `count` patches."""
         with self._lock:
-            if count < self._fold.count:
-                return self._advanced(_Fold({}, {}, 0), count)
-            fold, self._fold = self._fold, _Fold({}, {}, 0)
-            self._fold = self._advanced(fold, count)
-            return self._fold.copy()
-
-    def _advanced(self, fold: _Fold, count: int) -> _Fold:
-        for patch in self.patches[fold.count : count]:
-            fold.apply(patch)
-        return fold
+            fold = self._fold if count >= self._fold.count else _Fold({}, {}, 0)
+            try:
+                for patch in self.patches[fold.count : count]:
+                    fold.apply(patch)
+            except BaseException:  # Some of the patch may have been applied.
+                self._fold = _Fold({}, {}, 0)
+                raise
+            return fold.share()
 
 
 @contextmanager
