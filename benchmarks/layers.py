@@ -29,8 +29,8 @@ def split() -> None:
 
 
 def events() -> None:
-    for each in SSEDecoder().decode(RECEIVED):
-        each.data  # noqa: B018
+    for _ in SSEDecoder().decode(RECEIVED):
+        pass
 
 
 def floor() -> None:
@@ -39,8 +39,8 @@ def floor() -> None:
 
 
 def parsed() -> None:
-    for each in SSEDecoder().decode(RECEIVED):
-        parse_json(each.data)
+    for data, _ in SSEDecoder().decode(RECEIVED):
+        parse_json(data)
 
 
 def decoded() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from chatnb.errors import ModelError
 from chatnb.schema.messages import AIMessage, BaseMessage
@@ -17,6 +17,8 @@ from chatnb.tracing.usage_tracking import (
     current_trackers,
     next_position,
 )
+
+C = TypeVar("C", bound=AIMessage)
 
 
 class TrackedModel(Protocol):
@@ -81,6 +83,12 @@ class TrackedCall:
         if call.first_seconds is None and self._started is not None and chunk.content:
             call.first_seconds = self._clock() - self._started
 
+    def tracked(self, chunks: Iterator[C]) -> Iterator[C]:
+        """Yield chunks of the reply, and add each."""
+        for chunk in chunks:
+            self.add_chunk(chunk)
+            yield chunk
+
     def add_reply(self, reply: AIMessage) -> None:
         """Add a whole reply, which has no time to the first token."""
         self.add_chunk(reply)
@@ -121,6 +129,9 @@ class NullCallTracker:
     def add_chunk(self, chunk: AIMessage) -> None: ...
 
     add_reply = add_chunk
+
+    def tracked(self, chunks: Iterator[C]) -> Iterator[C]:
+        return chunks
 
     def __enter__(self) -> NullCallTracker:
         return self

@@ -183,12 +183,7 @@ class ProviderCall:
                 chunks = cut_stream(self._cut_at, chunks)
             if entry is not None:
                 chunks = entry.store_stream(chunks)
-            empty = True
-            for chunk in chunks:
-                empty = False
-                tracker.add_chunk(chunk)
-                yield chunk
-            _check_not_empty(empty=empty)
+            yield from tracker.tracked(_not_empty(chunks))
 
     def astream(
         self, hook: Callable[..., AsyncGenerator[AIMessageChunk, None]]
@@ -221,7 +216,8 @@ class ProviderCall:
                     empty = False
                     tracker.add_chunk(chunk)
                     yield chunk
-            _check_not_empty(empty=empty)
+            if empty:
+                raise _empty_stream()
 
     def _send(self, hook: Callable[..., T], recorded: Callable[..., T], *, streamed: bool) -> T:
         """Call the provider, or a cassette that stands in for it."""
@@ -306,6 +302,13 @@ def without_stream(params: dict[str, Any], *, stream: bool) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "stream"}
 
 
-def _check_not_empty(*, empty: bool) -> None:
-    if empty:
-        raise MalformedReplyError("The model sent an empty stream.", hint="Run it again.")
+def _not_empty(chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
+    first = next(chunks, None)
+    if first is None:
+        raise _empty_stream()
+    yield first
+    yield from chunks  # It costs less than a loop.
+
+
+def _empty_stream() -> MalformedReplyError:
+    return MalformedReplyError("The model sent an empty stream.", hint="Run it again.")

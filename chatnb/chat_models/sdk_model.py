@@ -49,6 +49,7 @@ from chatnb.chat_models.wire.loop_clients import (
     LoopClients,
     ResponseBody,
     SdkClient,
+    response_body,
     shared_ssl_context,
 )
 from chatnb.chat_models.wire.model_options import (
@@ -279,7 +280,7 @@ class SdkChatModel(BaseChatModel):
             with closing(self._post(request, stream=True)) as response:
                 call.headers = response.headers
                 decoder.begin(response.headers.get("content-type", ""))
-                body = response.iter_bytes()
+                body = response_body(response)
                 with _whole_replies_kept(decoder):
                     for received in body:
                         yield from decoder.decode(bytes(received))

@@ -6,7 +6,7 @@ Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TypeAlias
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
@@ -28,16 +28,9 @@ def is_event_stream(start: bytes) -> bool | None:
     return None if any(field.startswith(start) for field in _FIRST_FIELDS) else False
 
 
-class ServerSentEvent(NamedTuple):
-    """One event: its data, and its type where the server names one."""
-
-    data: bytes  # UTF-8 as received: most of it is JSON, whose parser takes bytes.
-    event: str = "message"
-
-    @property
-    def text(self) -> str:
-        """The data as text, with U+FFFD for bytes that are not UTF-8."""
-        return self.data.decode("utf-8", "replace")
+Event: TypeAlias = tuple[bytes, str]
+"""An event's data, in UTF-8 as received, and its type, which is `message` if it has no name."""
+# A class would cost as much as the decoding does. Most data is JSON, whose parser takes bytes.
 
 
 class SSEDecoder:
@@ -50,7 +43,7 @@ class SSEDecoder:
         self._data: list[bytes] = []
         self._event = ""
 
-    def decode(self, received: bytes) -> list[ServerSentEvent]:
+    def decode(self, received: bytes) -> list[Event]:
         """Return the events that the next bytes complete."""
         if self._after_cr and received:
             self._after_cr = False
@@ -67,11 +60,19 @@ class SSEDecoder:
         self._rest = [rest] if rest else []
         return self._events_in(lines)
 
-    def _events_in(self, lines: list[bytes]) -> list[ServerSentEvent]:
+    def _events_in(self, lines: list[bytes]) -> list[Event]:
         if self._at_start:
             self._at_start = False
             lines[0] = lines[0].removeprefix(_BOM)
-        events, data = list[ServerSentEvent](), self._data
+        # Nearly all streams are lines of data and blank lines in turn.
+        if not (self._data or self._event or any(lines[1::2])):
+            events = [(line[6:], "message") for line in lines[::2] if line[:6] == b"data: "]
+            if 2 * len(events) == len(lines):
+                return events
+        return self._read_lines(lines)
+
+    def _read_lines(self, lines: list[bytes]) -> list[Event]:
+        events, data = list[Event](), self._data
         for line in lines:
             if line[:6] == b"data: ":
                 data.append(line[6:])
@@ -79,7 +80,7 @@ class SSEDecoder:
                 self._take_field(line)
             elif data:
                 whole = data[0] if len(data) == 1 else b"\n".join(data)
-                events.append(ServerSentEvent(whole, self._event or "message"))
+                events.append((whole, self._event or "message"))
                 data.clear()
                 self._event = ""
             else:

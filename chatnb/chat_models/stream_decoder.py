@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from tempfile import TemporaryFile
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from chatnb.chat_models.sse import ServerSentEvent, SSEDecoder, is_event_stream
+from chatnb.chat_models.sse import Event, SSEDecoder, is_event_stream
 from chatnb.chat_models.wire.endings import (
     RUN_BROKEN_REPLY_AGAIN,
     ended_well,
@@ -125,19 +125,20 @@ class StreamDecoder:
         """Return the message of a reply that was not streamed."""
         raise NotImplementedError
 
-    def _chunks(self, events: Iterable[ServerSentEvent]) -> Iterator[AIMessageChunk]:
-        for event in events:
+    def _chunks(self, events: Iterable[Event]) -> Iterator[AIMessageChunk]:
+        take_text = self._partial.texts.append
+        for data, name in events:
             if self._done:  # The protocol's end is the end, whatever the same bytes bring.
                 return
-            data, name = event
             try:
-                if name == "error" or not data.lstrip().startswith(b"{"):
-                    self._read_odd(event)
+                # The first test alone costs the least.
+                if name == "error" or (data[:1] != b"{" and not data.lstrip().startswith(b"{")):
+                    self._read_odd(data, name)
                     continue
                 payload = self._parse(data)
                 chunk = self._plain_chunk(payload)
                 if chunk is not None:
-                    self._partial.take_text(cast("str", chunk.content))
+                    take_text(chunk.content)  # pyright: ignore[reportArgumentType]
                 elif (chunk := self._read(payload)) is not None:
                     self._keep(chunk)
             except MalformedReplyError:
@@ -147,11 +148,12 @@ class StreamDecoder:
                 continue
             if chunk is not None:
                 yield chunk
+        self._partial.join_texts()
 
-    def _read_odd(self, event: ServerSentEvent) -> None:
+    def _read_odd(self, data: bytes, name: str) -> None:
         """Take an event that is no JSON object: an error, a comment, or text for the end."""
-        text = event.text.strip()
-        if event.event == "error" or text.startswith("[{"):  # Google sends a list with one error.
+        text = data.decode("utf-8", "replace").strip()
+        if name == "error" or text.startswith("[{"):  # Google sends a list with one error.
             raise error_response(None, text)
         if text == "[DONE]":
             self._end_of_stream()
@@ -178,7 +180,8 @@ class PartialReply:
     """The reply so far, kept in little memory however long it gets."""
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self.texts: list[str] = []
+        """The texts since `join_texts`, each without unpaired surrogates."""
         self._blocks: list[str] = []
         self._size = 0
         self._file: IO[str] | None = None
@@ -186,8 +189,12 @@ class PartialReply:
 
     def take_text(self, text: str) -> None:
         """Append text, without unpaired surrogates."""
-        self._texts.append(text)
-        if len(self._texts) == _CHUNKS_PER_JOIN:
+        self.texts.append(text)
+        self.join_texts()
+
+    def join_texts(self) -> None:
+        """Join the texts, if there are many."""
+        if len(self.texts) >= _CHUNKS_PER_JOIN:
             self._join_texts()
 
     def take(self, chunk: AIMessageChunk) -> None:
@@ -227,8 +234,8 @@ class PartialReply:
         return self._file.read() + "".join(self._blocks)
 
     def _join_texts(self) -> None:
-        block = "".join(self._texts)
-        self._texts.clear()
+        block = "".join(self.texts)
+        self.texts.clear()
         self._blocks.append(block)
         self._size += len(block)
         if self._size > _MAX_CHARACTERS_IN_MEMORY:
