@@ -25,7 +25,7 @@ class FixedChatModel(BaseChatModel):
 
 
 class Client(PageClient):
-    def chat(self, model: str) -> Any:
+    def new_chat(self, model: str) -> Any:
         return ChatOpenAI(model, openai_api_key="none", base_url=f"{self._server}/v1")
 
     def chain(self) -> Any:

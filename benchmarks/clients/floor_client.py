@@ -31,6 +31,7 @@ class Client:
         self._url = f"{server}/v1/chat/completions"
         self._runner = asyncio.Runner()
         self._client = httpx2.Client(limits=POOL)
+        self._aclient = httpx2.AsyncClient(limits=POOL)
 
     def stream(self, chunks: int) -> float:
         return self._stream("stream", chunks)
@@ -54,14 +55,13 @@ class Client:
         return self._runner.run(self._astream("each", chunks))
 
     async def _astream(self, kind: str, chunks: int) -> float:
-        async with httpx2.AsyncClient() as client:
-            started, blocks = time.perf_counter(), [b""]
-            asked = body(f"{kind}-{chunks}")
-            async with client.stream("POST", self._url, json=asked) as response:
-                async for received in response.aiter_raw():
-                    for _ in events_in(blocks, received):
-                        pass
-            return (time.perf_counter() - started) / chunks
+        started, blocks = time.perf_counter(), [b""]
+        asked = body(f"{kind}-{chunks}")
+        async with self._aclient.stream("POST", self._url, json=asked) as response:
+            async for received in response.aiter_raw():
+                for _ in events_in(blocks, received):
+                    pass
+        return (time.perf_counter() - started) / chunks
 
     def batch(self, calls: int) -> float:
         started = time.perf_counter()
@@ -77,13 +77,12 @@ class Client:
 
     async def _abatch(self, calls: int) -> float:
         turn = asyncio.Semaphore(64)
-        async with httpx2.AsyncClient(limits=POOL) as client:
 
-            async def ask() -> object:
-                async with turn:
-                    response = await client.post(self._url, json=body("reply-20"))
-                    return jiter.from_json(response.content)
+        async def ask() -> object:
+            async with turn:
+                response = await self._aclient.post(self._url, json=body("reply-20"))
+                return jiter.from_json(response.content)
 
-            started = time.perf_counter()
-            await asyncio.gather(*(ask() for _ in range(calls)))
-            return (time.perf_counter() - started) / calls
+        started = time.perf_counter()
+        await asyncio.gather(*(ask() for _ in range(calls)))
+        return (time.perf_counter() - started) / calls

@@ -25,7 +25,7 @@ class FixedChatModel(BaseChatModel):
 
 
 class Client(PageClient):
-    def chat(self, model: str) -> Any:
+    def new_chat(self, model: str) -> Any:
         url = f"{self._server}/v1"
         key = SecretStr("none")
         return ChatOpenAI(model=model, api_key=key, base_url=url, stream_usage=True)

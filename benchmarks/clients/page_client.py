@@ -13,9 +13,16 @@ class PageClient:
     def __init__(self, server: str) -> None:
         self._server = server
         self._runner = asyncio.Runner()
+        self._chats: dict[str, Any] = {}
 
     def chat(self, model: str) -> Any:
-        """A model behind the server."""
+        """A model behind the server, which keeps its connections, as every client does."""
+        if model not in self._chats:
+            self._chats[model] = self.new_chat(model)
+        return self._chats[model]
+
+    def new_chat(self, model: str) -> Any:
+        """A model behind the server, without connections."""
         raise NotImplementedError
 
     def chain(self) -> Any:

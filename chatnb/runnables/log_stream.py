@@ -44,14 +44,11 @@ Source: TypeAlias = Callable[[RunnableConfig], AsyncGenerator[Any, None]]
 Viewer: TypeAlias = Callable[[AsyncGenerator[RunLogPatch, None]], Any]
 
 
-async def stream_run_log(
+def stream_run_log(
     source: Source, config: RunnableConfig | None, selection: Selection
 ) -> AsyncGenerator[RunLogPatch, None]:
     """Start a run and yield its patches; raise its exception after them."""
-    feed = stream_feed(source, config, lambda run_id: LogFeed(LogWriter(run_id, selection)))
-    async with aclosing(feed) as patches:
-        async for patch in patches:
-            yield patch
+    return stream_feed(source, config, lambda run_id: LogFeed(LogWriter(run_id, selection)))
 
 
 async def stream_feed(
