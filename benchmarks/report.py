@@ -13,7 +13,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from works import SECONDS, Bound, Work
+from works import NOTHING, SECONDS, Bound, Work
 
 TITLES = {
     "chatnb": "chatnb",
@@ -25,6 +25,8 @@ TITLES = {
     "astream_each": "`astream`",
     "batch": "`batch`",
 }
+MOST_BUSY = 15.0
+"""Percent of the machine's time; others that take more disturb what is measured."""
 THEMES = {"light": ("#24292f", "#d0d7de"), "dark": ("#e6edf3", "#30363d")}
 COLOURS = {"chatnb": "#2979ff", "floor": "#9e9e9e", "sdk": "#f57c00", "langchain": "#8e5bd0"}
 
@@ -35,10 +37,17 @@ class Row:
 
     work: Work
     took: dict[str, float]
+    busy: float = 0.0
+    """The share of the machine's time that others took just before, in percent."""
+
+    @property
+    def is_disturbed(self) -> bool:
+        return self.busy > MOST_BUSY
 
     def __str__(self) -> str:
         told = "  ".join(f"{TITLES[name]} {self.shown(name)}" for name in self.took)
-        return f"{self.work.title}: {told} {self.work.unit}  {self.bounds()}"
+        disturbed = f"  (others took {self.busy:.0f} %)" if self.is_disturbed else ""
+        return f"{self.work.title}: {told} {self.work.unit}  {self.bounds()}{disturbed}"
 
     def shown(self, name: str) -> str:
         if name not in self.took:
@@ -48,12 +57,22 @@ class Row:
 
     def bounds(self) -> str:
         return "; ".join(
-            self._bound(bound) for bound in self.work.bounds if bound.peer in self.took
+            self._bound(bound, reached) for bound, reached in self.reached() if reached is not None
         )
 
-    def _bound(self, bound: Bound) -> str:
-        reached = bound.reached(self.took["chatnb"], self.took[bound.peer])
+    def reached(self) -> list[tuple[Bound, float | None]]:
+        """What each bound limits, as far as its peer was measured."""
+        took: dict[str, float] = {NOTHING: 0.0, **self.took}
+        return [
+            (b, b.reached(took["chatnb"], took[b.peer]) if b.peer in took else None)
+            for b in self.work.bounds
+        ]
+
+    def _bound(self, bound: Bound, reached: float) -> str:
         sign = "≤" if reached <= bound.most else "**above**"
+        if bound.peer == NOTHING:
+            scale = SECONDS[self.work.unit]
+            return f"{reached / scale:.3g} ({sign} {bound.most / scale:g})"
         how = f"{reached:+.2f} s on" if bound.more else f"{reached:.3g} of"
         return f"{how} {TITLES[bound.peer]} ({sign} {bound.most:g})"
 
@@ -76,6 +95,7 @@ class Report:
             f"Written by `make bench` on {self.date}; {self.machine}; medians of {self.rounds} "
             "rounds in one run. Only the ratios mean anything.",
             "",
+            *self._disturbance(),
             f"{versions}.",
             "",
             "| work | unit | chatnb | floor | openai SDK | LangChain | reached (promised) |",
@@ -83,10 +103,19 @@ class Report:
         ]
         for row in self.rows:
             cells = [row.shown(name) for name in ("chatnb", "floor", "sdk", "langchain")]
-            title = row.work.title.replace("|", "\\|")
+            title = row.work.title.replace("|", "\\|") + (" †" if row.is_disturbed else "")
             told = " | ".join([title, row.work.unit, *cells, row.bounds()])
             lines.append(f"| {told} |")
         return "\n".join(lines) + "\n"
+
+    def _disturbance(self) -> list[str]:
+        if not any(row.is_disturbed for row in self.rows):
+            return []
+        most = max(row.busy for row in self.rows)
+        return [
+            f"**Measured under load**: before the rows with †, others took up to {most:.0f} %.",
+            "",
+        ]
 
     def data(self) -> dict[str, object]:
         return {
@@ -99,17 +128,16 @@ class Report:
                     "name": row.work.name,
                     "unit": "bytes" if row.work.unit == "MB" else "seconds",
                     "took": row.took,
+                    "busy_percent": row.busy,
                     "ratios": {
                         name: row.took["chatnb"] / took
                         for name, took in row.took.items()
                         if name != "chatnb"
                     },
                     "bounds": {
-                        bound.peer: {
-                            "most": bound.most,
-                            "reached": bound.reached(row.took["chatnb"], row.took[bound.peer]),
-                        }
-                        for bound in row.work.bounds
+                        bound.peer: {"most": bound.most, "reached": reached}
+                        for bound, reached in row.reached()
+                        if reached is not None
                     },
                 }
                 for row in self.rows

@@ -15,12 +15,13 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import psutil
 from jupyter_client.manager import start_new_kernel
 from report import Report, Row, write_report
 from works import WORKS, Work
@@ -30,6 +31,7 @@ OURS = sys.executable
 CLIENTS = ("floor", "sdk", "langchain", "chatnb")
 ROUNDS = 7
 QUICK_ROUNDS = 3
+BUSY_SECONDS = 0.5
 TOLD = ("chatnb", "openai", "httpx2", "jiter", "pydantic")
 
 
@@ -135,7 +137,8 @@ def main() -> None:
     rounds = QUICK_ROUNDS if asked.quick else ROUNDS
     report = Report(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}",
         rounds=rounds,
         versions={
             "Python": platform.python_version(),
@@ -144,17 +147,20 @@ def main() -> None:
         },
         rows=[],
     )
+    print(report.machine, flush=True)
     with ExitStack() as stack:
         clients = start_clients(stack, asked.peers)
         for work in WORKS:
             if asked.only and work.name not in asked.only:
                 continue
             number = work.quick if asked.quick else work.number
+            busy = psutil.cpu_percent(BUSY_SECONDS)  # Meanwhile all clients wait.
             row = (
                 measure_processes(work, asked.peers, rounds)
                 if work.statements
                 else measure(work, clients, work.rounds or rounds, number)
             )
+            row = replace(row, busy=busy)
             report.rows.append(row)
             print(row, flush=True)
     if not asked.quick and not asked.only:

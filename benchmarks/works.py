@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Bound:
-    """chatnb takes at most `most` times what the peer takes, or `most` units more than it."""
+    """chatnb takes at most `most` times what the peer takes, or `most` seconds more than it."""
 
     peer: str
     most: float
@@ -15,6 +15,10 @@ class Bound:
 
     def reached(self, ours: float, theirs: float) -> float:
         return ours - theirs if self.more else ours / theirs
+
+
+NOTHING = "nothing"
+"""The peer that takes no time."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,17 @@ SECONDS = {"µs a chunk": 1e-6, "µs a call": 1e-6, "ms a call": 1e-3, "ms": 1e-
 """The seconds (or bytes) of a unit."""
 
 SDK_CHUNK = Bound("sdk", 0.25)
-FLOOR_CHUNK = Bound("floor", 2.5)
-BATCH = (Bound("langchain", 0.6), Bound("sdk", 1.0))
+BATCH = (Bound("floor", 1.25), Bound("langchain", 0.6), Bound("sdk", 1.0))
 SUM = (Bound("langchain", 0.05),)
 
 WORKS = (
-    Work("stream", "`stream`", CHUNK, (SDK_CHUNK, FLOOR_CHUNK), 4_000, 2_000),
-    Work("astream", "`astream`", CHUNK, (SDK_CHUNK, FLOOR_CHUNK), 4_000, 2_000),
+    Work("stream", "`stream`", CHUNK, (SDK_CHUNK, Bound("floor", 1.5)), 4_000, 2_000),
+    Work("astream", "`astream`", CHUNK, (SDK_CHUNK, Bound("floor", 1.2)), 4_000, 2_000),
     Work(
         "stream_each",
         "`stream`, an HTTP chunk for each",
         CHUNK,
-        (SDK_CHUNK, FLOOR_CHUNK),
+        (SDK_CHUNK, Bound("floor", 1.2)),
         4_000,
         1_000,
     ),
@@ -58,7 +61,7 @@ WORKS = (
         "astream_each",
         "`astream`, an HTTP chunk for each",
         CHUNK,
-        (SDK_CHUNK, FLOOR_CHUNK),
+        (SDK_CHUNK, Bound("floor", 1.1)),
         4_000,
         1_000,
     ),
@@ -77,7 +80,28 @@ WORKS = (
         300,
         beside="batch",
     ),
-    Work("streams", "200 streams at once, 500 chunks each", "s", (Bound("sdk", 0.3),), 500, 50),
+    Work(
+        "own_batch",
+        "`batch`, a model that answers at once, CPU",
+        "µs a call",
+        (Bound(NOTHING, 10e-6, more=True),),
+        3_000,
+        3_000,
+    ),
+    Work(
+        "own_generate",
+        "`generate`, the same",
+        "µs a call",
+        (Bound(NOTHING, 15e-6, more=True),),
+        3_000,
+        3_000,
+    ),
+    Work(
+        "prices", "price of a call, CPU", "µs a call", (Bound(NOTHING, 10e-6, more=True),), 10_000
+    ),
+    Work(
+        "streams", "200 streams at once, 500 chunks each", "s", (Bound("sdk", 0.15),), 500, 200, 3
+    ),
     Work("sum_chunks", "`sum(chunks)`, 16,000 chunks", CHUNK, SUM, 16_000, 16_000),
     Work("add_chunks", "`full = full + chunk`, 16,000 chunks", CHUNK, SUM, 16_000, 16_000),
     Work("add_tool_chunks", "arguments of a tool in 2,000 deltas", CHUNK, SUM, 2_000, 1_000),
@@ -93,13 +117,13 @@ WORKS = (
         "astream_log",
         "`astream_log`",
         CHUNK,
-        (Bound("langchain", 0.1), Bound("astream_each", 2.5)),
+        (Bound("langchain", 0.1), Bound("astream_each", 1.25)),
         2_000,
         500,
         beside="astream_each",
     ),
     Work("fold", "1,000 patches added up", "ms", (Bound("langchain", 0.005),), 1_000, 200, 1),
-    Work("fold_each", "1,000 logs, each read", "ms", (Bound("langchain", 0.002),), 1_000, 200, 1),
+    Work("fold_each", "1,000 logs, each read", "ms", (Bound("langchain", 0.002),), 1_000, 500, 1),
     Work("memory", "memory that 1,000,000 chunks add", "MB", (), 1_000_000, 200_000, 1),
     Work(
         "import_chatnb",
@@ -132,7 +156,7 @@ WORKS = (
         "load_ext",
         "a kernel with `%load_ext chatnb`",
         "s",
-        (Bound("kernel", 0.3, more=True),),
+        (Bound("kernel", 0.1, more=True),),
         statements=(("kernel", "pass"), ("chatnb", "%load_ext chatnb")),
     ),
 )

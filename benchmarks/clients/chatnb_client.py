@@ -13,6 +13,7 @@ from chatnb.chat_models import BaseChatModel, ChatOpenAI
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, RunLogPatch
+from chatnb.schema.usage import UsageMetadata, get_price
 
 
 class FixedChatModel(BaseChatModel):
@@ -44,6 +45,32 @@ class Client(PageClient):
         started = time.perf_counter()
         chat.generate([["Hi"]] * calls, max_concurrency=64)
         return (time.perf_counter() - started) / calls
+
+    def own_batch(self, calls: int) -> float:
+        """The CPU time of each call; the model takes none."""
+        chat, inputs = FixedChatModel(), ["Hi"] * calls
+        chat.batch(inputs)
+        started = time.process_time()
+        chat.batch(inputs)
+        return (time.process_time() - started) / calls
+
+    def own_generate(self, calls: int) -> float:
+        chat, prompts = FixedChatModel(), [["Hi"]] * calls
+        chat.generate(prompts)
+        started = time.process_time()
+        chat.generate(prompts)
+        return (time.process_time() - started) / calls
+
+    def prices(self, calls: int) -> float:
+        counts = [(100 + number % 7, number) for number in range(calls)]
+        usages = [
+            UsageMetadata(input_tokens=i, output_tokens=o, total_tokens=i + o) for i, o in counts
+        ]
+        get_price("openai", "gpt-4o-mini", usages[0])  # Loading the price list takes 0.2 s.
+        started = time.process_time()
+        for usage in usages:
+            get_price("openai", "gpt-4o-mini", usage)
+        return (time.process_time() - started) / calls
 
     def streams(self, chunks: int) -> float:
         return self._runner.run(self._streams(chunks))

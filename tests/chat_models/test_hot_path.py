@@ -6,13 +6,17 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 import pytest
 
+from chatnb.chat_models import BaseChatModel
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
 from chatnb.chat_models.stream_decoder import PartialReply
-from chatnb.schema import AIMessage, AIMessageChunk
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.messages import text_chunk
 from tests.support.call_counting import calls_during
 
@@ -54,14 +58,38 @@ def test_all_that_arrived_is_there_however_long_it_was() -> None:
 
 
 def test_a_chunk_of_text_costs_a_handful_of_calls() -> None:
-    """From its bytes to the caller's loop, a chunk takes at most twelve calls of functions."""
+    """From its bytes to the caller's loop, a chunk takes at most seven calls of functions."""
 
     def read(chunks: int) -> int:
         with closing(CompletionDecoder()) as decoder:
             received = event(content="word") * chunks
             return sum(calls_during(lambda: list(decoder.decode(received))).values())
 
-    assert (read(2_000) - read(1_000)) / 1_000 <= 12
+    assert (read(2_000) - read(1_000)) / 1_000 <= 7
+
+
+class ImmediateChatModel(BaseChatModel):
+    model_name = "immediate"
+
+    def _generate(
+        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
+    ) -> AIMessage:
+        return AIMessage("Hello.")
+
+
+def test_the_calls_of_a_batch_take_few_calls_of_functions() -> None:
+    """A call of a model that answers at once takes few calls of functions, in any batch."""
+    chat = ImmediateChatModel()
+
+    def calls(make: Callable[[int], object]) -> float:
+        few, many = (sum(calls_during(partial(make, n)).values()) for n in (200, 1_200))
+        return (many - few) / 1_000
+
+    def one_at_a_time(number: int) -> object:
+        return chat.batch(["Hi"] * number, {"max_concurrency": 1})
+
+    assert calls(one_at_a_time) <= 65
+    assert calls(lambda number: chat.generate([["Hi"]] * number, max_concurrency=1)) <= 85
 
 
 def test_a_chunk_of_text_holds_only_what_was_said() -> None:
