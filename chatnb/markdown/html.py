@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from typing import LiteralString
-
-from markdown_it import MarkdownIt
+from typing import TYPE_CHECKING, LiteralString
 
 from chatnb.markdown.delimiters import Formula
 from chatnb.markdown.formulas import refused_commands
 from chatnb.markdown.regions import parts_of
 from chatnb.markdown.safe_markdown import SafeMarkdown
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _JOINER = "\u2060"
 # As in js/src/markdown/parser.ts: to Markdown it is punctuation, as the places of JupyterLab are.

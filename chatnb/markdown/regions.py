@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
-
-from markdown_it import MarkdownIt
+from typing import TYPE_CHECKING, Literal
 
 from chatnb.markdown.delimiters import Formula, find_formulas
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # Renderers disagree about hostile Markdown, so no region may be trusted to keep a tag inert, except
 # `solid_fences`, whose fences every renderer reads alike. Regions only decide how an edit looks.
@@ -109,6 +110,8 @@ def _paired_fences(text: str) -> list[Fence] | None:
 
 @cache
 def _block_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])
 
 

@@ -111,6 +111,7 @@ def test_a_chunk_of_text_holds_only_what_was_said() -> None:
             "from chatnb import ChatOpenAI; ChatOpenAI(openai_api_key='none')",
             "openai httpx2 IPython langchain_core",
         ),
+        ("import chatnb.notebook", "openai httpx2 pydantic markdown_it anywidget langchain_core"),
     ],
 )
 def test_an_import_brings_only_what_it_needs(statement: str, unwanted: str) -> None:

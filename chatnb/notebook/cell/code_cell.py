@@ -8,10 +8,12 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
-from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # The views have these tables, too: `make wire-types`.
 PYTHON = ("python", "py", "python3", "ipython", "ipython3", "jupyter")
@@ -79,6 +81,8 @@ def add_cell_below(shell: Any, source: str) -> None:
 
 @cache
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark").disable(["inline", "text_join"])
 
 

@@ -9,9 +9,6 @@ from functools import cache
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.widgets.footer import reply_footer
@@ -21,6 +18,8 @@ from chatnb.schema.content.outputs import rest_markdown
 from chatnb.terminal import SafeText, write_text
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.markdown import Markdown
 
@@ -254,6 +253,8 @@ def _with_image_links(tokens: Sequence[Token]) -> Iterator[Token]:
 
 @cache
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     # A link is often used in another block than the one with its address, which stays text.
     parser = MarkdownIt("commonmark", {"html": False})
     return parser.enable(["table", "strikethrough"]).disable("reference")
