@@ -37,7 +37,7 @@ LITE := $(VENV)/lite
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-view screenshots docs lite release-check structure constraints clean
+.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-scale bench-view screenshots docs lite release-check structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,9 @@ bench: $(VENV)/.test $(VENV)/.peers js ## measure chatnb beside its peers, and w
 
 bench-quick: $(VENV)/.test $(VENV)/.peers ## a minute's look at the same
 	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python --quick $(ARGS)
+
+bench-scale: $(VENV)/.test ## measure batches on many processes, and kill them; write docs/scale.md
+	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 bench-view: $(VENV)/.test js ## measure what the reply view sends to the browser
 	$(BIN)/python benchmarks/reply_view.py
