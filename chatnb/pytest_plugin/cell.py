@@ -59,7 +59,15 @@ class Notebook(Protocol):
         ...
 
 
-class NotebookCell(IPyNbCell):
+class NamedItem(pytest.Item):
+    """A test whose name ends with a label in brackets, by which `--lf` finds it again."""
+
+    def __init__(self, name: str, parent: Any, **others: Any) -> None:
+        # pytest takes the brackets for those of parameters only in an id that it is given.
+        super().__init__(name, parent, nodeid=f"{parent.nodeid}::{name}", **others)
+
+
+class NotebookCell(IPyNbCell, NamedItem):
     """A code cell of a notebook under test."""
 
     parent: Notebook  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -136,7 +144,7 @@ class NotebookCell(IPyNbCell):
             self.parent.offer_for_review(self, test)
         return not text
 
-    def repr_failure(self, excinfo) -> str:
+    def repr_failure(self, excinfo, style=None) -> str:
         """Return the text that pytest prints: the cell, the problem, and what to do."""
         # A plain str, since pytest-xdist sends no other.
         return str(SafeText(self._failure_text(excinfo.value)))

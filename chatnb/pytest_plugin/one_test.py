@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from chatnb.pytest_plugin.cell import NotebookCell
+from chatnb.pytest_plugin.cell import NamedItem, NotebookCell
 
 
 class CellsFailedError(Exception):
@@ -26,7 +26,7 @@ class Notebook(Protocol):
     timed_out: bool
 
 
-class NotebookTest(pytest.Item):
+class NotebookTest(NamedItem):
     """All cells of a notebook, which pass or fail together."""
 
     parent: Notebook  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -36,6 +36,18 @@ def test_selected_cells_run_after_those_that_they_need(
     assert f"{passed} passed" in ran.said
 
 
+def test_last_failed_runs_the_cells_that_failed(notebook: Path, tmp_path: Path) -> None:
+    """By their names with labels, after the cells before them."""
+    copy = tmp_path / "sums.ipynb"
+    copy.write_text(notebook.read_text())
+    edit(copy, '"3\\n"', '"4\\n"')
+    options = ("--chatnb", "-p", "cacheprovider")
+    assert "1 failed, 3 passed" in run_pytest(tmp_path, *options, ".").said
+    ran = run_pytest(tmp_path, *options, "--lf", ".")
+    assert "1 failed in" in ran.said
+    assert "passed" not in ran.said
+
+
 def test_a_cell_before_that_fails_is_told(notebook: Path, tmp_path: Path) -> None:
     """With its number and its error, as the selected cell is not to blame."""
     copy = tmp_path / "sums.ipynb"
