@@ -20,7 +20,7 @@ from typing import Any
 from pyodide_files import LOCK, ROOT, install_pyodide, write_pyodide
 from wheels import write_wheels
 
-NOTEBOOK = ROOT / "notebooks" / "08_in_the_browser.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "10_in_the_browser.ipynb"
 COMMAND = Path("Scripts/jupyter-lite.exe" if sys.platform == "win32" else "bin/jupyter-lite")
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget", KERNEL)

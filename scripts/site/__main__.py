@@ -37,7 +37,7 @@ LIGHT_PICTURE = re.compile(r"!\[([^\]]*)\]\((\S+)-light\.(png|svg)\)")
 LITE_MARK = "<!-- lite -->"
 LITE_LINK = (
     '<a class="md-button md-button--primary" '
-    'href="lite/notebooks/index.html?path=08_in_the_browser.ipynb">Open the notebook</a>'
+    'href="lite/notebooks/index.html?path=10_in_the_browser.ipynb">Open the notebook</a>'
 )
 
 

@@ -149,7 +149,7 @@ def test_a_cancelled_batch_has_its_grace_too(loopback: LoopbackServer, tmp_path:
     release = threading.Event()
 
     async def late(exchange: Exchange) -> AsyncIterator[bytes]:
-        await asyncio.to_thread(release.wait, 10)
+        await asyncio.to_thread(release.wait, 60)
         async for piece in WIRES[0].wire.whole_reply("late")(exchange):
             yield piece
 

@@ -294,7 +294,7 @@ def test_a_stream_that_is_dropped_is_not_waited_for(*, is_chain: bool, in_cycle:
         try:
             yield 1
         finally:
-            await asyncio.to_thread(let_go.wait, 10)
+            await asyncio.to_thread(let_go.wait, 60)
             closed.set()
 
     def leave() -> None:

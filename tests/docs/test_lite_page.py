@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 LITE = ROOT / "build" / "site" / "lite"
-NOTEBOOK = "08_in_the_browser.ipynb"
+NOTEBOOK = "10_in_the_browser.ipynb"
 # Python starts in it, on a machine that may have other things to do.
 STARTING = 480_000
 REMOTE = """

@@ -465,7 +465,7 @@ def test_break_closes_the_connection(loopback: LoopbackServer) -> None:
             if patch.ops[0]["path"] == "/streamed_output/-":
                 break
         await until(lambda: len(asyncio.all_tasks()) == 1)
-        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 10)
+        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 60)
         await asyncio.get_running_loop().shutdown_default_executor()
 
     asyncio.run(read())

@@ -182,7 +182,7 @@ def test_a_stalled_asynchronous_chain_times_out(loopback: LoopbackServer, step: 
     loopback.plays(stalls(said))
 
     async def expire(limit: asyncio.Timeout) -> None:
-        await asyncio.to_thread(said.wait, 10)
+        await asyncio.to_thread(said.wait, 60)
         limit.reschedule(0)
 
     async def run() -> None:
@@ -208,10 +208,10 @@ def test_a_stalled_asynchronous_chain_is_cancelled(loopback: LoopbackServer, ste
 
     async def run() -> bool:
         task = asyncio.create_task(read())
-        await asyncio.to_thread(said.wait, 10)
+        await asyncio.to_thread(said.wait, 60)
         task.cancel()
         await asyncio.wait([task])
-        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 10)
+        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 60)
         return task.cancelled()
 
     assert asyncio.run(run())

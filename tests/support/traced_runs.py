@@ -71,7 +71,7 @@ def live_at_once(handler: Any, threads: int, times: int) -> None:
     ready = Barrier(threads)
 
     def go(thread: int) -> None:
-        ready.wait(timeout=10)
+        ready.wait(timeout=60)
         for time in range(times):
             root = chain(f"c{thread}.{time}")
             live(handler, root, model(f"m{thread}.{time}", root))

@@ -86,7 +86,7 @@ def test_cancelling_ends_the_wait_for_tools(name: str) -> None:
 
     async def run() -> bool:
         task = asyncio.create_task(arun_tools(calling(name, "quick"), [made, quick], "Go."))
-        await asyncio.to_thread(waiting.waits.wait, 10)
+        await asyncio.to_thread(waiting.waits.wait, 60)
         task.cancel()
         await asyncio.wait([task])
         return task.cancelled()
@@ -126,13 +126,13 @@ def test_stop_ends_the_tools_that_run(way: str, name: str) -> None:
         streamed = loop.astream("Go.")
         if way == "cancel":
             task = asyncio.create_task(loop.ainvoke("Go."))
-            await asyncio.to_thread(begun.wait, 10)
+            await asyncio.to_thread(begun.wait, 60)
             task.cancel()
             await asyncio.wait([task])
         else:
             while not isinstance(await anext(streamed), ToolMessage):
                 pass
-            await asyncio.to_thread(begun.wait, 10)
+            await asyncio.to_thread(begun.wait, 60)
             await streamed.aclose()
 
     if way == "interrupt":
@@ -171,7 +171,7 @@ def test_closing_the_asynchronous_stream_closes_the_connection(loopback: Loopbac
         said = loop_on(loopback).astream("Go.")
         await anext(said)
         await said.aclose()
-        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 10)
+        assert await asyncio.to_thread(loopback.exchanges[0].closed.wait, 60)
 
     asyncio.run(run())
 
