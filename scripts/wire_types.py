@@ -24,7 +24,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import traitlets
 
-from chatnb.markdown.formulas import ALLOWED, ALLOWED_WITH
+from chatnb.markdown.tex_commands import ALLOWED, ALLOWED_WITH
 from chatnb.notebook.cell import code_cell
 
 FOLDER = Path(__file__).parents[1] / "js" / "src" / "generated"

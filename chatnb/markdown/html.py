@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, LiteralString
 
 from chatnb.markdown.delimiters import Formula
-from chatnb.markdown.formulas import refused_commands
 from chatnb.markdown.regions import parts_of
 from chatnb.markdown.safe_markdown import SafeMarkdown
+from chatnb.markdown.tex_commands import refused_commands
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

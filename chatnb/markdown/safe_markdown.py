@@ -10,7 +10,6 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from chatnb.markdown.diagrams import is_inert_diagram
-from chatnb.markdown.formulas import refused_commands
 from chatnb.markdown.regions import (
     Fence,
     Region,
@@ -18,6 +17,7 @@ from chatnb.markdown.regions import (
     is_escaped,
     solid_fences,
 )
+from chatnb.markdown.tex_commands import refused_commands
 from chatnb.markdown.typesetting import with_typeset_delimiters
 
 # A notebook trusts the outputs of its own cells: JupyterLab puts the HTML of a `text/markdown`

@@ -22,6 +22,7 @@ from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
 from chatnb.store import rows
 from chatnb.store.database import Database
 from chatnb.store.file_format import MEMORY
+from chatnb.store.migrations import store_format
 from chatnb.store.rows import (
     COLUMNS,
     Changes,
@@ -34,7 +35,6 @@ from chatnb.store.rows import (
     node_from_row,
 )
 from chatnb.store.search import Found, search
-from chatnb.store.tables import store_format
 from chatnb.strict_json import parse_object
 from chatnb.terminal import warn
 

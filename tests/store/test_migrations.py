@@ -9,8 +9,8 @@ import pytest
 
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage
 from chatnb.store import Store
+from chatnb.store.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from chatnb.store.rows import message_json
-from chatnb.store.tables import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 
 def _store_of_version_1(path: Path) -> None:
@@ -94,8 +94,8 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     path = tmp_path / "conversations.db"
     _store_of_version_1(path)
     broken = (*MIGRATIONS, ("ALTER TABLE chunks RENAME TO parts", "THIS IS NOT SQL"))
-    monkeypatch.setattr("chatnb.store.tables.MIGRATIONS", broken)
-    monkeypatch.setattr("chatnb.store.tables.SCHEMA_VERSION", len(broken))
+    monkeypatch.setattr("chatnb.store.migrations.MIGRATIONS", broken)
+    monkeypatch.setattr("chatnb.store.migrations.SCHEMA_VERSION", len(broken))
     with pytest.raises(Exception, match="syntax error"):
         Store(path)
     with sqlite3.connect(path) as connection:

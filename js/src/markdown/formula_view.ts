@@ -1,5 +1,5 @@
 // Formulas in the page, typeset by the notebook's own typesetter. It runs every command of TeX, so
-// that only formulas of commands that draw are given to it, as in chatnb/markdown/formulas.py.
+// that only formulas of commands that draw are given to it, as in chatnb/markdown/tex_commands.py.
 import { COMMANDS, COMMANDS_WITH } from "../generated/tex_commands";
 import type { FormulaNode } from "./nodes";
 import type { Renderers } from "./host";

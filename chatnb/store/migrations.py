@@ -1,4 +1,4 @@
-"""The tables of a store, with the migrations that lead to them."""
+"""The migrations of a store, from no tables to those of today."""
 
 from __future__ import annotations
 
