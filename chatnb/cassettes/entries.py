@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from chatnb.cassettes.cassette_file import CassetteFile
+from chatnb.cassettes.differences import reply_substance
 from chatnb.cassettes.ignored_parts import IgnoredParts
-from chatnb.cassettes.recordings import Recording, recording_from_dict
-from chatnb.cassettes.requests import check_request, request_key
-from chatnb.cassettes.substance import reply_substance
+from chatnb.cassettes.recordings import Recording, read_call
+from chatnb.cassettes.requests import request_key
 from chatnb.cassettes.yaml_file import call_yaml, head_yaml, parse_calls, parse_cassette
-from chatnb.errors import CassetteError
 
 _Call: TypeAlias = tuple[str, int | None]
 _Substance: TypeAlias = tuple[str, int | None, str]
@@ -254,17 +253,9 @@ class CassetteEntries:
         is_whole = not any(known.values())
         self._can_append = contents.can_append and is_whole and not self._file.is_torn
 
-    def _entry(self, index: int, call: dict[str, Any]) -> _Entry:
-        try:
-            check_request(call["request"])
-            if type(call.get("index", 0)) is not int:
-                raise TypeError(f"the index of an input is a number, not {call['index']!r:.80}")
-            return _Entry(call, recording_from_dict(call), self.key(call["request"]))
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            raise CassetteError(
-                f"{self._path} is damaged: call {index + 1} cannot be read ({error!s:.200}). "
-                "Restore it from version control, or delete it and record it again."
-            ) from error
+    def _entry(self, index: int, call: Any) -> _Entry:
+        recording = read_call(call, index + 1, str(self._path))
+        return _Entry(call, recording, self.key(call["request"]))
 
 
 def _placed(recorded: list[_Entry], added: list[_Entry]) -> list[_Entry]:

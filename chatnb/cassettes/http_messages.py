@@ -84,6 +84,9 @@ def _is_credential(name: str) -> bool:
     return bool(_CREDENTIAL.search(name))
 
 
+RESPONSE_FIELDS = ("status", "headers", "json", "json_style", "text", "base64")
+
+
 def response_from_data(data: Mapping[str, Any]) -> HttpResponse:
     """Read the plain data of `http_response`."""
     status: Any = data["status"]

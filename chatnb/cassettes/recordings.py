@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from chatnb import errors
-from chatnb.cassettes.http_messages import HttpResponse, response_from_data
-from chatnb.cassettes.requests import plain_data
-from chatnb.errors import ModelError
+from chatnb.cassettes.http_messages import RESPONSE_FIELDS, HttpResponse, response_from_data
+from chatnb.cassettes.requests import check_request, plain_data
+from chatnb.cassettes.yaml_file import DAMAGED
+from chatnb.errors import CassetteError, ModelError
 from chatnb.schema.message_types import is_default
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk, join_chunks, text_chunk
 from chatnb.schema.serialization import checked_message
@@ -19,6 +20,8 @@ from chatnb.schema.tool_calls import tool_call_chunk
 _ERROR_FIELDS = ("message", "hint", "status", "retry_after")
 _ERROR_TYPES = {"message": str, "hint": str, "status": int, "retry_after": (int, float)}
 _MAX_MILLISECONDS = 86_400_000
+_CALL_FIELDS = ("request", "index", "replies", "after_ms", "stream", "error", "response")
+_STREAM_FIELDS = ("text", "pieces", "after_ms", "id", "besides", "cut")
 _REQUIRED_STREAM_FIELDS = ("text", "pieces", "after_ms")
 _DERIVED_CHUNK_FIELDS = ("content", "id", "tool_calls", "invalid_tool_calls")
 
@@ -71,13 +74,50 @@ def recording_to_dict(recording: Recording) -> dict[str, Any]:
     return data
 
 
+def read_call(call: Any, number: int, name: str) -> Recording:
+    """Return the recording of a call in a file.
+
+    Args:
+        call: The call, as the file has it.
+        number: Its number in the file, from 1.
+        name: The name of the file.
+
+    Raises:
+        CassetteError: If the call is not one that can be answered and shown.
+    """
+    try:
+        _check_fields("a call", call, _CALL_FIELDS)
+        check_request(call["request"])
+        if type(call.get("index", 0)) is not int:
+            raise TypeError(f"the index of an input is a number, not {call['index']!r:.80}")
+        return recording_from_dict(call)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        problem = f"it has no {error}" if isinstance(error, KeyError) else f"{error!s:.200}"
+        raise CassetteError(
+            f"{name} is damaged: call {number} cannot be read ({problem}). {DAMAGED}"
+        ) from error
+
+
+def _check_fields(what: str, data: Any, known: Collection[str]) -> None:
+    """Raise an error for data that is no mapping, or has a field that nothing reads."""
+    if not isinstance(data, dict):
+        raise TypeError(f"{what} is a mapping, not {data!r:.80}")
+    unknown = [f"{name!r:.40}" for name in cast("dict[Any, Any]", data) if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{what} has no {' and no '.join(unknown)}: its fields are {', '.join(known)}"
+        )
+
+
 def recording_from_dict(data: dict[str, Any]) -> Recording:
     """Read the plain data of `recording_to_dict`, or a response of HTTP."""
     if "response" in data:
+        _check_fields("a response", data["response"], RESPONSE_FIELDS)
         return Recording(response=response_from_data(data["response"]))
     error = _error_from_dict(data["error"]) if "error" in data else None
     if "stream" in data:
         stream = data["stream"]
+        _check_fields("a stream", stream, _STREAM_FIELDS)
         seconds = _seconds(stream["after_ms"])
         return Recording(None, _chunks_from_dict(stream), seconds, error, bool(stream.get("cut")))
     replies = [_message_from_dict(reply) for reply in data["replies"]] if error is None else None
@@ -193,6 +233,7 @@ def _own_error_class(error_class: type[ModelError]) -> type[ModelError]:
 
 
 def _error_from_dict(data: dict[str, Any]) -> ModelError:
+    _check_fields("an error", data, ("type", *_ERROR_FIELDS, "partial"))
     values = dict(data)
     error_class = vars(errors).get(values.pop("type"))
     if not (isinstance(error_class, type) and issubclass(error_class, ModelError)):

@@ -55,6 +55,10 @@ def check_request(request: Any) -> None:
         raise TypeError(f"a request is a dict with messages, not {request!r:.80}")
     if not isinstance(found.get("http", ""), str):
         raise TypeError(f"the address of a request is a text, not {found['http']!r:.80}")
+    for message in found.get("messages", []):
+        if not isinstance(message, dict):
+            raise TypeError(f"a message is a mapping, such as `human: Hi`, not {message!r:.80}")
+    request_key(found)
 
 
 def request_key(request: Mapping[str, Any]) -> str:

@@ -38,16 +38,24 @@ def summarize_call(call: Mapping[str, Any]) -> CallSummary:
         'Hello.'
     """
     request: Mapping[str, Any] = call["request"]
-    usage: dict[str, int] = next(_fields(call, "usage_metadata"), None) or {}
-    tokens = f"{usage['input_tokens']:,} + {usage['output_tokens']:,}" if usage else ""
-    times = next(_fields(call, "after_ms"), None)
+    times: list[float] = call.get("after_ms") or call.get("stream", {}).get("after_ms", [])
     return CallSummary(
         str(request.get("model") or request.get("http", "")),
         request_text(request),
         _reply_text(call),
-        tokens,
+        _tokens(call),
         sum(times) / 1000 if times else None,
     )
+
+
+def _tokens(call: Mapping[str, Any]) -> str:
+    """Return the tokens of the first reply that says them in chatnb's words."""
+    for usage in _fields(call, "usage_metadata"):
+        fields = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
+        counts = [fields.get("input_tokens"), fields.get("output_tokens")]
+        if all(isinstance(count, int) for count in counts):
+            return " + ".join(f"{count:,}" for count in counts)
+    return ""
 
 
 def request_text(request: Mapping[str, Any]) -> str:
@@ -88,7 +96,8 @@ def _event_texts(text: str) -> Iterator[str]:
             with suppress(ValueError):
                 event: Any = json.loads(line[len("data:") :])
                 # An event that ends a part repeats the whole of it.
-                if not str(event.get("type", "")).endswith((".done", ".completed")):
+                fields = cast("dict[str, Any]", event) if isinstance(event, dict) else {}
+                if not str(fields.get("type", "")).endswith((".done", ".completed")):
                     yield _last_text(event)
 
 

@@ -29,7 +29,7 @@ NO_LIBRARIES = (
 )
 # Texts within a cassette are indented.
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
-_DAMAGED = "Restore it from version control, or delete it and record it again."
+DAMAGED = "Restore it from version control, or delete it and record it again."
 
 
 class CassetteContents(NamedTuple):
@@ -54,7 +54,7 @@ def parse_cassette(text: str, name: str) -> CassetteContents:
     """Parse the text of a cassette."""
     written = _load(text, name)
     if not isinstance(written, dict) or "chatnb_cassette" not in written:
-        raise CassetteError(f"{name} is not a cassette of chatnb. {_DAMAGED}")
+        raise CassetteError(f"{name} is not a cassette of chatnb. {DAMAGED}")
     found = cast("dict[str, Any]", written)
     version = found["chatnb_cassette"]
     if isinstance(version, int) and version > FORMAT:
@@ -68,7 +68,7 @@ def parse_cassette(text: str, name: str) -> CassetteContents:
     is_name = default is None or (isinstance(default, str) and default.isprintable())
     is_head = is_name and (moment is None or _is_moment(moment))
     if version != FORMAT or not isinstance(calls, list) or not is_head:
-        raise CassetteError(f"{name} is damaged: its head is not a cassette's. {_DAMAGED}")
+        raise CassetteError(f"{name} is damaged: its head is not a cassette's. {DAMAGED}")
     outputs = _checked_outputs(found.get("outputs"), name)
     head, _, rest = text.partition(head_yaml(default, moment, outputs))
     is_plain = not head and rest.startswith("\n- ") and rest.endswith("\n")
@@ -86,7 +86,7 @@ def _checked_outputs(outputs: Any, name: str) -> list[dict[str, Any]] | None:
     for cell in cells:
         fields = cast("dict[str, Any]", cell) if isinstance(cell, dict) else {}
         if type(fields.get("cell")) is not int or not isinstance(fields.get("outputs"), list):
-            raise CassetteError(f"{name} is damaged: its outputs cannot be read. {_DAMAGED}")
+            raise CassetteError(f"{name} is damaged: its outputs cannot be read. {DAMAGED}")
     return cells
 
 
@@ -100,7 +100,7 @@ def parse_calls(text: str, name: str) -> list[dict[str, Any]]:
     """Parse calls that were appended to a cassette."""
     calls: Any = _load(text, name) or []
     if not isinstance(calls, list):
-        raise CassetteError(f"{name} is damaged: its last calls cannot be read. {_DAMAGED}")
+        raise CassetteError(f"{name} is damaged: its last calls cannot be read. {DAMAGED}")
     return cast("list[dict[str, Any]]", calls)
 
 
@@ -117,10 +117,10 @@ def _load(text: str, name: str) -> Any:
         _check_events(yaml, yaml.parse(text, loader))
         return yaml.load(text, loader)
     except yaml.YAMLError as error:
-        raise CassetteError(f"{name} is damaged{_location(error)}. {_DAMAGED}") from error
+        raise CassetteError(f"{name} is damaged{_location(error)}. {DAMAGED}") from error
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         # A number or date that Python refuses, or a key that is a list.
-        raise CassetteError(f"{name} is damaged ({error!s:.200}). {_DAMAGED}") from error
+        raise CassetteError(f"{name} is damaged ({error!s:.200}). {DAMAGED}") from error
 
 
 def _check_events(yaml: Any, events: Iterable[Any]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatnb.cassettes.differences import compare_calls, difference_lines
 from chatnb.cassettes.recorded_clock import checked_moment
+from chatnb.cassettes.recordings import read_call
 from chatnb.cassettes.summary import summarize_call
 from chatnb.cassettes.yaml_file import CassetteContents, call_yaml, parse_cassette
 from chatnb.cli.download import shell_command
@@ -70,7 +71,9 @@ def _show(options: argparse.Namespace) -> int:
             print_line(line)
         return 0
     if not 1 <= number <= len(contents.calls):
-        raise CassetteError(f"{options.file} has the calls 1 to {len(contents.calls)}.")
+        count = len(contents.calls)
+        numbers = f"the calls 1 to {count}" if count else "no calls"
+        raise CassetteError(f"{options.file} has {numbers}.")
     print_line(call_yaml(contents.calls[number - 1]).strip("\n"))
     return 0
 
@@ -99,9 +102,18 @@ def _read(path: Path) -> CassetteContents:
     if not path.is_file():
         raise CassetteError(f"There is no cassette {path}.")
     try:
-        return parse_cassette(path.read_text(encoding="utf-8"), str(path))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise CassetteError(f"{path} cannot be read: {error}") from None
+    return _checked(text, str(path))
+
+
+def _checked(text: str, name: str) -> CassetteContents:
+    """Return the contents of a cassette, each of whose calls can be shown."""
+    contents = parse_cassette(text, name)
+    for number, call in enumerate(contents.calls, 1):
+        read_call(call, number, name)
+    return contents
 
 
 def _committed(path: Path, revision: str) -> CassetteContents:
@@ -118,7 +130,7 @@ def _committed(path: Path, revision: str) -> CassetteContents:
             f"{path} is not in {revision} ({problem}). Name a commit that has it with --since, or "
             f"another file: {shell_command(['python', '-m', 'chatnb', 'cassette', 'diff'])} OLD NEW"
         )
-    return parse_cassette(ran.stdout.decode(errors="replace"), f"{revision}:{path}")
+    return _checked(ran.stdout.decode(errors="replace"), f"{revision}:{path}")
 
 
 def _notebook(path: Path) -> Path:

@@ -366,6 +366,20 @@ def test_the_command_that_records_can_be_named(file: Path, monkeypatch: pytest.M
             "  stream: {text: abc, pieces: [2], after_ms: [0]}\n",
             "pieces add up to 2 characters, and text has 3",
         ),
+        ("chatnb_cassette: 1\ncalls: [3]\n", "a call is a mapping, not 3"),
+        ("chatnb_cassette: 1\ncalls: [{replies: []}]\n", "it has no 'request'"),
+        (
+            "chatnb_cassette: 1\ncalls: [{request: {}, replies: [], reply: a}]\n",
+            "a call has no 'reply': its fields are request, index, replies",
+        ),
+        (
+            "chatnb_cassette: 1\ncalls: [{request: {messages: [Hi]}, replies: []}]\n",
+            "a message is a mapping, such as `human: Hi`, not 'Hi'",
+        ),
+        (
+            "chatnb_cassette: 1\ncalls: [{request: {}, response: {stats: 200}}]\n",
+            "a response has no 'stats'",
+        ),
     ],
 )
 @pytest.mark.parametrize("mode", ["replay", "record", "refresh"])

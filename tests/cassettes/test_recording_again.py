@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chatnb.cassettes.cassette import Cassette, Mode
-from chatnb.cassettes.substance import reply_substance
+from chatnb.cassettes.differences import reply_substance
 from chatnb.cassettes.yaml_file import parse_cassette
 from chatnb.chat_models import BaseChatModel
 from chatnb.schema import AIMessage, BaseMessage

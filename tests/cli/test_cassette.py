@@ -68,6 +68,44 @@ def test_show_lists_the_calls(
         assert reply in row
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"replies": [{"text": "No request."}]},
+        {**asked("Hi"), "reply": "An unknown field."},
+        {**asked("Hi"), "after_ms": "soon"},
+        {**asked("Hi"), "error": "boom"},
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "diff"])
+def test_a_call_that_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damaged: dict[str, Any], command: str
+) -> None:
+    """In one sentence with its number, whichever command meets it."""
+    file = write(tmp_path / "calls.yaml", asked("Hello"), damaged)
+    with pytest.raises(SystemExit) as ended:
+        main(["cassette", command, str(file), *([str(file)] if command == "diff" else [])])
+    assert ended.value.code == 1
+    assert f"{file} is damaged: call 2 cannot be read (" in capsys.readouterr().err
+
+
+def test_the_tokens_of_other_apis_are_no_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A response over HTTP counts tokens in words of its own, and may be no object at all."""
+    counted = {"usage_metadata": {"prompt_token_count": 3}, "text": "Counted."}
+    events = "data: [1]\n" + STREAM % "Streamed."
+    file = write(
+        tmp_path / "calls.yaml",
+        http({"status": 200, "json": counted}),
+        http({"status": 200, "text": events}),
+    )
+    code, lines = printed(capsys, "show", file)
+    assert code == 0
+    assert "Counted." in lines[3]
+    assert "Streamed." in lines[4]
+
+
 def test_show_prints_one_call_as_it_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
