@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -38,6 +40,8 @@ _PARTS_PER_WORKER = 2  # One runs, one waits.
 _MAX_DEATHS = 3
 _INPUTS_PER_CALL = 4  # So that a worker need not wait for the slowest of them.
 _WAIT_SECONDS = 0.2
+_CONNECT_SECONDS = 2.0
+_TCP_ADDRESS = re.compile(r"tcp://\[?(?P<host>[^\]]+)\]?:(?P<port>\d+)")
 _IMPORT_ERRORS = {"AttributeError", "ImportError", "ModuleNotFoundError", "PicklingError"}
 _NOT_SENT = ("callbacks", "parent_run", "deadline")
 
@@ -65,12 +69,17 @@ class Workers:
                 f"not {self.executor!r}"
             )
 
-    @property
-    def is_lost(self) -> bool:
-        """True if the executor has no connection to its workers any more, and gets none."""
-        # Futures of Dask would be waited for without end.
-        client = getattr(self.executor, "_client", None)
-        return getattr(client, "status", "running") == "closed"
+    def lost_server(self) -> str | None:
+        """Return the name of the server that the executor has lost for good, if it has."""
+        # Futures of Dask and of ipyparallel would be waited for without end.
+        executor: Any = self.executor
+        if getattr(getattr(executor, "_client", None), "status", "running") == "closed":
+            return "scheduler"
+        view: Any = getattr(executor, "view", None)
+        client = getattr(view, "client", None)
+        if client is not None and (client._closed or _is_refused(view._socket.socket)):
+            return "controller"
+        return None
 
     @property
     def count(self) -> int:
@@ -181,9 +190,9 @@ class _Driver:
             Path(self._home.folder, STOP).touch()
 
     def _check_connection(self) -> None:
-        if self._workers.is_lost:
+        if server := self._workers.lost_server():
             raise ChatnbError(
-                "The connection to the scheduler of the executor is lost. With a checkpoint=, the "
+                f"The connection to the {server} of the executor is lost. With a checkpoint=, the "
                 "same call on another executor requests only what is missing."
             )
 
@@ -339,6 +348,21 @@ class _Driver:
     def _record(self, index: int, outcome: Outcome[Any]) -> None:
         self._batch.progress.record(index, outcome)
         self._ended_here.append(index)
+
+
+def _is_refused(zmq_socket: Any) -> bool:
+    """Return whether nobody listens any more where a socket of ZeroMQ is connected to."""
+    # ZeroMQ itself tries to connect again for ever, and says nothing.
+    found = _TCP_ADDRESS.fullmatch(zmq_socket.last_endpoint.rstrip(b"\0").decode())
+    if found is None:
+        return False
+    try:
+        with socket.create_connection((found["host"], int(found["port"])), _CONNECT_SECONDS):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # A network that fails for a while; ZeroMQ gets over it.
+        return False
 
 
 def _part_size(total: int | None, limit: int, workers: int) -> int:

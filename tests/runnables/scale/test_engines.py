@@ -9,8 +9,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from chatnb.errors import ChatnbError
 from chatnb.runnables import RunnableLambda
 from tests.support.many_workers import Logged, double, process_id
 
@@ -83,3 +85,19 @@ def test_a_dask_worker_that_dies_costs_its_unfinished_calls(
     assert [reply.text for reply in found] == [f"reply to {prompt}" for prompt in prompts]
     made = Counter(chat.log.read_text().splitlines())
     assert made == {**dict.fromkeys(prompts, 1), "die 1": 2}
+
+
+def test_a_lost_controller_ends_a_batch(engines: Any, tmp_path: Path) -> None:
+    """The futures of ipyparallel stay as they are once its controller is gone; the batch does not.
+
+    It comes last in this file, since the engines end with their controller.
+    """
+    controller = psutil.Process(engines.view.client.cluster.controller.pid)
+    chat = Logged(tmp_path / "log")
+    replies = chat.batch_as_completed(["wait", "short"], executor=engines)
+    assert next(replies)[0] == 1
+    # Its schedulers first, which else would go on without it.
+    for process in [*controller.children(recursive=True), controller]:
+        process.kill()
+    with pytest.raises(ChatnbError, match="connection to the controller of the executor is lost"):
+        list(replies)
