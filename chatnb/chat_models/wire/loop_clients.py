@@ -64,6 +64,7 @@ class ResponseBody:
         self._body: AsyncIterator[bytes] = (
             response.aiter_bytes() if _needs_decoding(response) else response.aiter_raw()
         )
+        self._is_guarded = False
 
     async def __aenter__(self) -> AsyncIterator[bytes]:
         self._closer = start_task(self._close_when_cancelled(), None, lambda _: None)
@@ -73,8 +74,11 @@ class ResponseBody:
         self._closer.cancel()
         if error_type is None or issubclass(error_type, Exception):
             await self._close()
+        elif not self._is_guarded:  # A task that is cancelled before its first step takes none.
+            start_task(self._close(), None, lambda _: None)
 
     async def _close_when_cancelled(self) -> None:
+        self._is_guarded = True
         try:
             await asyncio.get_running_loop().create_future()
         finally:

@@ -5,10 +5,11 @@ import gc
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import httpx2
 import pytest
 
 from chatnb.chat_models import ChatOpenAI
@@ -118,6 +119,41 @@ def test_a_stream_leaves_its_connection_to_the_next(server: CountingServer) -> N
 
     assert asyncio.run(stream()) == ["Hello"] * 3
     assert server.connections == 2
+
+
+class ReadyBytes(httpx2.AsyncByteStream):
+    """A body that has come with its head: to read it never waits."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield delta("a")
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("error", [None, GeneratorExit, asyncio.CancelledError])
+def test_a_stream_that_is_left_at_once_is_closed(error: type[BaseException] | None) -> None:
+    """Its connection is, also where nothing has been waited for between its start and its end."""
+
+    async def leave_early() -> None:
+        body = ReadyBytes()
+        transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=body))
+        async with httpx2.AsyncClient(transport=transport) as client:
+            chat = ChatOpenAI("m", api_key="k", http_async_client=client, use_responses_api=False)
+            chunks = chat.astream("Hi")
+            assert (await anext(chunks)).text == "a"
+            if error is None:
+                await chunks.aclose()
+            else:
+                with pytest.raises(error):
+                    await chunks.athrow(error())
+            await asyncio.wait_for(body.closed.wait(), 60)
+
+    asyncio.run(leave_early())
 
 
 def test_dropped_models_leave_the_calls_of_others_alone(
