@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
@@ -302,12 +302,13 @@ def without_stream(params: dict[str, Any], *, stream: bool) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "stream"}
 
 
-def _not_empty(chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-    first = next(chunks, None)
+def _not_empty(chunks: Iterable[AIMessageChunk]) -> Iterator[AIMessageChunk]:
+    rest = iter(chunks)  # A model of a user may return a list.
+    first = next(rest, None)
     if first is None:
         raise _empty_stream()
     yield first
-    yield from chunks  # It costs less than a loop.
+    yield from rest  # It costs less than a loop.
 
 
 def _empty_stream() -> MalformedReplyError:

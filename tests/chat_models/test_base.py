@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,6 +12,7 @@ from chatnb.chat_models import BaseChatModel
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.errors import MalformedReplyError
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.tracing.usage_tracking import track_usage
 
 
 class OnlyGenerates(BaseChatModel):
@@ -83,6 +84,26 @@ def test_a_provider_without_hooks_is_refused_at_once() -> None:
 
         class Empty(BaseChatModel):
             model_name = "empty"
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_the_chunks_of_a_model_may_be_any_iterable(kind: Callable[..., Any]) -> None:
+    """A list is streamed as a generator is, and its chunks are counted."""
+
+    class Ready(BaseChatModel):
+        model_name = "ready"
+
+        def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
+            return kind([AIMessageChunk("a"), AIMessageChunk("b")])
+
+    async def achunks() -> list[str]:
+        return [chunk.text async for chunk in Ready().astream("Hi")]
+
+    with track_usage() as tracker:
+        assert [chunk.text for chunk in Ready().stream("Hi")] == ["a", "b"]
+        assert asyncio.run(achunks()) == ["a", "b"]
+        assert Ready().invoke("Hi").text == "ab"
+    assert len(tracker.calls) == 3
 
 
 def test_an_empty_stream_is_a_clear_error() -> None:
