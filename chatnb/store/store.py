@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from math import inf
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from uuid import uuid4
 
 from chatnb.concurrency.locks import Lock
+from chatnb.concurrency.processes import start_time, this_machine
 from chatnb.concurrency.waiting import Outcome, Promise
 from chatnb.errors import ConfigurationError, NotForgottenError
 from chatnb.schema.messages import AIMessageChunk, BaseMessage, HumanMessage
@@ -59,7 +58,7 @@ def this_writer() -> str:
 
 @cache
 def _writer(pid: int) -> str:
-    return json.dumps({"machine": _machine(), "pid": pid, "started": _start_time(pid)})
+    return json.dumps({"machine": this_machine(), "pid": pid, "started": start_time(pid)})
 
 
 def is_alive(writer: str, *, heartbeat: float, now: float) -> bool:
@@ -67,34 +66,12 @@ def is_alive(writer: str, *, heartbeat: float, now: float) -> bool:
     try:
         process = parse_object(writer)
         started = process["started"]
-        running = _start_time(process["pid"]) if process["machine"] == _machine() else None
+        running = start_time(process["pid"]) if process["machine"] == this_machine() else None
         if running is None or started is None:
             return now - heartbeat < SILENT_SECONDS
         return abs(running - started) < _SAME_START_SECONDS
     except (ValueError, TypeError, KeyError, OverflowError):
         return False
-
-
-def _start_time(pid: int) -> float | None:
-    """Return the time at which a process started, -inf if it is gone, None if unknown."""
-    try:
-        import psutil
-    except ImportError:  # Kernels bring it; plain Python may not.
-        return None
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return -inf
-
-
-@cache
-def _machine() -> str:
-    """Return the machine, or the container on it, whose processes this one sees."""
-    try:
-        processes = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        processes = ""
-    return f"{socket.gethostname()} {processes}".strip()
 
 
 class Store:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import platform
 import shutil
 import threading
 import time
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -22,6 +20,7 @@ from typing import Any, TypeAlias
 from chatnb.concurrency.cancellation import Abandoned, CancelScope
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.pickling import dumps
+from chatnb.concurrency.processes import is_running, this_machine
 from chatnb.concurrency.waiting import Failed, Ok, Outcome
 from chatnb.errors import BudgetSpentError, ConfigurationError, error_line, seconds_to_retry
 from chatnb.runnables.batch import BatchOptions, values_of
@@ -49,16 +48,18 @@ class Home:
     """The process that hands out the inputs, as workers of the same machine find it."""
 
     folder: str  # It exists as long as the results are waited for.
-    machine: str = field(default_factory=platform.node)
+    machine: str = field(default_factory=this_machine)
     process: int = field(default_factory=os.getpid)
 
     @classmethod
     def open(cls) -> Home:
         """Make a folder for a batch of this process, and remove those of processes that died."""
-        prefix = f"chatnb-batch-{platform.node()}-"
-        for folder in Path(gettempdir()).glob(f"{escape(prefix)}*"):
+        # The name of a machine may begin with that of another, which has the same folder of
+        # temporary files; a hash cannot.
+        prefix = f"chatnb-batch-{sha256(this_machine().encode()).hexdigest()[:12]}-"
+        for folder in Path(gettempdir()).glob(f"{prefix}*"):
             process = folder.name.removeprefix(prefix).partition("-")[0]
-            if process.isdigit() and not _runs(int(process)):
+            if process.isdecimal() and not is_running(int(process)):
                 shutil.rmtree(folder, ignore_errors=True)
         return cls(mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
 
@@ -68,23 +69,23 @@ class Home:
 
     def close_if_left(self) -> None:
         """Remove the folder, if the process has died."""
-        if self.is_here() and not _runs(self.process):
+        if self.is_here() and not is_running(self.process):
             self.close()
 
     def is_here(self) -> bool:
         """Return whether this machine is that of the process."""
-        return platform.node() == self.machine
+        return this_machine() == self.machine
 
     def waits(self) -> bool:
         """Return whether the process still waits for results, as far as can be seen."""
         if not self.is_here():
             return True
         folder = Path(self.folder)
-        return folder.exists() and not (folder / STOP).exists() and _runs(self.process)
+        return folder.exists() and not (folder / STOP).exists() and is_running(self.process)
 
     def has_cancelled(self) -> bool:
         """Return whether the calls under way are wanted no more."""
-        return self.is_here() and _runs(self.process) and not Path(self.folder).exists()
+        return self.is_here() and is_running(self.process) and not Path(self.folder).exists()
 
 
 @dataclass(frozen=True)
@@ -276,15 +277,3 @@ def _portable_error(error: Exception) -> Exception:
     except Exception:
         return RuntimeError(error_line(error))
     return error
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":  # Where signal 0 is Ctrl-C.
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

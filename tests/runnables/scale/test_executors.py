@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import platform
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -35,6 +35,7 @@ from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import Runnable, RunnableConfig, RunnableLambda
 from chatnb.runnables.scale.events import EventRecorder, replay
+from chatnb.runnables.scale.worker import Home
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
@@ -328,11 +329,25 @@ def folders_of(process: int) -> list[Path]:
     return [*Path(tempfile.gettempdir()).glob(f"chatnb-batch-*-{process}-*")]
 
 
+OPEN_FOLDER = "from chatnb.runnables.scale.worker import Home; print(Home.open().folder)"
+OF_MACHINE = f"import socket; socket.gethostname = lambda: MACHINE; {OPEN_FOLDER}"
+
+
+@pytest.mark.parametrize("machine", ["elsewhere", f"{socket.gethostname()}-0"])
+def test_folders_of_other_machines_are_left_alone(machine: str) -> None:
+    """Processes of a machine or container that shares the temporary folder are not seen here."""
+    code = f"MACHINE = {machine!r}; {OF_MACHINE}"
+    theirs = Path(subprocess.check_output([sys.executable, "-c", code], text=True).strip())
+    with closing(Home.open()):
+        assert theirs.is_dir()
+    theirs.rmdir()
+
+
 def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
     """By the next batch of any process, where workers died as well; it leaves none of its own."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        pass
-    left = Path(tempfile.mkdtemp(prefix=f"chatnb-batch-{platform.node()}-{ended.pid}-"))
+    with subprocess.Popen([sys.executable, "-c", OPEN_FOLDER], stdout=subprocess.PIPE) as ended:
+        left = Path(ended.communicate()[0].decode().strip())
+    assert left.is_dir()
     assert RunnableLambda(double).batch([1], executor=pool) == [2]
     assert not left.exists()
     lock = threading.Lock()
