@@ -11,6 +11,7 @@ import pytest
 
 from chatnb import BatchJob, ChatAnthropic, ChatOpenAI, HumanMessage, SystemMessage, tool
 from chatnb.chat_models import init_chat_model
+from chatnb.chat_models.batch_api.job import saved_jobs
 from chatnb.errors import (
     BadRequestError,
     ConfigurationError,
@@ -224,4 +225,69 @@ def test_what_cannot_be_submitted_is_refused(
     monkeypatch.setenv("CHATNB_STORE", ":memory:")
     with pytest.raises(ConfigurationError, match=r"give submit and BatchJob.load the folder="):
         openai(server.base_url).submit(["a"])
+    assert not server.batches
+
+
+def files_of(job: BatchJob) -> Path:
+    """Return the folder of a job's files, which are named by its id."""
+    return Path(os.environ["CHATNB_STORE"]).parent / "batch_jobs"
+
+
+@each_provider
+@pytest.mark.parametrize("text", [None, "", '["a", ', "{}", '["a"]', "[" * 9_999, "\xff"])
+def test_replies_of_a_job_whose_prompts_are_lost_can_be_read(
+    make: Make, server: BatchServer, text: str | None
+) -> None:
+    """They have been paid for: without the file, or with a damaged one, calls have no prompts."""
+    job = make(server.base_url).submit(["a", "b"])
+    prompts = files_of(job) / f"{job.id}.prompts"
+    prompts.unlink()
+    if text is not None:
+        prompts.write_bytes(text.encode("latin-1"))
+    server.finish()
+    with pytest.warns(UserWarning, match=f"batch job {job.id} have no prompts"):
+        result = BatchJob.load(job.id).result(poll=0)
+    assert [some[0].text for some in result.generations] == ["reply to a", "reply to b"]
+    assert result.calls is not None
+    assert [(call.prompt, call.cost is None) for call in result.calls] == [("", False)] * 2
+
+
+DAMAGED = [
+    "",
+    '{"id": "x", "created": 1',
+    "[]",
+    "{}",
+    '{"id": "x", "created": "now", "provider": "p", "model": "m", "base_url": null, "parts": []}',
+    '{"id": "x", "created": 1, "provider": "p", "model": "m", "base_url": null, "parts": [{}]}',
+    '{"id": "x", "created": 1, "provider": "p", "model": "m", "base_url": null, "parts": [[]]}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_job_is_an_error_of_it_alone(server: BatchServer, text: str) -> None:
+    """The error names its file; all other jobs are listed, and can be read."""
+    job = openai(server.base_url).submit(["a"])
+    (files_of(job) / "damaged.json").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"'damaged' is damaged: .*damaged\.json"):
+        BatchJob.load("damaged")
+    with pytest.warns(UserWarning, match="'damaged' is damaged"):
+        assert [record["id"] for record in saved_jobs()] == [job.id]
+
+
+@pytest.mark.parametrize("keep", [None, 0, 1])
+def test_a_job_whose_requests_are_lost_is_not_submitted_in_part(
+    server: BatchServer, keep: int | None
+) -> None:
+    """Prompts left out of a batch would never have replies."""
+    server.lose = ("POST /v1/files", False)
+    with pytest.raises(ModelConnectionError) as raised:
+        openai(server.base_url).submit(["a", "b"])
+    [path] = Path(os.environ["CHATNB_STORE"]).parent.glob("batch_jobs/*.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    path.unlink()
+    if keep is not None:
+        path.write_text("".join(lines[:keep]))
+    assert path.stem in "".join(raised.value.__notes__)
+    with pytest.raises(ConfigurationError, match="as a new job"):
+        BatchJob.load(path.stem).resume()
     assert not server.batches

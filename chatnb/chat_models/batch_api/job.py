@@ -19,20 +19,29 @@ from chatnb.chat_models.batch_api.protocol import (
 )
 from chatnb.chat_models.generate import call_from_outcome, result_of_outcomes
 from chatnb.concurrency.cancellation import pause
-from chatnb.errors import ChatnbError, ConfigurationError, ModelError
+from chatnb.errors import ChatnbError, ConfigurationError, ModelError, error_line
 from chatnb.files import PRIVATE, replace_text
 from chatnb.schema.conversion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.schema.results import LLMResult
 from chatnb.store.store import MEMORY, store_path
-from chatnb.strict_json import parse_object
+from chatnb.strict_json import parse_json, parse_object
+from chatnb.terminal import warn
 from chatnb.tools.openai_schema import ToolLike, to_openai_tools
 
 if TYPE_CHECKING:
     from chatnb.structured_output.runnable import StructuredOutput
 
 _POLL_SECONDS = 30.0
+_RECORD = {
+    "id": str,
+    "created": int | float,
+    "provider": str,
+    "model": str,
+    "base_url": str | None,
+    "parts": list,
+}
 _PROMPTS = ".prompts"  # The file of a job's prompts, apart from its state, which is written often.
 
 
@@ -54,10 +63,7 @@ class BatchJob:
         self.id: str = record["id"]
         self.created: float = record["created"]
         self._record = record
-        self._parts = [
-            _Part(part["first"], part["count"], part["remote_id"], PartState(**part["state"]))
-            for part in record["parts"]
-        ]
+        self._parts = [_part(part) for part in record["parts"]]
         self._folder = folder
         self._chat = chat
         self._api = chat.batch_api()
@@ -75,13 +81,13 @@ class BatchJob:
             folder: The folder of the jobs' files, if it is not that of `submit`.
 
         Raises:
-            ConfigurationError: If there is no such job.
+            ConfigurationError: If there is no such job, or its file is damaged.
         """
         path = _folder(folder) / f"{Path(id).name}.json"
         if not path.is_file():
             known = ", ".join(job["id"] for job in saved_jobs(folder)) or "none"
             raise ConfigurationError(f"There is no batch job {id!r}. There are: {known}.")
-        record = parse_object(path.read_bytes())
+        record = _read_record(path)
         if chat is None:
             from chatnb.chat_models.registry import init_chat_model
 
@@ -134,7 +140,7 @@ class BatchJob:
 
     def _submit(self) -> BatchJob:
         waiting = any(part.remote_id is None for part in self._parts)
-        requests = self._requests_path.read_text("utf-8").splitlines() if waiting else []
+        requests = self._requests() if waiting else []
         for number, part in enumerate(self._parts):
             if part.remote_id is None:
                 lines = requests[part.first : part.first + part.count]
@@ -240,8 +246,31 @@ class BatchJob:
         return call
 
     def _prompts(self) -> list[str]:
-        text = (self._folder / f"{self.id}{_PROMPTS}").read_text("utf-8")
-        return json.loads(text)
+        """Return a line of each prompt, which is empty if their file is lost."""
+        path = self._folder / f"{self.id}{_PROMPTS}"
+        try:
+            prompts = parse_json(path.read_bytes())
+            if not isinstance(prompts, list) or len(cast("list[Any]", prompts)) != self.total:
+                raise ValueError(f"it is no list of {self.total:,} prompts")
+        except (OSError, ValueError) as error:  # The replies are there, and have been paid for.
+            why = f"{path}: {error_line(error)}"
+            warn(f"The calls of batch job {self.id} have no prompts: {why}", stacklevel=3)
+            return [""] * self.total
+        return [str(prompt) for prompt in cast("list[object]", prompts)]
+
+    def _requests(self) -> list[str]:
+        """Return the lines of all requests, which are kept until all are submitted."""
+        path = self._requests_path
+        try:
+            lines = path.read_text("utf-8").splitlines()
+            if len(lines) != self.total:
+                raise ValueError(f"it has {len(lines):,} requests of {self.total:,}")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"The rest of batch job {self.id} cannot be submitted: {path}: "
+                f"{error_line(error)}. Submit its prompts as a new job."
+            ) from error
+        return lines
 
     @property
     def _requests_path(self) -> Path:
@@ -298,9 +327,34 @@ def submit(
 
 
 def saved_jobs(folder: str | Path | None = None) -> list[dict[str, Any]]:
-    """Return the records of all jobs, the newest last."""
-    records = [parse_object(path.read_bytes()) for path in _folder(folder).glob("*.json")]
+    """Return the records of all jobs, the newest last; warn of files that are damaged."""
+    records = list[dict[str, Any]]()
+    for path in _folder(folder).glob("*.json"):
+        try:
+            records.append(_read_record(path))
+        except ConfigurationError as error:
+            warn(str(error), stacklevel=2)
     return sorted(records, key=lambda record: record["created"])
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = parse_object(path.read_bytes())
+        for name, types in _RECORD.items():
+            if not isinstance(record[name], types):
+                raise ValueError(f"its {name} is {record[name]!r:.80}")
+        for part in record["parts"]:
+            _part(part)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"The file of batch job {path.stem!r} is damaged: {path}: {error_line(error)}"
+        ) from error
+    return record
+
+
+def _part(record: Mapping[str, Any]) -> _Part:
+    state = PartState(**record["state"])
+    return _Part(record["first"], record["count"], record["remote_id"], state)
 
 
 def _known_batches(folder: Path) -> set[str]:
