@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import string
 
 from chatnb.markdown.html import element
 from chatnb.markdown.mimebundle import Base64, Mimebundle
@@ -11,7 +11,20 @@ from chatnb.terminal import SafeText
 # No SVG, which may hold scripts.
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 AUDIO_TYPES = ("audio/wav", "audio/mp3", "audio/mpeg", "audio/ogg", "audio/flac", "audio/aac")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_DIGITS = f"{string.ascii_letters}{string.digits}+/".encode()
+
+
+def is_base64(data: str) -> bool:
+    """Return whether data is base64 for strict readers: with its padding, and without line ends.
+
+    Example:
+        >>> is_base64("iVBORw0KGgo="), is_base64("iVBORw0KGgo"), is_base64("")
+        (True, False, False)
+    """
+    # Many times as fast as a decoder, or as a regular expression.
+    written = data.encode("ascii", "replace")
+    unpadded = written.removesuffix(b"=").removesuffix(b"=")
+    return bool(unpadded) and not len(written) % 4 and not unpadded.translate(None, _DIGITS)
 
 
 def is_shown(mime: str, data: str) -> bool:
@@ -21,7 +34,7 @@ def is_shown(mime: str, data: str) -> bool:
         >>> is_shown("image/png", "iVBORw0KGgo="), is_shown("image/svg+xml", "PHN2Zz4=")
         (True, False)
     """
-    return mime in (*IMAGE_TYPES, *AUDIO_TYPES) and _BASE64.fullmatch(data) is not None
+    return mime in (*IMAGE_TYPES, *AUDIO_TYPES) and is_base64(data)
 
 
 def media_mimebundle(mime: str, data: str, name: str) -> Mimebundle:

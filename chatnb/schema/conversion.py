@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, cast
 
 from chatnb.langchain_objects import is_langchain, load_adapter
-from chatnb.schema.content.blocks import calls_of
+from chatnb.schema.content.blocks import calls_of, spoken_text
 from chatnb.schema.content.openai_parts import openai_content, without_tool_results
 from chatnb.schema.merging import Content
 from chatnb.schema.message_types import (
@@ -276,6 +276,8 @@ def _write_calls(message: AIMessage, written: dict[str, Any]) -> None:
     audio = cast("Mapping[str, Any]", kwargs.get("audio") or {})
     if audio.get("id"):
         written["audio"] = {"id": audio["id"]}
+    elif not written["content"] and (spoken := spoken_text(message)):
+        written["content"] = spoken
     if not written["content"]:
         stands_alone = written.keys().isdisjoint(_INSTEAD_OF_CONTENT)
         written["content"] = "" if stands_alone else None

@@ -16,6 +16,7 @@ from chatnb.schema.content.blocks import (
     is_image,
     media_option,
     plain_text,
+    spoken_text,
 )
 from chatnb.schema.message_types import AIMessage, BaseMessage
 
@@ -63,7 +64,8 @@ def message_tokens(message: BaseMessage, count_text: CountText) -> int:
     if isinstance(message, AIMessage):
         text += "".join(_call_text(call) for call in calls_of(message))
     if isinstance(message.content, str):
-        return count_text(message.content + text)
+        spoken = spoken_text(message) if isinstance(message, AIMessage) else ""
+        return count_text(message.content + spoken + text)
     blocks = [block for block in message.content_blocks if block["type"] not in _CALLS]
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     others = (_block_tokens(block, count_text) for block in blocks if block["type"] != "text")

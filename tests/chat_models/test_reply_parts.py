@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models.anthropic.replies import message_from_anthropic
+from chatnb.chat_models.anthropic.requests import request_body as anthropic_body
 from chatnb.chat_models.openai.completions import messages_from_openai
+from chatnb.chat_models.openai.completions import request_body as completions_body
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
+from chatnb.chat_models.openai.responses import responses_body
 from chatnb.chat_models.openai.responses_replies import message_from_response
-from chatnb.schema import AIMessage
+from chatnb.schema import AIMessage, BaseMessage, HumanMessage, count_tokens_approximately
 from chatnb.schema.content.reply_parts import Media, Source, joined_parts, reply_parts
 from chatnb.schema.messages import join_chunks
+from chatnb.terminal import SafeText
 from tests.support.loopback import event
 from tests.support.responses_events import SAID, SEARCH, response
 
@@ -147,6 +151,41 @@ def test_only_web_addresses_are_links(url: object) -> None:
     assert reply_parts(message).sources == (Source("Example"),)
 
 
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        (
+            "https://en.wikipedia.org/wiki/Moore's_law",
+            "https://en.wikipedia.org/wiki/Moore%27s_law",
+        ),
+        ("HTTPS://example.org/a b", "HTTPS://example.org/a%20b"),
+        ("https://example.org/\u202egpj.exe", "https://example.org/%E2%80%AEgpj.exe"),
+        ("https://example.org/\ud800<b>`\\", "https://example.org/%EF%BF%BD%3Cb%3E%60%5C"),
+        ("https://example.org/%20?q=ä&r[]=1", "https://example.org/%20?q=%C3%A4&r[]=1"),
+        ("https://[half", ""),
+        ("https:///no-host", ""),
+        (f"https://example.org/{'x' * 5000}", ""),
+    ],
+)
+def test_addresses_are_escaped_as_in_a_browsers_bar(url: str, address: str) -> None:
+    """All characters of an address may come, and none of them ends the link or turns it around."""
+    message = completions(content="Yes.", search_results=[{"title": "Example", "url": url}])
+    assert reply_parts(message).sources == (Source("Example", address),)
+
+
+@pytest.mark.parametrize(
+    "title", ["a\u202eb", "a\x1b[31mb", "a\x00b", "a\ud83db", "a\u2066\u2069b"]
+)
+def test_titles_cannot_steer_what_shows_them(title: str) -> None:
+    """A page chooses its title: control, bidi and half characters are replaced in it."""
+    message = completions(content="Yes.", search_results=[{"title": title, "url": EXAMPLE.url}])
+    (source,) = reply_parts(message).sources
+    assert (source.title[0], source.title[-1]) == ("a", "b")
+    assert "\ufffd" in source.title
+    assert source.title == SafeText(source.title)
+    source.title.encode()
+
+
 def test_documents_are_sources_without_an_address() -> None:
     """A cited file is named."""
     file = cited(type="file_citation", file_id="file-1", filename="report.pdf", index=3)
@@ -251,6 +290,37 @@ def test_calls_of_the_providers_tools_are_found_with_their_results(wire: str) ->
     assert (call.name, call.args, call.result, call.failed) == (name, args, result, False)
 
 
+def test_pictures_within_a_result_are_shown_and_not_written_out() -> None:
+    """A result of MCP has its picture in Anthropic's form; the text of the result names it."""
+    source = {"type": "base64", "media_type": "image/png", "data": PNG}
+    content = [{"type": "text", "text": "Drawn."}, {"type": "image", "source": source}]
+    parts = reply_parts(
+        anthropic(
+            {"type": "mcp_tool_use", "id": "m1", "name": "draw", "server_name": "s", "input": {}},
+            {"type": "mcp_tool_result", "tool_use_id": "m1", "content": content},
+        )
+    )
+    assert parts.media == (PICTURE,)
+    assert parts.calls[0].result == "Drawn.\n[image]"
+
+
+def test_the_error_of_a_remote_tool_is_its_result() -> None:
+    """OpenAI gives the error in place of an output."""
+    call = {"type": "mcp_call", "id": "m1", "name": "draw", "server_label": "s", "arguments": "{}"}
+    (called,) = reply_parts(responses({**call, "error": "No such tool", "output": None})).calls
+    assert (called.failed, called.result) == (True, "No such tool")
+
+
+def test_results_of_any_depth_are_read() -> None:
+    """A result within results within results is cut off, and no error."""
+    results: Any = [{"text": "deep"}]
+    for _ in range(400):
+        results = [{"content": results}]
+    call = {"type": "file_search_call", "id": "f1", "queries": ["x"], "results": results}
+    (called,) = reply_parts(AIMessage("", additional_kwargs={"output_items": [call]})).calls
+    assert called.result == "…"
+
+
 def test_a_call_that_failed_says_so() -> None:
     """An error of the tool is its result."""
     failed = anthropic(
@@ -270,7 +340,11 @@ def test_a_call_that_failed_says_so() -> None:
     "kwargs",
     [
         {"annotations": [{"type": "odd"}], "images": [{"type": "image_url"}]},
+        {"annotations": [{"type": ["odd"]}, "odd", 3]},
+        {"annotations": {"url": "https://example.org"}},
         {"audio": {"data": "no base64!", "transcript": None}},
+        {"audio": {"data": ["odd"], "transcript": ["odd"]}},
+        {"audio": "odd"},
         {"output_items": [{"type": "image_generation_call", "id": "ig", "result": None}]},
         {"output_items": [{"type": "code_interpreter_call", "id": "c", "outputs": [{"url": 1}]}]},
         {"citations": [None, 3, {"url": []}], "search_results": "none"},
@@ -278,6 +352,38 @@ def test_a_call_that_failed_says_so() -> None:
 )
 def test_parts_in_no_known_form_are_left_out(kwargs: dict[str, Any]) -> None:
     """What a server sends otherwise is no reason to show no reply."""
-    parts = reply_parts(AIMessage("Yes.", additional_kwargs=json.loads(json.dumps(kwargs))))
+    reply = AIMessage("Yes.", additional_kwargs=json.loads(json.dumps(kwargs)))
+    assert {"Yes."} == {b["text"] for b in reply.content_blocks if b["type"] == "text"}
+    parts = reply_parts(reply)
     assert not parts.sources
     assert all(not media.url for media in parts.media)
+
+
+@pytest.mark.parametrize("images", [["odd"], "odd", [3], {"url": "odd"}])
+def test_images_in_no_known_form_leave_the_reply(images: object) -> None:
+    """The text of a reply is read whatever else its server adds to it."""
+    assert completions(content="Yes.", images=images).text == "Yes."
+
+
+BODIES: dict[str, Callable[[list[BaseMessage]], dict[str, Any]]] = {
+    "completions": lambda messages: completions_body(messages, {}),
+    "responses": lambda messages: responses_body(messages, {}),
+    "anthropic": lambda messages: anthropic_body(messages, {}),
+}
+
+
+@pytest.mark.parametrize("wire", BODIES)
+def test_a_spoken_reply_is_sent_back_as_its_transcript(wire: str) -> None:
+    """A provider that did not keep the sound gets the words; without them it would know nothing."""
+    spoken = completions(content=None, audio={"data": WAV, "transcript": "Good morning."})
+    body = BODIES[wire]([HumanMessage("Hi"), spoken, HumanMessage("Again")])
+    assert "Good morning." in json.dumps(body)
+    assert WAV not in json.dumps(body)
+    assert count_tokens_approximately([spoken]) > count_tokens_approximately([AIMessage("")])
+
+
+def test_a_sound_that_openai_keeps_is_sent_back_by_its_id() -> None:
+    """As OpenAI asks for, which knows more of it than the words."""
+    spoken = completions(content=None, audio={"id": "audio_1", "data": WAV, "transcript": "Hi."})
+    (sent,) = completions_body([spoken], {})["messages"]
+    assert sent == {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}

@@ -16,6 +16,7 @@ from chatnb.schema.content.blocks import (
     file_name,
     is_image,
     media_option,
+    spoken_text,
     standard_blocks,
 )
 from chatnb.schema.content.openai_parts import is_sent
@@ -53,7 +54,7 @@ def reply_blocks(message: AIMessage) -> list[Block]:
     content = message.content
     parts: list[ContentPart] = [*kept, *content] if isinstance(content, list) else []
     if isinstance(content, str):
-        parts += filled_blocks(kept, content)
+        parts += filled_blocks(kept, content or spoken_text(message))
     calls = {call["id"]: call for call in calls_of(message) if call["name"]}
     blocks = list[Block]()
     for part in parts:

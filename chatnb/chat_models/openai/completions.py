@@ -53,7 +53,7 @@ _MESSAGE: Shape = {
     "audio": optional(OBJECT),
     "content": content_of({"type": TEXT, "text": TEXT}),
     "function_call": object_of({"name": NAME, "arguments": ARGUMENTS}),
-    "images": list_of(),
+    "images": optional(list_of()),
     "reasoning": optional(TEXT),
     "reasoning_content": optional(TEXT),
     "refusal": TEXT,

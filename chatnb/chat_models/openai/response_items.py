@@ -17,7 +17,7 @@ from chatnb.chat_models.openai.response_blocks import (
     message_item,
     output_text,
 )
-from chatnb.schema.content.blocks import calls_of
+from chatnb.schema.content.blocks import calls_of, spoken_text
 from chatnb.schema.content.reply_blocks import OUTPUT_ITEMS as ITEMS
 from chatnb.schema.message_types import AIMessage
 from chatnb.schema.tool_calls import CUSTOM_INPUT, InvalidToolCall, ToolCall, tool_call
@@ -133,7 +133,8 @@ def _has_content(item: Item) -> bool:
 
 def _written_parts(message: AIMessage) -> list[Item]:
     """Return the content parts of a message's text and refusal."""
-    written: list[Item] = [output_text(message.text)] if message.text else []
+    text = message.text or spoken_text(message)
+    written: list[Item] = [output_text(text)] if text else []
     refusal = message.additional_kwargs.get("refusal")
     return [*written, {"type": "refusal", "refusal": refusal}] if refusal else written
 

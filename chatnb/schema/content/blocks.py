@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, cast
 
+from chatnb.schema.characters import replace_surrogates
+from chatnb.schema.content.media_data import media_file
 from chatnb.schema.content.parts import media_type_of
 from chatnb.schema.content.reply_blocks import (
     ANTHROPIC_BLOCKS,
@@ -176,10 +178,29 @@ def _reply_parts(reply: Reply) -> Iterator[ContentPart]:
         notes = reply.additional_kwargs.get("annotations")
         yield from _with_annotations(_parts(reply.content), notes)
     yield from reply.additional_kwargs.get("images") or ()
-    audio: Block = reply.additional_kwargs.get("audio") or {}
+    audio = _audio(reply)
     if audio.get("data"):
         extras = {name: audio[name] for name in ("transcript", "expires_at") if name in audio}
-        yield {"type": "audio", "mime_type": "audio/wav", "base64": audio["data"], "extras": extras}
+        mime, data = _audio_file(audio["data"])
+        yield {"type": "audio", "mime_type": mime, "base64": data, "extras": extras}
+
+
+def spoken_text(reply: Reply) -> str:
+    """Return the transcript of a spoken reply, which has no other text; else nothing."""
+    transcript = "" if reply.text else _audio(reply).get("transcript")
+    return replace_surrogates(transcript) if isinstance(transcript, str) else ""
+
+
+def _audio(reply: Reply) -> Part:
+    audio: object = reply.additional_kwargs.get("audio")
+    return cast("Part", audio) if isinstance(audio, Mapping) else {}
+
+
+def _audio_file(data: Any) -> tuple[str, Any]:
+    try:
+        return media_file("audio/wav", data)
+    except (AttributeError, ValueError):
+        return "audio/wav", data
 
 
 def _with_annotations(parts: list[ContentPart], notes: object) -> list[ContentPart]:

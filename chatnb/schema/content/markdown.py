@@ -12,9 +12,11 @@ from chatnb.markdown.safe_markdown import plain_markdown
 from chatnb.schema.content.blocks import Reply, standard_blocks
 from chatnb.schema.content.reply_parts import Media, ReplyParts, Source, reply_parts
 from chatnb.schema.merging import Content, ContentPart
+from chatnb.terminal import replace_control_characters
 
 _MAX_SOURCES = 50
 _MAX_TITLE = 200
+_MAX_MIME = 100
 _ENDS_LINKS = re.compile(r"[()\[\]|$]")
 
 
@@ -45,13 +47,18 @@ def parts_paragraphs(parts: ReplyParts) -> list[str]:
 
 def media_markdown(media: Media) -> str:
     """Name a picture, sound or file, with a link where only its address is known."""
-    return _link(media.type, media.url) if media.url else f"*[{media_name(media)}]*"
+    return _link(media.type, media.url) if media.url else f"*[{_escaped_name(media)}]*"
 
 
 def media_name(media: Media) -> str:
     """Write the type and size of a picture, sound or file: `image, image/png, 12.0 KB`."""
-    size = media.size and f"{media.size / 1000:,.1f} KB"
-    return ", ".join(str(fact) for fact in (media.type, media.mime_type, size) if fact)
+    size = f"{media.size / 1000:,.1f} KB" if media.size else ""
+    mime = replace_control_characters(media.mime_type[:_MAX_MIME])
+    return ", ".join(fact for fact in (media.type, mime, size) if fact)
+
+
+def _escaped_name(media: Media) -> str:
+    return plain_markdown(media_name(media))
 
 
 def _source_lines(parts: ReplyParts) -> Iterator[str]:
@@ -87,7 +94,7 @@ def _block_name(block: dict[str, Any], type_: str) -> str:
     if block["type"] not in ("image", "audio", "video", "file"):
         return f"*[{type_}]*"
     data, mime = str(block.get("base64") or ""), str(block.get("mime_type") or "")
-    return f"*[{media_name(Media(block['type'], mime, data))}]*"
+    return f"*[{_escaped_name(Media(block['type'], mime, data))}]*"
 
 
 def quote(text: str) -> str:

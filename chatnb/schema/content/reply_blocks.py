@@ -52,8 +52,9 @@ def filled_blocks(kept: Sequence[Block], text: str) -> list[Block]:
 
 def annotations_of(part: Part) -> list[Block]:
     """Return the citations of a text, in LangChain's form."""
-    notes: Iterable[Part] = part.get("annotations") or part.get("citations") or ()
-    return [_annotation(note) for note in notes]
+    notes: object = part.get("annotations") or part.get("citations")
+    given = cast("list[object]", notes) if isinstance(notes, list) else []
+    return [_annotation(cast("Part", note)) for note in given if isinstance(note, Mapping)]
 
 
 def openai_annotation(note: Part) -> Block:
@@ -114,7 +115,7 @@ def read_result(part: Part) -> Block:
 def _annotation(note: Part) -> Block:
     if note.get("type") in ("citation", "non_standard_annotation"):
         return dict(note)
-    nested: object = note.get(note.get("type", ""))  # As in chat completions.
+    nested: object = note.get(str(note.get("type")))  # As in chat completions.
     given = cast("Part", nested) if isinstance(nested, Mapping) else note
     fields = {_CITED.get(name, name): value for name, value in given.items() if value is not None}
     cited = {name: fields[name] for name in _CITATION_FIELDS if name in fields}

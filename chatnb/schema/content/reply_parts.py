@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias, cast
+from urllib.parse import quote as percent_encoded
+from urllib.parse import urlsplit
 
-from chatnb.schema.content.audio import playable_audio
-from chatnb.schema.content.blocks import Block, Reply, data_url, reply_content_blocks
+from chatnb.schema.characters import replace_surrogates
+from chatnb.schema.content.blocks import (
+    Block,
+    Reply,
+    data_url,
+    reply_content_blocks,
+    spoken_text,
+    standard_blocks,
+)
+from chatnb.schema.content.media_data import media_file
 from chatnb.schema.content.reply_blocks import ANTHROPIC_BLOCKS, OUTPUT_ITEMS
+from chatnb.terminal import replace_control_characters
 
 Part: TypeAlias = Mapping[str, Any]
 
@@ -20,9 +30,11 @@ _FIELDS = (
     *("annotations", "audio", "citations", "images", "search_results"),
     *(OUTPUT_ITEMS, ANTHROPIC_BLOCKS),
 )
-_DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,(.*)", re.DOTALL)
-_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'`\\]{1,2000}", re.IGNORECASE)
+_MAX_ADDRESS = 2_000
 _MAX_RESULT = 20_000
+_MAX_DEPTH = 20
+# All that addresses are made of, except for quotation marks and what could end a link.
+_IN_ADDRESSES = "%:/?#@!$&()*+,;=~[]"
 
 
 class Media(NamedTuple):
@@ -36,7 +48,7 @@ class Media(NamedTuple):
     @property
     def size(self) -> int:
         """The number of bytes, 0 where only the address is known."""
-        return len(self.data) * 3 // 4
+        return len(self.data.rstrip("=")) * 3 // 4
 
 
 class Source(NamedTuple):
@@ -89,12 +101,11 @@ def reply_parts(reply: Reply) -> ReplyParts:
     found = (_media(block) for block in blocks if block["type"] in _MEDIA)
     sources = (*_cited(blocks), *_listed(kwargs))
     calls = (block for block in blocks if block["type"] == "server_tool_call")
-    audio: Part = kwargs.get("audio") or {}
     return ReplyParts(
         (*found, *drawn),
         _unique(sources),
         tuple(_call(call, results.get(call.get("id") or "")) for call in calls),
-        "" if reply.text else str(audio.get("transcript") or ""),
+        spoken_text(reply),
     )
 
 
@@ -118,19 +129,17 @@ def _unique(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 def _media(block: Block) -> Media:
     data, mime = str(block.get("base64") or ""), str(block.get("mime_type") or "")
-    if block["type"] == "audio" and data:
-        with suppress(ValueError):  # What is no base64 is named, and not played.
-            mime, data = playable_audio(data)
+    if data:
+        with suppress(ValueError):  # What is no base64 is named, and not shown.
+            mime, data = media_file(mime, data)
     return Media(block["type"], mime, data, "" if data else _web_address(data_url(block)))
 
 
 def _drawn(output: object) -> Iterator[Media]:
-    """Yield the pictures that code of the code interpreter has drawn."""
+    """Yield the pictures and sounds in a result, as those that code has drawn."""
     for item in cast("list[object]", output) if isinstance(output, list) else ():
-        url = cast("Part", item).get("url") if isinstance(item, Mapping) else None
-        written = _DATA_URL.fullmatch(url) if isinstance(url, str) else None
-        if written:
-            yield Media("image", written[1], written[2])
+        blocks = standard_blocks(dict(cast("Part", item))) if isinstance(item, Mapping) else ()
+        yield from (_media(block) for block in blocks if block["type"] in _MEDIA)
 
 
 def _cited(blocks: Iterable[Block]) -> Iterator[Source]:
@@ -153,13 +162,28 @@ def _listed(kwargs: Part) -> Iterator[Source]:
 def _source(note: Part) -> Iterator[Source]:
     url = _web_address(note.get("url"))
     names = (note.get(name) for name in ("title", "document_title", "filename"))
-    title = next((" ".join(name.split()) for name in names if isinstance(name, str) and name), "")
+    titles = (_one_line(name) for name in names if isinstance(name, str))
+    title = next(filter(None, titles), "")
     if url or title:
         yield Source(title or url, url)
 
 
+def _one_line(text: str) -> str:
+    # A page that is cited chooses its title: it could turn the text around.
+    return replace_control_characters(" ".join(replace_surrogates(text).split()))
+
+
 def _web_address(url: object) -> str:
-    return url if isinstance(url, str) and _WEB_ADDRESS.fullmatch(url) else ""
+    """Return an address of the web, escaped as in a browser's bar; nothing for any other."""
+    if not isinstance(url, str) or len(url) > _MAX_ADDRESS:
+        return ""
+    try:
+        scheme, host, *_ = urlsplit(url)
+    except ValueError:  # Half an IPv6 address.
+        return ""
+    if scheme not in ("http", "https") or not host:
+        return ""
+    return percent_encoded(replace_surrogates(url.strip()), safe=_IN_ADDRESSES)
 
 
 def _call(call: Block, result: Block | None) -> ProviderCall:
@@ -168,19 +192,24 @@ def _call(call: Block, result: Block | None) -> ProviderCall:
     called = ProviderCall(call["name"] or "", shown)
     if result is None:
         return called
-    text = _result_text(result.get("output"))[:_MAX_RESULT]
+    extras: Part = call.get("extras") or {}
+    text = _result_text(result.get("output") or extras.get("error"))[:_MAX_RESULT]
     return called._replace(result=text, failed=result.get("status") == "error")
 
 
-def _result_text(output: object) -> str:
+def _result_text(output: object, depth: int = 0) -> str:
     """Write a result for people: the pages that were found, the texts, and what code printed."""
     if isinstance(output, list):
-        return "\n".join(filter(None, map(_result_text, cast("list[object]", output))))
+        texts = (_result_text(item, depth + 1) for item in cast("list[object]", output))
+        return "\n".join(filter(None, texts)) if depth < _MAX_DEPTH else "…"
     if not isinstance(output, Mapping):
         return "" if output is None else str(output)
     found = cast("Part", output)
     if isinstance(found.get("content"), list):  # Anthropic's.
-        return "\n".join(filter(None, (_printed(found), _result_text(found["content"]))))
+        return "\n".join(filter(None, (_printed(found), _result_text(found["content"], depth))))
+    media = next((b for b in standard_blocks(dict(found)) if b["type"] in _MEDIA), None)
+    if media:
+        return f"[{media['type']}]"
     return _printed(found) or _found(found) or json.dumps(found, ensure_ascii=False, default=str)
 
 
@@ -191,7 +220,5 @@ def _printed(output: Part) -> str:
 
 def _found(output: Part) -> str:
     url, text = output.get("url"), output.get("text")
-    if isinstance(url, str) and url.startswith("data:"):
-        url = "[image]"
     fields = (output.get("filename"), output.get("title"), url, text)
     return " · ".join(" ".join(field.split()) for field in fields if isinstance(field, str))
