@@ -22,11 +22,10 @@ from chatnb.pytest_plugin.cell_tags import (
     required_similarity,
     timeout_seconds,
 )
-from chatnb.pytest_plugin.failures import error_lines
+from chatnb.pytest_plugin.failures import Failure, difference_summary, error_lines
 from chatnb.pytest_plugin.kernel import KernelDiedError
 from chatnb.pytest_plugin.kernel_variables import Mode
 from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference, readable, structure
-from chatnb.terminal import SafeText
 
 
 class Notebook(Protocol):
@@ -144,21 +143,22 @@ class NotebookCell(IPyNbCell, NamedItem):
             self.parent.offer_for_review(self, test)
         return not text
 
-    def repr_failure(self, excinfo, style=None) -> str:
-        """Return the text that pytest prints: the cell, the problem, and what to do."""
-        # A plain str, since pytest-xdist sends no other.
-        return str(SafeText(self._failure_text(excinfo.value)))
+    def repr_failure(self, excinfo, style=None) -> Any:
+        """Return what pytest prints: the cell, the problem, and what to do."""
+        return self.failure(excinfo.value).pytest_repr(self.path)
 
-    def _failure_text(self, error: BaseException) -> str:
+    def failure(self, error: BaseException) -> Failure:
+        """Return the failure of the cell by an error."""
         where = f"{self.parent.shown_path}, code cell {self.cell_num}"
         source = textwrap.indent(self.cell.source, "  | ", lambda _: True)
         if isinstance(error, BadTagError | NothingComparedError):
-            return f"{where}: {error}"
+            return Failure(str(error), f"{where}: {error}")
         if isinstance(error, EarlierCellError):
-            return f"{where} was not run, as it comes after a cell that failed.\n{error}"
-        if not isinstance(error, NbCellError):
-            return f"{where}:\n{source}\n\n{error_line(error)}"
-        return "\n".join([f"{where}:", source, "", *self._problem_lines(error)])
+            text = f"{where} was not run, as it comes after a cell that failed.\n{error}"
+            return Failure(f"not run: {error}", text)
+        is_of_cell = isinstance(error, NbCellError)
+        problem = self._problem(error) if is_of_cell else Failure(*[error_line(error)] * 2)
+        return Failure(problem.summary, f"{where}:\n{source}\n\n{problem.text}")
 
     def reportinfo(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the location of the cell for pytest."""
@@ -173,22 +173,22 @@ class NotebookCell(IPyNbCell, NamedItem):
         """Apply the patterns of --nbval-sanitize-with."""
         return self.sanitize_outputs(outputs) if self.parent.sanitize_patterns else outputs
 
-    def _problem_lines(self, error: NbCellError) -> list[str]:
+    def _problem(self, error: NbCellError) -> Failure:
         mode, accept = self.parent.mode, self.parent.accept
         if self._timed_out_here:
             head = f"The cell took longer than {self.timeout:g} s and was interrupted."
-            return [
-                head,
-                "Give it more time with --chatnb-timeout=SECONDS or a tag of its own.",
-            ]
+            hint = "Give it more time with --chatnb-timeout=SECONDS or a tag of its own."
+            return Failure(head, f"{head}\n{hint}")
         if str(error) == "Cell outputs differ":
-            last = {"replay": [f"To accept: {accept}"]}.get(mode, [])
-            return [str(error.inner_traceback), *last]
+            text = str(error.inner_traceback)
+            last = f"\nTo accept: {accept}" if mode == "replay" else ""
+            return Failure(difference_summary(text), text + last)
         errors = [o for o in self.test_outputs or [] if o["output_type"] == "error"]
         if not errors or not error.inner_traceback:
-            return [str(error)]
+            return Failure(*[str(error)] * 2)
+        head, summary, *lines = error_lines(errors[-1])
         kept = [] if mode in ("replay", "live") else ["", "The notebook was left as it is."]
-        return [*error_lines(errors[-1]), *kept]
+        return Failure(summary, "\n".join([head, summary, *lines, *kept]))
 
     def _add_to_report(self) -> None:
         """Attach the cell to the test report, which reaches the process that writes the page."""

@@ -1,19 +1,57 @@
-"""The text of a cell that failed: its error first, then the notebook's lines that led there."""
+"""Failures of cells: a line for pytest's summary, and the text with the lines that led there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from chatnb.terminal import without_colours
+# The parts of a failure that pytest-xdist sends whole; pytest has no public names for them.
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
+
+from chatnb.terminal import SafeText, without_colours
 
 _FRAME = re.compile(r"(?:Cell In|File )")
 # Parts of the paths of code that the notebook only uses.
 _NOT_ITS_OWN = ("site-packages", "dist-packages", "/lib/python", "\\Lib\\", "<frozen ")
 _MAX_FRAMES = 4
 _MAX_LINES = 60
+
+
+class Failure(NamedTuple):
+    """A failure of a cell or a notebook.
+
+    Args:
+        summary: The line that says what is the matter.
+        text: The whole text.
+    """
+
+    summary: str
+    text: str
+
+    def pytest_repr(self, path: Path) -> ReprExceptionInfo:
+        """Return the failure as pytest prints it, in full and in its summary."""
+        text = ReprEntryNative([f"{SafeText(self.text)}\n"])
+        place = ReprFileLocation(str(path), 1, str(SafeText(self.summary)))
+        return ReprExceptionInfo(ReprTraceback([text], None, "native"), place)
+
+
+def difference_summary(text: str) -> str:
+    """Return the first difference in the text of `outputs.difference`.
+
+    Example:
+        >>> difference_summary("stdout differs (- in the notebook, + of this run):\\n- a\\n+ b")
+        "stdout differs: 'a' is now 'b'"
+    """
+    head, *lines = text.splitlines()
+    head = head.partition(" (- ")[0].rstrip(".")
+    gone, added = ([line[2:] for line in lines if line.startswith(sign)][:1] for sign in "-+")
+    if gone and added:
+        return f"{head}: {gone[0]!r} is now {added[0]!r}"
+    if gone or added:
+        return f"{head}: {(gone or added)[0]!r} is {'gone' if gone else 'new'}"
+    return head
 
 
 def error_lines(output: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from chatnb.pytest_plugin.reports.review import Change, save_accepted
+from chatnb.pytest_plugin.reports.review import Change, decision_lines, save_accepted
 from chatnb.pytest_plugin.reports.review_page import review_on_page, review_page
 from chatnb.pytest_plugin.reports.review_terminal import review_in_terminal
 from chatnb.pytest_plugin.reports.side_by_side import side_by_side_lines
@@ -60,6 +60,7 @@ def terminal(reporter: Reporter) -> pytest.TerminalReporter:
 @pytest.mark.parametrize(
     ("answers", "decisions"),
     [
+        ("a^", {}),
         ("ara", {0: True, 1: False, 2: True}),
         ("xan r", {0: True, 1: True, 2: False}),
         ("aq", {0: True}),
@@ -72,12 +73,15 @@ def test_each_change_is_answered_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Or all of a notebook at once; what has no answer stays undecided."""
+    """Or all of a notebook at once; what has no answer stays undecided, and after an interrupt
+    everything does."""
     given: Iterator[str] = iter(answers)
 
     def answer(_: str) -> str:
         if (letter := next(given, None)) is None:
             raise EOFError
+        if letter == "^":
+            raise KeyboardInterrupt
         return letter
 
     monkeypatch.setattr("builtins.input", answer)
@@ -109,6 +113,20 @@ def test_only_accepted_cells_are_written(tmp_path: Path) -> None:
     assert after["cells"][:2] == before["cells"][:2]
     assert after["cells"][2]["outputs"][0]["text"] == ["new\n"]
     assert after["cells"][2]["execution_count"] == 2
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """And the accepted cells of the others are saved."""
+    good = write_notebook(tmp_path / "good.ipynb", "print(1)")
+    changes = [change(tmp_path / "gone.ipynb", 0), change(good, 0)]
+    unsaved = save_accepted(changes, {0, 1})
+    assert [*unsaved] == [0]
+    assert "gone.ipynb cannot be written: " in unsaved[0]
+    assert json.loads(good.read_text())["cells"][0]["outputs"][0]["text"] == ["new\n"]
+    assert list(decision_lines(changes, {0: True, 1: True}, {1})) == [
+        "1 of 2 changes accepted; 1 stayed as it was.",
+        "Not saved: gone.ipynb::Cell 0[print]",
+    ]
 
 
 def answered(
@@ -167,7 +185,8 @@ def test_the_page_runs_nothing_of_what_it_shows() -> None:
 
 @pytest.mark.slow
 def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
-    """One cell of two that differ is accepted; the next run fails for the other one alone."""
+    """One cell of two that differ is accepted, and the run fails for the other one; once that is
+    accepted as well, it passes."""
     ask = (
         "from chatnb import ScriptedChatModel\nprint(ScriptedChatModel(['{0}']).invoke('{0}').text)"
     )
@@ -178,7 +197,20 @@ def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
     edit(tmp_path / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
     answers = ("sh", "-c", "printf 'a\\nr\\n' | \"$@\"", "sh")
     options = ("--chatnb-review=terminal", "-n1", ".")
-    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers)
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers, COLUMNS="200")
+    lines = ran.said.splitlines()
     assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
+    name = "asks.ipynb::Cell 1[print(ScriptedChatModel(['Two.']).invoke('Two.'...]"
+    assert f"Rejected: {name}" in lines
+    assert f"FAILED {name} - stdout differs: 'Two.' is now 'Due.'" in lines
+    assert ran.code == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed, 1 accepted" in ran.said
     outputs: Any = [cell["outputs"] for cell in json.loads(notebook.read_text())["cells"]]
     assert [output[0]["text"] for output in outputs] == [["Uno.\n"], ["Two.\n"]]
+    answers = ("sh", "-c", 'echo a | "$@"', "sh")
+    options = ("--chatnb-review=terminal", "--chatnb-one-test", ".")
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers)
+    assert "1 of 1 changes accepted." in ran.said
+    assert "1 accepted in" in ran.said
+    assert ran.code == pytest.ExitCode.OK
+    assert "FAILED" not in ran.said

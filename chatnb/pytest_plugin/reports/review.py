@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import pytest
+
+from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.notebook_files.kept_outputs import accept_kept_outputs
 from chatnb.pytest_plugin.notebook_writer import accept_outputs
 
-if TYPE_CHECKING:
-    import pytest
-
 CHANGE = "chatnb-change"
+PROBLEMS = "chatnb-problems"
+"""The number of a test's problems, where it is not 1: a change is one of them."""
+
+_RECORDED = (
+    "Their new replies are recorded nevertheless, so that replays differ there. Review them again "
+    "with --chatnb-review alone, or take the cassettes back from version control."
+)
 
 
 class Change(NamedTuple):
@@ -51,25 +58,69 @@ class Review:
 
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
-        self._changes: list[Change] = []
+        self._changes: list[tuple[str, Change]] = []
+        self._problems = dict[str, int]()
+        self._session: pytest.Session | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, whose exit code the decisions change."""
+        self._session = session
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Collect the changes of a cell or a notebook, from any worker process."""
         if report.when == "teardown":
-            found = (value for name, value in report.user_properties if name == CHANGE)
-            self._changes += [Change(*value) for value in found]
+            for name, value in report.user_properties:
+                if name == CHANGE:
+                    self._changes.append((report.nodeid, Change(*value)))
+                elif name == PROBLEMS:
+                    self._problems[report.nodeid] = value
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Ask about the changes, and save the accepted ones."""
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> None:
+        """Ask about the changes, save the accepted ones, and count their tests as accepted."""
         terminalreporter.section("review")
         if not self._changes:
             terminalreporter.write_line("No output has changed.")
             return
-        changes = sorted(self._changes, key=lambda change: (change.notebook, change.cell))
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            terminalreporter.write_line("Nothing is reviewed, as the run was interrupted.")
+            return
+        found = sorted(self._changes, key=lambda each: (each[1].notebook, each[1].cell))
+        changes = [change for _, change in found]
         decisions = self._reviewer(changes, terminalreporter)
         accepted = {index for index, accept in decisions.items() if accept}
-        save_accepted(changes, accepted)
-        terminalreporter.write_line(summary(len(accepted), len(changes)))
+        unsaved = save_accepted(changes, accepted)
+        for problem in dict.fromkeys(unsaved.values()):
+            terminalreporter.write_line(problem)
+        accepted -= unsaved.keys()
+        for line in decision_lines(changes, decisions, accepted):
+            terminalreporter.write_line(line)
+        if len(accepted) < len(changes) and _is_recording(terminalreporter.config):
+            terminalreporter.write_line(_RECORDED)
+        left = Counter({nodeid: self._problems.get(nodeid, 1) for nodeid, _ in found})
+        left.subtract(found[index][0] for index in accepted)
+        self._count_as_accepted(
+            {test for test, count in left.items() if not count}, terminalreporter
+        )
+
+    def _count_as_accepted(self, tests: Collection[str], reporter: pytest.TerminalReporter) -> None:
+        """Take tests out of those that failed; the run passes if no other is left."""
+        failed = reporter.stats.pop("failed", [])
+        others = [report for report in failed if report.nodeid not in tests]
+        if accepted := [report for report in failed if report.nodeid in tests]:
+            reporter.stats["accepted"] = accepted
+        if others:
+            reporter.stats["failed"] = others
+        session = self._session
+        assert session is not None
+        is_whole = not (session.shouldfail or session.shouldstop)
+        if accepted and not others and is_whole and not reporter.stats.get("error"):
+            session.exitstatus = 0
+
+
+def _is_recording(config: pytest.Config) -> bool:
+    return any(config.getoption(name) for name in ("chatnb_record", "chatnb_refresh"))
 
 
 def summary(accepted: int, changes: int) -> str:
@@ -79,12 +130,32 @@ def summary(accepted: int, changes: int) -> str:
     return f"{accepted} of {changes} changes accepted{kept}."
 
 
-def save_accepted(changes: Sequence[Change], accepted: Collection[int]) -> None:
-    """Write the outputs of the accepted cells, and no others."""
-    files = defaultdict[tuple[str, bool], dict[int, list[dict[str, Any]]]](dict)
-    for index in accepted:
+def decision_lines(
+    changes: Sequence[Change], decisions: Mapping[int, bool], accepted: Collection[int]
+) -> Iterator[str]:
+    """Yield the sentence about the decisions, then the cells that stay as they were."""
+    yield summary(len(accepted), len(changes))
+    for index, change in enumerate(changes):
+        if index not in accepted:
+            words = {True: "Not saved", False: "Rejected", None: "Not answered"}
+            yield f"{words[decisions.get(index)]}: {change.notebook}::{change.name}"
+
+
+def save_accepted(changes: Sequence[Change], accepted: Collection[int]) -> dict[int, str]:
+    """Write the outputs of the accepted cells, and no others.
+
+    Returns:
+        The indexes of changes that could not be written, each with the reason.
+    """
+    files = defaultdict[tuple[str, bool], dict[int, int]](dict)
+    for index in sorted(accepted):
         change = changes[index]
-        files[change.file, change.is_cassette][change.cell] = change.outputs
-    for (file, is_cassette), outputs in files.items():
+        files[change.file, change.is_cassette][change.cell] = index
+    unsaved = dict[int, str]()
+    for (file, is_cassette), cells in files.items():
         accept = accept_kept_outputs if is_cassette else accept_outputs
-        accept(Path(file), outputs)
+        try:
+            accept(Path(file), {cell: changes[index].outputs for cell, index in cells.items()})
+        except (OSError, CassetteError) as error:
+            unsaved |= dict.fromkeys(cells.values(), f"{file} cannot be written: {error}")
+    return unsaved

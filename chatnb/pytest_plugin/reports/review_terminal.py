@@ -20,21 +20,30 @@ _QUESTION = "[a]ccept, [r]eject, accept all of this [n]otebook, [q]uit? "
 def review_in_terminal(
     changes: Sequence[Change], reporter: pytest.TerminalReporter
 ) -> Mapping[int, bool]:
-    """Show each change and ask about it; what is not answered stays undecided."""
-    decisions = dict[int, bool]()
-    whole = set[str]()
+    """Show each change and ask about it; an interrupt accepts nothing."""
     capture: Any = reporter.config.pluginmanager.getplugin("capturemanager")
     with _released(capture):
-        for index, change in enumerate(changes):
-            if change.notebook not in whole:
-                answer = _ask(change, f"{index + 1} of {len(changes)}")
-                if answer == "q":
-                    break
-                if answer == "n":
-                    whole.add(change.notebook)
-                decisions[index] = answer != "r"
-            else:
-                decisions[index] = True
+        try:
+            return _decisions(changes)
+        except KeyboardInterrupt:
+            print_line()
+            return {}
+
+
+def _decisions(changes: Sequence[Change]) -> dict[int, bool]:
+    """Return the answers; what is not answered stays undecided."""
+    decisions = dict[int, bool]()
+    whole = set[str]()
+    for index, change in enumerate(changes):
+        if change.notebook not in whole:
+            answer = _ask(change, f"{index + 1} of {len(changes)}")
+            if answer == "q":
+                break
+            if answer == "n":
+                whole.add(change.notebook)
+            decisions[index] = answer != "r"
+        else:
+            decisions[index] = True
     return decisions
 
 
