@@ -57,13 +57,17 @@ def web_search(
     Returns:
         OpenAI's dict, for `bind_tools`, `ToolLoop`, `ChatPanel(tools=...)` and `%%chat --tools`.
 
+    Raises:
+        TypeError: If the domains are no list of strings.
+
     Example:
         >>> web_search(allowed_domains=["python.org"])
         {'type': 'web_search', 'filters': {'allowed_domains': ['python.org']}}
     """
+    domains = _texts("allowed_domains", allowed_domains)
     return _tool(
         "web_search",
-        filters={"allowed_domains": [*allowed_domains]} if allowed_domains else None,
+        filters={"allowed_domains": domains} if domains else None,
         search_context_size=context_size,
         user_location={"type": "approximate", **user_location} if user_location else None,
     )
@@ -87,17 +91,15 @@ def file_search(
         OpenAI's dict.
 
     Raises:
-        TypeError: If the ids are one string and no list.
+        TypeError: If the ids are no list of strings, as one string is not.
 
     Example:
         >>> file_search(["vs_1"], max_results=5)
         {'type': 'file_search', 'vector_store_ids': ['vs_1'], 'max_num_results': 5}
     """
-    if isinstance(vector_store_ids, str):
-        raise TypeError(f"The ids of vector stores are a list, not {vector_store_ids!r}")
     return _tool(
         "file_search",
-        vector_store_ids=[*vector_store_ids],
+        vector_store_ids=_texts("vector_store_ids", vector_store_ids),
         max_num_results=max_results,
         filters=dict(filters) if filters else None,
     )
@@ -124,6 +126,7 @@ def code_interpreter(
         OpenAI's dict.
 
     Raises:
+        TypeError: If the ids of files are no list of strings.
         ValueError: If both a container and settings of a new one are given.
 
     Example:
@@ -132,7 +135,8 @@ def code_interpreter(
     """
     if container and (file_ids or memory_limit):
         raise ValueError("file_ids and memory_limit are for a new container, and one is given")
-    new = _tool("auto", file_ids=[*file_ids] if file_ids else None, memory_limit=memory_limit)
+    files = _texts("file_ids", file_ids) or None
+    new = _tool("auto", file_ids=files, memory_limit=memory_limit)
     return _tool("code_interpreter", container=container or new)
 
 
@@ -166,3 +170,11 @@ def image_generation(
 def _tool(type_: str, **settings: object) -> Tool:
     given = {name: value for name, value in settings.items() if value is not None}
     return {"type": type_, **given}
+
+
+def _texts(name: str, given: Sequence[str] | None) -> list[str]:
+    # A string is a sequence, too: of its characters.
+    texts = [] if given is None or isinstance(given, str | bytes) else [*given]
+    if given and not (texts and all(isinstance(text, str) for text in texts)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} is a list of strings, not {given!r}")
+    return texts

@@ -47,10 +47,19 @@ def test_a_function_stands_for_the_tool_that_it_makes() -> None:
     assert to_openai_tool(code_interpreter) == code_interpreter()
     with pytest.raises(TypeError, match="vector_store_ids"):
         to_openai_tool(file_search)
-    with pytest.raises(TypeError, match="list"):
-        file_search("vs_1")
     with pytest.raises(ValueError, match="new container"):
         code_interpreter(container="c_1", file_ids=["file-1"])
+
+
+@pytest.mark.parametrize("given", ["one", b"one", [b"one"], [1]])
+def test_one_text_is_no_list_of_texts(given: Any) -> None:
+    """A text would be taken for the list of its characters."""
+    with pytest.raises(TypeError, match="vector_store_ids is a list of strings"):
+        file_search(given)
+    with pytest.raises(TypeError, match="allowed_domains is a list of strings"):
+        web_search(allowed_domains=given)
+    with pytest.raises(TypeError, match="file_ids is a list of strings"):
+        code_interpreter(file_ids=given)
 
 
 def look_up(word: str) -> str:
