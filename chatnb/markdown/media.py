@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from chatnb.markdown.html import element
+from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Base64, Mimebundle
 from chatnb.terminal import SafeText
 
@@ -37,6 +37,24 @@ def is_shown(mime: str, data: str) -> bool:
     return mime in (*IMAGE_TYPES, *AUDIO_TYPES) and is_base64(data)
 
 
+def media_html(mime: str, data: str, alt: str = "", style: str | None = None) -> SafeHtml:
+    """Return a picture or a sound as an element.
+
+    Raises:
+        ValueError: If it is not shown.
+
+    Example:
+        >>> media_html("image/png", "iVBORw0KGgo=", "Sky")
+        '<img src="data:image/png;base64,iVBORw0KGgo=" alt="Sky"></img>'
+    """
+    if not is_shown(mime, data):
+        raise ValueError(f"No picture or sound that is shown: {mime}")
+    source = f"data:{mime};base64,{data}"
+    if mime in IMAGE_TYPES:
+        return element("img", src=source, alt=alt, style=style)
+    return element("audio", controls=True, src=source)
+
+
 def media_mimebundle(mime: str, data: str, name: str) -> Mimebundle:
     """Return a picture or a sound as an output; its name is the text of front ends without it.
 
@@ -56,5 +74,4 @@ def media_mimebundle(mime: str, data: str, name: str) -> Mimebundle:
         case "image/webp":
             return {"image/webp": Base64(data), "text/plain": plain}
         case _:
-            source = f"data:{mime};base64,{data}"
-            return {"text/html": element("audio", controls=True, src=source), "text/plain": plain}
+            return {"text/html": media_html(mime, data), "text/plain": plain}

@@ -18,7 +18,7 @@ from chatnb.notebook.chats import Chat, get_chat_name, repeated, runnable_from_c
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.base import ComputedTrait, WidgetOutputs
-from chatnb.notebook.widgets.front_end import current_view
+from chatnb.notebook.widgets.front_end import Form, current_view
 from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 
@@ -136,6 +136,11 @@ class _RunningReplies(StreamedWidget):
         """Stop the replies; what has come of them stays. Safe from any thread, at any time."""
         for turn in self._turns:
             turn.stop()
+
+    def mimebundle(self, form: Form) -> tuple[Mimebundle, dict[str, Any]]:
+        """Return an output of the replies; once all have ended, it needs no widget."""
+        # What has ended is whole in its static form alone, with its pictures and sources.
+        return super().mimebundle(form if self._is_busy or form == "text" else "static")
 
     def close(self) -> None:
         """Stop, and leave the text in place of the widget."""

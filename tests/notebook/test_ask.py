@@ -51,6 +51,9 @@ def test_the_reply_streams_to_whoever_opens_it(sent: list[dict[str, Any]]) -> No
     assert "".join(deltas) == "Hello **you**."
     assert (reply.value, reply.busy, reply.phase) == ("Hello **you**.", False, "done")
     assert reply.snapshot["text"] == "Hello **you**."
+    # The static form has all of it, with sources and pictures, which the widget has not.
+    shown, _ = reply.mimebundle("mounted")
+    assert "chatnb-mount" not in shown.get("text/html", "")
     reply.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chatnb.conversations.markdown import node_markdown
 from chatnb.markdown.html import SafeHtml, element, join, rendered
-from chatnb.markdown.media import IMAGE_TYPES, is_shown
+from chatnb.markdown.media import is_shown, media_html
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import block_tokens, close_fence, static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, safe_markdown
@@ -130,13 +130,8 @@ def _media(node: Node) -> Iterator[SafeHtml]:
     """Yield a message's pictures and sounds, where the panel has their data."""
     for file in item_attachments(node.message, node.facts.get("files") or {}):
         mime, data = file["mime"], file.get("data", "")
-        if not is_shown(mime, data):
-            continue
-        address = f"data:{mime};base64,{data}"
-        if mime in IMAGE_TYPES:
-            yield element("img", src=address, alt="", style=_PICTURE)
-        else:
-            yield element("audio", controls=True, src=address)
+        if is_shown(mime, data):
+            yield media_html(mime, data, style=_PICTURE)
 
 
 def _text(node: Node, *, reasoning: bool = True) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chatnb.errors import error_line
 from chatnb.markdown.html import SafeHtml, element, rendered
+from chatnb.markdown.media import media_html
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
@@ -16,10 +17,14 @@ from chatnb.notebook.reply_stream import Outcome, Reply
 from chatnb.notebook.widgets.footer import reasoning_fold, reply_footer
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
-from chatnb.schema.content.outputs import rest_markdown
+from chatnb.schema.content.markdown import media_markdown
+from chatnb.schema.content.outputs import rest_markdown, shown_media
+from chatnb.schema.content.reply_parts import Media
 from chatnb.terminal import SafeText
 
 _MIN_WIDTH, _GAP = 220, 32
+_ALT = "Picture of the answer"
+_MEDIA = "display: block; max-width: 100%; margin: 8px 0"
 _TITLE = "font-weight: 600; margin-bottom: 8px"
 
 
@@ -32,6 +37,7 @@ class Answer(NamedTuple):
     outcome: Outcome = "done"
     error: str = ""
     reasoning: str = ""
+    media: Sequence[Media] = ()
 
     @staticmethod
     def from_reply(name: str, chat: Chat, reply: Reply) -> Answer:
@@ -45,9 +51,10 @@ class Answer(NamedTuple):
             cost=model and model.cost_of_run(message),
         )
         error = error_line(reply.error) if reply.error else ""
-        rest = rest_markdown(reply.parts, shows_media=False)
-        text = "\n\n".join(filter(None, (message.text, rest)))
-        return Answer(name, text, footer, reply.outcome, error, message.reasoning)
+        parts = reply.parts
+        text = "\n\n".join(filter(None, (message.text, rest_markdown(parts))))
+        media = shown_media(parts)
+        return Answer(name, text, footer, reply.outcome, error, message.reasoning, media)
 
 
 def comparison_mimebundle(
@@ -94,6 +101,7 @@ def _html(answer: Answer) -> SafeHtml:
         # In an element of its own, as the live one: its first heading has no line above it, and its
         # last block has the room below that JupyterLab gives to it.
         element("div", _text(answer), class_="jp-RenderedHTMLCommon", style="padding-right: 0"),
+        *(media_html(one.mime_type, one.data, _ALT, _MEDIA) for one in answer.media),
         element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else "",
         element("div", answer.footer, class_=NO_MATH, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
@@ -106,9 +114,11 @@ def _text(answer: Answer) -> SafeHtml:
 
 def _markdown(answer: Answer) -> SafeMarkdown:
     title = f"#### {plain_markdown(answer.name)}" if answer.name else ""
-    return join_blocks(title, answer.text, bold(answer.error), plain_markdown(answer.footer))
+    ending = (bold(answer.error), plain_markdown(answer.footer))
+    return join_blocks(title, answer.text, *map(media_markdown, answer.media), *ending)
 
 
 def _plain(answer: Answer) -> str:
-    parts = [answer.name, answer.text, answer.error, answer.footer]
+    media = map(media_markdown, answer.media)
+    parts = [answer.name, answer.text, *media, answer.error, answer.footer]
     return "\n".join(filter(None, parts))

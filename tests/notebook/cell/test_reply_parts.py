@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+import chatnb
 from chatnb import Conversation, ScriptedChatModel
 from chatnb.conversations.ipynb import to_ipynb
 from chatnb.notebook import register
@@ -137,6 +138,35 @@ def test_a_picture_elsewhere_is_a_link(shell: InteractiveShell, shown: list[Any]
     text, _ = shown
     assert "[image](https://example.org/a.png)" in text["text/markdown"]
     assert "![" not in text["text/markdown"]
+
+
+@pytest.mark.parametrize("form", ["cell", "ask", "compare"])
+def test_replies_beside_each_other_show_all_parts(
+    shell: InteractiveShell, shown: list[Any], form: str
+) -> None:
+    """Columns and single replies show pictures and sounds in HTML, and name them in text."""
+    model = ScriptedChatModel([reply(), reply()])
+    match form:
+        case "cell":
+            shell.push({"one": model, "two": ScriptedChatModel(["Hi."])})
+            assert shell.run_cell("%%chat --compare one,two\nHi").success
+            bundle = shown[-1]
+        case "ask":
+            widget = chatnb.ask("Hi", model)
+            widget.result(30)
+            bundle = widget.static_mimebundle()
+        case _:
+            widget = chatnb.compare("Hi", {"one": model, "two": "scripted:Hi."})
+            widget.result(30)
+            bundle = widget.static_mimebundle()
+    html = bundle["text/html"]
+    assert f'src="data:image/png;base64,{PNG}"' in html
+    assert "<audio controls" in html
+    assert 'href="https://example.org/a%28b%29"' in html
+    assert "[image" not in html
+    for text in (bundle["text/markdown"], bundle["text/plain"]):
+        assert "*[image, image/png, 0.0 KB]*" in text
+        assert "https://example.org/a%28b%29" in text
 
 
 @pytest.fixture
