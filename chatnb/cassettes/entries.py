@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -72,6 +73,7 @@ class CassetteEntries:
         self.outputs: list[dict[str, Any]] | None = None
         self._earlier_moment: str | None = None
         self._unchanged: defaultdict[_Substance, deque[_Entry]] | None = None
+        self.varies: Sequence[dict[str, Any]] = ()
 
     def load(self) -> None:
         """Read the file, if there is one."""
@@ -81,6 +83,7 @@ class CassetteEntries:
         self._can_append = contents.can_append and not self._file.is_torn
         self.default_model, self.recorded_at = contents.default_model, contents.recorded_at
         self.outputs = contents.outputs
+        self.varies = contents.varies
         for index, call in enumerate(contents.calls):
             self._keep(self._entry(index, call))
 
@@ -174,6 +177,12 @@ class CassetteEntries:
             self.outputs = outputs
             self._rewrite()
 
+    def note_varying(self, masks: Sequence[dict[str, Any]]) -> None:
+        """Record what differs from replay to replay."""
+        if list(masks) != list(self.varies):
+            self.varies = masks
+            self._rewrite()
+
     def prune(self) -> None:
         """Drop the calls that were not requested, and put new ones where they were requested."""
         before = list(self._entries)
@@ -223,7 +232,7 @@ class CassetteEntries:
             self._write()
 
     def _head(self) -> str:
-        return head_yaml(self.default_model, self.recorded_at, self.outputs)
+        return head_yaml(self.default_model, self.recorded_at, self.varies, self.outputs)
 
     def _write(self) -> None:
         self._file.replace([self._head(), *(e.text for e in self._all())])
@@ -242,6 +251,7 @@ class CassetteEntries:
         self.default_model = self.default_model or contents.default_model
         self.recorded_at = self.recorded_at or contents.recorded_at
         self.outputs = contents.outputs if self.outputs is None else self.outputs
+        self.varies = self.varies or contents.varies
         known = Counter(entry.text for entry in [*self._entries, *self._new.values()])
         known += dropped or Counter()
         for index, call in enumerate(contents.calls):

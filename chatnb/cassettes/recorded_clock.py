@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -37,13 +38,22 @@ def checked_moment(text: str) -> datetime:
     return moment
 
 
-def start_clock(moment: datetime) -> None:
-    """Set this process's date and time, which go on, and seed what draws numbers at random."""
+def start_clock(moment: datetime, elapsed: Callable[[float], float] | None = None) -> None:
+    """Set this process's date and time, which go on, and seed what draws numbers at random.
+
+    Args:
+        moment: The date and time.
+        elapsed: Returns the seconds that they have gone on after real seconds. Default: as many.
+    """
     try:
         import time_machine
     except ImportError as error:
         raise MissingRuntimeError(_NO_TIME_MACHINE) from error
-    time_machine.travel(moment, tick=True).start()
+    traveller: Any = time_machine.travel(moment, tick=True).start()
+    real_time = traveller.time_ns
+    start = real_time()
+    if elapsed is not None:
+        traveller.time_ns = lambda: start + int(elapsed((real_time() - start) / 1e9) * 1e9)
     random.seed(_SEED)
     after_import({"numpy": _seed_numpy})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import NoneType
 from typing import Any, NamedTuple, cast
 
 from chatnb.cassettes.recorded_clock import checked_moment
@@ -16,9 +17,13 @@ _MAX_DEPTH = 100
 _HEAD = """\
 # Replies of chat models, recorded by chatnb, which replays them by the content of the request.
 chatnb_cassette: {format}
-{moment}{default}{outputs}calls:
+{moment}{default}{varies}{outputs}calls:
 """
-_HEAD_NAMES = {"chatnb_cassette", "default_model", "recorded_at", "outputs", "calls"}
+_HEAD_NAMES = {"chatnb_cassette", "default_model", "recorded_at", "varies", "outputs", "calls"}
+_VARIES = """\
+# The parts between \u27e6 and \u27e7 differ from replay to replay, and are not compared.
+varies:
+{entries}"""
 _OUTPUTS = """\
 # The outputs of cells, by number: the notebook itself is saved without them.
 outputs:{entries}
@@ -39,6 +44,7 @@ class CassetteContents(NamedTuple):
         calls: The calls in order, each with its request and its outcome.
         default_model: The model that answered cells that name none, if it was recorded.
         recorded_at: The moment that replays of a notebook take for now, if it was recorded.
+        varies: The masks of a notebook's cells: what differs from replay to replay.
         outputs: The outputs of the cells of a notebook that is saved without them.
         can_append: True if the text has the form in which a call can be appended to it.
     """
@@ -46,6 +52,7 @@ class CassetteContents(NamedTuple):
     calls: list[dict[str, Any]]
     default_model: str | None = None
     recorded_at: str | None = None
+    varies: Sequence[dict[str, Any]] = ()
     outputs: list[dict[str, Any]] | None = None
     can_append: bool = False
 
@@ -65,16 +72,20 @@ def parse_cassette(text: str, name: str) -> CassetteContents:
     calls: Any = found.get("calls") or []
     default: Any = found.get("default_model")
     moment: Any = found.get("recorded_at")
+    varies: Any = found.get("varies")
     is_name = default is None or (isinstance(default, str) and default.isprintable())
-    is_head = is_name and (moment is None or _is_moment(moment))
+    is_head = (
+        is_name and (moment is None or _is_moment(moment)) and isinstance(varies, list | NoneType)
+    )
     if version != FORMAT or not isinstance(calls, list) or not is_head:
         raise CassetteError(f"{name} is damaged: its head is not a cassette's. {DAMAGED}")
+    masks = cast("list[dict[str, Any]]", varies or [])
     outputs = _checked_outputs(found.get("outputs"), name)
-    head, _, rest = text.partition(head_yaml(default, moment, outputs))
+    head, _, rest = text.partition(head_yaml(default, moment, masks, outputs))
     is_plain = not head and rest.startswith("\n- ") and rest.endswith("\n")
     can_append = is_plain and found.keys() <= _HEAD_NAMES
     return CassetteContents(
-        cast("list[dict[str, Any]]", calls), default, moment, outputs, can_append
+        cast("list[dict[str, Any]]", calls), default, moment, masks, outputs, can_append
     )
 
 
@@ -150,13 +161,15 @@ def call_yaml(call: dict[str, Any]) -> str:
 def head_yaml(
     default_model: str | None = None,
     recorded_at: str | None = None,
+    varies: Sequence[dict[str, Any]] = (),
     outputs: Sequence[Mapping[str, Any]] | None = None,
 ) -> str:
     """Write the head of the file, before the calls."""
     moment = f'recorded_at: "{recorded_at}"\n' if recorded_at else ""
     default = f"default_model: {default_model}\n" if default_model else ""
+    masks = _VARIES.format(entries=as_yaml(list(varies))) if varies else ""
     kept = "" if outputs is None else _OUTPUTS.format(entries=_indented(outputs))
-    return _HEAD.format(format=FORMAT, moment=moment, default=default, outputs=kept)
+    return _HEAD.format(format=FORMAT, moment=moment, default=default, varies=masks, outputs=kept)
 
 
 def _indented(entries: Sequence[Mapping[str, Any]]) -> str:

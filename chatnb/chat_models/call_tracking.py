@@ -44,7 +44,7 @@ class TrackedCall:
         model: TrackedModel,
         messages: Sequence[BaseMessage],
         trackers: tuple[CallTracker, ...],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._trackers = trackers
         self._clock = clock

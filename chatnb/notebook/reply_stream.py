@@ -101,7 +101,7 @@ class ReplyStream:
         self,
         model: BaseChatModel | None = None,
         draft: Draft | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.draft = draft
         self._model = model

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import textwrap
-from collections.abc import Container
 from typing import Any, Protocol
 
 import pytest
@@ -25,7 +24,8 @@ from chatnb.pytest_plugin.cell_tags import (
 from chatnb.pytest_plugin.failures import Failure, difference_summary, error_lines
 from chatnb.pytest_plugin.kernel import KernelDiedError
 from chatnb.pytest_plugin.kernel_variables import Mode
-from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference, readable, structure
+from chatnb.pytest_plugin.masks.cell_masks import CellMask, NotebookMasks
+from chatnb.pytest_plugin.outputs import Comparison, OutputFolder, difference, readable, structure
 
 
 class Notebook(Protocol):
@@ -34,7 +34,7 @@ class Notebook(Protocol):
     mode: Mode
     shown_path: str
     accept: str
-    facts: Container[str]
+    masks: NotebookMasks
     folder: OutputFolder
     sanitize_patterns: Any
     running: Any
@@ -83,6 +83,21 @@ class NotebookCell(IPyNbCell, NamedItem):
         self.is_left_out_of_replays = SKIP_REPLAY in self.tags or bool(self.options["skip"])
         self.is_exact = is_exact(self.tags)
         self.required_similarity: float | None = None
+
+    @property
+    def mask(self) -> CellMask:
+        """The parts of the outputs that vary, as they were learned in the last recording."""
+        return self.parent.masks.get(self.cell_num, self.saved_id)
+
+    @property
+    def saved_id(self) -> str | None:
+        """The id of the cell in its file; notebooks that are texts have none that stays."""
+        return self.cell.get("id") if self.path.suffix == ".ipynb" else None
+
+    @property
+    def rules(self) -> Comparison:
+        """The rules by which the outputs are compared."""
+        return Comparison(self.mask, self.is_exact, self.required_similarity)
 
     @property
     def timeout(self) -> float:
@@ -136,8 +151,7 @@ class NotebookCell(IPyNbCell, NamedItem):
             text = _type_difference(ref, test)
         else:
             pair = self._sanitized(ref), self._sanitized(test)
-            facts = EXACT if self.is_exact else self.parent.facts
-            text = difference(*pair, self.required_similarity, facts)
+            text = difference(*pair, self.rules)
         self.comparison_traceback = [text]
         if text and self.parent.mode == "replay":
             self.parent.offer_for_review(self, test)
@@ -197,8 +211,8 @@ class NotebookCell(IPyNbCell, NamedItem):
                 "notebook": self.parent.shown_path,
                 "cell": self.cell_num,
                 "source": self.cell.source,
-                "old": readable(self.saved_outputs),
-                "new": readable(self.test_outputs or []),
+                "old": readable(self.saved_outputs, self.mask),
+                "new": readable(self.test_outputs or [], self.mask),
                 "compared": bool(self.options["check"]) or self.parent.mode != "replay",
             }
             self.user_properties.append(("chatnb", data))

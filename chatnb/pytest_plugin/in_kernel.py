@@ -9,27 +9,47 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chatnb.cassettes.active import FILE_VARIABLE, close_cassettes
+from chatnb.cassettes.after_import import after_import
 from chatnb.cassettes.cassette import environment_cassette
 from chatnb.cassettes.http_clients import record_clients
 from chatnb.cassettes.http_recorder import HttpRecorder
 from chatnb.cassettes.network import refuse_network
 from chatnb.cassettes.recorded_clock import recorded_moment, start_clock
 from chatnb.errors import CassetteError
+from chatnb.pytest_plugin.figure_data import note_figure_data
+from chatnb.pytest_plugin.masks.other_conditions import change_conditions, faster, other_moment
 
 
-def start(mode: str, *, allowed: Sequence[str], recorded_clock: bool) -> None:
-    """Answer HTTP from the cassette; in a replay, refuse what else goes to the network."""
+def start(
+    mode: str, *, allowed: Sequence[str], recorded_clock: bool, elsewhere: bool = False
+) -> None:
+    """Answer HTTP from the cassette; in a replay, refuse what else goes to the network.
+
+    Args:
+        mode: The mode of the cassette.
+        allowed: The hosts that may be called.
+        recorded_clock: True if date and time are those of the recording.
+        elsewhere: True for another machine, folder and time of the day.
+    """
     path = os.environ[FILE_VARIABLE]
     record_clients(HttpRecorder(path, allowed))
-    if recorded_clock:
-        _start_clock(path, mode)
+    note_figure_data()
+    if recorded_clock or elsewhere:
+        _start_clock(path, mode, recorded_clock, elsewhere)
+    if elsewhere:
+        change_conditions()
     if mode == "replay":
+        # On a slow machine, a bar would be an output that the notebook does not have.
+        after_import({"chatnb.runnables.progress": lambda progress: progress.hide_bars()})
         refuse_network(allowed)
 
 
-def _start_clock(path: str, mode: str) -> None:
+def _start_clock(path: str, mode: str, recorded: bool, elsewhere: bool) -> None:
     """Let the kernel begin at the moment of the cassette, which a new one has from now on."""
-    moment = None if mode == "refresh" else recorded_moment(Path(path))
+    moment = None if mode == "refresh" or not recorded else recorded_moment(Path(path))
+    if elsewhere:
+        start_clock(other_moment(moment or datetime.now(UTC)), faster)
+        return
     if mode != "replay" and moment is None:
         moment = datetime.now(UTC).replace(microsecond=0)
         with suppress(CassetteError):  # The first call tells what is the matter.

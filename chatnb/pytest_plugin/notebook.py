@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from queue import Empty
@@ -20,9 +21,15 @@ from nbval.cover import setup_coverage, teardown_coverage
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
+from chatnb.cassettes.entries import CassetteEntries
+from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.cell import EarlierCellError, NotebookCell, NothingComparedError
 from chatnb.pytest_plugin.kernel import KernelCodeError, NotebookKernel, installed_kernels
 from chatnb.pytest_plugin.kernel_variables import Mode, kernel_variables
+from chatnb.pytest_plugin.masks.cell_masks import NotebookMasks
+from chatnb.pytest_plugin.masks.learning import ReplyTexts
+from chatnb.pytest_plugin.masks.other_conditions import other_environment
+from chatnb.pytest_plugin.masks.reply_texts import reply_texts
 from chatnb.pytest_plugin.notebook_files.cell_names import cell_name, notebook_name
 from chatnb.pytest_plugin.notebook_files.executed import write_executed
 from chatnb.pytest_plugin.notebook_files.kept_outputs import (
@@ -40,11 +47,11 @@ from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, rea
 from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.one_test import NotebookTest
-from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference, facts_in, readable
+from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable
 from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, VARYING
 from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.reports.unrequested import unrequested_note
-from chatnb.pytest_plugin.verification import failure_text, verify
+from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.terminal import SafeText
 
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
@@ -87,12 +94,16 @@ class NotebookFile(IPyNbFile):
         return self.path.parent / "cassettes" / f"{self.path.stem}{suffix}.yaml"
 
     @cached_property
-    def facts(self) -> frozenset[str]:
-        """Texts of the recorded replies that look as if they varied."""
-        try:
-            return facts_in(self.cassette.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
-            return frozenset()
+    def masks(self) -> NotebookMasks:
+        """The parts of outputs that vary, as the cassette has them."""
+        with suppress(CassetteError):  # The first call says what is the matter with the file.
+            return NotebookMasks(self._entries().varies)
+        return NotebookMasks()
+
+    def _entries(self) -> CassetteEntries:
+        entries = CassetteEntries(self.cassette)
+        entries.load()
+        return entries
 
     @property
     def allowed_hosts(self) -> list[str]:
@@ -210,18 +221,24 @@ class NotebookFile(IPyNbFile):
         if getattr(self.config.option, "cov_source", None):
             setup_coverage(self.config, self.kernel, self.path)
 
-    def _started_kernel(self, mode: Mode) -> NotebookKernel:
-        """Start a kernel whose models are answered in a mode."""
+    def _started_kernel(
+        self, mode: Mode, elsewhere: Mapping[str, str] | None = None
+    ) -> NotebookKernel:
+        """Start a kernel whose models are answered in a mode, as if elsewhere if told so."""
         options = self.config.option
         clock = options.chatnb_clock == "recorded" and mode != "live"
         environment = kernel_variables(
             mode, self.cassette, self.accept, options.chatnb_settings.ignore, recorded_clock=clock
         )
+        environment |= elsewhere or {}
         name = self._kernel_name()
         seconds = options.nbval_kernel_startup_timeout
         kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
         if mode != "live":
-            given = f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}"
+            given = (
+                f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}, "
+                f"elsewhere={elsewhere is not None}"
+            )
             self._start_in_kernel(kernel, name, given)
         return kernel
 
@@ -277,22 +294,30 @@ class NotebookFile(IPyNbFile):
             return
         self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
         ran: list[Any] = [self.ran[index] for index in range(len(self.cells))]
-        verified = verify(ran, lambda: self._started_kernel("replay"), self.facts)
+        replies = reply_texts(self.cassette) if self.cassette.exists() else ""
+        with other_environment(self.path.parent) as elsewhere:
+            verified = verify(
+                ran,
+                lambda: self._started_kernel("replay"),
+                lambda: self._started_kernel("replay", elsewhere),
+                ReplyTexts(replies),
+            )
+        if verified.masks or self.cassette.exists():
+            self._entries().note_varying(verified.masks)
         if self.config.option.chatnb_review:
-            self._offer_changes(verified.outputs)
+            self._offer_changes(verified)
         elif self.keeps_outputs:
-            write_outputs(self.cassette, verified.outputs, self.facts)
+            write_outputs(self.cassette, verified.outputs, verified.rules)
         else:
-            rewrite(self.path, verified.outputs, self.facts)
+            rewrite(self.path, verified.outputs, verified.rules)
         for index, text in verified.notes.items():
             self._note(VARYING, f"{self.shown_path}, code cell {index} {text}")
 
-    def _offer_changes(self, outputs: Sequence[Sequence[Any]]) -> None:
+    def _offer_changes(self, verified: Verified) -> None:
         """Let a person decide about the cells whose outputs have changed by a recording."""
         assert self.last_cell is not None
-        for cell, new in zip(self.cells, outputs, strict=True):
-            facts = EXACT if cell.is_exact else self.facts
-            if difference(cell.saved_outputs, new, facts=facts):
+        for cell, new in zip(self.cells, verified.outputs, strict=True):
+            if difference(cell.saved_outputs, new, verified.rules[cell.cell_num]):
                 change = self._change(cell, new)
                 self.last_cell.user_properties.append((CHANGE, change))
 
@@ -309,8 +334,8 @@ class NotebookFile(IPyNbFile):
             cell=cell.cell_num,
             name=cell.name,
             source=cell.cell.source,
-            old=readable(cell.saved_outputs),
-            new=readable(outputs),
+            old=readable(cell.saved_outputs, cell.mask),
+            new=readable(outputs, cell.mask),
             outputs=json.loads(json.dumps(outputs)),
         )
         return list(change)  # xdist sends plain data only.

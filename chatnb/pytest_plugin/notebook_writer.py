@@ -4,51 +4,56 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chatnb.files import replace_text
-from chatnb.pytest_plugin.cell_tags import is_exact
-from chatnb.pytest_plugin.outputs import EXACT, NO_FACTS, WIDGET_VIEW, difference
+from chatnb.pytest_plugin.outputs import EQUAL, WIDGET_VIEW, Comparison, difference
 
 
-def rewrite(path: Path, outputs: Sequence[Sequence[Any]], facts: Container[str] = NO_FACTS) -> None:
-    """Write the outputs of each code cell into a notebook, without the state of widgets."""
-    # Outputs that differ only in times and ids stay, so that a diff shows real changes.
+def rewrite(
+    path: Path,
+    outputs: Sequence[Sequence[Any]],
+    rules: Mapping[int, Comparison],
+) -> None:
+    """Write the outputs of each code cell into a notebook, without the state of widgets.
+
+    Args:
+        path: The notebook's file.
+        outputs: The outputs of each code cell.
+        rules: How outputs are compared, by the number of the cell. Equal ones stay as they are.
+    """
     text = path.read_text(encoding="utf-8")
-    new = with_outputs(text, outputs, facts)
+    new = with_outputs(text, outputs, rules)
     if new != text:
         replace_text(path, [new])
 
 
 def with_outputs(
-    text: str, outputs: Sequence[Sequence[Any]], facts: Container[str] = NO_FACTS
+    text: str, outputs: Sequence[Sequence[Any]], rules: Mapping[int, Comparison]
 ) -> str:
     """Return the text of a notebook with other outputs."""
     notebook = json.loads(text)
     notebook.get("metadata", {}).pop("widgets", None)
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     count = 0
-    for cell, shown in zip(cells, outputs, strict=True):
+    for number, (cell, shown) in enumerate(zip(cells, outputs, strict=True)):
         empty = not "".join(cell["source"]).strip()
         count += not empty
         cell["execution_count"] = None if empty else count
-        cell["outputs"] = _outputs(
-            cell["outputs"],
-            shown,
-            count,
-            EXACT if is_exact(cell["metadata"].get("tags") or []) else facts,
-        )
+        # A diff shows real changes only: how alike a cell has to be does not matter here.
+        compared = rules.get(number, EQUAL)._replace(similarity=None)
+        cell["outputs"] = _outputs(cell["outputs"], shown, count, compared)
     return _dump_like(text, notebook)
 
 
 def _outputs(
-    saved: list[dict[str, Any]], shown: Sequence[Any], count: int, facts: Container[str]
+    saved: list[dict[str, Any]], shown: Sequence[Any], count: int, rules: Comparison
 ) -> list[dict[str, Any]]:
     new = saved_outputs(shown, count)
     unchanged = bool(saved) and not difference(
-        [_joined(o) for o in saved], [_joined(o) for o in new], facts=facts
+        [_joined(o) for o in saved], [_joined(o) for o in new], rules
     )
     kept = saved if unchanged and WIDGET_VIEW not in json.dumps(saved) else new
     for output in kept:

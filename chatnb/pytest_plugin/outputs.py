@@ -1,4 +1,4 @@
-"""Outputs of a cell: folded from the kernel's messages, normalised, and compared."""
+"""Outputs of a cell: folded from the kernel's messages, and compared."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
+
+from chatnb.pytest_plugin.images import IMAGE_TYPES, image_difference
+from chatnb.pytest_plugin.masks.cell_masks import NOTHING_VARIES, CellMask
+from chatnb.pytest_plugin.masks.line_patterns import STAND_IN
+from chatnb.terminal import without_colours
 
 OUTPUT_FIELDS = {
     "display_data": ("data", "metadata"),
@@ -59,147 +64,134 @@ class OutputFolder:
         self._announced = None
 
 
-_REPLACEMENTS: tuple[tuple[str, str], ...] = (
-    (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
-    (r"\b0x[0-9a-fA-F]{6,}\b", "<address>"),
-    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
-    (r"\b[0-9a-f]{32}\b", "<id>"),
-    (
-        r"\b(chatcmpl|resp|msg|call|run|req|rs|fc|toolu)([-_])(?=\w*\d)[A-Za-z0-9]{8,}\b",
-        r"\1\2<id>",
-    ),
-    (r" ?\(request [\w-]+\)", ""),
-    (
-        r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?",
-        "<time>",
-    ),
-    (r"\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
-    (r"\b[\d.,]*\d\s?(?:tokens|tok|it|chunks|[kM]?B)/s\b", "<rate>"),
-    (
-        r"(?:(?:\\?<|&lt;) ?)?(?<![\w.])\d+(?:[.,]\d+)?"
-        r"(?:\s|&nbsp;)?(?:ns|[\u00b5\u03bc]s|us|ms|s|min)\b",
-        "<duration>",
-    ),
-    (r"<duration>(?: <duration>)+", "<duration>"),
-    (r"(?<=\b127\.0\.0\.1:)\d+|(?<=\blocalhost:)\d+", "<port>"),
-    (r"(?:/private)?(?:/tmp|/var/folders|/var/tmp)(?:/[\w.+@-]+)+", "<temporary>"),
-    (r"[A-Za-z]:\\[^\s\"']*\\Temp\\[^\s\"']+", "<temporary>"),
-    (r"(?<=<ipython-input-)[\w-]+(?=>)", "<id>"),
-    (r"[ \t]+$", ""),
-)
-_PATTERNS = tuple((re.compile(pattern, re.MULTILINE), new) for pattern, new in _REPLACEMENTS)
-
-
-class _Everything(Container[str]):
-    def __contains__(self, text: object) -> bool:
-        return True
-
-
-NO_FACTS: Container[str] = frozenset[str]()
-EXACT: Container[str] = _Everything()
-"""Nothing of a cell may vary, and images are compared as well."""
-
-
-def facts_in(replies: str) -> frozenset[str]:
-    """Return what looks as if it varied, but stands in recorded replies, which do not."""
-    found = (pattern.finditer(replies) for pattern, new in _PATTERNS if new)
-    return frozenset(match[0] for matches in found for match in matches)
-
-
-def normalize(text: str, facts: Container[str] = NO_FACTS) -> str:
-    """Replace ids, times, durations, rates, addresses, ports and temporary paths in a text.
-
-    Example:
-        >>> normalize("30 min, 2 s", facts_in("Bake it for 30 min."))
-        '30 min, <duration>'
-    """
-    for pattern, new in _PATTERNS:
-        text = pattern.sub(lambda match, new=new: _replaced(match, new, facts), text)
-    return text
-
-
-def _replaced(match: re.Match[str], new: str, facts: Container[str]) -> str:
-    return match[0] if match[0] in facts else match.expand(new)
-
-
 Output: TypeAlias = "Mapping[str, Any]"
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _CONTEXT_LINES = 2
 _PREFERRED_TYPES = ("text/markdown", "text/plain", "text/html")
-# Random, or different in its bytes on every machine.
-_NOT_COMPARED = (WIDGET_VIEW, "image/png", "image/jpeg")
+# Spaces at the ends of lines, and what %time and %timeit add on a machine with other work.
+_NOT_COUNTED = re.compile(
+    r"[ \t]+$|^The slowest run took .+ times longer .+\n|^(?:Compiler(?: time)?|Parser) *: .+\n?",
+    re.MULTILINE,
+)
 
 
 class OutputPart(NamedTuple):
-    """A part of a cell's output: `stdout`, `error`, or a MIME type such as `text/markdown`."""
+    """A part of a cell's output.
+
+    Args:
+        type: `stdout`, `error`, or a MIME type such as `text/markdown`.
+        text: Its text, or its data in base64.
+        name: The type, with a number from the second part of this type on.
+    """
 
     type: str
     text: str
+    name: str
 
 
-def split_outputs(outputs: Sequence[Output], *, images: bool = False) -> list[OutputPart]:
+class Comparison(NamedTuple):
+    """The rules by which the outputs of a cell are compared.
+
+    Args:
+        mask: What varies from replay to replay.
+        is_exact: True if nothing may vary, also no byte of an image.
+        similarity: The similarity that is enough, from 0 to 1. Default: equality.
+    """
+
+    mask: CellMask = NOTHING_VARIES
+    is_exact: bool = False
+    similarity: float | None = None
+
+    def text(self, part: OutputPart) -> str:
+        """Return the text of a part as it counts."""
+        if self.is_exact:
+            return part.text
+        plain = _NOT_COUNTED.sub("", without_colours(part.text))
+        return self.mask.masked(part.name, plain)
+
+
+EQUAL = Comparison()
+
+
+def split_outputs(outputs: Sequence[Output]) -> list[OutputPart]:
     """Split outputs, with joined streams, into the parts to compare."""
-    left_out = (WIDGET_VIEW,) if images else _NOT_COMPARED
+    counts = Counter[str]()
     parts = list[OutputPart]()
-    for output in outputs:
-        type = output["output_type"]
-        if type == "stream":
-            parts.append(OutputPart(output["name"], output["text"]))
-        elif type == "error":
-            parts.append(OutputPart("error", f"{output['ename']}: {output['evalue']}"))
-        else:
-            data = cast("Mapping[str, Any]", output["data"])
-            parts += [OutputPart(mime, _data_text(mime, data)) for mime in sorted(data, key=_rank)]
-    return [part for part in parts if part.type not in left_out]
+    for type, text in (pair for output in outputs for pair in _typed_texts(output)):
+        counts[type] += 1
+        number = f" {counts[type]}" if counts[type] > 1 else ""
+        parts.append(OutputPart(type, text, f"{type}{number}"))
+    return parts
 
 
-def readable(outputs: Sequence[Output]) -> str:
-    """Return the outputs as text: the most readable type of each, normalized."""
+def _typed_texts(output: Output) -> list[tuple[str, str]]:
+    type = output["output_type"]
+    if type == "stream":
+        return [(output["name"], output["text"])]
+    if type == "error":
+        return [("error", f"{output['ename']}: {output['evalue']}")]
+    data = cast("Mapping[str, Any]", output["data"])
+    # The view of a widget is a random id.
+    shown = sorted(data.keys() - {WIDGET_VIEW}, key=_rank)
+    return [(mime, _data_text(mime, data)) for mime in shown]
+
+
+def readable(outputs: Sequence[Output], mask: CellMask = NOTHING_VARIES) -> str:
+    """Return the outputs as text: the most readable type of each, without what varies."""
+    rules = Comparison(mask)
+    parts = iter(split_outputs(outputs))
     texts = list[str]()
     for output in outputs:
-        parts = split_outputs([output])
-        if parts:
-            texts.append(normalize(parts[0].text).rstrip("\n"))
+        own = [next(parts) for _ in _typed_texts(output)]
+        if own and not own[0].type.startswith("image/"):
+            texts.append(rules.text(own[0]).replace(STAND_IN, "\u2026").rstrip("\n"))
         elif "data" in output:
             texts.append(f"[{', '.join(output['data'])}]")
     return "\n\n".join(texts)
 
 
-def difference(
-    old: Sequence[Output],
-    new: Sequence[Output],
-    approx: float | None = None,
-    facts: Container[str] = NO_FACTS,
-) -> str:
+def difference(old: Sequence[Output], new: Sequence[Output], rules: Comparison = EQUAL) -> str:
     """Describe the difference of two lists of outputs; return "" for equal ones."""
     if structure(old) != structure(new):
         return _other_types(old, new)
-    images = facts is EXACT
-    pairs = zip(_sorted(old, images=images), _sorted(new, images=images), strict=True)
-    unlike = [
-        (was, now) for was, now in pairs if normalize(was.text, facts) != normalize(now.text, facts)
-    ]
-    if not unlike:
-        return ""
-    if approx is None:
-        return _line_by_line(*unlike[0], facts)
-    similarity = min(_similarity(was, now, facts) for was, now in unlike)
-    if similarity >= approx:
-        return ""
-    head = f"The similarity of the outputs is {similarity:.2f}; the cell's tag requires {approx:g}."
-    return f"{head}\n{_line_by_line(*unlike[0], facts)}"
+    found = (_part_difference(*pair, rules) for pair in paired_parts(old, new))
+    return next((text for text in found if text), "")
+
+
+def paired_parts(
+    old: Sequence[Output], new: Sequence[Output]
+) -> list[tuple[OutputPart, OutputPart]]:
+    """Return the parts of two lists of outputs that have equal types."""
+    # The order of a stream and a display is random, that of two displays is not.
+    old_parts, new_parts = (
+        sorted(split_outputs(outputs), key=lambda part: _rank(part.type)) for outputs in (old, new)
+    )
+    return list(zip(old_parts, new_parts, strict=True))
 
 
 def structure(outputs: Sequence[Output]) -> list[str]:
     """Return the types of the outputs, without their text."""
-    images = [f"{m} (not compared)" for o in outputs for m in o.get("data", {}) if "image/" in m]
-    return sorted([*(part.type for part in split_outputs(outputs)), *images])
+    return sorted(part.type for part in split_outputs(outputs))
 
 
-def _sorted(outputs: Sequence[Output], *, images: bool) -> list[OutputPart]:
-    """Sort by type: the order of a stream and a display is random, that of two displays is not."""
-    return sorted(split_outputs(outputs, images=images), key=lambda part: _rank(part.type))
+def _part_difference(was: OutputPart, now: OutputPart, rules: Comparison) -> str:
+    if was.type in IMAGE_TYPES and not rules.is_exact:
+        text = image_difference(was.text, now.text, rules.similarity)
+        return text and f"{was.type} differs: {text}."
+    texts = rules.text(was), rules.text(now)
+    if texts[0] == texts[1]:
+        return ""
+    if rules.similarity is None:
+        return _line_by_line(was, now, *texts)
+    similarity = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
+    if similarity >= rules.similarity:
+        return ""
+    head = (
+        f"The similarity of the outputs is {similarity:.2f}; "
+        f"the cell's tag requires {rules.similarity:g}."
+    )
+    return f"{head}\n{_line_by_line(was, now, *texts)}"
 
 
 def _rank(type: str) -> tuple[int, str]:
@@ -210,7 +202,7 @@ def _rank(type: str) -> tuple[int, str]:
 def _data_text(mime: str, data: Mapping[str, Any]) -> str:
     text = _as_text(data[mime])
     # Front ends break the lines of images in ways of their own.
-    return "".join(text.split()) if mime in _NOT_COMPARED else text
+    return "".join(text.split()) if mime in IMAGE_TYPES else text
 
 
 def _as_text(data: Any) -> str:
@@ -221,17 +213,12 @@ def _as_text(data: Any) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _similarity(was: OutputPart, now: OutputPart, facts: Container[str]) -> float:
-    texts = (normalize(was.text, facts), normalize(now.text, facts))
-    return difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
-
-
-def _line_by_line(was: OutputPart, now: OutputPart, facts: Container[str]) -> str:
-    if was.type in _NOT_COMPARED:
+def _line_by_line(was: OutputPart, now: OutputPart, old_text: str, new_text: str) -> str:
+    if was.type in IMAGE_TYPES:
         return f"{was.type} differs: the image is another one."
     old, new = was.text.splitlines(), now.text.splitlines()
     # Lines are compared as they count, and shown as they are.
-    pair = (normalize(was.text, facts).splitlines(), normalize(now.text, facts).splitlines())
+    pair = (old_text.splitlines(), new_text.splitlines())
     if (len(pair[0]), len(pair[1])) != (len(old), len(new)):
         pair = (old, new)
     lines = list[str]()

@@ -1,4 +1,4 @@
-"""Replays of a notebook that was just recorded: the outputs to save, and the cells that vary."""
+"""Replays of a notebook that was just recorded: the outputs to save, and what varies in them."""
 
 # pyright: standard
 # nbval has no types.
@@ -6,30 +6,49 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import repeat
 from queue import Empty
 from typing import Any, Protocol
 
 from chatnb.pytest_plugin.failures import error_lines
+from chatnb.pytest_plugin.images import IMAGE_TYPES
 from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
-from chatnb.pytest_plugin.outputs import EXACT, OutputFolder, difference
+from chatnb.pytest_plugin.masks.cell_masks import CellMask, learn_part, mask_to_data
+from chatnb.pytest_plugin.masks.learning import ReplyTexts
+from chatnb.pytest_plugin.masks.line_patterns import LinePattern
+from chatnb.pytest_plugin.outputs import (
+    EQUAL,
+    Comparison,
+    OutputFolder,
+    difference,
+    paired_parts,
+    split_outputs,
+    structure,
+)
 
 _TAGS = "Give the cell a tag: chatnb-approx if it varies a little, nbval-ignore-output if it may."
 
 
 class RecordedCell(Protocol):
-    """A cell that was recorded: its code, its outputs and what its tags say."""
+    """A cell that was recorded: its code, its outputs, its tags and what varied in it before."""
 
     cell: Any
     options: Mapping[str, Any]
     final_outputs: list[Any]
     is_compared: bool
     is_left_out_of_replays: bool
-    is_exact: bool
-    required_similarity: float | None
+
+    @property
+    def saved_id(self) -> str | None:
+        """The id of the cell in its file, if it has one."""
+        ...
+
+    @property
+    def rules(self) -> Comparison:
+        """The rules by which the outputs are compared, with what varied before."""
+        ...
 
     @property
     def timeout(self) -> float:
@@ -39,45 +58,110 @@ class RecordedCell(Protocol):
 
 @dataclass
 class Verified:
-    """The outputs of each cell as replays have them, and notes about cells that do not repeat."""
+    """The outputs of each cell as replays have them, what varies, and cells that do not repeat.
+
+    Args:
+        outputs: The outputs of each cell.
+        notes: Notes about cells, by their numbers.
+        rules: The rules for comparing cells, by their numbers.
+        masks: What varies, for the cassette.
+    """
 
     outputs: list[list[Any]]
     notes: dict[int, str] = field(default_factory=dict)
+    rules: dict[int, Comparison] = field(default_factory=dict)
+    masks: list[dict[str, Any]] = field(default_factory=list)
 
 
 def verify(
-    cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel], facts: Container[str]
+    cells: Sequence[RecordedCell],
+    start: Callable[[], NotebookKernel],
+    start_elsewhere: Callable[[], NotebookKernel],
+    replies: ReplyTexts,
 ) -> Verified:
-    """Replay a recorded notebook.
+    """Replay a recorded notebook, and learn what varies.
 
     Args:
         cells: Its cells, with the outputs of the recording.
         start: Starts a kernel that replays.
-        facts: What stands in the recorded replies.
+        start_elsewhere: Starts one on another machine, at another time.
+        replies: The texts of the recorded replies.
     """
     # What a slow recording shows (progress, times) is not what a quick replay shows, so that the
-    # replay is saved. Another one says whether it is so each time; where the first one is equal
-    # to the recording, it is.
-    recorded = [cell.final_outputs for cell in cells]
+    # replay is saved.
     first = _replay(cells, start)
+    first.rules = {
+        number: _still_matching(cell.rules, first.outputs[number])
+        for number, cell in enumerate(cells)
+    }
     if first.notes:
-        return Verified(recorded, first.notes)
-    if not any(map(_differ, cells, recorded, first.outputs, repeat(facts))):
+        first.outputs = [cell.final_outputs for cell in cells]
         return first
-    second = _replay(cells, start)
-    for index, cell in enumerate(cells):
-        if text := _differ(cell, first.outputs[index], second.outputs[index], facts):
+    other = _replay(cells, start_elsewhere)
+    if other.notes:  # A prompt may have the time in it.
+        other = _replay(cells, start)
+    if _learn(cells, first, [other], replies):
+        # What was learned from two replays is tried with another one.
+        third = _replay(cells, start)
+        _learn(cells, first, [other, third], replies)
+    first.masks = [
+        mask_to_data(number, cells[number].saved_id, rules.mask)
+        for number, rules in first.rules.items()
+        if rules.mask.parts and cells[number].is_compared
+    ]
+    return first
+
+
+def _learn(
+    cells: Sequence[RecordedCell], first: Verified, others: Sequence[Verified], replies: ReplyTexts
+) -> bool:
+    """Learn what varies; return True if it is more than was known."""
+    learned = False
+    for number, cell in enumerate(cells):
+        if cell.is_left_out_of_replays:
+            continue
+        outputs = first.outputs[number]
+        found = [other.outputs[number] for other in others]
+        rules = first.rules[number]
+        if not _difference(outputs, found, rules):
+            continue
+        if not rules.is_exact:
+            rules = rules._replace(mask=_learned_mask(outputs, found, replies))
+            # What varies in cells that are not compared matters to what is saved.
+            first.rules[number], learned = rules, learned or cell.is_compared
+        if not cell.is_compared:
+            continue
+        first.notes.pop(number, None)
+        if text := _difference(outputs, found, rules):
             shown = text.replace("- in the notebook, + of this run", "- one replay, + another one")
-            second.notes[index] = f"does not repeat.\n{shown}\n{_TAGS}"
-    return Verified(first.outputs, second.notes)
+            first.notes[number] = f"does not repeat.\n{shown}\n{_TAGS}"
+    return learned
 
 
-def _differ(
-    cell: RecordedCell, one: Sequence[Any], other: Sequence[Any], facts: Container[str]
-) -> str:
-    if not cell.is_compared or cell.is_left_out_of_replays:
-        return ""
-    return difference(one, other, cell.required_similarity, EXACT if cell.is_exact else facts)
+def _difference(one: Sequence[Any], others: Sequence[Sequence[Any]], rules: Comparison) -> str:
+    found = (difference(one, other, rules) for other in others)
+    return next((text for text in found if text), "")
+
+
+def _learned_mask(
+    outputs: Sequence[Any], others: Sequence[Sequence[Any]], replies: ReplyTexts
+) -> CellMask:
+    if any(structure(other) != structure(outputs) for other in others):
+        return CellMask()
+    pairs = zip(*(paired_parts(outputs, other) for other in others), strict=True)
+    learned: dict[str, dict[int, LinePattern]] = {}
+    for each in pairs:
+        part = each[0][0]
+        if part.type not in IMAGE_TYPES:
+            found = [EQUAL.text(other) for _, other in each]
+            learned[part.name] = learn_part(EQUAL.text(part), found, replies)
+    return CellMask(learned)
+
+
+def _still_matching(rules: Comparison, outputs: Sequence[Any]) -> Comparison:
+    """Return the rules without patterns of lines that there are no longer."""
+    texts = {part.name: EQUAL.text(part) for part in split_outputs(outputs)}
+    return rules._replace(mask=rules.mask.matching(texts))
 
 
 def _replay(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -> Verified:

@@ -168,7 +168,7 @@ class ProgressBar:
         self._clock = clock
         self._started = clock()
         self._bar: Bar | None = None
-        self._disabled = False
+        self._disabled = _hidden
 
     def tick(self) -> None:
         """Update the bar; called often."""
@@ -232,6 +232,13 @@ def terminal_bar(total: int | None, file: Any = None) -> Bar | None:
 
 
 _bar_factory: Callable[[int | None], Bar | None] = terminal_bar
+_hidden = False
+
+
+def hide_bars() -> None:
+    """Show no bars in this process, however long a batch takes."""
+    global _hidden
+    _hidden = True
 
 
 def set_bar_factory(factory: Callable[[int | None], Bar | None]) -> None:

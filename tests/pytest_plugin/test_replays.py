@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.support.notebook_runs import edit, run_pytest
+from tests.support.without_network import without_network
 
 pytestmark = pytest.mark.slow
 
@@ -27,25 +26,6 @@ _SAID = {
 """Words of the recorded replies."""
 TIMES = int(os.environ.get("CHATNB_REPLAYS", "2"))
 """Replays of each notebook; the promise is tried with 20."""
-
-_LOOPBACK_UP = """\
-import fcntl, os, socket, struct, sys
-with socket.socket() as s:
-    fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
-
-
-@cache
-def without_network() -> tuple[str, ...]:
-    """Return the words that run a command with no network but loopback, if that can be."""
-    import sys
-
-    command = ("unshare", "--map-root-user", "--net", sys.executable, "-c", _LOOPBACK_UP)
-    if shutil.which("unshare") is None:
-        return ()
-    tried = subprocess.run([*command, "true"], capture_output=True)
-    return command if tried.returncode == 0 else ()
 
 
 @pytest.fixture

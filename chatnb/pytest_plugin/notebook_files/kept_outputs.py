@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from chatnb.cassettes.entries import CassetteEntries
 from chatnb.errors import CassetteError
-from chatnb.pytest_plugin.outputs import NO_FACTS, WIDGET_VIEW, difference
+from chatnb.pytest_plugin.outputs import EQUAL, WIDGET_VIEW, Comparison, difference
 
 # Where repositories say that notebooks are committed without outputs.
 _STRIPPING = (".gitattributes", ".git/info/attributes", ".pre-commit-config.yaml")
@@ -41,13 +41,14 @@ def read_outputs(cassette: Path) -> dict[int, list[Any]] | None:
 
 
 def write_outputs(
-    cassette: Path, outputs: Sequence[Sequence[Any]], facts: Container[str] = NO_FACTS
+    cassette: Path, outputs: Sequence[Sequence[Any]], rules: Mapping[int, Comparison]
 ) -> None:
-    """Write the outputs of all cells; those that differ in times and ids only stay."""
+    """Write the outputs of all cells; those that differ only in what varies stay."""
     entries = _entries(cassette)
     saved = {cell["cell"]: cell["outputs"] for cell in entries.outputs or []}
     merged = {
-        number: _merged(saved.get(number, []), shown, facts) for number, shown in enumerate(outputs)
+        number: _merged(saved.get(number, []), shown, rules.get(number, EQUAL))
+        for number, shown in enumerate(outputs)
     }
     entries.note_outputs([{"cell": n, "outputs": kept} for n, kept in merged.items() if kept])
 
@@ -60,11 +61,9 @@ def accept_kept_outputs(cassette: Path, accepted: Mapping[int, Sequence[Any]]) -
     entries.note_outputs([{"cell": n, "outputs": kept} for n, kept in sorted(merged.items())])
 
 
-def _merged(
-    saved: list[Any], shown: Sequence[Mapping[str, Any]], facts: Container[str]
-) -> list[Any]:
+def _merged(saved: list[Any], shown: Sequence[Mapping[str, Any]], rules: Comparison) -> list[Any]:
     new = [_plain(output) for output in shown]
-    return saved if saved and not difference(saved, new, facts=facts) else new
+    return saved if saved and not difference(saved, new, rules._replace(similarity=None)) else new
 
 
 def _plain(shown: Mapping[str, Any]) -> dict[str, Any]:
