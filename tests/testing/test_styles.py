@@ -1,0 +1,44 @@
+"""Notebooks in eight styles, recorded once from a server on loopback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.output_mutations import KINDS, mutate, saved_cells
+from tests.support.style_runs import NAMES, NOTEBOOKS, copied, counted, replay
+
+_TAGGED = 1  # A coin that is really tossed.
+
+
+@pytest.mark.slow
+def test_notebooks_of_all_styles_replay_alike(tmp_path: Path) -> None:
+    """With the SDKs of OpenAI and Anthropic, LangChain, plain HTTP, magics, plots and times, and
+    without a network or a key: every cell is equal."""
+    ran = replay(copied(tmp_path / "notebooks"))
+    assert ran.code == 0, ran.said
+    assert counted(ran) == {"passed": sum(map(len, map(_code_cells, NAMES)))}
+
+
+def test_no_cell_has_a_tag_but_where_it_is_random() -> None:
+    """Neither an output that is ignored nor one that is compared less."""
+    tags = [tag for name in NAMES for cell in _code_cells(name)
+            for tag in cell["metadata"].get("tags", []) if tag != "raises-exception"]  # fmt: skip
+    assert tags == ["nbval-ignore-output"] * _TAGGED
+
+
+def test_mutations_of_outputs_are_caught() -> None:
+    """Or they are within a mask, or spaces at the end of a line; of all kinds, some each."""
+    found = mutate(saved_cells(), 10 * len(KINDS), seed=1)
+    assert {mutation.kind for mutation in found} == set(KINDS)
+    assert [mutation for mutation in found if not mutation.is_caught and not mutation.reason] == []
+    missed = [mutation for mutation in found if mutation.reason == "within a mask"]
+    assert len(missed) < len(found) / 10
+
+
+def _code_cells(name: str) -> list[dict[str, Any]]:
+    notebook = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
