@@ -51,11 +51,12 @@ def request_to_dict(
 def check_request(request: Any) -> None:
     """Raise a TypeError for what is not the plain data of a request."""
     found = cast("dict[str, Any]", request) if isinstance(request, dict) else {"messages": None}
-    if not isinstance(found.get("messages", []), list):
+    messages: Any = found.get("messages", [])
+    if not isinstance(messages, list):
         raise TypeError(f"a request is a dict with messages, not {request!r:.80}")
     if not isinstance(found.get("http", ""), str):
         raise TypeError(f"the address of a request is a text, not {found['http']!r:.80}")
-    for message in found.get("messages", []):
+    for message in cast("list[Any]", messages):
         if not isinstance(message, dict):
             raise TypeError(f"a message is a mapping, such as `human: Hi`, not {message!r:.80}")
     request_key(found)
