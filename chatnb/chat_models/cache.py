@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import weakref
@@ -15,7 +16,7 @@ from chatnb.chat_models.wire.endings import ended_well
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.threads import in_thread
 from chatnb.errors import DamagedFileError, error_line
-from chatnb.runnables.checkpoint import Checkpoint, stored_replies
+from chatnb.runnables.checkpoint import PROVIDER_FIELD, Checkpoint, stored_replies
 from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
 from chatnb.schema.serialization import messages_from_json, messages_to_json
 from chatnb.store.database import Database
@@ -190,11 +191,16 @@ class CacheEntry:
     """The entry of one request in the cache and in the checkpoint of the batch that makes it."""
 
     def __init__(
-        self, cache: ReplyCache | None, key: str, checkpoint: Checkpoint | None = None
+        self,
+        cache: ReplyCache | None,
+        key: str,
+        checkpoint: Checkpoint | None = None,
+        provider: str = "",
     ) -> None:
         self._cache = cache
         self._key = key
         self._checkpoint = checkpoint
+        self._provider = provider
 
     def lookup(self) -> list[AIMessage] | None:
         """Return the replies as new messages, or None."""
@@ -264,7 +270,7 @@ class CacheEntry:
     def _store(
         self, stores: Sequence[Callable[[str, str], None]], replies: list[AIMessage]
     ) -> None:
-        text = messages_to_json(replies) if stores else ""
+        text = messages_to_json(self._with_provider(replies)) if stores else ""
         for store in stores:
             try:
                 store(self._key, text)
@@ -273,6 +279,14 @@ class CacheEntry:
                 warn(message, stacklevel=4)
         if stores:
             self._make_forgettable(replies, text)
+
+    def _with_provider(self, replies: list[AIMessage]) -> list[AIMessage]:
+        # A usage table of the file cannot price the calls without it.
+        named = list(map(copy.copy, replies)) if self._provider else replies
+        for reply in named if self._provider else ():
+            metadata = reply.response_metadata
+            reply.response_metadata = {**metadata, PROVIDER_FIELD: self._provider}
+        return named
 
     def _make_forgettable(self, replies: list[AIMessage], text: str = "") -> None:
         checkpoint = weakref.ref(self._checkpoint) if self._checkpoint else lambda: None
@@ -318,5 +332,7 @@ def _read(text: str, holder: object) -> list[AIMessage] | None:
         message = f"A cached reply{place} cannot be read and is requested again: {error}"
         warn(message, stacklevel=4)
         return None
+    for reply in replies:
+        reply.response_metadata.pop(PROVIDER_FIELD, None)
     # Older versions stored replies that had broken off.
     return replies if replies and all(ended_well(r.response_metadata) for r in replies) else None

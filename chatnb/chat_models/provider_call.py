@@ -256,7 +256,8 @@ class ProviderCall:
             "stop": self._stop,
             "params": {k: v for k, v in self._params.items() if k not in self._not_in_key},
         }
-        return CacheEntry(check_cache(cache), request_key(request), checkpoint)
+        key = request_key(request)
+        return CacheEntry(check_cache(cache), key, checkpoint, model.provider)
 
 
 def _saved_name(model: type[object]) -> str:

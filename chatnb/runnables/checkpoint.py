@@ -20,7 +20,9 @@ from chatnb.terminal import warn
 _MAX_REPLIES = 10_000
 _MAX_EQUAL_REPLIES = 1_000  # Such as "yes" of a million calls.
 _BUCKET_MASK = 0xFFFF
-_FORMAT = FileFormat(
+PROVIDER_FIELD = "chatnb_provider"
+"""The field of `response_metadata` of stored replies, which whoever reads them does not get."""
+CHECKPOINT_FORMAT = FileFormat(
     use="as a checkpoint",
     contents="replies of a batch",
     advice="Name another file, in a folder that exists.",
@@ -45,7 +47,7 @@ class Checkpoint:
     def __init__(self, path: str | Path) -> None:
         self._lock = Lock()
         self._read = _KeyCounts()
-        self._database = Database(path, _FORMAT)
+        self._database = Database(path, CHECKPOINT_FORMAT)
         # Without replies of an earlier attempt there is nothing to read, nor to count.
         self._continues = bool(self._database.read("SELECT 1 FROM answers LIMIT 1"))
         self._unwritten = deque[tuple[str, str]]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -163,13 +164,19 @@ def sum_calls(calls: Sequence[ModelCall]) -> CallTotals:
 def group_by_model(calls: Iterable[ModelCall]) -> dict[str, list[ModelCall]]:
     """Group calls by model name, qualified by provider where two have a model of that name."""
     groups = dict[tuple[str, str], list[ModelCall]]()
-    providers = dict[str, set[str]]()
     for call in calls:
         groups.setdefault((call.provider, call.model), []).append(call)
-        providers.setdefault(call.model, set()).add(call.provider)
+    names = qualified_names(groups)
+    return {names[key]: group for key, group in groups.items()}
+
+
+def qualified_names(models: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return a name for each provider and model: the model's, with the provider where needed."""
+    known = list(models)
+    shared = Counter(model for _, model in known)
     return {
-        f"{provider}:{model}" if len(providers[model]) > 1 else model: group
-        for (provider, model), group in groups.items()
+        (provider, model): f"{provider}:{model}" if shared[model] > 1 else model
+        for provider, model in known
     }
 
 

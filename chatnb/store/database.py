@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -76,6 +76,32 @@ class Database:
             return [convert(row) for row in read]
         except DamagedRowError as error:
             raise self.error(error) from error
+
+    def read_with(
+        self, functions: Mapping[str, Callable[..., Any]], statement: str, *values: Any
+    ) -> list[Any]:
+        """Return the rows of a query that calls functions of Python."""
+        problems = list[DamagedRowError]()
+
+        def guarded(function: Callable[..., Any], *given: Any) -> Any:
+            try:
+                return function(*given)
+            except DamagedRowError as error:  # SQLite tells only that a function has failed.
+                problems.append(error)
+                raise
+
+        def run() -> list[Any]:
+            connection = self._open_reader()
+            for name, function in functions.items():
+                connection.create_function(name, -1, partial(guarded, function))
+            try:
+                return connection.execute(statement, values).fetchall()
+            except sqlite3.OperationalError:
+                if problems:
+                    raise problems[0] from None
+                raise
+
+        return self._when_free(self._reading, run)
 
     def snapshot(self, work: Callable[[], T]) -> T:
         """Return the value of a function, all of whose reads see one state of the file."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from chatnb.notebook.widgets.formatting import count, duration, one_line, price, price_digits
+from chatnb.notebook.widgets.formatting import count, duration, one_line, price
 from chatnb.redaction import environment_secrets, redact
 from chatnb.schema.model_call import CallTotals, ModelCall, Sum, get_cost, get_tokens
 
@@ -87,8 +87,8 @@ def _is_known(column: Column, calls: Sequence[ModelCall], asked: Sequence[ModelC
 class CellWriter:
     """The text of a table's cells; prices have the same number of decimals in each."""
 
-    def __init__(self, calls: Sequence[ModelCall]) -> None:
-        self.digits = price_digits(map(get_cost, calls))
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
 
     def cell(self, column: Column, call: ModelCall) -> str:
         """Return the text of a value; empty where it is not known."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any, cast
 
+from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
 from chatnb.schema.conversion import to_messages
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.messages import AIMessage, HumanMessage
@@ -14,10 +16,19 @@ from chatnb.schema.results import Generation, LLMResult
 from chatnb.schema.run_log import RunLog
 from chatnb.schema.run_tree import RunRow, leaf_calls, run_rows
 
+_MAX_IN_MEMORY = 10_000
 _TAKES = (
     "Calls come from an LLMResult, a RunLog, a message, a conversation, "
-    "something with `calls` such as a usage tracker, or a list of these"
+    "something with `calls` such as a usage tracker, a list of these, or the path of a checkpoint"
 )
+
+
+def table_rows(source: object) -> Sequence[ModelCall]:
+    """Return the calls in a source; those of a large checkpoint stay in its file."""
+    if isinstance(source, str | Path):
+        calls = CheckpointCalls(source)
+        return calls if len(calls) > _MAX_IN_MEMORY else list(calls)
+    return calls_from_source(source)
 
 
 def calls_from_source(source: object) -> list[ModelCall]:

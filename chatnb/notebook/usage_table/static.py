@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import LiteralString, NamedTuple
 
 from chatnb.markdown.html import SafeHtml, element, join
@@ -14,17 +14,16 @@ from chatnb.markdown.safe_markdown import (
     plain_markdown,
     safe_markdown,
 )
-from chatnb.notebook.usage_table.columns import CellWriter, Column, calls_summary, shown_columns
+from chatnb.notebook.usage_table.columns import CellWriter, Column, calls_summary
+from chatnb.notebook.usage_table.summary import sum_up
 from chatnb.notebook.widgets.formatting import markdown_table, one_line
 from chatnb.notebook.widgets.html import MUTED_COLOR, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
-from chatnb.schema.model_call import CallTotals, ModelCall, get_cost, group_by_model, sum_calls
-from chatnb.schema.usage import price_list
+from chatnb.schema.model_call import ModelCall
 from chatnb.terminal import SafeText
 
 NO_CALLS = "No calls yet."
 MAX_ROWS = 100
-_MAX_MODELS = 20
 _MAX_CHARACTERS = 48
 _STYLE = (
     "color: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); "
@@ -48,17 +47,19 @@ class TotalLine(NamedTuple):
 
 
 class TextTable(NamedTuple):
-    """The text of a table: columns, rows of cells, totals, and notes about the table."""
+    """The text of a table: columns, rows of cells, totals, and notes."""
 
     columns: list[Column]
     rows: list[list[str]]
     totals: list[TotalLine]
     notes: list[str]
+    prices_note: str
 
 
 def usage_mimebundle(calls: Sequence[ModelCall], mount: str = "") -> Mimebundle:
     """Write calls as text, HTML and Markdown; long tables are cut, totals are of all rows."""
-    table, note = text_table(calls, MAX_ROWS), prices_note(calls)
+    table = text_table(calls, MAX_ROWS)
+    note = table.prices_note
     class_name = f"chatnb-usage-saved {NO_MATH}"
     prices = [f"*{plain_markdown(note)}*"] if note else []
     return {
@@ -70,17 +71,18 @@ def usage_mimebundle(calls: Sequence[ModelCall], mount: str = "") -> Mimebundle:
 
 def text_table(calls: Sequence[ModelCall], max_rows: int | None = None) -> TextTable:
     """Return the text of every cell of a table, of at most `max_rows` rows."""
-    columns, writer = shown_columns(calls), CellWriter(calls)
+    summary = sum_up(calls)
+    columns, writer = summary.columns, CellWriter(summary.price_digits)
     shown = calls if max_rows is None else calls[:max_rows]
     rows = [[_cell(writer, column, call) for column in columns] for call in shown]
     totals = [
         TotalLine(
             f"{label} · {calls_summary(total)}", [writer.total(column, total) for column in columns]
         )
-        for label, total in _totals(calls)
+        for label, total in summary.totals
     ]
     notes = [f"… and {more:,} more calls"] if (more := len(calls) - len(shown)) else []
-    return TextTable(columns, rows, totals, notes)
+    return TextTable(columns, rows, totals, notes, summary.prices_note)
 
 
 def usage_plain_text(table: TextTable) -> SafeText:
@@ -113,26 +115,6 @@ def usage_markdown(table: TextTable) -> SafeMarkdown:
         for total in table.totals
     ]
     return join_blocks(markdown_table([head, ruler, *rows, *totals]), *table.notes)
-
-
-def prices_note(calls: Sequence[ModelCall]) -> str:
-    """Return the source of a table's prices; empty if it has none."""
-    priced = any(not call.cached and get_cost(call) is not None for call in calls)
-    return f"Costs by {price_list()}" if priced else ""
-
-
-def _totals(calls: Sequence[ModelCall]) -> Iterator[tuple[str, CallTotals]]:
-    """Yield the totals of each model, if there are several, and of all."""
-    if len(calls) < 2:
-        return
-    by_model = group_by_model(calls)
-    if len(by_model) > 1:
-        for model in list(by_model)[:_MAX_MODELS]:
-            yield one_line(model, _MAX_CHARACTERS) or "unknown model", sum_calls(by_model[model])
-        rest = [call for some in list(by_model.values())[_MAX_MODELS:] for call in some]
-        if rest:
-            yield f"{len(by_model) - _MAX_MODELS:,} more models", sum_calls(rest)
-    yield "Total", sum_calls(calls)
 
 
 def _cell(writer: CellWriter, column: Column, call: ModelCall) -> str:

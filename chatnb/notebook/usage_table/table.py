@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import SafeMarkdown
-from chatnb.notebook.usage_table.sources import calls_from_source
+from chatnb.notebook.usage_table.sources import table_rows
 from chatnb.notebook.usage_table.static import (
     MAX_ROWS,
     text_table,
@@ -17,6 +18,7 @@ from chatnb.notebook.usage_table.static import (
 )
 from chatnb.notebook.usage_table.widget import UsageTableView
 from chatnb.notebook.widgets.front_end import Form
+from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
 from chatnb.schema.model_call import CallTotals, ModelCall, sum_calls
 
 if TYPE_CHECKING:
@@ -35,11 +37,18 @@ class UsageTable(UsageTableView):
     blank and never counts as zero: totals show how many values are unknown.
 
     Args:
-        source: An `LLMResult`; a `RunLog`; a message or a conversation; a usage tracker; or a list
-            of any of these. Calls that it gets later are not in the table.
+        source: An `LLMResult`; a `RunLog`; a message or a conversation; a usage tracker; a list
+            of any of these; or the path of a `checkpoint=`. Calls that it gets later are not in
+            the table.
+
+    A checkpoint has no prompts and times. One of more than 10,000 calls stays in its file: the
+    table shows the first of them and the totals of all, `rows[5_000:5_100]` reads a page, and only
+    exports and plots read all of them.
 
     Raises:
         TypeError: If the source is none of these.
+        FileNotFoundError: If there is no checkpoint of that name.
+        ConfigurationError: If the file is no checkpoint, or is damaged.
 
     Example:
         >>> tokens = {"input_tokens": 1200, "output_tokens": 40, "total_tokens": 1240}
@@ -53,16 +62,16 @@ class UsageTable(UsageTableView):
         Total · 2 calls         1,200 + 1 unknown  40 + 1 unknown  1,240 + 1 unknown
     """
 
-    rows: list[ModelCall]
+    rows: Sequence[ModelCall]
     """The calls, in their order."""
 
     def __init__(self, source: object) -> None:
-        super().__init__(calls_from_source(source))
+        super().__init__(table_rows(source))
 
     @cached_property
     def totals(self) -> CallTotals:
         """The usage, cost and times of all calls together."""
-        return sum_calls(self.rows)
+        return self.rows.totals if isinstance(self.rows, CheckpointCalls) else sum_calls(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -87,7 +96,7 @@ class UsageTable(UsageTableView):
         """
         from chatnb.notebook.usage_table.data import pandas_frame
 
-        return pandas_frame(self.rows)
+        return pandas_frame(list(self.rows))
 
     def to_polars(self) -> polars.DataFrame:
         """Return the rows as a data frame of polars, with the columns of `to_pandas`.
@@ -97,7 +106,7 @@ class UsageTable(UsageTableView):
         """
         from chatnb.notebook.usage_table.data import polars_frame
 
-        return polars_frame(self.rows)
+        return polars_frame(list(self.rows))
 
     def to_csv(self) -> str:
         """Return the rows as CSV, with the columns of `to_pandas`.
@@ -108,7 +117,7 @@ class UsageTable(UsageTableView):
         """
         from chatnb.notebook.usage_table.data import csv_text
 
-        return csv_text(self.rows)
+        return csv_text(list(self.rows))
 
     def to_markdown(self) -> SafeMarkdown:
         """Return all rows and their totals as a Markdown table.
@@ -138,12 +147,12 @@ class UsageTable(UsageTableView):
         """
         from chatnb.notebook.usage_table.plot import plot_calls
 
-        return plot_calls(self.rows, what, by, ax)
+        return plot_calls(list(self.rows), what, by, ax)
 
     def static_mimebundle(self, mount: str = "") -> Mimebundle:
         """Return the table as HTML, Markdown and text."""
         return usage_mimebundle(self.rows, mount)
 
     def mimebundle(self, form: Form) -> tuple[Mimebundle, dict[str, Any]]:
-        """Return an output that shows the table, without a widget if it has no rows."""
-        return super().mimebundle(form if self.rows else "static")
+        """Return an output that shows the table, as a widget if it has rows, and not too many."""
+        return super().mimebundle(form if self.rows and not self.is_paged else "static")

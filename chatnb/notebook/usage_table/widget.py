@@ -7,13 +7,15 @@ from typing import Any, NotRequired, TypedDict
 
 import traitlets
 
-from chatnb.notebook.usage_table.columns import COLUMNS, Column, Kind, shown_columns
-from chatnb.notebook.usage_table.static import prices_note
+from chatnb.notebook.usage_table.columns import COLUMNS, Column, Kind
+from chatnb.notebook.usage_table.summary import sum_up
 from chatnb.notebook.widgets.base import ComputedTrait, MountedWidget, static_file
 from chatnb.notebook.widgets.formatting import one_line
+from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
 from chatnb.schema.model_call import ModelCall
 
 _MAX_CHARACTERS = 200
+_MAX_BROWSER_ROWS = 10_000
 _DECIMALS = {"dollars": 9, "seconds": 6}
 
 
@@ -37,11 +39,12 @@ class TableState(TypedDict):
 
 def table_state(calls: Sequence[ModelCall]) -> TableState:
     """Return the state of a table, with the columns in which some value is known."""
-    shown = shown_columns(calls)
+    summary = sum_up(calls)
+    shown = summary.columns
     columns = [c for c in COLUMNS if c in shown or (not c.title and any(map(c.value, calls)))]
     return {
         "length": len(calls),
-        "note": prices_note(calls),
+        "note": summary.prices_note,
         "columns": [_column_state(column, list(map(column.value, calls))) for column in columns],
     }
 
@@ -71,15 +74,25 @@ class UsageTableView(MountedWidget):
     _esm = static_file("usage_table.js")
     _css = static_file("usage_table.css")
 
-    table = ComputedTrait[TableState](lambda table: table_state(table.rows)).tag(sync=True)
+    table = ComputedTrait[TableState](lambda table: table_state(table.browser_rows)).tag(sync=True)
     selected = traitlets.List(traitlets.Int()).tag(sync=True)
     """The indexes of the selected rows."""
     value = ComputedTrait[list[ModelCall]](lambda table: table._selected_calls())
     """The calls of the selected rows."""
 
     def __init__(self, calls: Sequence[ModelCall]) -> None:
-        self.rows = list(calls)
+        self.rows = calls
         super().__init__()
+
+    @property
+    def is_paged(self) -> bool:
+        """True if the calls stay in their file, and the browser gets the first of them at most."""
+        return isinstance(self.rows, CheckpointCalls)
+
+    @property
+    def browser_rows(self) -> Sequence[ModelCall]:
+        """The calls that the browser gets."""
+        return self.rows[:_MAX_BROWSER_ROWS] if self.is_paged else self.rows
 
     @traitlets.observe("selected")
     def _on_select(self, _: object) -> None:
