@@ -241,6 +241,8 @@ def _markdown(text: str) -> Markdown:
 
 
 def _with_image_links(tokens: Sequence[Token]) -> Iterator[Token]:
+    from markdown_it.token import Token
+
     for token in tokens:
         if token.type == "image":
             source = token.attrs.get("src", "")
