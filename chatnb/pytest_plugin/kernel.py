@@ -9,13 +9,14 @@ import ast
 import os
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
@@ -27,6 +28,7 @@ from chatnb.pytest_plugin.outputs import OUTPUT_FIELDS, OutputFolder
 # Seconds between two checks that the kernel is alive.
 _POLL_SECONDS = 0.5
 _QUIET_SECONDS = 60
+_TERMINATE_SECONDS = 3
 
 
 class KernelDiedError(Exception):
@@ -69,8 +71,11 @@ class NotebookKernel(RunningKernel):
         self._ensure_iopub_up()
 
     def stop(self):
-        """End the process, and remove its sockets."""
+        """End the process and those that its cells have started, and remove its sockets."""
+        # The kernel is killed, so that it cannot end them itself: they would run for ever.
+        started = _descendants(getattr(self.km.provisioner, "pid", None))
         super().stop()
+        _end(started)
         self._sockets.cleanup()
 
     def await_reply(self, msg_id, timeout=None):
@@ -135,6 +140,23 @@ class NotebookKernel(RunningKernel):
 
 def _is_part_of(message: Mapping[str, Any], msg_id: str) -> bool:
     return message["parent_header"].get("msg_id") == msg_id
+
+
+def _descendants(pid: int | None) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True) if pid is not None else []
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=_TERMINATE_SECONDS)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.kill()
 
 
 @contextmanager

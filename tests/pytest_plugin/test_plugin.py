@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.notebook_runs import edit, run_pytest, write_notebook
@@ -192,6 +193,23 @@ def test_a_kernel_that_dies_and_a_cell_that_hangs_are_told(tmp_path: Path) -> No
     assert "The cell took longer than 2 s and was interrupted." in ran.said
     assert "--chatnb-timeout=SECONDS" in ran.said
     assert "2 failed, 2 passed, 1 skipped" in ran.said
+
+
+def test_processes_that_a_notebook_started_end_with_its_kernel(tmp_path: Path) -> None:
+    """A server or a cluster does not outlive the test, also in a session of its own."""
+    write_notebook(
+        tmp_path / "server.ipynb",
+        "import subprocess, sys\n"
+        "code = 'import time; time.sleep(600)'\n"
+        "server = subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
+        "print(server.pid, file=open('pids', 'a'))",
+    )
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "server.ipynb")
+    assert ran.code == 0, ran.said
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) > 1  # Of the recording, and of the replays that verify it.
+    left = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in left)
 
 
 def test_live_asks_the_model_and_compares_the_kinds_of_outputs(notebook: Path) -> None:
