@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from chatnb.cassettes.recorded_clock import checked_moment
 from chatnb.errors import CassetteError, MissingRuntimeError
+from chatnb.schema.characters import replace_surrogates
 
 FORMAT = 1
 _MAX_DEPTH = 100
@@ -259,6 +260,8 @@ _made: dict[str, Any] = {}
 
 def _represent_text(dumper: Any, text: str) -> Any:
     style = None
+    # YAML has no half of a character, which a server may send within a title or an argument.
+    text = replace_surrogates(text)
     # After blank lines at its end, the file's own would belong to the text.
     if any(end in text for end in _NOT_IN_BLOCKS) or text.endswith("\n\n"):
         style = '"'

@@ -66,6 +66,7 @@ from chatnb.errors import MAX_RETRY_AFTER
 from chatnb.redaction import hide, model_secrets
 from chatnb.runnables.deadlines import Deadline
 from chatnb.runnables.scale.pace import slow_down
+from chatnb.schema.characters import encodable_json
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 
 if TYPE_CHECKING:
@@ -310,11 +311,18 @@ class SdkChatModel(BaseChatModel):
                 yield chunk
 
     def _post(self, request: Request, *, stream: bool = False) -> Response:
-        return self._clients.shared(self._new_client).post(**_post_args(request, stream))
+        client = self._clients.shared(self._new_client)
+        try:
+            return client.post(**_post_args(request, stream))
+        except UnicodeEncodeError:  # Nothing has been sent.
+            return client.post(**_post_args(request, stream, mended=True))
 
     async def _apost(self, request: Request, *, stream: bool = False) -> Response:
         client = await self.aprepare()
-        return await client.post(**_post_args(request, stream))
+        try:
+            return await client.post(**_post_args(request, stream))
+        except UnicodeEncodeError:
+            return await client.post(**_post_args(request, stream, mended=True))
 
     async def aprepare(self) -> AsyncSdkClient:
         """Load the SDK and make the client of this event loop, which the first call would do."""
@@ -375,12 +383,12 @@ def _with_checked_arguments(model_class: type[SdkChatModel]) -> Callable[..., No
     return construct
 
 
-def _post_args(request: Request, stream: bool) -> dict[str, Any]:
+def _post_args(request: Request, stream: bool, *, mended: bool = False) -> dict[str, Any]:
     from httpx2 import Response
 
     return {
         "path": request.path,
-        "body": request.body,
+        "body": encodable_json(request.body) if mended else request.body,
         "options": request.options,
         "cast_to": Response,
         "stream": stream,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HIGH_SURROGATE_AT_END = re.compile("[\ud800-\udbff]\\Z")
@@ -36,3 +38,13 @@ def replace_surrogates(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def encodable_json(value: Any) -> Any:
+    """Return data of JSON without unpaired surrogates, which models and servers write at times.
+
+    Example:
+        >>> encodable_json({"title": "a\\ud83d"})["title"] == "a\\ufffd"
+        True
+    """
+    return json.loads(replace_surrogates(json.dumps(value, ensure_ascii=False)))

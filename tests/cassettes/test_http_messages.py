@@ -187,3 +187,11 @@ def test_the_rest_of_a_response_is_stored_as_it_is(body: str) -> None:
     """Tokens of a text, signatures of thoughts and texts about keys are what a program reads."""
     stored = http_response(200, [("content-type", "application/json")], body.encode())
     assert response_from_data(through_the_file(stored)).body.decode() == body
+
+
+def test_half_a_character_leaves_the_file_readable() -> None:
+    """JSON allows half of an emoji, as in a title that a server cut, and YAML does not."""
+    assert through_the_file({"title": "half \ud83d", "whole": "\U0001f600"}) == {
+        "title": "half \ufffd",
+        "whole": "\U0001f600",
+    }

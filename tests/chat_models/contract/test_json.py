@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from chatnb.output_parsers import JsonOutputParser
-from chatnb.runnables import Runnable
+from chatnb.output_parsers import JsonOutputParser, StrOutputParser
+from chatnb.runnables import Runnable, RunnableLambda
+from chatnb.schema import AIMessage, HumanMessage
 from tests.chat_models.contract.providers import PROVIDERS, Provider
 from tests.support import anthropic_events as anthropic
 from tests.support import responses_events as responses
@@ -110,3 +112,19 @@ def test_arguments_of_a_call_are_read(
     loopback.plays(call_script(provider, pieces))
     typed = provider.model(loopback.base_url).with_structured_output(Note, method="tools")
     assert last(typed, method) == NOTE
+
+
+@pytest.mark.parametrize("method", ["invoke", "astream"])
+@each_wire
+def test_half_a_character_does_not_keep_a_request_back(
+    loopback: LoopbackServer, provider: Provider, method: str
+) -> None:
+    """A reply or a source may hold half an emoji, which UTF-8 has not; it is sent as U+FFFD."""
+    loopback.plays(provider.wire.reply("Fine."))
+    chat = provider.model(loopback.base_url) | StrOutputParser()
+    asked = RunnableLambda(lambda _: [AIMessage("Half \ud83d"), HumanMessage("Go \ude00on")]) | chat
+    last(asked, method)
+    [exchange] = loopback.exchanges
+    sent = json.dumps(exchange.body, ensure_ascii=False)
+    assert "Half \ufffd" in sent
+    assert "Go \ufffdon" in sent
