@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections import Counter
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from chatnb.pytest_plugin.images import IMAGE_TYPES, image_difference
+from chatnb.pytest_plugin.line_matching import LineMatcher, similarity
 from chatnb.pytest_plugin.masks.cell_masks import NOTHING_VARIES, CellMask
 from chatnb.pytest_plugin.masks.line_patterns import STAND_IN
 from chatnb.terminal import without_colours
@@ -68,6 +68,7 @@ Output: TypeAlias = "Mapping[str, Any]"
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _CONTEXT_LINES = 2
+_MAX_LINES = 200
 _PREFERRED_TYPES = ("text/markdown", "text/plain", "text/html")
 # Spaces at the ends of lines, and what %time and %timeit add on a machine with other work.
 _NOT_COUNTED = re.compile(
@@ -184,11 +185,11 @@ def _part_difference(was: OutputPart, now: OutputPart, rules: Comparison) -> str
         return ""
     if rules.similarity is None:
         return _line_by_line(was, now, *texts)
-    similarity = difflib.SequenceMatcher(None, *texts, autojunk=False).ratio()
-    if similarity >= rules.similarity:
+    alike = similarity(*texts)
+    if alike >= rules.similarity:
         return ""
     head = (
-        f"The similarity of the outputs is {similarity:.2f}; "
+        f"The similarity of the outputs is {alike:.2f}; "
         f"the cell's tag requires {rules.similarity:g}."
     )
     return f"{head}\n{_line_by_line(was, now, *texts)}"
@@ -222,12 +223,13 @@ def _line_by_line(was: OutputPart, now: OutputPart, old_text: str, new_text: str
     if (len(pair[0]), len(pair[1])) != (len(old), len(new)):
         pair = (old, new)
     lines = list[str]()
-    matcher = difflib.SequenceMatcher(None, *pair, autojunk=False)
-    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
+    for group in LineMatcher(*pair).get_grouped_opcodes(_CONTEXT_LINES):
         for change, a, b, c, d in group:
             equal = change == "equal"
             lines += [f"{' ' if equal else '-'} {line}" for line in old[a:b]]
             lines += [] if equal else [f"+ {line}" for line in new[c:d]]
+    if (more := len(lines) - _MAX_LINES) > 1:
+        lines[_MAX_LINES // 2 : -_MAX_LINES // 2] = [f"  ... {more} more lines ..."]
     return "\n".join([f"{was.type} differs (- in the notebook, + of this run):", *lines])
 
 

@@ -15,6 +15,10 @@ EXACT = Comparison(is_exact=True)
 LONG = {f"key {number}": number for number in range(200)}
 
 
+def stream(text: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
 def displays(data: Any, mime: str = "application/json") -> list[dict[str, Any]]:
     """Return a display of data, beside the text that a front end without that type shows."""
     shown = {"text/plain": "<an object>", mime: data}
@@ -110,3 +114,24 @@ def test_nothing_varies_where_outputs_must_be_exact(old: str, new: str, mime: st
     assert difference(*pair, Comparison(mask, is_exact=True))
     assert difference(pair[0], pair[0], EXACT) == ""
     assert difference(*pair, Comparison(mask)) == ""
+
+
+@pytest.mark.parametrize("last", ["same\nother\n", "other\n", ""])
+def test_outputs_of_megabytes_are_compared_line_by_line(last: str) -> None:
+    """Also where a line is repeated so often that each could be any other."""
+    old = [stream("same\n" * 200_000)]
+    new = [stream("same\n" * 199_999 + last)]
+    shown = difference(old, new).splitlines()[1:]
+    changed = ["+ other"] if last.startswith("same") else ["- same", *["+ other"][: len(last)]]
+    assert shown == ["  same", "  same", *changed]
+
+
+def test_much_that_differs_is_shown_in_part() -> None:
+    """Its beginning and its end, and how many lines there are between; also for `chatnb-approx`."""
+    one, other = (stream("".join(f"{n} {word}\n" for n in range(20_000))) for word in "ab")
+    for similarity in (None, 0.9):
+        shown = difference([one], [other], Comparison(similarity=similarity)).splitlines()
+        assert "- 0 a" in shown
+        assert "  ... 39800 more lines ..." in shown
+        assert shown[-1] == "+ 19999 b"
+    assert difference([one], [other], Comparison(similarity=0.4)) == ""
