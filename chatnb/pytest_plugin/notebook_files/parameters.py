@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 TAG = "parameters"
+_MAX_NAME = 120
+_MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 _WORDS = {"True": True, "False": False, "None": None}
 
 
@@ -19,7 +24,7 @@ def parse_parameters(given: Sequence[str]) -> dict[str, Any]:
     """Parse `NAME=VALUE`; a value is JSON, a word of Python, or else a text.
 
     Raises:
-        ValueError: If one is not of this form.
+        ValueError: If one is not of this form, or a number that is not finite.
 
     Example:
         >>> parse_parameters(["days=3", "city=Rome", "tags=[1, 2]", "draft=True"])
@@ -31,6 +36,10 @@ def parse_parameters(given: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.isidentifier():
             raise ValueError(f"a parameter is NAME=VALUE, not {text!r}")
         parameters[name] = _value(value)
+        if not _is_finite(parameters[name]):
+            raise ValueError(
+                f"{text!r} is no finite number; a text is written {name}='\"{value}\"'"
+            )
     return parameters
 
 
@@ -43,15 +52,40 @@ def _value(text: str) -> Any:
         return text
 
 
+def _is_finite(value: Any) -> bool:
+    """Return whether all numbers in a value can be written in Python."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, cast("dict[str, Any]", value).values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, cast("list[Any]", value)))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def cassette_suffix(parameters: Mapping[str, Any]) -> str:
     """Return what the name of the cassette has after that of the notebook.
 
+    Other values have another name: one that does not show them all ends with their hash.
+
     Example:
-        >>> cassette_suffix({"city": "New York", "days": 3})
-        '.city=New-York.days=3'
+        >>> cassette_suffix({"city": "Rome", "days": 3})
+        '.city=Rome.days=3'
+        >>> cassette_suffix({"city": "New York"})
+        '.city=New-York.42e470'
     """
-    texts = (f".{name}={value}" for name, value in sorted(parameters.items()))
-    return "".join(_file_name_part(text) for text in texts)
+    items = sorted(parameters.items())
+    shown = "".join(_file_name_part(f".{name}={value}") for name, value in items)
+    is_told = all(_is_told(value) for _, value in items)
+    if is_told and len(shown.encode()) <= _MAX_NAME:
+        return shown
+    digest = hashlib.sha256(json.dumps(items).encode()).hexdigest()[:6]
+    return f"{shown.encode()[:_MAX_NAME].decode(errors='ignore')}.{digest}"
+
+
+def _is_told(value: Any) -> bool:
+    """Return whether a value can be read in the name of a file."""
+    text = str(value)
+    is_read_back = _value(text) == value and type(_value(text)) is type(value)
+    return is_read_back and "=" not in text and _file_name_part(text) == text
 
 
 def _file_name_part(text: str) -> str:
@@ -77,13 +111,18 @@ def with_parameters(source: str, parameters: Mapping[str, Any]) -> str:
 
 def _assigned_names(source: str) -> list[str]:
     try:
-        statements = ast.parse(source).body
+        statements = ast.parse(_MAGIC.sub("", source)).body
     except SyntaxError as error:
         raise BadParameterError(f"the cell that is tagged {TAG!r} is no Python: {error}") from None
     names = list[str]()
     for statement in statements:
         if isinstance(statement, ast.Assign):
-            names += [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            targets = (node for target in statement.targets for node in ast.walk(target))
+            names += [
+                node.id
+                for node in targets
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            ]
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             names.append(statement.target.id)
     return names
