@@ -128,8 +128,8 @@ class NotebookCell(IPyNbCell, NamedItem):
             file.died_in, file.has_failed = self.cell_num, True
             self.raise_cell_error("The kernel died while this cell ran.")
         except pytest.skip.Exception:
-            # What it has stays, so that a recording can be saved.
-            self.test_outputs = self.saved_outputs
+            if file.mode in ("record", "refresh"):  # What it has is saved again.
+                self.test_outputs = self.saved_outputs
             file.ran[self.cell_num] = self
             raise
         except Exception:
@@ -206,7 +206,7 @@ class NotebookCell(IPyNbCell, NamedItem):
 
     def _add_to_report(self) -> None:
         """Attach the cell to the test report, which reaches the process that writes the page."""
-        if self.config.getoption("chatnb_html"):
+        if self.config.getoption("chatnb_html") and not self.options["skip"]:
             data = {
                 "notebook": self.parent.shown_path,
                 "cell": self.cell_num,

@@ -274,19 +274,26 @@ class NotebookFile(IPyNbFile):
                 return message
 
     def teardown(self) -> None:
-        """Stop the kernel; in a recording, save the recordings and outputs."""
+        """Stop the kernel, whatever happens; in a recording, save the recordings and outputs."""
         if self.kernel is None:
             return
-        if folder := self.config.option.chatnb_executed:
-            self._write_executed(Path(folder))
-        if self.kernel.is_alive():
-            if self.mode in ("record", "refresh"):
-                self._save_recorded()
-            elif self.mode == "replay":
-                self._check_unrequested()
-            if getattr(self.config.option, "cov_source", None):
-                teardown_coverage(self.config, self.kernel)
-            self.kernel.stop()
+        try:
+            if folder := self.config.option.chatnb_executed:
+                self._write_executed(Path(folder))
+            if self.kernel.is_alive():
+                self._finish()
+        finally:
+            if self.kernel.is_alive():
+                self.kernel.stop()
+
+    def _finish(self) -> None:
+        """Save what was recorded, or look at what was not requested."""
+        if self.mode in ("record", "refresh"):
+            self._save_recorded()
+        elif self.mode == "replay":
+            self._check_unrequested()
+        if getattr(self.config.option, "cov_source", None):
+            teardown_coverage(self.config, self.kernel)
 
     def _save_recorded(self) -> None:
         """Save all outputs, or none: half of them belong to no run."""

@@ -176,7 +176,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Collect notebooks."""
     if file_path.suffix not in _SUFFIXES or not parent.config.getoption("chatnb"):
         return None
-    if ".ipynb_checkpoints" in file_path.parts:
+    if ".ipynb_checkpoints" in file_path.parts or _is_artefact(file_path, parent.config):
         return None
     from chatnb.pytest_plugin.notebook_files.text_notebooks import is_text_notebook
 
@@ -186,6 +186,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
 
     collector: Any = NotebookFile
     return collector.from_parent(parent, path=file_path)
+
+
+def _is_artefact(path: Path, config: pytest.Config) -> bool:
+    """Return whether a file is in the folder of --chatnb-executed, where earlier runs wrote."""
+    folder = config.getoption("chatnb_executed")
+    return bool(folder) and path.is_relative_to(config.invocation_params.dir / folder)
 
 
 def _modes(config: pytest.Config) -> list[str]:

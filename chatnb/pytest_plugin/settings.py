@@ -38,11 +38,15 @@ def read_settings(folder: Path) -> Settings:
     path = folder / "pyproject.toml"
     if not path.exists():
         return Settings([], [])
-    # pytest has read it as well, so that it is TOML.
-    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    table: Any = project.get("tool", {}).get("chatnb", {})
     try:
-        return _checked(table)
+        project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:  # With a pytest.ini, some pytests do not read it.
+        raise pytest.UsageError(f"{path} cannot be read: {error}") from None
+    tools: Any = project.get("tool", {})
+    try:
+        return _checked(
+            cast("dict[str, Any]", tools).get("chatnb", {}) if isinstance(tools, dict) else {}
+        )
     except ConfigurationError as error:
         raise pytest.UsageError(f"{path}, [tool.chatnb]: {error}") from None
 

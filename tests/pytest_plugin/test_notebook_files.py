@@ -40,6 +40,7 @@ def test_text_and_stripped_notebooks_are_compared_with_their_cassettes(tmp_path:
     written[2].write_text(MARKDOWN.format(ASK))
     write_notebook(tmp_path / "paired.ipynb", "# NBVAL_IGNORE_OUTPUT\n1")
     (tmp_path / "paired.py").write_text(HEADER + "raise SystemExit")
+    (tmp_path / "script.md").write_text(MARKDOWN.format("raise SystemExit"))
     (tmp_path / "module.py").write_text("raise SystemExit")
     (tmp_path / "README.md").write_text("# Nothing\n")
     (tmp_path / ".pre-commit-config.yaml").write_text("repos: [{repo: nbstripout}]\n")
@@ -90,18 +91,25 @@ def test_parameters_have_a_cassette_of_their_own(tmp_path: Path) -> None:
 
 def test_a_notebook_is_one_test_where_that_is_wanted(tmp_path: Path) -> None:
     """It fails with all of its cells that fail, and the page and the executed notebook have each
-    of them; an unknown tag is one of the failures."""
+    of them; an unknown tag is one of the failures. A skipped cell keeps its outputs in a recording,
+    and what earlier runs have executed is not collected."""
     write_notebook(
         tmp_path / "one.ipynb",
         "print(1)",
         ("print(2)", ["chatnb-aprox"]),
         "print(3)",
         ("print(4)", ["chatnb-skip-replay"]),
+        ("1 / 0", ["nbval-skip"]),
     )
+    kept = '"outputs": [{"output_type": "stream", "name": "stdout", "text": ["kept"]}],'
+    edit(tmp_path / "one.ipynb", '"outputs": [],\n   "source": [\n    "1', f'{kept}"source": ["1')
     edit(tmp_path / "one.ipynb", "chatnb-aprox", "chatnb-approx")
     assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    assert '"kept"' in (tmp_path / "one.ipynb").read_text()
     edit(tmp_path / "one.ipynb", "chatnb-approx", "chatnb-aprox")
     edit(tmp_path / "one.ipynb", '"3\\n"', '"5\\n"')
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "earlier.ipynb").write_text("This is left alone.")
     options = ("--chatnb-one-test", "--chatnb-executed=out", "--chatnb-html=out", "-n1")
     ran = run_pytest(tmp_path, "--chatnb", *options, ".")
     assert "1 failed" in ran.said
@@ -114,7 +122,7 @@ def test_a_notebook_is_one_test_where_that_is_wanted(tmp_path: Path) -> None:
     assert "1 of 2 cells failed" in (tmp_path / "out" / "index.html").read_text()
     cells = json.loads((tmp_path / "out" / "one.ipynb").read_text())["cells"]
     texts = [[output["text"] for output in cell["outputs"]] for cell in cells]
-    assert texts == [[["1\n"]], [], [["3\n"]], []]
+    assert texts == [[["1\n"]], [], [["3\n"]], [], []]
 
 
 def test_replies_that_nothing_requests_are_named_and_can_be_dropped(tmp_path: Path) -> None:

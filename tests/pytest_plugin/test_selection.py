@@ -81,6 +81,8 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         ("torn", text[:100]),
         ("empty", ""),
         ("list", "[]"),
+        ("half", text.replace("a = 1", "# \\ud83d")),
+        ("whole", text.replace("a = 1", "a = 1 # \\ud83d\\ude00")),
         ("r", json.dumps(other)),
     ):
         (tmp_path / f"{name}.ipynb").write_text(written)
@@ -91,12 +93,13 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         "torn.ipynb is not JSON, so no notebook:",
         "empty.ipynb is empty.",
         "list.ipynb is no notebook: it has no cells.",
+        "half.ipynb has half of a character ('\\ud83d'), which no kernel can be sent.",
         "latin.ipynb is not UTF-8:",
         "r.ipynb: its kernel runs R, and replies are recorded in Python only",
     ):
         assert said in ran.said
     assert "Traceback" not in ran.said
-    assert "1 skipped, 5 errors" in ran.said
+    assert "1 skipped, 6 errors" in ran.said
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,7 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         ("ignore = 'a'", "ignore is a list of texts"),
         ("ignore = ['/(/']", "is no regular expression"),
         ("allow_hosts = [1]", "allow_hosts is a list of texts"),
+        ("outputs = ", "Invalid value"),
         ("outputs = 'git'", "outputs is one of notebook, cassette, not 'git'."),
     ],
 )

@@ -16,6 +16,9 @@ from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 
 # In Markdown, a line of seven = is below a heading.
 _TEXT_CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+# An escape of JSON, which may be one half of a pair, and a half that is left alone.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 
@@ -76,6 +79,11 @@ def _check(text: str, shown_path: str) -> None:
     found = cast("dict[str, Any]", notebook) if isinstance(notebook, dict) else {}
     if found.keys().isdisjoint({"cells", "worksheets"}):
         raise BrokenNotebookError(f"{shown_path} is no notebook: it has no cells.")
+    if half := _SURROGATE.search(text) and _HALF.search(json.dumps(notebook, ensure_ascii=False)):
+        raise BrokenNotebookError(
+            f"{shown_path} has half of a character ({half[0]!a}), which no kernel can be sent. "
+            "Remove it, or write it as an escape of Python."
+        )
 
 
 def _problem(shown_path: str, text: str, error: json.JSONDecodeError) -> str:

@@ -16,8 +16,13 @@ _JUPYTEXT = re.compile(r"^(?:# )?(?:\s*)(?:jupyter|jupytext|kernelspec):", re.MU
 
 
 def is_text_notebook(path: Path) -> bool:
-    """Return whether a file has the header of jupytext, and no notebook that it is paired with."""
+    """Return whether a file has the header of jupytext, and no notebook that it is paired with.
+
+    Those have the same name, and would have the same cassette: of a script and a page, the script.
+    """
     if path.suffix not in SUFFIXES or path.with_suffix(".ipynb").exists():
+        return False
+    if path.suffix == ".md" and is_text_notebook(path.with_suffix(".py")):
         return False
     try:
         with path.open(encoding="utf-8") as file:
