@@ -1,4 +1,4 @@
-"""The actions on a panel's messages, in a real browser."""
+"""The actions on a panel's messages, and many of them, in a real browser."""
 
 from __future__ import annotations
 
@@ -219,3 +219,41 @@ def test_calls_are_allowed(panel: ChatPanelPage, name: str, decision: str) -> No
     assert panel.focused() == "Allow once"
     panel.page.keyboard.press("Enter")
     assert panel.sent("decide")[1]["call"] == "c2"
+
+
+# Long conversations.
+
+
+def test_a_long_conversation_opens_at_its_end(panel: ChatPanelPage) -> None:
+    """Few of its messages are in the page at first; the others follow in order, from the last to
+    the first, while the reader's place and what streams stay as they are."""
+    items = [*turns(150), ai("One ", status="streaming")]
+    shown = panel.page.locator(".chatnb-panel-item")
+    panel.page.clock.install()
+    panel.stop_clock()
+    panel.run("await openPanel(...given)", [items, {"running": True}])
+    assert shown.count() <= len(items) / 4
+    assert panel.log.get_attribute("aria-live") == "off"
+    expect(shown.last).to_contain_text("One")
+    panel.log.hover()
+    panel.page.mouse.wheel(0, -300)
+    expect(panel.button("Jump to latest")).to_be_visible()
+    panel.run(
+        """
+        const log = document.querySelector(".chatnb-panel-log").getBoundingClientRect();
+        const isSeen = (item) => item.getBoundingClientRect().bottom > log.top + log.height / 2;
+        window.seen = [...document.querySelectorAll(".chatnb-panel-item")].find(isSeen);
+        window.topOf = () => seen.getBoundingClientRect().top;
+        window.before = topOf();
+        model.grow("two");
+        """
+    )
+    panel.page.clock.run_for(60_000)
+    expect(shown).to_have_count(len(items))
+    assert panel.log.get_attribute("aria-live") == "polite"
+    texts = panel.run(
+        "return [...document.querySelectorAll('.chatnb-panel-said')].map((e) => e.textContent)"
+    )
+    assert texts == [f"Question {n}?" for n in range(150)]
+    expect(shown.last).to_contain_text("One two")
+    assert panel.run("return topOf() - before") == pytest.approx(0, abs=2)
