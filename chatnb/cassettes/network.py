@@ -97,6 +97,8 @@ class _Guard:
 
     def __init__(self, allowed: Collection[str]) -> None:
         self._allowed = set(map(str.lower, allowed))
+        # A cluster on this machine looks up its own name.
+        self._own_name = socket.gethostname()
         self._resolving = set[str]()
         self._lifted = False
 
@@ -114,7 +116,9 @@ class _Guard:
 
     def _check_name(self, name: Any, port: Any) -> None:
         host: str = name.decode("ascii", "replace") if isinstance(name, bytes) else name or ""
-        if not host or is_loopback(host) or _is_number(host) or host in self._resolving:
+        if not host or is_loopback(host) or _is_number(host):
+            return
+        if host == self._own_name or host in self._resolving:
             return
         if not is_allowed(host, port, self._allowed):
             raise NetworkRefused(_refusal(host, port))
