@@ -18,10 +18,12 @@ from IPython.utils.capture import capture_output
 from chatnb import ChatPanel, Conversation, RunLog, ScriptedChatModel
 from chatnb.chat_models.registry import Availability
 from chatnb.errors import ServerError
+from chatnb.evaluation import evaluate
 from chatnb.notebook import register
 from chatnb.notebook.cell.proposal import Proposal, diff, proposal_mimebundle
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.answers import answer_html, answer_markdown
+from chatnb.notebook.tables.evaluation import evaluation_mimebundle
 from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.notebook.usage_table.static import usage_mimebundle
@@ -34,6 +36,7 @@ from tests.support.run_logs import LogWriter, failure
 Bundle = dict[str, Any]
 STDERR = "application/vnd.jupyter.stderr"
 UNTRUSTED = "text/markdown; untrusted"
+_PAGE = "https://trap.test/"
 
 
 class Surfaces:
@@ -46,7 +49,9 @@ class Surfaces:
 
     def __init__(self, shell: InteractiveShell, folder: Path) -> None:
         self._shell, self._folder = shell, folder
-        shell.kernel = SimpleNamespace(_allow_stdin=False, shell=shell)  # type: ignore[attr-defined]
+        shell.kernel = SimpleNamespace(  # type: ignore[attr-defined]
+            _allow_stdin=False, shell=shell, get_parent=lambda *_: {}
+        )
         shell.run_line_magic("xmode", "Minimal")
         register(shell)
         self._exports = 0
@@ -68,6 +73,15 @@ class Surfaces:
     def broken_cell(self, text: str) -> Iterator[Bundle]:
         """A partial reply, and the error below it."""
         yield from self._cell("%%chat -m said\nHi", [text, ServerError(text, hint=text)])
+
+    def reply_parts(self, text: str) -> Iterator[Bundle]:
+        """Media, sources and calls of the provider's tools beside the text of a cell's reply."""
+        yield from self._cell("%%chat -m said\nHi", reply_with_parts(text))
+
+    def evaluation(self, text: str) -> Iterator[Bundle]:
+        """The table of an evaluation, with its outputs below the full score."""
+        model = ScriptedChatModel([text], model_name=text)
+        yield evaluation_mimebundle(evaluate({text: model}, [text], [lambda _: False]))
 
     def comparison(self, text: str) -> Iterator[Bundle]:
         """`--compare`, with a text and an error in each column."""
@@ -196,8 +210,10 @@ def _no_event_loop() -> Iterator[None]:
     """Hide the loop that Playwright leaves running on this thread, as a kernel has none there."""
     loop = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 def _conversation(text: str) -> Conversation:
@@ -209,8 +225,34 @@ def _conversation(text: str) -> Conversation:
     call = {"id": "1", "name": text, "args": {text: text}}
     conversation.add(AIMessage(text, tool_calls=[call], response_metadata=_named(text)))
     conversation.add(ToolMessage(text, tool_call_id="1", name=text, status="error"))
+    conversation.add(reply_with_parts(text))
     conversation.add(SystemMessage(text))
     return conversation
+
+
+def reply_with_parts(text: str) -> AIMessage:
+    """Return a reply with a text wherever a provider can write one beside the reply's own."""
+    media = {"data": text, "mime_type": text, "transcript": text, "format": text}
+    notes = [{"type": "url_citation", "url": url, "title": text} for url in (text, _PAGE + text)]
+    calls = [
+        {"type": "web_search_call", "id": "1", "status": text, "action": {"query": text}},
+        {"type": "file_search_call", "id": "2", "queries": [text], "results": [{"text": text}]},
+        {"type": "code_interpreter_call", "id": "3", "code": text, "outputs": [{"logs": text}]},
+        {"type": "mcp_call", "id": "4", "name": text, "arguments": text, "error": text},
+        {"type": "image_generation_call", "id": "5", "result": text, "output_format": text},
+        {"type": text, "id": "6", "text": text},
+    ]
+    parts = [{"type": "output_text", "text": text, "annotations": notes}]
+    kwargs = {"output_items": [*calls, {"type": "message", "content": parts}], "audio": media}
+    urls = [text, f"data:image/png;base64,{text}", f"data:{text};base64,AAAA", _PAGE + text]
+    return AIMessage(
+        [
+            {"type": "text", "text": text},
+            *({"type": "image_url", "image_url": {"url": url}} for url in urls),
+        ],
+        additional_kwargs=kwargs,
+        response_metadata=_named(text),
+    )
 
 
 def run_log(text: str, chunks: Sequence[str] = ()) -> RunLog:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.attacks.attack import Attack, all_surfaces
 from tests.attacks.page import trapped_page
-from tests.attacks.surfaces import Surfaces
+from tests.attacks.surfaces import SURFACES, Surfaces
 from tests.attacks.texts import PAYLOADS, hostile_texts
 from tests.lab.jupyterlab import JupyterLab
 
@@ -52,6 +52,13 @@ def test_nothing_acts(
         attack = Attack().run(page, Surfaces(bare_shell, tmp_path), texts)
     assert attack.failures == []
     assert set(attack.renderings) == set(all_surfaces())
+
+
+def test_every_surface_shows_the_text(bare_shell: InteractiveShell, tmp_path: Path) -> None:
+    """A harmless one, so that none of them shows an error in its place."""
+    outputs = Surfaces(bare_shell, tmp_path).outputs("harmless")
+    shown = {name for name, output in outputs if any("harmless" in str(v) for v in output.values())}
+    assert shown == set(SURFACES)
 
 
 def test_texts_are_many_and_of_all_kinds() -> None:
