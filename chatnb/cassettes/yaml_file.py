@@ -263,7 +263,7 @@ def _represent_text(dumper: Any, text: str) -> Any:
     # YAML has no half of a character, which a server may send within a title or an argument.
     text = replace_surrogates(text)
     # After blank lines at its end, the file's own would belong to the text.
-    if any(end in text for end in _NOT_IN_BLOCKS) or text.endswith("\n\n"):
+    if any(end in text for end in _NOT_IN_BLOCKS) or f"\n{text}".endswith("\n\n"):
         style = '"'
     elif "\n" in text:
         style = "|"

@@ -92,7 +92,6 @@ def values_of(calls: Calls, options: BatchOptions) -> dict[int, Any]:
     with batch.running():
         for _ in _run_all(calls, batch, options, each=False):
             batch.tick()
-        batch.tick()
     batch.raise_failures()
     return batch.progress.results
 

@@ -14,6 +14,7 @@ from chatnb.runnables import progress as progress_bar
 from chatnb.runnables.progress import Progress, ProgressBar, StreamProgress, terminal_bar
 from chatnb.schema.model_call import ModelCall
 from chatnb.tracing.usage_tracking import UsageTracker
+from tests.support.hangs import wait_until
 
 
 class Terminal(io.StringIO):
@@ -100,7 +101,12 @@ def test_a_batch_within_a_batch_shows_no_bar_of_its_own(
     """One bar is enough: the outer one's."""
     monkeypatch.setattr(progress_bar, "MIN_SECONDS", 0.0)
     inner = RunnableLambda(str)
-    RunnableLambda(lambda n: inner.batch([n, n])).batch([1, 2, 3])
+
+    def run_inner(number: int) -> list[str]:
+        wait_until(lambda: bool(made))
+        return inner.batch([number, number])
+
+    RunnableLambda(run_inner).batch([1, 2, 3])
     assert made == [3]
 
 
