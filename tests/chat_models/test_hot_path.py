@@ -82,14 +82,21 @@ def test_the_calls_of_a_batch_take_few_calls_of_functions() -> None:
     chat = ImmediateChatModel()
 
     def calls(make: Callable[[int], object]) -> float:
-        few, many = (sum(calls_during(partial(make, n)).values()) for n in (200, 1_200))
+        # The least of three: a collection that runs meanwhile calls finalizers of other tests.
+        few, many = (
+            min(sum(calls_during(partial(make, n)).values()) for _ in range(3))
+            for n in (200, 1_200)
+        )
         return (many - few) / 1_000
 
-    def one_at_a_time(number: int) -> object:
-        return chat.batch(["Hi"] * number, {"max_concurrency": 1})
+    def batch(number: int) -> object:
+        return chat.batch(["Hi"] * number, {"max_concurrency": 1}, progress=False)
 
-    assert calls(one_at_a_time) <= 65
-    assert calls(lambda number: chat.generate([["Hi"]] * number, max_concurrency=1)) <= 85
+    def generate(number: int) -> object:
+        return chat.generate([["Hi"]] * number, max_concurrency=1, progress=False)
+
+    assert calls(batch) <= 55
+    assert calls(generate) <= 82
 
 
 def test_a_chunk_of_text_holds_only_what_was_said() -> None:
