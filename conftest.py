@@ -1,4 +1,4 @@
-"""What holds for every test and for the examples in docstrings alike."""
+"""Settings of every test, and of the examples in docstrings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from chatnb.store import store
 
 os.environ["CHATNB_STORE"] = ":memory:"
-"""What is made once for all tests (a kernel, JupyterLab) keeps its conversations to itself."""
+# Kernels and JupyterLabs that are made once for all tests keep their conversations to themselves.
 
 # Imports make millions of objects and hardly any garbage.
 gc.disable()

@@ -61,7 +61,7 @@ class Row:
         )
 
     def reached(self) -> list[tuple[Bound, float | None]]:
-        """What each bound limits, as far as its peer was measured."""
+        """The ratio that each bound limits, as far as its peer was measured."""
         took: dict[str, float] = {NOTHING: 0.0, **self.took}
         return [
             (b, b.reached(took["chatnb"], took[b.peer]) if b.peer in took else None)

@@ -58,7 +58,7 @@ class NotingModel(BaseChatModel):
 
 @dataclass
 class Cost:
-    """What kills have cost."""
+    """The cost of kills: replies that were lost, and those that were paid for twice."""
 
     kills: int = 0
     lost: int = 0

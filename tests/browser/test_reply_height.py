@@ -75,8 +75,8 @@ def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
 
 
 def test_the_end_is_followed_once_the_reader_has_scrolled_to_it(reply_page: ReplyPage) -> None:
-    """Who reads from the top stays there; who scrolls to the end goes along with it until they
-    scroll up."""
+    """A reader at the top stays there; one who scrolls to the end follows it until they scroll
+    up."""
     reply_page.run("document.body.style.paddingBottom = '400px'")
     reply_page.open()
     page = reply_page.page

@@ -1,4 +1,4 @@
-"""What recording again writes: nothing where nothing has changed, and changes in their place."""
+"""Recording again writes nothing where nothing has changed, and changes in their place."""
 
 from __future__ import annotations
 

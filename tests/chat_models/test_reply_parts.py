@@ -351,7 +351,7 @@ def test_a_call_that_failed_says_so() -> None:
     ],
 )
 def test_parts_in_no_known_form_are_left_out(kwargs: dict[str, Any]) -> None:
-    """What a server sends otherwise is no reason to show no reply."""
+    """A reply is shown, however odd the parts are that a server sends beside its text."""
     reply = AIMessage("Yes.", additional_kwargs=json.loads(json.dumps(kwargs)))
     assert {"Yes."} == {b["text"] for b in reply.content_blocks if b["type"] == "text"}
     parts = reply_parts(reply)

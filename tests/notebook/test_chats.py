@@ -1,4 +1,4 @@
-"""What replies in cells and panels: one rule for all of them."""
+"""One rule for the models, chains and functions that reply in cells and panels."""
 
 from __future__ import annotations
 

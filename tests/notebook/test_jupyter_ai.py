@@ -1,4 +1,4 @@
-"""What users of jupyter-ai's `%ai` and `%%ai` type."""
+"""Lines of jupyter-ai's `%ai` and `%%ai`, as their users type them."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_a_variable_is_described(shell: InteractiveShell, value: object, said: s
     ],
 )
 def test_secrets_are_not_shown(shell: InteractiveShell, variables: dict[str, Any]) -> None:
-    """What looks like a secret, by its name or its shape, stays here."""
+    """A value that looks like a secret, by its name or its shape, stays here."""
     shell.push(variables)
     (name,) = variables
     shown = describe_variable.invoke({"name": name})

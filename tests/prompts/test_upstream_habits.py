@@ -1,4 +1,4 @@
-"""What people type about prompts because LangChain takes it."""
+"""Prompts as people write them for LangChain."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ MARKDOWN = f"---\njupyter:\n  kernelspec:\n{KERNEL}---\n\n# Asking\n\n```python\
 
 
 def test_text_and_stripped_notebooks_are_compared_with_their_cassettes(tmp_path: Path) -> None:
-    """What jupytext or nbstripout leaves without outputs stays as it is, and one changed reply is
-    caught; recording again changes nothing. Other scripts and pages are no notebooks."""
+    """Files that jupytext or nbstripout leaves without outputs stay as they are, and one changed
+    reply is caught; recording again changes nothing. Other scripts and pages are no notebooks."""
     written = [
         write_notebook(tmp_path / "stripped.ipynb", ASK),
         tmp_path / "script.py",

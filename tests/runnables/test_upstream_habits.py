@@ -1,4 +1,4 @@
-"""What people type about runnables because LangChain takes it."""
+"""Runnables as people write them for LangChain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type about messages because LangChain and the openai SDK take it."""
+"""Messages as people write them for LangChain and the openai SDK."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 _SECONDS = 500
 OWN_PATHS = (Path(__file__).parents[2], Path(__file__).with_name("stubs"))
-"""Where the processes of tests look for modules before all else."""
+"""The folders in which processes of tests look for modules before all else."""
 
 
 class PytestRuns:

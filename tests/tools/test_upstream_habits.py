@@ -1,4 +1,4 @@
-"""What people type about tools because LangChain takes it."""
+"""Tools as people write them for LangChain."""
 
 from __future__ import annotations
 

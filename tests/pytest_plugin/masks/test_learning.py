@@ -111,7 +111,7 @@ def test_a_repr_that_is_broken_by_its_length_is_one_line() -> None:
 
 
 def test_words_that_are_as_many_by_chance_are_not_compared_one_by_one() -> None:
-    """Where a part has a word more and another one a word less, only these vary."""
+    """Only the words vary of which one part has one more and another one less."""
     one = "<td>1 ms</td> <td>stop</td> <td>&lt; 1 ms</td> <td>end</td>"
     other = "<td>&lt; 1 ms</td> <td>stop</td> <td>1 ms</td> <td>end</td>"
     pattern = learn_line(one, [other, one.replace("1 ms", "2 s")], NO_REPLIES)

@@ -209,7 +209,7 @@ def test_a_failure_ends_the_batch_after_the_outputs_before_it(way: Way) -> None:
 
 @every_way
 def test_an_error_of_the_inputs_is_raised_after_their_outputs(way: Way) -> None:
-    """What was paid for is handed out first."""
+    """Replies that were paid for are handed out first."""
     seen = list[int]()
 
     def broken() -> Iterator[int]:
