@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from chatnb.pytest_plugin.images import IMAGE_TYPES, image_difference
-from chatnb.pytest_plugin.line_matching import LineMatcher, similarity
 from chatnb.pytest_plugin.masks.cell_masks import NOTHING_VARIES, CellMask
 from chatnb.pytest_plugin.masks.line_patterns import STAND_IN
+from chatnb.pytest_plugin.text_matching import BoundedMatcher, similarity
 from chatnb.terminal import without_colours
 
 OUTPUT_FIELDS = {
@@ -223,7 +223,7 @@ def _line_by_line(was: OutputPart, now: OutputPart, old_text: str, new_text: str
     if (len(pair[0]), len(pair[1])) != (len(old), len(new)):
         pair = (old, new)
     lines = list[str]()
-    for group in LineMatcher(*pair).get_grouped_opcodes(_CONTEXT_LINES):
+    for group in BoundedMatcher(*pair).get_grouped_opcodes(_CONTEXT_LINES):
         for change, a, b, c, d in group:
             equal = change == "equal"
             lines += [f"{' ' if equal else '-'} {line}" for line in old[a:b]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from chatnb.pytest_plugin.masks.line_patterns import (
     written_part,
     written_text,
 )
+from chatnb.pytest_plugin.text_matching import BoundedMatcher
 
 _TOKEN = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -33,8 +33,6 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 # After these a word is a part of a path, an id, a name or an entity of HTML.
 _WITHIN_NAMES = tuple("/\\#-_.@&")
 _HALVES_OF_THE_DAY = {"AM", "PM", "am", "pm"}
-# Of more pairs of tokens, all that differs is one part.
-_MAX_PAIRS = 1_000_000
 _MIN_REPLY_WORD = 3
 # So many times more may differ, word by word.
 _MAX_GROWTH = 2
@@ -143,22 +141,11 @@ def _changes(own: list[str], other: list[str]) -> list[_Span]:
         spans = [_Span(i, i + 1, b) for i, (a, b) in pairs if a != b]
         if all(_kind(own[span.start]) == _kind(span.other) for span in spans):
             return spans
-    start = _common(own, other)
-    end = _common(own[start:][::-1], other[start:][::-1])
-    mine, theirs = own[start : len(own) - end], other[start : len(other) - end]
-    if len(mine) * len(theirs) > _MAX_PAIRS:
-        return [_Span(start, start + len(mine), "".join(theirs))]
-    changes = difflib.SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes()
     return [
-        _Span(start + a, start + b, "".join(theirs[c:d]))
-        for change, a, b, c, d in changes
+        _Span(start, end, "".join(other[c:d]))
+        for change, start, end, c, d in BoundedMatcher(own, other).get_opcodes()
         if change != "equal"
     ]
-
-
-def _common(one: list[str], other: list[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _kind(token: str) -> str:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import LiteralString
 
 from chatnb.markdown.html import SafeHtml, element, join, literal
-from chatnb.pytest_plugin.line_matching import LineMatcher
+from chatnb.pytest_plugin.text_matching import BoundedMatcher
 
 _STYLE: LiteralString = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #656d76; --line: #d8dee4;
@@ -70,7 +70,7 @@ def side_by_side_lines(old: str, new: str, width: int) -> Iterator[str]:
     column = max((width - 3) // 2, 10)
     yield f"{'  Saved':<{column}} |   This run"
     before, after = old.splitlines(), new.splitlines()
-    matcher = LineMatcher(before, after)
+    matcher = BoundedMatcher(before, after)
     for change, a, b, c, d in matcher.get_opcodes():
         equal = change == "equal"
         left = _wrapped(before[a:b], " " if equal else "-", column)
@@ -88,7 +88,7 @@ def _marked(old: str, new: str) -> tuple[SafeHtml, SafeHtml]:
     """Return both texts as HTML with their differences marked."""
     before, after = old.splitlines(), new.splitlines()
     left, right = list[SafeHtml](), list[SafeHtml]()
-    matcher = LineMatcher(before, after)
+    matcher = BoundedMatcher(before, after)
     for change, a, b, c, d in matcher.get_opcodes():
         left += _lines(before[a:b], mark=change != "equal")
         right += _lines(after[c:d], mark=change != "equal")

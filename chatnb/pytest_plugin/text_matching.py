@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-# What difflib compares exactly: about 5,000 characters, or 1,000 lines. Characters and lines that
+# What difflib compares exactly: about 5,000 characters, or 1,000 items. Characters and items that
 # are often repeated take it a time of the square of their number.
 _MAX_CHARACTER_PAIRS = 25_000_000
-_MAX_LINE_PAIRS = 1_000_000
+_MAX_ITEM_PAIRS = 1_000_000
 
 _Opcode: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 
@@ -26,12 +26,12 @@ def similarity(old: str, new: str) -> float:
     return difflib.SequenceMatcher(None, old.split(), new.split(), autojunk=False).quick_ratio()
 
 
-class LineMatcher(difflib.SequenceMatcher[str]):
-    """The difference of two lists of lines.
+class BoundedMatcher(difflib.SequenceMatcher[str]):
+    """The difference of two lists of lines, or of a line's words and marks.
 
     Args:
-        old: The lines before.
-        new: The lines now.
+        old: The items before.
+        new: The items now.
     """
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class LineMatcher(difflib.SequenceMatcher[str]):
         self._old, self._new = old, new
 
     def get_opcodes(self) -> list[_Opcode]:
-        """Return the steps from the old lines to the new ones.
+        """Return the steps from the old items to the new ones.
 
         Between the equal ones at the beginning and at the end, it is one step if they are many.
         """
@@ -48,7 +48,7 @@ class LineMatcher(difflib.SequenceMatcher[str]):
         end = _count_equal(old[start:][::-1], new[start:][::-1])
         a, b = len(old) - end, len(new) - end
         middle: list[_Opcode] = [("replace", start, a, start, b)] if a > start or b > start else []
-        if 0 < (a - start) * (b - start) <= _MAX_LINE_PAIRS:
+        if 0 < (a - start) * (b - start) <= _MAX_ITEM_PAIRS:
             matcher = difflib.SequenceMatcher(None, old[start:a], new[start:b], autojunk=False)
             middle = [
                 (change, i + start, j + start, k + start, m + start)
@@ -60,6 +60,6 @@ class LineMatcher(difflib.SequenceMatcher[str]):
 
 
 def _count_equal(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many lines are equal from the beginning on."""
+    """Return how many items are equal from the beginning on."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
