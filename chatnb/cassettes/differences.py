@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
+from chatnb.cassettes.http_messages import event_data, is_event_text
 from chatnb.cassettes.requests import line_differences, request_key
 from chatnb.cassettes.yaml_file import as_yaml
 
@@ -150,17 +149,15 @@ def _reduced(value: Any) -> Any:
 def _field(name: str, value: Any) -> Any:
     if name == "args":  # The arguments of a tool are facts, also where one is named id.
         return value
-    if name == "text" and isinstance(value, str) and value.startswith(("data:", "event:")):
+    if name == "text" and isinstance(value, str) and is_event_text(value):
         return [_event_line(line) for line in value.splitlines()]
     return _reduced(value)
 
 
 def _event_line(line: str) -> Any:
     """Return a line of server-sent events, its JSON reduced."""
-    if line.startswith("data:"):
-        with suppress(ValueError):
-            return _reduced(json.loads(line[len("data:") :]))
-    return line
+    data = event_data(line)
+    return line if data is None else _reduced(data)
 
 
 def _varies(name: str, value: Any) -> bool:

@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -55,6 +56,18 @@ class HttpResponse(NamedTuple):
     def body(self) -> bytes:
         """The whole body."""
         return b"".join(self.chunks)
+
+
+def is_event_text(text: str) -> bool:
+    """Return whether a body is server-sent events."""
+    return text.startswith(("data:", "event:"))
+
+
+def event_data(line: str) -> Any:
+    """Return the JSON of a line of server-sent events, or None if it has none."""
+    with suppress(ValueError):
+        return json.loads(line.removeprefix("data:")) if line.startswith("data:") else None
+    return None
 
 
 def http_request(method: str, url: str, content_type: str, body: bytes) -> dict[str, Any]:

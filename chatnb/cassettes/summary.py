@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple, cast
+
+from chatnb.cassettes.http_messages import event_data, is_event_text
 
 # Where requests and responses of HTTP keep what people wrote and read.
 _TEXT_FIELDS = ("content", "text", "input", "prompt", "output_text", "delta")
@@ -81,7 +81,7 @@ def _response_text(response: Mapping[str, Any]) -> str:
     text = response.get("text", "")
     if "json" in response:
         found = _last_text(response["json"])
-    elif text.startswith(("data:", "event:")):
+    elif is_event_text(text):
         found = "".join(_event_texts(text))
     else:
         found = text
@@ -91,14 +91,11 @@ def _response_text(response: Mapping[str, Any]) -> str:
 
 def _event_texts(text: str) -> Iterator[str]:
     """Yield the texts of server-sent events: pieces of a reply."""
-    for line in text.splitlines():
-        if line.startswith("data:"):
-            with suppress(ValueError):
-                event: Any = json.loads(line[len("data:") :])
-                # An event that ends a part repeats the whole of it.
-                fields = cast("dict[str, Any]", event) if isinstance(event, dict) else {}
-                if not str(fields.get("type", "")).endswith((".done", ".completed")):
-                    yield _last_text(event)
+    for event in map(event_data, text.splitlines()):
+        # An event that ends a part repeats the whole of it.
+        fields = cast("dict[str, Any]", event) if isinstance(event, dict) else {}
+        if not str(fields.get("type", "")).endswith((".done", ".completed")):
+            yield _last_text(event)
 
 
 def _last_text(value: Any) -> str:
