@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 from chatnb.errors import MissingRuntimeError
 from chatnb.pytest_plugin.figure_data import DATA_KEY
 
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-
 _NO_PILLOW = 'Images are compared with Pillow. Install it with: pip install "chatnb[testing]"'
 # Images are blurred before they are compared, so that edges may have other shades: compressed anew,
 # they differ by up to 20 of 255 then, and as little as one letter differs by 28. Other versions of

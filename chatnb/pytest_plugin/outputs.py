@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from chatnb.pytest_plugin.images import IMAGE_TYPES, image_difference
+from chatnb.markdown.media import IMAGE_TYPES
+from chatnb.pytest_plugin.images import image_difference
 from chatnb.pytest_plugin.masks.cell_masks import NOTHING_VARIES, CellMask
 from chatnb.pytest_plugin.masks.line_patterns import STAND_IN
 from chatnb.pytest_plugin.text_matching import BoundedMatcher, similarity

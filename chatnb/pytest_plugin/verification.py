@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any, Protocol
 
+from chatnb.markdown.media import IMAGE_TYPES
 from chatnb.pytest_plugin.failures import error_lines
-from chatnb.pytest_plugin.images import IMAGE_TYPES
 from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.masks.cell_masks import CellMask, learn_part, mask_to_data
 from chatnb.pytest_plugin.masks.learning import ReplyTexts

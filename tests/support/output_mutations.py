@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chatnb.cassettes.yaml_file import parse_cassette
-from chatnb.pytest_plugin.images import IMAGE_TYPES
+from chatnb.markdown.media import IMAGE_TYPES
 from chatnb.pytest_plugin.masks.cell_masks import NotebookMasks
 from chatnb.pytest_plugin.outputs import Comparison, difference
 from chatnb.terminal import without_colours
