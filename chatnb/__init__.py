@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ScriptedChatModel,
         init_chat_model,
     )
-    from chatnb.chat_models.batch_api.job import BatchJob
+    from chatnb.chat_models.batch_jobs.job import BatchJob
     from chatnb.chat_models.cache import (
         InMemoryCache,
         SQLiteCache,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from chatnb.notebook.usage_table.table import UsageTable
     from chatnb.output_parsers import StrOutputParser
     from chatnb.prompts import ChatPromptTemplate
-    from chatnb.runnables.scale.tables import mapper
+    from chatnb.runnables.batches.tables import mapper
     from chatnb.schema import (
         AIMessage,
         AIMessageChunk,
@@ -117,7 +117,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.chat_models": (
             "BaseChatModel ChatAnthropic ChatLocal ChatOpenAI ScriptedChatModel init_chat_model"
         ),
-        "chatnb.chat_models.batch_api.job": "BatchJob",
+        "chatnb.chat_models.batch_jobs.job": "BatchJob",
         "chatnb.chat_models.cache": "InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
         "chatnb.chat_models.rate_limiter": "RateLimiter",
         "chatnb.conversations": "Conversation",
@@ -128,7 +128,7 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.notebook.panel.panel": "ChatPanel",
         "chatnb.notebook.run_tree.tree": "RunLogTree",
         "chatnb.notebook.usage_table.table": "UsageTable",
-        "chatnb.runnables.scale.tables": "mapper",
+        "chatnb.runnables.batches.tables": "mapper",
         "chatnb.output_parsers": "StrOutputParser",
         "chatnb.prompts": "ChatPromptTemplate",
         "chatnb.schema": "AIMessage AIMessageChunk HumanMessage RunLog RunLogPatch SystemMessage",

@@ -21,7 +21,7 @@ from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.conversations import conversations_mimebundle
 from chatnb.notebook.usage_table.static import usage_mimebundle
 from chatnb.redaction import redact
-from chatnb.runnables.batch import BatchOptions
+from chatnb.runnables.batches.batch import BatchOptions
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage, file_part
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.store import Node, Store

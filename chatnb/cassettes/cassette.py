@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeAlias
 from chatnb.cassettes.entries import CassetteEntries
 from chatnb.cassettes.http_messages import http_response
 from chatnb.cassettes.ignored_parts import IgnoredParts
+from chatnb.cassettes.misses import miss_message, record_command
 from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
-from chatnb.cassettes.requests import miss_message, record_command, request_to_dict
+from chatnb.cassettes.requests import request_to_dict
 from chatnb.cassettes.summary import request_text
 from chatnb.concurrency.locks import Lock
 from chatnb.errors import CassetteError, CassetteMissError, ModelError, StreamInterruptedError

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from chatnb.cassettes.http_messages import event_data, is_event_text
-from chatnb.cassettes.requests import line_differences, request_key
+from chatnb.cassettes.misses import line_differences
+from chatnb.cassettes.requests import request_key
 from chatnb.cassettes.yaml_file import as_yaml
 
 Call: TypeAlias = Mapping[str, Any]

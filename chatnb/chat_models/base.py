@@ -21,7 +21,7 @@ from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable, check_implemented
-from chatnb.runnables.batch import BatchOptions, aas_completed
+from chatnb.runnables.batches.batch import BatchOptions, aas_completed
 from chatnb.runnables.config import RunnableConfig, check_config, take_config
 from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk

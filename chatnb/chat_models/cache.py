@@ -16,7 +16,7 @@ from chatnb.chat_models.wire.endings import ended_well
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.threads import in_thread
 from chatnb.errors import DamagedFileError, error_line
-from chatnb.runnables.checkpoint import PROVIDER_FIELD, Checkpoint, stored_replies
+from chatnb.runnables.batches.checkpoint import PROVIDER_FIELD, Checkpoint, stored_replies
 from chatnb.schema.messages import AIMessage, AIMessageChunk, join_chunks
 from chatnb.schema.serialization import messages_from_json, messages_to_json
 from chatnb.store.database import Database

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
-from chatnb.runnables.batch import BatchOptions, configs_for, values_of
+from chatnb.runnables.batches.batch import BatchOptions, configs_for, values_of
+from chatnb.runnables.batches.inputs import input_list
+from chatnb.runnables.batches.methods import gather
 from chatnb.runnables.config import RunnableConfig, take_config
-from chatnb.runnables.scale.inputs import input_list
-from chatnb.runnables.scale.methods import gather
 from chatnb.schema.conversion import MessageLike, to_messages
 from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -90,7 +90,7 @@ class GenerateBatch:
         """Return the replies or exceptions, from workers of an executor, if there is one."""
         if workers is None:
             return values_of(self._calls(new_call, replies), options)
-        from chatnb.runnables.scale.executors import Workers, executor_completed
+        from chatnb.runnables.batches.executors import Workers, executor_completed
 
         def record(index: int, calls: list[ModelCall]) -> None:
             for call in calls:

@@ -21,7 +21,7 @@ from chatnb.chat_models.recording import (
 from chatnb.chat_models.stop_sequences import acut_stream, cut_reply, cut_stream
 from chatnb.concurrency.cancellation import check_cancelled
 from chatnb.errors import MalformedReplyError
-from chatnb.runnables.checkpoint import current_checkpoint
+from chatnb.runnables.batches.checkpoint import current_checkpoint
 from chatnb.runnables.config import RunnableConfig, take_deadline
 from chatnb.runnables.deadlines import (
     Deadline,

@@ -64,8 +64,8 @@ from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
 from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
 from chatnb.errors import MAX_RETRY_AFTER
 from chatnb.redaction import hide, model_secrets
+from chatnb.runnables.batches.pace import slow_down
 from chatnb.runnables.deadlines import Deadline
-from chatnb.runnables.scale.pace import slow_down
 from chatnb.schema.characters import encodable_json
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 

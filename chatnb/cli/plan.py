@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chatnb.chat_models.batch_api import PRICE
+from chatnb.chat_models.batch_jobs import PRICE
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.errors import ConfigurationError
-from chatnb.runnables.batch import DEFAULT_CONCURRENCY
+from chatnb.runnables.batches.batch import DEFAULT_CONCURRENCY
 from chatnb.schema.usage import UsageMetadata, get_price
 from chatnb.terminal import print_line
 

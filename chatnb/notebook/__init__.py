@@ -23,8 +23,8 @@ from chatnb.notebook.warm_up import start_warm_up
 from chatnb.notebook.widgets.footer import footer_mimebundle
 from chatnb.notebook.widgets.front_end import awaits_cells, in_interactive_notebook
 from chatnb.notebook.widgets.mounting import publish
+from chatnb.runnables.batches.progress import set_bar_factory
 from chatnb.runnables.log_stream import set_run_viewer
-from chatnb.runnables.progress import set_bar_factory
 from chatnb.schema.run_log import RunLogPatch
 from chatnb.store import store_path
 

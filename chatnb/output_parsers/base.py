@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, TypeAlias
 
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.checkpoint import stored_replies
+from chatnb.runnables.batches.checkpoint import stored_replies
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
 from chatnb.schema.message_types import plain_text

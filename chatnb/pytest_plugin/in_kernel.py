@@ -40,7 +40,7 @@ def start(
         change_conditions()
     if mode == "replay":
         # On a slow machine, a bar would be an output that the notebook does not have.
-        after_import({"chatnb.runnables.progress": lambda progress: progress.hide_bars()})
+        after_import({"chatnb.runnables.batches.progress": lambda progress: progress.hide_bars()})
         refuse_network(allowed)
 
 

@@ -9,7 +9,7 @@ from chatnb.lazy_names import lazy_names
 if TYPE_CHECKING:
     from chatnb.conversations.message_history import RunnableWithMessageHistory
     from chatnb.runnables.base import Runnable
-    from chatnb.runnables.batch import BatchError, BatchInterrupted
+    from chatnb.runnables.batches.batch import BatchError, BatchInterrupted
     from chatnb.runnables.binding import (
         ConfigurableField,
         RunnableBinding,
@@ -62,7 +62,7 @@ __getattr__, __dir__ = lazy_names(
         # It keeps the messages in conversations, and so belongs to a package above this one.
         "chatnb.conversations.message_history": "RunnableWithMessageHistory",
         "chatnb.runnables.base": "Runnable",
-        "chatnb.runnables.batch": "BatchError BatchInterrupted",
+        "chatnb.runnables.batches.batch": "BatchError BatchInterrupted",
         "chatnb.runnables.binding": (
             "ConfigurableField RunnableBinding RunnableConfigurableFields RunnableEach"
         ),

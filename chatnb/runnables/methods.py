@@ -15,9 +15,9 @@ from chatnb.concurrency.threads import (
     pull_in_thread,
     transform_in_thread,
 )
+from chatnb.runnables.batches.methods import BatchMethods, In, Out
 from chatnb.runnables.chunks import AsyncSnapshots, SingleItem, Snapshots, add_up
 from chatnb.runnables.config import RunnableConfig
-from chatnb.runnables.scale.methods import BatchMethods, In, Out
 from chatnb.runnables.tracing import instrument_methods
 
 if TYPE_CHECKING:

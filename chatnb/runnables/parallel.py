@@ -15,7 +15,7 @@ from chatnb.concurrency.portal import Delivery, TaskPump, end_tasks
 from chatnb.concurrency.threads import ThreadPump
 from chatnb.concurrency.waiting import Ok, outcome_of, take
 from chatnb.runnables.base import Runnable, to_runnable
-from chatnb.runnables.batch import BatchOptions, as_completed
+from chatnb.runnables.batches.batch import BatchOptions, as_completed
 from chatnb.runnables.chunks import AddableDict, AsyncSnapshots, SingleItem, Snapshots
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config, tagged_config
 from chatnb.runnables.methods import In

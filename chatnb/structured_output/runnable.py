@@ -11,7 +11,7 @@ from chatnb.errors import ContentFilterError, OutputParserError, StructuredOutpu
 from chatnb.json_schemas import schema_from_type
 from chatnb.output_parsers.json import GrowingJson, GrowingJsonParser
 from chatnb.runnables.base import Runnable
-from chatnb.runnables.checkpoint import stored_replies
+from chatnb.runnables.batches.checkpoint import stored_replies
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
 from chatnb.schema.conversion import ChatInput, to_messages

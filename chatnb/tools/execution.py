@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from chatnb.concurrency.threads import close
 from chatnb.errors import error_line
-from chatnb.runnables.batch import BatchOptions, aas_completed, as_completed
+from chatnb.runnables.batches.batch import BatchOptions, aas_completed, as_completed
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.functions import RunnableLambda
 from chatnb.schema.messages import AIMessage, InvalidToolCall, ToolCall, ToolMessage

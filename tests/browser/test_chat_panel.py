@@ -351,7 +351,7 @@ def test_an_answer_says_how_long_it_is_waited_for(panel: ChatPanelPage) -> None:
     expect(panel.message(1)).to_contain_text("Waiting for chat…")
     panel.page.clock.run_for(3000)
     expect(panel.message(1)).to_contain_text(re.compile(r"Waiting for chat · ([3-9]|[1-9]\d) s"))
-    speed = panel.page.locator(".chatnb-panel-speed")
+    speed = panel.page.locator(".chatnb-panel-status")
     expect(speed).to_be_empty()
     panel.run("model.turn({ note: 'rate limited, trying again in 2 s' })")
     panel.page.clock.run_for(2000)

@@ -381,10 +381,10 @@ def test_a_turn_has_one_line_under_it(panel: ChatPanelPage) -> None:
     panel.open([*asked, ai("So.", id="a2", footer="m · 2")], running=True)
     lines = panel.log.get_by_text("m · ")
     expect(lines.filter(visible=True)).to_have_count(0)
-    expect(panel.page.locator(".chatnb-panel-speed")).to_have_text("1 s")
+    expect(panel.page.locator(".chatnb-panel-status")).to_have_text("1 s")
     panel.run("model.set({ running: false })")
     expect(lines.filter(visible=True)).to_have_text(["m · 2"])
-    expect(panel.page.locator(".chatnb-panel-speed")).to_have_text("")
+    expect(panel.page.locator(".chatnb-panel-status")).to_have_text("")
     panel.button("Regenerate").filter(visible=True).click()
     assert panel.sent("regenerate")[0]["id"] == "a1"
     panel.button("Delete").last.click()

@@ -11,7 +11,7 @@ import pytest
 
 from chatnb import BatchJob, ChatAnthropic, ChatOpenAI, HumanMessage, SystemMessage, tool
 from chatnb.chat_models import init_chat_model
-from chatnb.chat_models.batch_api.job import saved_jobs
+from chatnb.chat_models.batch_jobs.job import saved_jobs
 from chatnb.errors import (
     BadRequestError,
     ConfigurationError,

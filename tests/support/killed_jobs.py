@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI
-from chatnb.chat_models.batch_api.job import BatchJob, saved_jobs
+from chatnb.chat_models.batch_jobs.job import BatchJob, saved_jobs
 from chatnb.errors import ModelError
 
 PROMPTS = ["a", "b", "c"]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from chatnb.chat_models.batch_api.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
+from chatnb.chat_models.batch_jobs.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
 from chatnb.errors import ModelError, ModelTimeoutError
 from chatnb.strict_json import parse_object
 

@@ -11,7 +11,7 @@ from chatnb.chat_models.anthropic.errors import error_response
 from chatnb.chat_models.anthropic.replies import replies_in
 from chatnb.chat_models.anthropic.requests import request_body, request_headers
 from chatnb.chat_models.anthropic.stream import MessageDecoder
-from chatnb.chat_models.batch_api.model import BatchChatModel
+from chatnb.chat_models.batch_jobs.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import ANTHROPIC_FAMILIES, DEFAULT_MODELS
 from chatnb.chat_models.rate_limiter import RateLimiter
@@ -25,7 +25,7 @@ from chatnb.schema.messages import BaseMessage
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from chatnb.chat_models.batch_api.protocol import BatchApi
+    from chatnb.chat_models.batch_jobs.protocol import BatchApi
 
 DEFAULT_MAX_TOKENS = 16_000
 """The API requires a limit, and newer models spend some of it on thinking."""

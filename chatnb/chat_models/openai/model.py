@@ -8,7 +8,7 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
-from chatnb.chat_models.batch_api.model import BatchChatModel
+from chatnb.chat_models.batch_jobs.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import DEFAULT_MODELS, OPENAI_FAMILIES
 from chatnb.chat_models.openai.arguments import (
@@ -36,7 +36,7 @@ from chatnb.schema.messages import BaseMessage
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from chatnb.chat_models.batch_api.protocol import BatchApi
+    from chatnb.chat_models.batch_jobs.protocol import BatchApi
 
 CHAT_COMPLETIONS = Endpoint("/chat/completions", request_body, replies_in, CompletionDecoder)
 RESPONSES = Endpoint("/responses", responses_body, replies_in_response, ResponseDecoder)

@@ -42,7 +42,7 @@ def jobs(session: Session) -> None:
     """Print the jobs that `chat.submit` has left on disk."""
     from datetime import UTC, datetime
 
-    from chatnb.chat_models.batch_api.job import BatchJob, saved_jobs
+    from chatnb.chat_models.batch_jobs.job import BatchJob, saved_jobs
 
     lines = list[str]()
     for record in saved_jobs():

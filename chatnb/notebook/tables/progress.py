@@ -14,7 +14,7 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import publish
-from chatnb.runnables.progress import Bar, terminal_bar
+from chatnb.runnables.batches.progress import Bar, terminal_bar
 from chatnb.terminal import SafeText
 
 _REDRAW_SECONDS = 0.25

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
+from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema.conversion import to_messages
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.messages import AIMessage, HumanMessage

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chatnb.notebook.usage_table.columns import COLUMNS, Column, shown_columns
 from chatnb.notebook.widgets.formatting import one_line, price_digits
-from chatnb.runnables.scale.checkpoint_calls import CallGroup, CheckpointCalls, sum_groups
+from chatnb.runnables.batches.checkpoint_calls import CallGroup, CheckpointCalls, sum_groups
 from chatnb.schema.model_call import (
     CallTotals,
     ModelCall,

@@ -18,7 +18,7 @@ from chatnb.notebook.usage_table.static import (
 )
 from chatnb.notebook.usage_table.widget import UsageTableView
 from chatnb.notebook.widgets.front_end import Form
-from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
+from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema.model_call import CallTotals, ModelCall, sum_calls
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from chatnb.notebook.usage_table.columns import COLUMNS, Column, Kind
 from chatnb.notebook.usage_table.summary import sum_up
 from chatnb.notebook.widgets.base import ComputedTrait, MountedWidget, static_file
 from chatnb.notebook.widgets.formatting import one_line
-from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
+from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema.model_call import ModelCall
 
 _MAX_CHARACTERS = 200

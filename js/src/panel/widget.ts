@@ -51,7 +51,7 @@ class PanelView implements PanelListener {
     const { items, state } = this.panel;
     if (effect.type === "grow") {
       this.log.grow(items[effect.index] as Item, effect.field, effect.text);
-      this.composer.speed.add(effect.text.length);
+      this.composer.statusLine.add(effect.text.length);
       return this.scrolling.go();
     }
     this.showLog();
@@ -79,7 +79,7 @@ class PanelView implements PanelListener {
     this.slices.dispose();
     this.scrolling.dispose();
     this.inSight.dispose();
-    this.composer.speed.dispose();
+    this.composer.statusLine.dispose();
     this.painter.dispose();
     this.root.remove();
   }

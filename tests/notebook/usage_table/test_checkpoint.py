@@ -11,8 +11,8 @@ import pytest
 from chatnb import InMemoryCache, SQLiteCache, UsageTable
 from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ConfigurationError
-from chatnb.runnables.checkpoint import PROVIDER_FIELD, Checkpoint
-from chatnb.runnables.scale.checkpoint_calls import CheckpointCalls
+from chatnb.runnables.batches.checkpoint import PROVIDER_FIELD, Checkpoint
+from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema import AIMessage, BaseMessage
 from chatnb.schema.model_call import ModelCall, Sum, sum_calls
 from chatnb.schema.serialization import messages_to_json

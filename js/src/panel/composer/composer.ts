@@ -11,7 +11,7 @@ import {
 import { action, icon, switchOff } from "../../widgets/buttons";
 import type { PanelController } from "../controller";
 import type { Announcer } from "../notices";
-import { Speed } from "../speed";
+import { StatusLine } from "./status_line";
 import { type Choice, ChoiceList, choicesFor } from "./suggestions";
 import { fit, isSending, NOT_YET } from "../messages/user_message";
 import { isSilent } from "../updates";
@@ -26,7 +26,7 @@ export class Composer {
   private readonly picker = element("input");
   private readonly attaching = action("attach", "Attach files", () => this.picker.click());
   private readonly sending = action("send", "Send", () => this.press(), "Send");
-  readonly speed = new Speed();
+  readonly statusLine = new StatusLine();
   private readonly hint = element("span", "chatnb-panel-hint");
   /** Whether someone has tried to send this draft while a reply streamed. */
   private triedToSend = false;
@@ -59,7 +59,7 @@ export class Composer {
     this.sending.classList.add("chatnb-panel-send");
     this.variables.setAttribute("role", "group");
     this.variables.setAttribute("aria-label", "Variables");
-    row.append(this.attaching, this.picker, this.hint, this.speed.root, this.sending);
+    row.append(this.attaching, this.picker, this.hint, this.statusLine.root, this.sending);
     this.root.append(this.choices.root, this.files.root, this.variables, this.field, row);
   }
 
@@ -74,7 +74,7 @@ export class Composer {
     this.files.show();
     this.showVariables();
     this.turn(state.running);
-    this.speed.turn(state.running, isSilent(this.panel.items.at(-1)));
+    this.statusLine.turn(state.running, isSilent(this.panel.items.at(-1)));
     this.showHint();
     this.field.placeholder = state.model ? `Message ${state.model} (Enter sends)` : "Message (Enter sends)";
     switchOff(this.sending, !state.running && (draft.isEmpty || isBusy));

@@ -25,13 +25,13 @@ from uuid import uuid4
 from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.waiting import Failed, Outcome, take
 from chatnb.errors import ChatnbError, ConfigurationError, error_line
-from chatnb.runnables.batch import BatchOptions, Pair
-from chatnb.runnables.checkpoint import SharedCheckpoint
+from chatnb.runnables.batches.batch import BatchOptions, Pair
+from chatnb.runnables.batches.checkpoint import SharedCheckpoint
+from chatnb.runnables.batches.input_streams import Inputs, StreamedBatch
+from chatnb.runnables.batches.pace import Pace
+from chatnb.runnables.batches.worker import STOP, Answer, Home, Part, Report, Work, run_part
+from chatnb.runnables.batches.worker_events import replay
 from chatnb.runnables.config import RunnableConfig, effective_config
-from chatnb.runnables.scale.events import replay
-from chatnb.runnables.scale.pace import Pace
-from chatnb.runnables.scale.streams import Inputs, StreamedBatch
-from chatnb.runnables.scale.worker import STOP, Answer, Home, Part, Report, Work, run_part
 from chatnb.runnables.tracing import has_handlers
 from chatnb.schema.model_call import ModelCall
 from chatnb.tracing.usage_tracking import Budget, current_trackers

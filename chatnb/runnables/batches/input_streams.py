@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 from chatnb.concurrency.portal import end_tasks, package_portal
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import Failed, outcome_of_task, take
-from chatnb.runnables.batch import DEFAULT_CONCURRENCY, Batch, BatchOptions, Pair
-from chatnb.runnables.progress import StreamProgress
+from chatnb.runnables.batches.batch import DEFAULT_CONCURRENCY, Batch, BatchOptions, Pair
+from chatnb.runnables.batches.progress import StreamProgress
 
 # For each input that runs, so many are in memory: waiting, or done and not yet handed out.
 _INPUTS_PER_CALL = 4

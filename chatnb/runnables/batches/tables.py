@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chatnb.concurrency.pickling import dumps
 from chatnb.errors import error_line
-from chatnb.runnables.batch import BatchOptions, values_of
+from chatnb.runnables.batches.batch import BatchOptions, values_of
 from chatnb.schema.message_types import BaseMessage
 from chatnb.tracing.usage_tracking import UsageTotals, track_calls_in_context
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from chatnb.chat_models.batch_api import PRICE
-from chatnb.chat_models.batch_api.protocol import (
+from chatnb.chat_models.batch_jobs import PRICE
+from chatnb.chat_models.batch_jobs.protocol import (
     NOT_SUBMITTED,
     BatchApi,
     PartState,

@@ -10,8 +10,8 @@ import pytest
 from chatnb.concurrency.waiting import Failed, Ok
 from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.runnables import RunnableLambda
-from chatnb.runnables import progress as progress_bar
-from chatnb.runnables.progress import Progress, ProgressBar, StreamProgress, terminal_bar
+from chatnb.runnables.batches import progress as progress_bar
+from chatnb.runnables.batches.progress import Progress, ProgressBar, StreamProgress, terminal_bar
 from chatnb.schema.model_call import ModelCall
 from chatnb.tracing.usage_tracking import UsageTracker
 from tests.support.hangs import wait_until

@@ -19,11 +19,11 @@ from chatnb.concurrency.portal import end_tasks
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import Failed, Ok, Outcome, has_threads, outcome_of_task, take
 from chatnb.errors import BatchError, BatchInterrupted
-from chatnb.runnables.checkpoint import Checkpoint, current_checkpoint
+from chatnb.runnables.batches.checkpoint import Checkpoint, current_checkpoint
+from chatnb.runnables.batches.pace import Pace, current_pace
+from chatnb.runnables.batches.progress import Progress, ProgressBar
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.deadlines import to_deadline
-from chatnb.runnables.progress import Progress, ProgressBar
-from chatnb.runnables.scale.pace import Pace, current_pace
 from chatnb.tracing.usage_tracking import (
     BatchSlot,
     UsageTotals,

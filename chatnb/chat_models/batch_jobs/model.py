@@ -14,8 +14,8 @@ from chatnb.schema.messages import AIMessage, BaseMessage
 from chatnb.tools.openai_schema import ToolLike
 
 if TYPE_CHECKING:
-    from chatnb.chat_models.batch_api.job import BatchJob
-    from chatnb.chat_models.batch_api.protocol import BatchApi
+    from chatnb.chat_models.batch_jobs.job import BatchJob
+    from chatnb.chat_models.batch_jobs.protocol import BatchApi
 
 
 class BatchChatModel(SdkChatModel):
@@ -53,7 +53,7 @@ class BatchChatModel(SdkChatModel):
                 kept, and `BatchJob.load(id).resume()` submits it.
             ConfigurationError: If the provider has no batch API.
         """
-        from chatnb.chat_models.batch_api.job import submit
+        from chatnb.chat_models.batch_jobs.job import submit
 
         return submit(
             self,

@@ -19,7 +19,7 @@ from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
-from chatnb.runnables.checkpoint import Checkpoint
+from chatnb.runnables.batches.checkpoint import Checkpoint
 from chatnb.schema import AIMessage, BaseMessage
 from chatnb.tracing.usage_tracking import track_usage
 from tests.support import killed_batches

@@ -1,11 +1,11 @@
-// The time and speed of a reply that is streaming: shown beside Stop, and never read out.
-import { element, setText } from "../widgets/html";
-import { TokenRate } from "../widgets/token_rate";
+// The status line of the composer: time and speed of a reply that streams, never read out.
+import { element, setText } from "../../widgets/html";
+import { TokenRate } from "../../widgets/token_rate";
 
 const TICK_MILLISECONDS = 1000;
 
-export class Speed {
-  readonly root = element("span", "chatnb-panel-speed");
+export class StatusLine {
+  readonly root = element("span", "chatnb-panel-status");
   private timer: ReturnType<typeof setInterval> | undefined;
   private startedAt = 0;
   private isSilent = false;

@@ -34,8 +34,8 @@ from chatnb.errors import (
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import Runnable, RunnableConfig, RunnableLambda
-from chatnb.runnables.scale.events import EventRecorder, replay
-from chatnb.runnables.scale.worker import Home
+from chatnb.runnables.batches.worker import Home
+from chatnb.runnables.batches.worker_events import EventRecorder, replay
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
@@ -329,7 +329,7 @@ def folders_of(process: int) -> list[Path]:
     return [*Path(tempfile.gettempdir()).glob(f"chatnb-batch-*-{process}-*")]
 
 
-OPEN_FOLDER = "from chatnb.runnables.scale.worker import Home; print(Home.open().folder)"
+OPEN_FOLDER = "from chatnb.runnables.batches.worker import Home; print(Home.open().folder)"
 OF_MACHINE = f"import socket; socket.gethostname = lambda: MACHINE; {OPEN_FOLDER}"
 
 

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.redaction import hide_in_options
-from chatnb.runnables.batch import (
+from chatnb.runnables.batches.batch import (
     BatchOptions,
     aas_completed,
     as_completed,
     configs_for,
     values_of,
 )
+from chatnb.runnables.batches.input_streams import astream_completed, stream_completed
+from chatnb.runnables.batches.inputs import check_inputs, input_list
 from chatnb.runnables.config import CONFIG_KEYS, RunnableConfig, effective_config, take_config
-from chatnb.runnables.scale.inputs import check_inputs, input_list
-from chatnb.runnables.scale.streams import astream_completed, stream_completed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -385,7 +385,7 @@ def _on_executor(
     *,
     in_order: bool = False,
 ) -> Generator[tuple[int, Any]]:
-    from chatnb.runnables.scale.executors import Workers, executor_completed
+    from chatnb.runnables.batches.executors import Workers, executor_completed
 
     shared, kwargs, limit = _shared_config(runnable, inputs, config, kwargs)
     return executor_completed(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, overload
 
-from chatnb.runnables.checkpoint import CHECKPOINT_FORMAT, PROVIDER_FIELD
+from chatnb.runnables.batches.checkpoint import CHECKPOINT_FORMAT, PROVIDER_FIELD
 from chatnb.schema.model_call import COUNTS, CallTotals, ModelCall, Sum
 from chatnb.schema.serialization import is_usage
 from chatnb.schema.usage import get_price
