@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from chatnb.cassettes.active import FILE_VARIABLE
 from chatnb.cassettes.cassette import IGNORE_VARIABLE, MODE_VARIABLE
-from chatnb.cassettes.requests import COMMAND_VARIABLE
+from chatnb.cassettes.misses import COMMAND_VARIABLE
 from chatnb.chat_models.registry import key_variables
 from chatnb.redaction import PLACEHOLDER_KEY
 
