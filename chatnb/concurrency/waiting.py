@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
@@ -107,6 +107,12 @@ def take(
             scope.check()
         if meanwhile is not None:
             meanwhile()
+
+
+def available(queue: SimpleQueue[T] | asyncio.Queue[T]) -> Iterator[T]:
+    """Take the items that a queue has now; nobody else takes any."""
+    while not queue.empty():
+        yield queue.get_nowait()
 
 
 def _get(queue: SimpleQueue[T], timeout: float) -> T:

@@ -124,12 +124,15 @@ class Database:
         self,
         transaction: Callable[[Connection], T],
         then: Callable[[Outcome[T]], object] = lambda _: None,
+        *,
+        before: Job = lambda: None,
     ) -> Promise[T]:
         """Start a transaction, which is written as a whole or not at all, and return at once.
 
-        The writing thread calls `then` with the outcome before it begins another transaction.
+        The writing thread calls `before`, which may wait, while the file is free for others; and
+        `then`, with the outcome, before it begins another transaction.
         """
-        return self._post(partial(_transact, transaction), then)
+        return self._post(partial(_transact, transaction), then, before)
 
     def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run a transaction and return its value."""
@@ -180,6 +183,7 @@ class Database:
         self,
         work: Callable[[Connection], T],
         then: Callable[[Outcome[T]], object] = lambda _: None,
+        before: Job = lambda: None,
     ) -> Promise[T]:
         promise = Promise[T]()
 
@@ -191,6 +195,7 @@ class Database:
 
         def run() -> None:
             with self._working:
+                before()
                 outcome = outcome_of(attempt)
                 try:
                     then(outcome)

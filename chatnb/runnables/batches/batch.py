@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -17,7 +25,15 @@ from typing import Any, TypeAlias
 from chatnb.concurrency.cancellation import CancelScope, current_scope
 from chatnb.concurrency.portal import end_tasks
 from chatnb.concurrency.threads import start_thread
-from chatnb.concurrency.waiting import Failed, Ok, Outcome, has_threads, outcome_of_task, take
+from chatnb.concurrency.waiting import (
+    Failed,
+    Ok,
+    Outcome,
+    available,
+    has_threads,
+    outcome_of_task,
+    take,
+)
 from chatnb.errors import BatchError, BatchInterrupted
 from chatnb.runnables.batches.checkpoint import Checkpoint, current_checkpoint
 from chatnb.runnables.batches.pace import Pace, current_pace
@@ -37,6 +53,7 @@ _TICK_SECONDS = 0.5
 _GRACE_POLL_SECONDS = 0.02
 
 Pair: TypeAlias = tuple[int, Any]
+Ended: TypeAlias = int | Failed
 Calls: TypeAlias = Sequence[Callable[[], Any]]
 AsyncCalls: TypeAlias = Sequence[Callable[[], Coroutine[Any, Any, Any]]]
 
@@ -78,11 +95,12 @@ def as_completed(calls: Calls, options: BatchOptions) -> Generator[Pair]:
     batch = Batch(options, options.progress_of(len(calls)))
     results = batch.progress.results
     with batch.running():
-        for index in _run_all(calls, batch, options, each=True):
+        for ended in _run_all(calls, batch, options, each=True):
             batch.tick()
-            if index in results:
-                batch.save_replies()
-                yield index, results[index]
+            batch.save_replies()
+            for index in indexes_of(ended):
+                if index in results:
+                    yield index, results[index]
     batch.raise_failures()
 
 
@@ -90,19 +108,23 @@ def values_of(calls: Calls, options: BatchOptions) -> dict[int, Any]:
     """Run calls on threads and return their values by index; raise failures last."""
     batch = Batch(options, options.progress_of(len(calls)))
     with batch.running():
-        for _ in _run_all(calls, batch, options, each=False):
+        for ended in _run_all(calls, batch, options, each=False):
             batch.tick()
+            for _ in indexes_of(ended):
+                pass
     batch.raise_failures()
     return batch.progress.results
 
 
-def _run_all(calls: Calls, batch: Batch, options: BatchOptions, *, each: bool) -> Iterator[int]:
-    """Run calls and yield the index of each; without `each` threads wake this one less often."""
+def _run_all(
+    calls: Calls, batch: Batch, options: BatchOptions, *, each: bool
+) -> Iterator[list[Ended]]:
+    """Run calls and yield those that end; without `each` threads tell only of errors."""
     workers = options.workers(len(calls))
     can_be_left = calls and current_scope.get() is not None  # As a thread can.
     if has_threads() and (workers > 1 or can_be_left):
         return _run_on_threads(calls, batch, workers, each=each)
-    return _run_in_turn(calls, batch, batch.context)
+    return ([index] for index in _run_in_turn(calls, batch, batch.context))
 
 
 def _run_in_turn(calls: Calls, batch: Batch, context: Context | None = None) -> Iterator[int]:
@@ -111,8 +133,10 @@ def _run_in_turn(calls: Calls, batch: Batch, context: Context | None = None) -> 
         yield index
 
 
-def _run_on_threads(calls: Calls, batch: Batch, workers: int, *, each: bool) -> Iterator[int]:
-    ended = SimpleQueue[int | Failed | None]()
+def _run_on_threads(
+    calls: Calls, batch: Batch, workers: int, *, each: bool
+) -> Iterator[list[Ended]]:
+    ended = SimpleQueue[Ended | None]()
 
     def work() -> None:
         try:
@@ -130,17 +154,15 @@ def _run_on_threads(calls: Calls, batch: Batch, workers: int, *, each: bool) -> 
         start_thread(work, batch.context.copy())
         running += 1
     while running:
-        item = take(ended, meanwhile=batch.tick)
-        if item is None:
-            running -= 1
-        else:
-            yield item.unwrap() if isinstance(item, Failed) else item
+        items = [take(ended, meanwhile=batch.tick), *available(ended)]
+        running -= items.count(None)
+        yield [item for item in items if item is not None]
 
 
 async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenerator[Pair, None]:
     """Run calls as tasks; like `as_completed`. Closing the generator cancels the tasks."""
     batch, running = Batch(options, options.progress_of(len(calls))), set[asyncio.Task[None]]()
-    ended, results = asyncio.Queue[int | Failed](), batch.progress.results
+    ended, results = asyncio.Queue[Ended](), batch.progress.results
 
     def start_next() -> None:
         if (index := batch.progress.next_index()) is not None:
@@ -160,12 +182,18 @@ async def aas_completed(calls: AsyncCalls, options: BatchOptions) -> AsyncGenera
             start_next()
         batch.keep_ticking()
         while running or not ended.empty():
-            item = await ended.get()
-            index = item.unwrap() if isinstance(item, Failed) else item
-            if index in results:
-                await batch.asave_replies()
-                yield index, results[index]
+            items = [await ended.get(), *available(ended)]
+            await batch.asave_replies()
+            for index in indexes_of(items):
+                if index in results:
+                    yield index, results[index]
     batch.raise_failures()
+
+
+def indexes_of(items: Iterable[Ended]) -> Iterator[int]:
+    """Yield the indexes of inputs that have ended; raise the error that ended a thread or task."""
+    for item in items:
+        yield item.unwrap() if isinstance(item, Failed) else item
 
 
 def configs_for(
@@ -323,7 +351,7 @@ class Batch:
     def save_replies(self) -> None:
         """Wait until the replies so far are on disk, if there is a checkpoint."""
         if self.checkpoint is not None:
-            self.checkpoint.flush()
+            self.checkpoint.flush(at_once=self.progress.ended)
 
     async def asave_replies(self) -> None:
         """Wait until the replies so far are on disk, without blocking the event loop."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.threads import in_thread
-from chatnb.concurrency.waiting import Failed, Outcome, Promise, wait
+from chatnb.concurrency.waiting import Failed, Outcome, Promise, has_threads, wait
 from chatnb.errors import error_line
 from chatnb.store.database import Database
 from chatnb.store.file_format import FileFormat
@@ -20,6 +24,8 @@ from chatnb.terminal import warn
 _MAX_REPLIES = 10_000
 _MAX_EQUAL_REPLIES = 1_000  # Such as "yes" of a million calls.
 _BUCKET_MASK = 0xFFFF
+# A transaction takes about as long for ten replies as for one.
+_SECONDS_BETWEEN_WRITES = 0.01
 PROVIDER_FIELD = "chatnb_provider"
 """The field of `response_metadata` of stored replies, which whoever reads them does not get."""
 CHECKPOINT_FORMAT = FileFormat(
@@ -54,6 +60,8 @@ class Checkpoint:
         self._is_posted = False
         self._written: int | None = None  # By the transaction that runs; None until it does.
         self._last_write: Promise[None] | None = None
+        self._next_write = 0.0  # The time from which on replies are written.
+        self._wanted = SimpleQueue[None]()  # An item for each wait for them that has no patience.
 
     def next_reply(self, key: str) -> str | None:
         """Return the next reply that an earlier attempt left under a key, or None."""
@@ -69,31 +77,50 @@ class Checkpoint:
             return rows[0][0]
 
     def append(self, key: str, text: str) -> None:
-        """Write a reply to disk soon, together with those that arrive meanwhile."""
+        """Write a reply to disk at once, or with those that arrive soon after an earlier write."""
         with self._lock:
             if self._continues:
                 self._read.add(key)
             self._unwritten.append((key, text))
             if not self._is_posted:
                 self._is_posted = True
-                self._last_write = self._database.post(self._write_all, self._end_write)
+                self._last_write = self._database.post(
+                    self._write_all, self._end_write, before=self._gather
+                )
 
-    def flush(self) -> None:
-        """Wait until all replies so far are on disk, where they survive a crash."""
-        if self._last_write is not None:
-            wait(self._last_write)
+    def flush(self, *, at_once: bool = True) -> None:
+        """Wait until all replies so far are on disk, where they survive a crash.
+
+        Unless it is to be `at_once`, they may be written together with later ones.
+        """
+        if self._last_write is None or self._last_write.done():
+            return
+        if at_once:
+            self._hurry()
+        wait(self._last_write)
 
     async def aflush(self) -> None:
-        """Wait until all replies so far are on disk, without blocking the event loop."""
+        """Wait until all replies so far are on disk, with later ones, without blocking."""
         if self._last_write is not None and not self._last_write.done():
-            await in_thread(self.flush)
+            await in_thread(partial(self.flush, at_once=False))
 
     def remove(self, key: str, text: str) -> None:
         """Remove a reply, so that the next attempt requests it again."""
         with self._lock:
             if self._continues:
                 self._read.discard(key)
+        self._hurry()
         self._database.write(lambda connection: _remove(connection, key, text))
+
+    def _hurry(self) -> None:
+        if self._last_write is not None and not self._last_write.done():
+            self._wanted.put(None)
+
+    def _gather(self) -> None:
+        left = self._next_write - time.monotonic()
+        if left > 0 and has_threads():
+            with suppress(Empty):
+                self._wanted.get(timeout=left)
 
     def _write_all(self, connection: sqlite3.Connection) -> None:
         # This may run again, while another process is in its way.
@@ -110,6 +137,7 @@ class Checkpoint:
         )
 
     def _end_write(self, outcome: Outcome[None]) -> None:
+        self._next_write = time.monotonic() + _SECONDS_BETWEEN_WRITES
         with self._lock:
             if self._written is None:  # The file was busy for too long.
                 self._is_posted, self._written = False, len(self._unwritten)
@@ -149,6 +177,7 @@ class SharedCheckpoint(Checkpoint):
         """Return the next reply that no process has used, or None."""
         if not self._database.read("SELECT 1 FROM answers WHERE key = ? LIMIT 1", key):
             return None
+        self._hurry()
         return self._database.write(lambda connection: self._use_next(connection, key))
 
     def remove(self, key: str, text: str) -> None:
@@ -201,7 +230,7 @@ class CollectedReplies(Checkpoint):
         if (key, text) in self.rows:
             self.rows.remove((key, text))
 
-    def flush(self) -> None:
+    def flush(self, *, at_once: bool = True) -> None:
         """Return at once."""
 
 

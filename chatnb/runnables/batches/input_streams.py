@@ -20,8 +20,15 @@ from typing import Any, TypeAlias
 
 from chatnb.concurrency.portal import end_tasks, package_portal
 from chatnb.concurrency.threads import start_thread
-from chatnb.concurrency.waiting import Failed, outcome_of_task, take
-from chatnb.runnables.batches.batch import DEFAULT_CONCURRENCY, Batch, BatchOptions, Pair
+from chatnb.concurrency.waiting import Failed, available, outcome_of_task, take
+from chatnb.runnables.batches.batch import (
+    DEFAULT_CONCURRENCY,
+    Batch,
+    BatchOptions,
+    Ended,
+    Pair,
+    indexes_of,
+)
 from chatnb.runnables.batches.progress import StreamProgress
 
 # For each input that runs, so many are in memory: waiting, or done and not yet handed out.
@@ -38,7 +45,7 @@ def stream_completed(
     """Call a function with each input on threads, and yield each index and output as it ends."""
     # The caller's thread takes the inputs, so that they may be rows of a database's cursor.
     batch = StreamedBatch(inputs, options, in_order=in_order)
-    waiting, ended = SimpleQueue[tuple[int, Any] | None](), SimpleQueue[int | Failed]()
+    waiting, ended = SimpleQueue[tuple[int, Any] | None](), SimpleQueue[Ended]()
     threads = 0
 
     def work() -> None:
@@ -64,10 +71,10 @@ def stream_completed(
                 while threads < batch.limit and not waiting.empty():
                     start_thread(work, batch.context.copy())
                     threads += 1
-                item = take(ended, meanwhile=batch.tick)
-                index = item.unwrap() if isinstance(item, Failed) else item
+                items = [take(ended, meanwhile=batch.tick), *available(ended)]
                 batch.save_replies()
-                yield from batch.outputs(index)
+                for index in indexes_of(items):
+                    yield from batch.outputs(index)
                 batch.tick()
         finally:
             for _ in range(threads):
@@ -84,7 +91,7 @@ async def astream_completed(
 ) -> AsyncGenerator[Pair, None]:
     """Call a function with each input in tasks; like `stream_completed`."""
     batch = StreamedBatch(inputs, options, in_order=in_order)
-    running, ended = set[asyncio.Task[None]](), asyncio.Queue[int | Failed | None]()
+    running, ended = set[asyncio.Task[None]](), asyncio.Queue[Ended | None]()
     free, slots = asyncio.Semaphore(batch.limit), asyncio.Semaphore(batch.capacity)
     loop = asyncio.get_running_loop()
 
@@ -110,14 +117,14 @@ async def astream_completed(
         try:
             batch.keep_ticking()
             while batch.stream.pending or not starting.done():
-                item = await ended.get()
-                index = item.unwrap() if isinstance(item, Failed) else item
+                items = [await ended.get(), *available(ended)]
                 if batch.progress.ended:
                     starting.cancel()
                 await batch.asave_replies()
-                for pair in batch.outputs(index) if index is not None else ():
-                    yield pair
-                    slots.release()
+                for index in indexes_of(item for item in items if item is not None):
+                    for pair in batch.outputs(index):
+                        yield pair
+                        slots.release()
         finally:
             await end_tasks([starting])
     batch.raise_failures()

@@ -19,6 +19,7 @@ from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
+from chatnb.runnables.batches import checkpoint as checkpoints
 from chatnb.runnables.batches.checkpoint import Checkpoint
 from chatnb.schema import AIMessage, BaseMessage
 from chatnb.tracing.usage_tracking import track_usage
@@ -205,6 +206,29 @@ def _check_batch(runs: list[list[list[str]]]) -> None:
 
 def _prompt(reply: str) -> str:
     return reply.partition(",")[0]
+
+
+def test_replies_that_follow_one_another_closely_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply after a pause is written at once, and later ones in one transaction; nothing that
+    needs them on disk waits for others."""
+    monkeypatch.setattr(checkpoints, "_SECONDS_BETWEEN_WRITES", 3_600)
+    path = tmp_path / "run.sqlite"
+    checkpoint = Checkpoint(path)
+    checkpoint.append("a", "1")
+    checkpoint.flush(at_once=False)
+    reader = Checkpoint(path)
+    assert reader.next_reply("a") == "1"
+    checkpoint.append("b", "2")
+    checkpoint.append("c", "3")
+    assert reader.next_reply("b") is None
+    checkpoint.flush()
+    assert (reader.next_reply("b"), reader.next_reply("c")) == ("2", "3")
+    checkpoint.append("d", "4")
+    checkpoint.remove("a", "1")
+    assert Checkpoint(path).next_reply("d") == "4"
+    assert by_batch(Numbering(), ["x", "y", "z"], checkpoint=path) == ["x 1", "y 2", "z 3"]
 
 
 def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
