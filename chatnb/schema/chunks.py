@@ -16,6 +16,7 @@ from chatnb.schema.merging import (
     join_tool_call_chunks,
     last_given,
 )
+from chatnb.schema.message_classes.pydantic_methods import is_default
 from chatnb.schema.message_types import (
     AIMessage,
     BaseMessage,
@@ -24,7 +25,6 @@ from chatnb.schema.message_types import (
     HumanMessage,
     SystemMessage,
     ToolMessage,
-    is_default,
     new_list,
     plain_text,
 )
@@ -277,10 +277,10 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
         is_text = len(vars(self)) == _ID_AND_CONTENT
         return plain_text(self) if is_text else super().answer
 
-    @property
-    def content_blocks(self) -> list[dict[str, Any]]:
-        """The chunk as LangChain's standard content blocks, with its chunks of tool calls."""
-        blocks = [block for block in super().content_blocks if block["type"] not in _PARSED_TYPES]
+    def _standard_blocks(self) -> list[dict[str, Any]]:
+        blocks = [
+            block for block in super()._standard_blocks() if block["type"] not in _PARSED_TYPES
+        ]
         return [*blocks, *cast("list[dict[str, Any]]", self.tool_call_chunks)]
 
     def _parse_calls(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from copy import deepcopy
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import field, fields
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from uuid import UUID
 
 from chatnb.schema.merging import Content, ContentPart
+from chatnb.schema.message_classes.decorator import message_class
+from chatnb.schema.message_classes.pydantic_methods import PydanticMethods, is_default
 from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, checked_call, checked_invalid
 from chatnb.schema.usage import UsageMetadata
 
@@ -37,8 +38,8 @@ class MessageText(str):
         return str.__str__(self)
 
 
-@dataclass(repr=False)
-class BaseMessage:
+@message_class
+class BaseMessage(PydanticMethods):
     """A message of a conversation.
 
     An unknown field raises a TypeError, so that a misspelt one is noticed. The repr leaves out
@@ -46,7 +47,8 @@ class BaseMessage:
     `usage_metadata`, `id`).
 
     Args:
-        content: The text, or a list of parts (strings and dicts) in OpenAI's form.
+        content: The text, or a list of parts (strings and dicts) in OpenAI's form or a provider's.
+        content_blocks: LangChain's standard content blocks, instead of the content.
         additional_kwargs: Fields of the provider's message that messages do not have.
         name: The speaker's name, for providers that tell speakers of one role apart.
         response_metadata: The provider's metadata of the call: model name, finish reason.
@@ -54,11 +56,30 @@ class BaseMessage:
 
     Raises:
         TypeError: If the content is neither a string nor a list of strings and dicts.
+
+    Example:
+        >>> HumanMessage(content_blocks=[{"type": "text", "text": "Hi"}]).text
+        'Hi'
     """
 
     type: ClassVar[str] = "base"
 
-    content: Content
+    if TYPE_CHECKING:
+        # Either is given: `message_class` takes the blocks, which are no field.
+        content: Content = ""
+        content_blocks: list[dict[str, Any]] = field(default_factory=new_list, kw_only=True)
+    else:
+        content: Content
+
+        @property
+        def content_blocks(self) -> list[dict[str, Any]]:
+            """The message as LangChain's standard content blocks, whatever form its content has.
+
+            A reply's blocks are its reasoning, texts, calls, and what the provider's own tools
+            gave; a part of an unknown form is wrapped as `non_standard`.
+            """
+            return self._standard_blocks()
+
     additional_kwargs: dict[str, Any] = field(default_factory=new_dict, kw_only=True)
     name: str | None = field(default=None, kw_only=True)
     response_metadata: dict[str, Any] = field(default_factory=new_dict, kw_only=True, repr=False)
@@ -80,6 +101,14 @@ class BaseMessage:
                     f"not {type(part).__name__}: {part!r}"
                 )
 
+    def _standard_blocks(self) -> list[dict[str, Any]]:
+        from chatnb.schema.content.blocks import content_blocks
+
+        return content_blocks(self.content)
+
+    def _take_blocks(self) -> None:
+        """Set the fields that follow from standard blocks, which are the content now."""
+
     def __repr__(self) -> str:
         shown = [f.name for f in fields(self) if f.repr and not is_default(self, f)]
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
@@ -98,68 +127,6 @@ class BaseMessage:
     def text(self) -> MessageText:
         """The text of the content, without other parts; `text()` is the same."""
         return MessageText(plain_text(self))
-
-    @property
-    def content_blocks(self) -> list[dict[str, Any]]:
-        """The message as LangChain's standard content blocks, whatever form its content has.
-
-        A reply's blocks are its reasoning, texts, calls, and what the provider's own tools gave;
-        a part of an unknown form is wrapped as `non_standard`.
-        """
-        from chatnb.schema.content.blocks import content_blocks
-
-        return content_blocks(self.content)
-
-    def model_dump(
-        self,
-        *,
-        mode: Literal["python", "json"] = "python",
-        include: Collection[str] | None = None,
-        exclude: Collection[str] = (),
-        exclude_none: bool = False,
-        exclude_defaults: bool = False,
-    ) -> dict[str, Any]:
-        """Return the fields and the type, as of a Pydantic model.
-
-        Args:
-            mode: `json` for values that JSON can express; what it cannot is there as its repr.
-            include: The fields to return, by default all.
-            exclude: The fields to leave out.
-            exclude_none: True to leave out those that are None.
-            exclude_defaults: True to leave out those that have their default.
-
-        Example:
-            >>> HumanMessage("Hi").model_dump(exclude_defaults=True)
-            {'content': 'Hi', 'type': 'human'}
-        """
-        given = [f.name for f in fields(self) if not (exclude_defaults and is_default(self, f))]
-        dumped = {
-            name: deepcopy(value)
-            for name in (*given, "type")
-            if (include is None or name in include) and name not in exclude
-            if (value := getattr(self, name)) is not None or not exclude_none
-        }
-        if mode == "python":
-            return dumped
-        from pydantic_core import to_jsonable_python
-
-        return to_jsonable_python(dumped, fallback=repr)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy, as of a Pydantic model, whose new fields are validated.
-
-        Args:
-            update: Fields that differ.
-            deep: True to copy the values, too.
-
-        Raises:
-            TypeError: If the message has no such field, or its value is of a wrong type.
-
-        Example:
-            >>> HumanMessage("Hi").model_copy(update={"name": "ada"})
-            HumanMessage(content='Hi', name='ada')
-        """
-        return replace(deepcopy(self) if deep else self, **(update or {}))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mimebundle:
         """Return the message as Markdown that is safe to display, and its repr."""
@@ -211,14 +178,6 @@ class BaseMessage:
         return [_part_text(part) or f"[{_part_type(part)}]" for part in content]
 
 
-def is_default(instance: object, field: Field[Any]) -> bool:
-    """Return whether a dataclass's field has its default, so that a repr may leave it out."""
-    value = getattr(instance, field.name)
-    if field.default_factory is not MISSING:
-        return bool(value == field.default_factory())
-    return field.default is not MISSING and bool(value == field.default)
-
-
 def plain_text(message: BaseMessage) -> str:
     """Return a message's text as it is: `text` makes another string each time it is read."""
     content = message.content
@@ -235,7 +194,7 @@ def _part_type(part: ContentPart) -> str:
     return "text" if isinstance(part, str) else str(part.get("type") or "part")
 
 
-@dataclass(repr=False)
+@message_class
 class HumanMessage(BaseMessage):
     """A message from the user.
 
@@ -247,7 +206,7 @@ class HumanMessage(BaseMessage):
     type: ClassVar[str] = "human"
 
 
-@dataclass(repr=False)
+@message_class
 class SystemMessage(BaseMessage):
     """Instructions for the model, before the conversation.
 
@@ -259,7 +218,7 @@ class SystemMessage(BaseMessage):
     type: ClassVar[str] = "system"
 
 
-@dataclass(repr=False)
+@message_class
 class AIMessage(BaseMessage):
     """A message from the model.
 
@@ -301,12 +260,17 @@ class AIMessage(BaseMessage):
         blocks = content_blocks(self.content)
         return "".join(block["reasoning"] for block in blocks if block["type"] == "reasoning")
 
-    @property
-    def content_blocks(self) -> list[dict[str, Any]]:
-        """The reply as LangChain's standard content blocks, with all that came with it."""
+    def _standard_blocks(self) -> list[dict[str, Any]]:
         from chatnb.schema.content.blocks import reply_content_blocks
 
         return reply_content_blocks(self)
+
+    def _take_blocks(self) -> None:
+        from chatnb.schema.content.blocks import calls_of
+
+        calls = calls_of(self)
+        valid = [cast("ToolCall", call) for call in calls if call.get("type") == "tool_call"]
+        self.tool_calls = [checked_call(call) for call in valid]
 
     @property
     def answer(self) -> str:
@@ -328,7 +292,7 @@ class AIMessage(BaseMessage):
         return lines
 
 
-@dataclass(repr=False)
+@message_class
 class FunctionMessage(BaseMessage):
     """The result of a function, in the protocol that tools replaced.
 
@@ -349,7 +313,7 @@ class FunctionMessage(BaseMessage):
         _check_string(self, "name", self.name)
 
 
-@dataclass(repr=False)
+@message_class
 class ToolMessage(BaseMessage):
     """The result of a tool call.
 
@@ -395,7 +359,7 @@ def _parts(values: Iterable[Any]) -> list[ContentPart]:
     return [value if isinstance(value, str | dict) else str(value) for value in values]
 
 
-@dataclass(repr=False)
+@message_class
 class ChatMessage(BaseMessage):
     """A message from a speaker of any role.
 

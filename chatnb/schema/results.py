@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from chatnb.schema.message_types import BaseMessage, is_default, plain_text
+from chatnb.schema.message_classes.pydantic_methods import is_default
+from chatnb.schema.message_types import BaseMessage, plain_text
 from chatnb.schema.model_call import ModelCall
 from chatnb.schema.usage import UsageMetadata
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import inspect
 import json
 import pickle
 from typing import Any
@@ -13,6 +15,7 @@ from langchain_core import messages as langchain
 from openai.types.chat import ChatCompletionMessage
 from openai.types.responses import ResponseOutputMessage
 
+from chatnb import messages
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.schema import (
     AIMessage,
@@ -60,6 +63,59 @@ def test_a_dump_is_that_of_langchain(message: BaseMessage) -> None:
     }
     assert json.loads(json.dumps(message.model_dump(mode="json"))) == dumped
     assert "name" not in message.model_dump(exclude={"name"})
+
+
+@pytest.mark.parametrize("message", EACH[:4], ids=TYPES[:4])
+def test_a_dump_is_read_back(message: BaseMessage) -> None:
+    """Dicts and JSON make the message again; those of another class are refused."""
+    assert type(message).model_validate(message.model_dump()) == message
+    assert type(message).model_validate_json(message.model_dump_json(indent=1)) == message
+    assert type(message).model_validate(message) is message
+    assert message.dict() == message.model_dump() == json.loads(message.json())
+    assert message.copy(update={"id": "m1"}) == message.model_copy(update={"id": "m1"})
+    with pytest.raises(ValueError, match="not 'chat'"):
+        type(message).model_validate({"content": "Hi", "type": "chat"})
+    with pytest.raises(TypeError, match="a dict of its fields"):
+        type(message).model_validate("Hi")
+
+
+TEXT_BLOCK = {"type": "text", "text": "Hi"}
+CALL_BLOCK = {"type": "tool_call", "id": "c1", "name": "add", "args": {"a": 1}}
+REASONING_BLOCK = {"type": "reasoning", "reasoning": "Hm."}
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "fields"),
+    [
+        ("HumanMessage", [TEXT_BLOCK, {"type": "image", "url": "https://x.test/a.png"}], {}),
+        ("SystemMessage", [TEXT_BLOCK], {}),
+        ("AIMessage", [REASONING_BLOCK, TEXT_BLOCK, CALL_BLOCK], {}),
+        ("ToolMessage", [TEXT_BLOCK], {"tool_call_id": "c1"}),
+        ("ChatMessage", [TEXT_BLOCK], {"role": "critic"}),
+        ("FunctionMessage", [TEXT_BLOCK], {"name": "add"}),
+    ],
+)
+def test_content_is_given_as_standard_blocks(name: str, blocks: Any, fields: Any) -> None:
+    """The blocks are what they were, the calls among them are calls, and copies keep them."""
+    message = getattr(messages, name)(content_blocks=blocks, **fields)
+    assert message.content_blocks == blocks
+    assert message.text == "Hi"
+    assert getattr(message, "tool_calls", [CALL_BLOCK]) in ([], [CALL_BLOCK])
+    for same in (copy.deepcopy(message), message.model_copy(), dataclasses.replace(message)):
+        assert same == message
+    changed = dataclasses.replace(message, content="Ho")
+    assert changed.text == "Ho"
+    assert "content_blocks" in inspect.signature(type(message)).parameters
+    with pytest.raises(TypeError, match="not both"):
+        type(message)("Hi", content_blocks=blocks, **fields)
+
+
+def test_a_call_among_blocks_is_sent_once() -> None:
+    """A reply of blocks is the provider's message with one call, and no part for it."""
+    reply = AIMessage(content_blocks=[TEXT_BLOCK, CALL_BLOCK])
+    [sent] = convert_to_openai_messages([reply])
+    assert [call["id"] for call in sent["tool_calls"]] == ["c1"]
+    assert sent["content"] == [TEXT_BLOCK]
 
 
 @pytest.mark.parametrize("message", EACH, ids=TYPES)

@@ -1,0 +1,1 @@
+"""The making of message classes: their decorator, and the methods of Pydantic models."""

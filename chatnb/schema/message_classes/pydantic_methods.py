@@ -1,0 +1,169 @@
+"""The methods of Pydantic models that LangChain's messages have, for dataclasses."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from dataclasses import MISSING, Field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def is_default(instance: object, field: Field[Any]) -> bool:
+    """Return whether a dataclass's field has its default, so that a repr may leave it out."""
+    value = getattr(instance, field.name)
+    if field.default_factory is not MISSING:
+        return bool(value == field.default_factory())
+    return field.default is not MISSING and bool(value == field.default)
+
+
+class PydanticMethods:
+    """The methods of a Pydantic model, for a dataclass that has a `type`."""
+
+    type: ClassVar[str]
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Collection[str] | None = None,
+        exclude: Collection[str] = (),
+        exclude_none: bool = False,
+        exclude_defaults: bool = False,
+    ) -> builtins.dict[str, Any]:
+        """Return the fields and the type, as of a Pydantic model.
+
+        Args:
+            mode: `json` for values that JSON can express; what it cannot is there as its repr.
+            include: The fields to return, by default all.
+            exclude: The fields to leave out.
+            exclude_none: True to leave out those that are None.
+            exclude_defaults: True to leave out those that have their default.
+
+        Returns:
+            A new dict.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> HumanMessage("Hi").model_dump(exclude_defaults=True)
+            {'content': 'Hi', 'type': 'human'}
+        """
+        own = fields(cast("DataclassInstance", self))
+        given = [f.name for f in own if not (exclude_defaults and is_default(self, f))]
+        dumped = {
+            name: deepcopy(value)
+            for name in (*given, "type")
+            if (include is None or name in include) and name not in exclude
+            if (value := getattr(self, name)) is not None or not exclude_none
+        }
+        if mode == "python":
+            return dumped
+        from pydantic_core import to_jsonable_python
+
+        return to_jsonable_python(dumped, fallback=repr)
+
+    def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
+        """Return the fields and the type as JSON, as of a Pydantic model.
+
+        Args:
+            indent: The spaces of a level; by default all is on one line.
+            options: Those of `model_dump`.
+
+        Returns:
+            A text that `model_validate_json` reads.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> HumanMessage("Hi").model_dump_json(exclude_defaults=True)
+            '{"content":"Hi","type":"human"}'
+        """
+        from pydantic_core import to_json
+
+        return to_json(self.model_dump(**options), indent=indent, fallback=repr).decode()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, as of a Pydantic model, whose new fields are validated.
+
+        Args:
+            update: Fields that differ.
+            deep: True to copy the values, too.
+
+        Returns:
+            A new message of the same class.
+
+        Raises:
+            TypeError: If the message has no such field, or its value is of a wrong type.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> HumanMessage("Hi").model_copy(update={"name": "ada"})
+            HumanMessage(content='Hi', name='ada')
+        """
+        copied = deepcopy(self) if deep else self
+        return replace(cast("Any", copied), **(update or {}))
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Return an instance of the fields that `model_dump` returned, as of a Pydantic model.
+
+        Args:
+            obj: The fields by their names, or an instance, which is returned.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            TypeError: If it is neither, or a field is unknown, missing or of a wrong type.
+            ValueError: If the type is another class's.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> HumanMessage.model_validate({"content": "Hi", "type": "human"})
+            HumanMessage(content='Hi')
+        """
+        if isinstance(obj, cls):
+            return obj
+        if not isinstance(obj, Mapping):
+            raise TypeError(f"{cls.__name__} is made of a dict of its fields, not {obj!r}")
+        given = dict(cast("Mapping[str, Any]", obj))
+        if given.pop("type", cls.type) != cls.type:
+            raise ValueError(f"{cls.__name__} is of type {cls.type!r}, not {obj['type']!r}")
+        return cls(**given)
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes) -> Self:
+        """Return an instance of the JSON that `model_dump_json` returned.
+
+        Args:
+            json_data: A JSON object of the fields.
+
+        Returns:
+            An instance of this class.
+
+        Raises:
+            TypeError: If a field is unknown, missing or of a wrong type.
+            ValueError: If it is not JSON, or of another class.
+
+        Example:
+            >>> from chatnb.schema import HumanMessage
+            >>> HumanMessage.model_validate_json('{"content":"Hi"}')
+            HumanMessage(content='Hi')
+        """
+        from pydantic_core import from_json
+
+        return cls.model_validate(from_json(json_data))
+
+    def dict(self, **options: Any) -> builtins.dict[str, Any]:
+        """Return `model_dump(...)`, by its name in Pydantic 1."""
+        return self.model_dump(**options)
+
+    def json(self, **options: Any) -> str:
+        """Return `model_dump_json(...)`, by its name in Pydantic 1."""
+        return self.model_dump_json(**options)
+
+    def copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return `model_copy(...)`, by its name in Pydantic 1."""
+        return self.model_copy(update=update, deep=deep)
