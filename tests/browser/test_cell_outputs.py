@@ -127,13 +127,22 @@ DRAWN = """() => { document.body.innerHTML = `
   <div class="jp-Cell jp-CodeCell"><div class="jp-OutputArea">
     <div class="jp-OutputArea-child"><div class="jp-RenderedMarkdown"><p>Look:</p>
       <pre><code class="language-python">x = 1</code></pre><pre><code>plain</code></pre></div></div>
-    <div class="jp-OutputArea-child"><div class="chatnb-footer"><div>m · 1.0 s</div></div></div>
+    <div class="jp-OutputArea-child">${FOOTER}</div>
   </div></div>` }"""
+FOOTERS = {
+    "markdown": '<div class="jp-RenderedMarkdown"><p><em><em>m · 1.0 s</em></em></p></div>',
+    "html": '<div class="chatnb-footer"><div>m · 1.0 s</div></div>',
+    "folds": """<div class="chatnb-footer"><details><summary>m · 1.0 s</summary>
+        <pre>x</pre></details><div>m</div></div>""",
+}
 
 
-def test_finished_replies_have_buttons_for_the_pointer_and_the_keyboard(page: Page) -> None:
+@pytest.mark.parametrize("footer", FOOTERS)
+def test_finished_replies_have_buttons_for_the_pointer_and_the_keyboard(
+    page: Page, footer: str
+) -> None:
     """They take no room, show on hover and on focus, and are not in the notebook."""
-    page.evaluate(DRAWN)
+    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS[footer]))
     height = "document.querySelector('.jp-Cell').offsetHeight"
     before = page.evaluate(height)
     text = "**Look:**\n\n```python\nx = 1\n```"

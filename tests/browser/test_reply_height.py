@@ -23,7 +23,8 @@ def output_area(reply_page: ReplyPage) -> ReplyPage:
             for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
         };
         window.draw = async (html) => {
-            const output = `<div class="jp-RenderedHTMLCommon">${html}</div>`;
+            const rendered = "jp-RenderedHTMLCommon jp-RenderedMarkdown";
+            const output = `<div class="${rendered}">${html}</div>`;
             area.insertAdjacentHTML("beforeend", output);
             await later();
         };
@@ -32,7 +33,13 @@ def output_area(reply_page: ReplyPage) -> ReplyPage:
     return reply_page
 
 
-def test_the_height_is_held_until_text_and_footer_are_drawn(output_area: ReplyPage) -> None:
+FOOTERS = {"html": "<div class='chatnb-footer'>m</div>", "markdown": "<p><em><em>m</em></em></p>"}
+
+
+@pytest.mark.parametrize("footer", FOOTERS)
+def test_the_height_is_held_until_text_and_footer_are_drawn(
+    output_area: ReplyPage, footer: str
+) -> None:
     """The output is never lower than the live view, though its renderers draw in turn."""
     reply_page = output_area
     reply_page.say(*["A line.\n\n"] * 20)
@@ -42,7 +49,7 @@ def test_the_height_is_held_until_text_and_footer_are_drawn(output_area: ReplyPa
     assert reply_page.run("return area.offsetHeight") == before
     reply_page.run("await draw('<p>A line.</p>')")
     assert reply_page.run("return area.offsetHeight") == before
-    reply_page.run("await draw('<div class=\"chatnb-footer\">m</div>')")
+    reply_page.run(f'await draw("{FOOTERS[footer]}")')
     assert reply_page.run("return area.offsetHeight") < before
 
 

@@ -54,7 +54,7 @@ def test_a_real_reply_grows_stops_and_is_saved(lab: JupyterLab, browser: Browser
     for number in (ASK, STORY):
         reply, footer = cells[number]["outputs"]
         assert set(reply["data"]) == {"text/markdown", "text/plain"}
-        assert set(footer["data"]) == {"text/html", "text/plain"}
+        assert set(footer["data"]) == {"text/markdown", "text/plain"}
     widgets = saved["metadata"].get("widgets", {}).values()
     assert [kept["state"] for kept in widgets if kept["state"]] == []
     assert "widget-view" not in welcome.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from nbconvert import HTMLExporter, MarkdownExporter, SlidesExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -27,6 +28,7 @@ def notebook() -> NotebookNode:
     chat = ScriptedChatModel([TEXT], model_name="scripted")
     shown: list[Any] = [
         reply_mimebundle(TEXT),
+        footer_mimebundle("scripted_1 · 1.0 s · $0.2", "A [notice](x)."),
         footer_mimebundle("scripted · 1.0 s", "A notice.", "Because."),
         chatnb.compare("Hi", {"left": chat, "right": "scripted:Yes."}),
         chatnb.ask("Hi", chat),
@@ -53,6 +55,17 @@ def test_markdown_without_html(notebook: NotebookNode) -> None:
     assert text.count("```python\nprint(1)\n```") == 3
     for words in ("scripted · 1.0 s", "A notice.", "#### left", "Yes.", "| One | scripted |"):
         assert words in text
+
+
+def test_footers_are_markdown_without_an_option(notebook: NotebookNode) -> None:
+    """A reply and its footer are Markdown, and the footer reads as its text does."""
+    replies = new_notebook(cells=notebook.cells[:2])
+    text, _ = MarkdownExporter().from_notebook_node(replies)
+    assert "<" not in text
+    footer = text.split("| 1 | 2 |")[1]
+    shown = MarkdownIt().render(footer).strip()
+    lines = "scripted_1 · 1.0 s · $0.2<br />\nA [notice](x)."
+    assert shown.endswith(f"<p><em><em>{lines}</em></em></p>")
 
 
 @pytest.mark.parametrize("exporter", [HTMLExporter, SlidesExporter])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from chatnb.markdown.html import element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import safe_markdown
 from chatnb.notebook.cell.terminal import footer_of, terminal_display
@@ -153,7 +152,7 @@ class BrowserDisplay:
     def reserve_footer(self) -> None:
         """Publish an empty footer."""
         self._footer_id = uuid4().hex
-        publish({"text/plain": SafeText(""), "text/html": element("div")}, self._footer_id)
+        publish({"text/plain": SafeText(""), "text/markdown": safe_markdown("")}, self._footer_id)
 
     def finish(self, reply: Reply, notice: str, shown: Mimebundle | None = None) -> None:
         """Replace the widget by the final output."""

@@ -8,6 +8,7 @@ from functools import reduce
 from chatnb.chat_models.wire.endings import is_cut_off
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
+from chatnb.markdown.safe_markdown import SafeMarkdown, plain_markdown, safe_markdown
 from chatnb.notebook.widgets.formatting import price, shortened
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_text
@@ -85,16 +86,27 @@ def total_usage(messages: Sequence[BaseMessage]) -> UsageMetadata | None:
 def footer_mimebundle(
     text: str, notice: str = "", reasoning: str = "", calls: Sequence[ItemToolCall] = ()
 ) -> Mimebundle:
-    """Return the mimebundle of a footer, with tool calls and reasoning folded in its HTML."""
+    """Return the mimebundle of a footer: Markdown, and HTML where something is folded in it."""
     lines = [line for line in (text, notice) if line]
-    shown = [*map(call_fold, calls), *(element("div", line) for line in lines)]
-    lines = [*map(call_text, calls), *lines]
-    if reasoning.strip():
-        shown.append(reasoning_fold(reasoning.strip()))
-    return {
-        "text/html": element("div", *shown, class_=f"chatnb-footer {NO_MATH}", style=MUTED),
-        "text/plain": SafeText("\n".join(lines)),
-    }
+    all_lines = [*map(call_text, calls), *lines]
+    footer = Mimebundle(
+        {
+            "text/markdown": _quiet_markdown(all_lines),
+            "text/plain": SafeText("\n".join(all_lines)),
+        }
+    )
+    thoughts = [reasoning_fold(reasoning.strip())] if reasoning.strip() else []
+    if calls or thoughts:
+        told = (element("div", line) for line in lines)
+        shown = [*map(call_fold, calls), *told, *thoughts]
+        footer["text/html"] = element("div", *shown, class_=f"chatnb-footer {NO_MATH}", style=MUTED)
+    return footer
+
+
+def _quiet_markdown(lines: Sequence[str]) -> SafeMarkdown:
+    """Write lines in the emphasis by which js/src/widgets/footer.ts finds footers."""
+    text = "\\\n".join(map(plain_markdown, lines))
+    return safe_markdown(f"_*{text}*_" if text else "")
 
 
 def reasoning_mimebundle(reasoning: str) -> Mimebundle:

@@ -1,5 +1,6 @@
 // Holding the height of JupyterLab's output area while the finished reply takes the widget's place:
 // its renderer is empty until it has loaded, and the page would jump up and down again.
+import { FOOTERS } from "../widgets/footer";
 
 const AREA = ".jp-OutputArea";
 /** Until its footer is there, nothing else tells that an output is a reply. */
@@ -55,8 +56,8 @@ function isDrawn(area: Element, hasText: boolean): boolean {
     (node) => node.offsetHeight > 0 && node.childElementCount > 0 && !node.closest(".chatnb-reply"),
   );
   // The renderers of text and footer may be a frame apart.
-  const footers = outputs.filter((node) => node.querySelector(".chatnb-footer"));
+  const footers = outputs.filter((node) => node.querySelector(FOOTERS));
   if (outputs.some((node) => node.querySelector(".chatnb-comparison"))) return true;
-  const texts = outputs.filter((node) => !node.querySelector(".chatnb-footer, .chatnb-thoughts"));
+  const texts = outputs.filter((node) => !node.querySelector(`${FOOTERS}, .chatnb-thoughts`));
   return footers.length > 0 && (texts.length > 0 || !hasText);
 }

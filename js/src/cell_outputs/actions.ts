@@ -3,6 +3,7 @@
 import { addedElements, watchPage } from "../widgets/base";
 import { action, copyButton } from "../widgets/buttons";
 import { cellSource, InsertButton } from "../widgets/code_cell";
+import { markFooters } from "../widgets/footer";
 import { element } from "../widgets/html";
 import { insertOrCopy, runCell } from "../widgets/insertion";
 import { keepKeys } from "../widgets/keyboard";
@@ -19,6 +20,7 @@ type AskAgain = (cellId: string) => void;
 /** Adds buttons to every finished reply of a notebook, now and later; the result removes them. */
 export function addActions(context: NotebookContext, askAgain: AskAgain): () => void {
   const enter = (node: Element): void => {
+    markFooters(node);
     const footers = [...node.querySelectorAll(FOOTER)];
     for (const footer of node.matches(FOOTER) ? [node, ...footers] : footers) addTo(footer, context, askAgain);
     // Code is drawn after its reply, once its language has loaded.
@@ -107,12 +109,12 @@ interface FinishedReply {
 /** The reply above a footer. */
 function replyOf(footer: Element, context: NotebookContext): FinishedReply | null {
   const shown = footer.closest(".jp-OutputArea-child")?.previousElementSibling?.textContent ?? "";
-  const facts = footer.firstElementChild?.textContent ?? "";
+  const facts = footer.textContent ?? "";
   let [best, likeness] = [null as FinishedReply | null, LEAST_LIKENESS];
   for (const cell of codeCells(context)) {
     for (let index = 1; index < cell.outputs.length; index += 1) {
       const [reply, last] = [cell.outputs.get(index - 1).toJSON(), cell.outputs.get(index).toJSON()];
-      if (!isReply(reply) || !plainText(last).startsWith(facts)) continue;
+      if (!isReply(reply) || !facts.startsWith(firstLine(last))) continue;
       const like = likenessOf(shown, plainText(reply));
       if (like <= likeness) continue;
       likeness = like;
@@ -127,6 +129,10 @@ const LEAST_LIKENESS = 0.5;
 
 function isReply({ data }: Output): boolean {
   return data !== undefined && "text/markdown" in data;
+}
+
+function firstLine(output: Output): string {
+  return plainText(output).split("\n", 1)[0] ?? "";
 }
 
 /** The share of the words that are shown which are in a text: Markdown leaves words as they are. */
