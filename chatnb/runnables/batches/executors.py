@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import re
-import socket
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -16,9 +15,11 @@ from concurrent.futures import (
 )
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from struct import Struct
 from typing import Any, cast
 from uuid import uuid4
 
@@ -40,8 +41,8 @@ _PARTS_PER_WORKER = 2  # One runs, one waits.
 _MAX_DEATHS = 3
 _INPUTS_PER_CALL = 4  # So that a worker need not wait for the slowest of them.
 _WAIT_SECONDS = 0.2
-_CONNECT_SECONDS = 2.0
-_TCP_ADDRESS = re.compile(r"tcp://\[?(?P<host>[^\]]+)\]?:(?P<port>\d+)")
+_CONNECT_SECONDS = 5.0
+_EVENT = Struct("=HI")  # Of a monitor of ZeroMQ: its number and a value.
 _IMPORT_ERRORS = {"AttributeError", "ImportError", "ModuleNotFoundError", "PicklingError"}
 _NOT_SENT = ("callbacks", "parent_run", "deadline")
 
@@ -352,17 +353,21 @@ class _Driver:
 
 def _is_refused(zmq_socket: Any) -> bool:
     """Return whether nobody listens any more where a socket of ZeroMQ is connected to."""
-    # ZeroMQ itself tries to connect again for ever, and says nothing.
-    found = _TCP_ADDRESS.fullmatch(zmq_socket.last_endpoint.rstrip(b"\0").decode())
-    if found is None:
-        return False
-    try:
-        with socket.create_connection((found["host"], int(found["port"])), _CONNECT_SECONDS):
-            return False
-    except ConnectionRefusedError:
-        return True
-    except OSError:  # A network that fails for a while; ZeroMQ gets over it.
-        return False
+    # ZeroMQ itself tries to connect again for ever, and tells only a monitor. A socket of Python
+    # would be a call to the network, which tests of notebooks refuse.
+    zmq: Any = import_module("zmq")
+    failures, deadline = 0, time.monotonic() + _CONNECT_SECONDS
+    with zmq_socket.context.socket(zmq.DEALER) as probe:
+        probe.linger = 0
+        with probe.get_monitor_socket(zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED) as monitor:
+            probe.connect(zmq_socket.last_endpoint.rstrip(b"\0").decode())
+            while (left := deadline - time.monotonic()) > 0 and monitor.poll(1000 * left):
+                event, _ = _EVENT.unpack(monitor.recv_multipart()[0])
+                if event == zmq.EVENT_CONNECTED:
+                    return False
+                failures += 1
+            probe.disable_monitor()
+    return failures > 0  # An address that does not answer may do so again.
 
 
 def _part_size(total: int | None, limit: int, workers: int) -> int:
