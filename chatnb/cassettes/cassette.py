@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
+from chatnb.cassettes.cassette_file import is_child
 from chatnb.cassettes.entries import CassetteEntries
 from chatnb.cassettes.http_messages import http_response
 from chatnb.cassettes.ignored_parts import IgnoredParts
@@ -216,7 +217,8 @@ class Cassette:
         Args:
             prune: Drop them in the modes `record` and `replay`, too.
         """
-        if self.mode == "refresh" or (prune and self.mode != "off"):
+        prune = prune or (self.mode == "refresh" and not is_child())
+        if prune and self.mode != "off":
             with self._lock:
                 self._entries.prune()
         with self._lock:

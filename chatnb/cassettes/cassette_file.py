@@ -1,7 +1,8 @@
-"""The file of a cassette: appended to under a lock, or replaced as a whole."""
+"""The file of a cassette, appended to under a lock or replaced, and that of child requests."""
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import tempfile
@@ -16,6 +17,8 @@ from chatnb.files import replace_text
 # A lock file stays, since another process may be about to take it. With so few digits of its
 # cassette's hash in its name there are at most 256; cassettes that share one wait for each other.
 _LOCK_DIGITS = 2
+# The environment variable of child processes: the parent's number, and the file of their requests.
+_REQUESTS_VARIABLE = "CHATNB_CASSETTE_REQUESTS"
 
 
 class CassetteFile:
@@ -128,3 +131,46 @@ class CassetteFile:
         user = os.getuid() if hasattr(os, "getuid") else ""
         digest = hashlib.sha256(str(self._path.resolve()).encode()).hexdigest()[:digits]
         return Path(tempfile.gettempdir()) / f"chatnb-cassette-{user}-{digest}.{suffix}"
+
+
+def count_child_requests() -> None:
+    """From now on, let requests of processes that this one starts count as its own.
+
+    Workers of an executor find the cassette in their environment, and use it. Their entries are
+    then neither dropped as unrequested, nor told as such.
+    """
+    handle, name = tempfile.mkstemp(prefix="chatnb-requests-")
+    os.close(handle)
+    os.environ[_REQUESTS_VARIABLE] = f"{os.getpid()}:{name}"
+    atexit.register(_remove, os.getpid(), Path(name))
+
+
+def is_child() -> bool:
+    """Return whether the requests of this process count as those of its parent."""
+    return _requests_file() is not None
+
+
+def note_request(request: str) -> None:
+    """Note a request for the parent, if its children's requests count as its own."""
+    file = _requests_file()
+    if file is not None and file.exists():  # Else the parent has ended.
+        with file.open("ab", buffering=0) as noted:
+            noted.write(f"{request}\n".encode())
+
+
+def child_requests() -> set[str]:
+    """Return the requests that child processes have noted."""
+    parent, _, name = os.environ.get(_REQUESTS_VARIABLE, "").partition(":")
+    if parent != str(os.getpid()) or not Path(name).exists():
+        return set()
+    return set(Path(name).read_text().split())
+
+
+def _requests_file() -> Path | None:
+    parent, _, name = os.environ.get(_REQUESTS_VARIABLE, "").partition(":")
+    return Path(name) if parent not in ("", str(os.getpid())) else None
+
+
+def _remove(process: int, file: Path) -> None:
+    if process == os.getpid():  # And not a fork of it.
+        file.unlink(missing_ok=True)

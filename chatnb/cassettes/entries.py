@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from chatnb.cassettes.cassette_file import CassetteFile
+from chatnb.cassettes.cassette_file import CassetteFile, child_requests, note_request
 from chatnb.cassettes.differences import reply_substance
 from chatnb.cassettes.ignored_parts import IgnoredParts
 from chatnb.cassettes.recordings import Recording, read_call
@@ -33,7 +34,7 @@ class _Entry:
 
     @property
     def requested(self) -> bool:
-        """True if this process has requested it."""
+        """True if this process, or one that counts as it, has requested it."""
         return self.order > 0
 
     @property
@@ -97,6 +98,7 @@ class CassetteEntries:
 
     def unrequested(self) -> list[dict[str, Any]]:
         """Return the recorded requests that this process has not made."""
+        self._count_children()
         return [entry.request for entry in self._entries if not entry.requested]
 
     def key(self, request: dict[str, Any]) -> str:
@@ -121,6 +123,7 @@ class CassetteEntries:
         for entry in chosen:
             self._tickets += 1
             entry.order = self._tickets
+            note_request(self._noted(entry))
             return entry.recording
         return None
 
@@ -144,6 +147,7 @@ class CassetteEntries:
             else:
                 self._write()
         self._last_ticket = max(self._last_ticket, ticket)
+        note_request(self._noted(entry))
 
     def _unless_unchanged(self, entry: _Entry) -> _Entry:
         """Return an entry, or the recorded one that differs from it in times and ids only."""
@@ -185,6 +189,7 @@ class CassetteEntries:
 
     def prune(self) -> None:
         """Drop the calls that were not requested, and put new ones where they were requested."""
+        self._count_children()
         before = list(self._entries)
         dropped = Counter(entry.text for entry in before if not entry.requested)
         recorded, added = self._in_order()
@@ -201,6 +206,18 @@ class CassetteEntries:
             for entry in kept:
                 self._keep(entry)
         self._rewrite(dropped)
+
+    def _count_children(self) -> None:
+        """Let the requests of child processes count, which may have added entries, too."""
+        if noted := child_requests():
+            for entry in self._entries:
+                if not entry.requested and self._noted(entry) in noted:
+                    entry.order = self.reserve()
+
+    def _noted(self, entry: _Entry) -> str:
+        # Several processes that replay equal requests take the same one of their recordings. Where
+        # all is recorded again, the earlier recordings of a request are to go.
+        return hashlib.sha256(entry.text.encode()).hexdigest() if self._fresh else entry.key
 
     def _all(self) -> list[_Entry]:
         """Return the entries of the file, then new ones; a refreshed one keeps its position."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from chatnb.cassettes.active import FILE_VARIABLE, close_cassettes
 from chatnb.cassettes.after_import import after_import
 from chatnb.cassettes.cassette import environment_cassette
+from chatnb.cassettes.cassette_file import count_child_requests
 from chatnb.cassettes.http_clients import record_clients
 from chatnb.cassettes.http_recorder import HttpRecorder
 from chatnb.cassettes.network import refuse_network
@@ -33,6 +34,7 @@ def start(
     """
     path = os.environ[FILE_VARIABLE]
     record_clients(HttpRecorder(path, allowed))
+    count_child_requests()
     note_figure_data()
     if recorded_clock or elsewhere:
         _start_clock(path, mode, recorded_clock, elsewhere)
