@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from chatnb.concurrency.portal import package_portal, start_task
 from chatnb.concurrency.waiting import await_done, wait
 from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
-from chatnb.redaction import environment_secrets, redact
+from chatnb.redaction import environment_secrets, hide, redact, secrets_in
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
 from chatnb.schema.content.parts import encoded_part, text_part
@@ -36,6 +36,7 @@ _UNUSABLE = re.compile(r"[^a-zA-Z0-9_-]")
 _MAX_NAME = 64
 _MAX_STDERR = 600
 _CONNECTION_CLOSED = -32000
+_SECRET = "secret"  # Whatever has this name is hidden, or redacted.
 
 
 def mcp_tools(
@@ -73,7 +74,10 @@ def mcp_tools(
         Traceback (most recent call last):
         chatnb.errors.ToolServerError: ...
     """
-    connection = _Connection(_client_factory(server, env, cwd, headers, timeout), timeout)
+    secrets = secrets_in(server, {_SECRET: [env, headers]})
+    # Tracebacks print local variables.
+    server, env, headers = hide({_SECRET: (server, env or {}, headers or {})})[_SECRET]
+    connection = _Connection(_client_factory(server, env, cwd, headers, timeout), timeout, secrets)
     try:
         return McpTools(connection, prefix)
     except BaseException:
@@ -189,8 +193,10 @@ class _Connection:
 
     # The SDK's scopes must be entered and left by one task.
 
-    def __init__(self, make: Callable[[io.BufferedRandom], Any], timeout: float) -> None:
-        self._make, self._timeout = make, timeout
+    def __init__(
+        self, make: Callable[[io.BufferedRandom], Any], timeout: float, secrets: set[str]
+    ) -> None:
+        self._make, self._timeout, self._secrets = make, timeout, secrets
         self._opening: asyncio.Future[Client] | None = None
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -211,8 +217,11 @@ class _Connection:
         """End the connection."""
         wait(package_portal.submit(self._close()))
 
+    # What the SDK raises is not kept as a cause: its frames hold the headers and variables.
+
     async def _request(self, request: Callable[[Client], Awaitable[T]]) -> T:
         from mcp import MCPError
+        from pydantic import ValidationError
 
         client = await self._client()
         try:
@@ -225,13 +234,18 @@ class _Connection:
         except MCPError as error:
             if error.error.code == _CONNECTION_CLOSED:
                 await self._forget(client)
-                raise self._lost(error) from error
-            raise ToolServerError(f"The MCP server refused: {error.error.message}") from error
-        except ToolServerError:
+                raise self._lost(error) from None
+            said = self._redacted(error.error.message)
+            raise ToolServerError(f"The MCP server refused: {said}") from None
+        except ToolServerError as error:
+            error.args = (self._redacted(str(error)),)
             raise
+        except ValidationError as error:
+            said = self._redacted(error_line(error))
+            raise ToolServerError(f"The MCP server does not follow its protocol: {said}") from None
         except Exception as error:  # The transport's: closed streams, refused connections.
             await self._forget(client)
-            raise self._lost(error) from error
+            raise self._lost(error) from None
 
     async def _client(self) -> Client:
         opening = self._opening
@@ -277,9 +291,13 @@ class _Connection:
             error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
         said = f" It wrote: {text}" if (text := self._stderr()) else ""
         return ToolServerError(
-            f"The MCP server cannot be reached: {error_line(error)}.{said} "
+            f"The MCP server cannot be reached: {self._redacted(error_line(error))}.{said} "
             "The next call connects again."
         )
+
+    def _redacted(self, text: str) -> str:
+        """Return a text without secrets: servers repeat what they refuse."""
+        return redact(text, self._secrets | environment_secrets())
 
     def _stderr(self) -> str:
         if self._errors is None:
@@ -289,7 +307,7 @@ class _Connection:
             self._errors.seek(max(0, end - _MAX_STDERR))
             text = self._errors.read().decode(errors="replace")
             lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-            return redact(" / ".join(lines[-3:]), environment_secrets())
+            return self._redacted(" / ".join(lines[-3:]))
         return ""
 
 
@@ -362,7 +380,8 @@ async def _call_tool(name: str, args: dict[str, Any], client: Client) -> tuple[C
     result = await client.call_tool(name, args)
     content = _content(result.content, result.structured_content)
     if result.is_error:
-        raise ToolServerError(content if isinstance(content, str) else json.dumps(content))
+        said = content if isinstance(content, str) else json.dumps(content)
+        raise ToolServerError(said or f"The MCP server gave no reason why {name} failed.")
     return content, result.structured_content
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -149,3 +153,73 @@ def test_a_server_that_does_not_start_is_told(command: str | list[str]) -> None:
     assert "cannot be reached" in str(failure.value)
     if "--broken" in command:
         assert "No birds today." in str(failure.value)
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """A server that repeats what it is sent in every way of refusing it."""
+
+    answers: ClassVar[dict[str, tuple[int, str]]] = {
+        "/refused": (200, '{"jsonrpc": "2.0", "id": ID, "error": {"code": -1, "message": TEXT}}'),
+        "/status": (401, "TEXT"),
+        "/broken": (200, "{TEXT"),
+        "/other": (200, '{"jsonrpc": "2.0", "id": ID, "result": {"tools": TEXT}}'),
+    }
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, form = self.answers[self.path.partition("?")[0]]
+        told = json.dumps(f"{self.path} {dict(self.headers)}")
+        body = form.replace("ID", str(request.get("id"))).replace("TEXT", told).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+TOKEN = "quartz-7-heron-of-no-known-shape"
+GIVEN = {"value": TOKEN}
+"""The secret where a traceback that prints local variables does not look for it."""
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", _Echo.answers)
+@pytest.mark.parametrize("place", ["headers", "address", "query"])
+def test_errors_are_without_the_headers_and_passwords(path: str, place: str, echo: str) -> None:
+    """Neither their text nor the local variables in their tracebacks, also if they are repeated."""
+
+    def connect() -> McpTools:
+        match place:
+            case "headers":
+                return mcp_tools(f"http://{echo}{path}", headers={"X-Custom": GIVEN["value"]})
+            case "address":
+                return mcp_tools(f"http://ada:{GIVEN['value']}@{echo}{path}")
+            case _:
+                return mcp_tools(f"http://{echo}{path}?token={GIVEN['value']}")
+
+    with pytest.raises(ToolServerError) as failure:
+        connect()
+    told = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
+    assert TOKEN not in "".join(told.format())
+
+
+def test_errors_are_without_the_variables_of_a_command() -> None:
+    """Also if it writes them when it fails."""
+    code = "import os, sys; sys.exit(os.environ['A_NAME'])"
+    with pytest.raises(ToolServerError, match=r"It wrote: \*\*\*") as failure:
+        mcp_tools([sys.executable, "-c", code], env={"A_NAME": GIVEN["value"]})
+    told = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
+    assert TOKEN not in "".join(told.format())
