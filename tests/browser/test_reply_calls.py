@@ -36,6 +36,17 @@ def test_a_call_waits_for_a_click(reply_page: ReplyPage) -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b", "\x08", "\x7f"])
+def test_a_call_that_waits_looks_as_it_is(reply_page: ReplyPage, mark: str) -> None:
+    """Characters that turn the reading direction, or steer, are escapes in its code and
+    arguments."""
+    reply_page.open(calls=[tool_call("asking", code=f"a = 'x{mark}y'", **{f"wo{mark}rd": mark})])
+    calls = reply_page.page.get_by_role("region", name="Call of run_python")
+    escape = ascii(mark)[1:-1]
+    assert calls.get_by_role("group", name="Code").text_content() == f"a = 'x{escape}y'"
+    assert mark not in (calls.text_content() or "")
+
+
 def test_a_call_that_is_over_is_folded(reply_page: ReplyPage) -> None:
     """Its line has a short result, and no button is left; a failed one is open."""
     reply_page.open(calls=[tool_call("asking", word="heron")])

@@ -44,22 +44,22 @@ class MaskedSource:
         # The text between secrets is as it was, and stands in the same order.
         hidden = re.fullmatch("(.+?)".join(map(re.escape, shown)), plain, re.DOTALL)
         assert hidden is not None
-        self._secrets = [secret.replace(_STAR, "*") for secret in hidden.groups()]
+        self.secrets = [secret.replace(_STAR, "*") for secret in hidden.groups()]
         self._word = "secret"
         while f"<{self._word}" in source:
             self._word += "_"
-        placeholders = [self._placeholder(index) for index in range(len(self._secrets))]
+        placeholders = [self._placeholder(index) for index in range(len(self.secrets))]
         pieces = zip(shown, [*placeholders, ""], strict=True)
         self.text = "".join(map("".join, pieces)).replace(_STAR, "*")
 
     def restore(self, code: str) -> str | None:
         """Put the secrets back into changed code; None if it has one that is not known."""
-        if not self._secrets:
+        if not self.secrets:
             return code
         if code.count(REDACTED) > self.text.count(REDACTED):
             return None
         # One pass: a secret may look like the placeholder of another.
-        known = {self._placeholder(index): secret for index, secret in enumerate(self._secrets)}
+        known = {self._placeholder(index): secret for index, secret in enumerate(self.secrets)}
         pieces = re.split("(" + "|".join(map(re.escape, known)) + ")", code)
         if any(f"<{self._word}" in piece for piece in pieces[::2]):
             return None
@@ -79,9 +79,12 @@ class Proposal(NamedTuple):
 
 
 def redacted_diff(old: str, new: str) -> str:
-    """Return what changes between two sources, without their secrets."""
-    secrets = environment_secrets()
-    return diff(redact(old, secrets), redact(new, secrets))
+    """Return what changes between two sources, without the secrets of the old one."""
+    # Whatever else the new one has is shown: a model could write code that looks like a secret, and
+    # nobody would see what is accepted.
+    for secret in sorted(MaskedSource(old).secrets, key=len, reverse=True):
+        old, new = old.replace(secret, REDACTED), new.replace(secret, REDACTED)
+    return diff(old, new)
 
 
 def diff(old: str, new: str) -> str:
@@ -108,17 +111,19 @@ def proposal_mimebundle(
 ) -> Mimebundle:
     """Return a proposal as a diff, folded once it is decided; with a name, its buttons mount."""
     title = _TITLES[decision].format(cell=f"In[{proposal.number}]")
-    block = element("pre", *_lines(proposal.diff), style=_BLOCK_STYLE)
+    # In characters that turn the reading direction, code could look like other code.
+    changes = SafeText(proposal.diff)
+    block = element("pre", *_lines(changes), style=_BLOCK_STYLE)
     if decision is None:
         buttons = mount_point(SafeHtml(), "chatnb-proposal-buttons", mount) if mount else ""
         html = element("div", element("div", title, style=MUTED), block, buttons, class_=NO_MATH)
     else:
         html = element("details", element("summary", title, style=MUTED), block, class_=NO_MATH)
-    text = f"{title}\n\n{fenced(proposal.diff, 'diff')}"
+    text = f"{title}\n\n{fenced(changes, 'diff')}"
     return {
         "text/html": html,
         "text/markdown": safe_markdown(text),
-        "text/plain": SafeText(f"{title}\n\n{proposal.diff}"),
+        "text/plain": SafeText(f"{title}\n\n{changes}"),
     }
 
 

@@ -263,7 +263,10 @@ class CellCalls:
 
 def _question(call: ToolCall) -> str | None:
     """Ask about a call in a terminal; return yes, no or always, None if nobody answers."""
-    write_text(f"{SafeText(call_line(call['name'], arguments_text(call['args'])))}\n")
+    arguments = arguments_text(call["args"])
+    # As a whole: nobody should allow what is out of sight.
+    line = call_line(call["name"], arguments, limit=len(arguments))
+    write_text(f"{SafeText(line)}\n")
     code = code_argument(call["args"])
     if code is not None:
         print_code(code)

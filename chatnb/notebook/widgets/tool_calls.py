@@ -12,6 +12,7 @@ from chatnb.notebook.widgets.formatting import one_line, shortened
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
+from chatnb.terminal import SafeText
 
 CallState = Literal["asking", "running", "done", "failed", "rejected"]
 Decision = Literal["once", "always", "reject"]
@@ -79,8 +80,8 @@ def arguments_text(args: Any) -> str:
     return args if isinstance(args, str) else json.dumps(args or {}, indent=2, ensure_ascii=False)
 
 
-def call_line(name: str, arguments: str) -> str:
-    """Write a call as Python does: `weather(city="Paris")`."""
+def call_line(name: str, arguments: str, *, limit: int = _MAX_ARGUMENTS) -> str:
+    """Write a call as Python does, its arguments up to a length: `weather(city="Paris")`."""
     try:
         given = json.loads(arguments)
     except ValueError:  # Still streaming, or no JSON.
@@ -92,7 +93,7 @@ def call_line(name: str, arguments: str) -> str:
             for key, value in given.items()
             if key != CODE or not isinstance(value, str)
         )
-    return f"{name}({one_line(shown, _MAX_ARGUMENTS)})"
+    return f"{name}({one_line(shown, limit)})"
 
 
 def code_argument(args: Any) -> str | None:
@@ -135,7 +136,7 @@ def call_fold(call: ItemToolCall) -> SafeHtml:
     parts = [element("summary", call_text(call), style=_SUMMARY)]
     parts += [
         element("pre", shortened(text, _MAX_SHOWN), style=_PASSAGE)
-        for text in (_shown_arguments(call["arguments"]), call["result"])
+        for text in (SafeText(_shown_arguments(call["arguments"])), call["result"])
         if text
     ]
     return element("details", *parts, class_="chatnb-call-static")

@@ -2,6 +2,8 @@
 
 const COUNT = new Intl.NumberFormat("en-US");
 const MINUTE = 60_000;
+// As in chatnb/terminal.py.
+const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** A time in milliseconds: 4 ms, 1.24 s, 12.4 s, 2 min 05 s. */
 export function duration(milliseconds: number): string {
@@ -40,4 +42,12 @@ export function price(dollars: number, digits = dollars >= 1 ? 2 : 4): string {
 /** The number of decimals that some prices need to be compared at a glance. */
 export function priceDigits(prices: readonly (number | null)[]): number {
   return prices.some((dollars) => dollars && dollars < 0.001) ? 6 : 4;
+}
+
+/** A text with escapes for control characters and those that turn the reading direction. */
+export function withVisibleControls(text: string): string {
+  return text.replace(STEERING, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
+  });
 }

@@ -4,6 +4,7 @@ import { icon } from "./buttons";
 import { InsertButton } from "./code_cell";
 import type { CallState, ItemToolCall } from "../generated/tool_calls";
 import { isRecord } from "./base";
+import { withVisibleControls } from "./formatting";
 import { element, setText } from "./html";
 
 const WORDS: Record<CallState, string> = {
@@ -64,6 +65,7 @@ class ToolCallView {
   private readonly gave = passage("Result");
   private readonly code = passage("Code");
   private readonly insertion = element("div", "chatnb-panel-approval");
+  private shownCode = "";
   private approval: Approval | null = null;
   private shown: CallState | null = null;
 
@@ -80,9 +82,10 @@ class ToolCallView {
   show(call: ItemToolCall): void {
     const short = call.state === "done" && isShort(call.result) ? ` → ${call.result.trim()}` : "";
     const { code, others } = readArguments(call.arguments);
-    setText(this.line, `${call.name}(${argumentList(others)})${short}`);
-    setText(this.given, cut(others));
-    if (code !== this.code.textContent) this.showCode(code);
+    // What is allowed has to look as it is.
+    setText(this.line, withVisibleControls(`${call.name}(${argumentList(others)})${short}`));
+    setText(this.given, withVisibleControls(cut(others)));
+    if (code !== this.shownCode) this.showCode(code);
     setText(this.gave, cut(call.result));
     this.given.hidden = !others || (code !== "" && others === "{}");
     this.gave.hidden = !call.result;
@@ -91,7 +94,8 @@ class ToolCallView {
 
   /** Code is shown whole: nobody should allow what is out of sight without a hint of it. */
   private showCode(code: string): void {
-    this.code.textContent = code;
+    this.shownCode = code;
+    this.code.textContent = withVisibleControls(code);
     this.code.hidden = this.insertion.hidden = !code;
     if (!code) return;
     this.colour(this.code, "python");

@@ -17,6 +17,7 @@ from chatnb.notebook.cell.proposal import (
     Proposal,
     diff,
     proposal_mimebundle,
+    redacted_diff,
     unified_line_ends,
 )
 from chatnb.notebook.cell.proposal_widget import ProposalView
@@ -224,6 +225,35 @@ def test_line_ends_are_unified(source: str) -> None:
     assert "\r" not in unified
     assert not unified.endswith("\n")
     assert unified.split() == source.split()
+
+
+DISGUISES = [
+    "password = f'{EVIL}'",
+    'token = rf"{EVIL}"',
+    "# -----BEGIN RSA PRIVATE KEY-----\nEVIL",
+    "# -----BEGIN PRIVATE KEY-----\nEVIL\n# -----END PRIVATE KEY-----",
+    "x = 1  # Bearer abcdefgh=EVIL",
+    "db = 'postgres://ada:{EVIL}@host'",
+    f"other = '{TOKEN}EVIL'",
+]
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_diff_shows_all_that_the_model_wrote(disguise: str) -> None:
+    """Code that looks like a secret is not masked; the secrets that were there are."""
+    old = f"api_key = '{KEY}'\nb = 1"
+    shown = redacted_diff(old, f"api_key = '{KEY}'\n{disguise}")
+    assert "EVIL" in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b[2K", "\x08"])
+def test_a_diff_shows_characters_that_would_make_it_look_different(mark: str) -> None:
+    """As escapes, in each form of it."""
+    new = f"if user == 'admin{mark} # is none':\n    pass"
+    for form in proposal_mimebundle(Proposal(1, "x", new, diff("x", new))).values():
+        assert mark not in str(form)
+        assert ascii(mark)[1:-1] in str(form).replace("&#92;", "\\")
 
 
 PROPOSAL = Proposal(7, "a < 1\nb", "a < 2\nb", diff("a < 1\nb", "a < 2\nb"))

@@ -161,6 +161,20 @@ def test_a_terminal_asks(
     assert 'look_up(word="heron")' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("filling", ["x" * 5_000, " " * 5_000, "\n" * 5_000])
+def test_a_terminal_shows_the_whole_call_before_it_asks(
+    shell: InteractiveShell,
+    typed: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+    filling: str,
+) -> None:
+    """What follows a long beginning is not out of sight."""
+    shell.push({"caller": Caller(("look_up", {"word": f"heron{filling}; and more"}))})
+    typed("n")
+    shell.run_cell("%%chat -m caller --tools look_up\nHeron?")
+    assert '; and more")' in capsys.readouterr().out
+
+
 def test_always_is_for_one_function_in_one_conversation(
     shell: InteractiveShell, typed: Callable[..., list[str]]
 ) -> None:
