@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -14,7 +16,9 @@ from chatnb.chat_models import init_chat_model
 from chatnb.chat_models.batch_jobs.job import saved_jobs
 from chatnb.errors import (
     BadRequestError,
+    ChatnbError,
     ConfigurationError,
+    MalformedReplyError,
     ModelConnectionError,
     ModelTimeoutError,
 )
@@ -291,3 +295,105 @@ def test_a_job_whose_requests_are_lost_is_not_submitted_in_part(
     with pytest.raises(ConfigurationError, match="as a new job"):
         BatchJob.load(path.stem).resume()
     assert not server.batches
+
+
+def answering(server: BatchServer, change: Callable[[str, Any], Any]) -> None:
+    """Change the server's answers, by their paths."""
+    answer = server.answer
+    server.answer = lambda method, path, body: change(path, answer(method, path, body))  # type: ignore[method-assign]
+
+
+RESULTS = ("/content", "/results")
+BROKEN_RESULTS = [
+    "x",
+    "[]",
+    "{}",
+    '{"custom_id": null}',
+    '{"custom_id": "JOB-x", "response": {"status_code": 200, "body": {}}}',
+    '{"custom_id": "JOB-0", "response": 7, "result": 7}',
+    '{"custom_id": "JOB-0", "response": {"status_code": "x"}, "result": {"type": []}}',
+    '{"custom_id": "JOB-0", "response": null, "error": 7, "result": {"type": "succeeded"}}',
+    '{"custom_id": "JOB-%s"}' % ("9" * 5_000),
+    "[" * 5_000,
+]
+
+
+@each_provider
+@pytest.mark.parametrize("line", BROKEN_RESULTS)
+def test_a_broken_result_is_the_error_of_its_prompt(
+    make: Make, server: BatchServer, line: str
+) -> None:
+    """All other replies, which have been paid for, are there."""
+    job = make(server.base_url).submit(["a", "b"])
+    server.finish()
+
+    def broken(path: str, found: Any) -> Any:
+        if not path.endswith(RESULTS) or not found:
+            return found
+        return "\n".join([line.replace("JOB", job.id), found.split("\n")[1]])
+
+    answering(server, broken)
+    result = job.result(poll=0)
+    assert [[c.text for c in some] for some in result.generations] == [[], ["reply to b"]]
+    assert isinstance(result.errors[0], ChatnbError)
+
+
+@each_provider
+def test_results_may_hold_any_character(make: Make, server: BatchServer) -> None:
+    """Line ends of Unicode within a reply are no line ends of the file."""
+    job = make(server.base_url).submit(["a", "b"])
+    server.finish()
+    marks = "\u2028\u0085\u2029"
+
+    def with_marks(path: str, found: Any) -> Any:
+        return found.replace("reply to", marks) if path.endswith(RESULTS) else found
+
+    answering(server, with_marks)
+    texts = [some[0].text for some in job.result(poll=0).generations]
+    assert texts == [f"{marks} a", f"{marks} b"]
+
+
+SHAPES: list[Any] = [
+    None,
+    [],
+    "x",
+    '{"id',
+    {"id": 7},
+    {"data": [None]},
+    {"id": "b", "status": None},
+]
+
+
+@each_provider
+@pytest.mark.parametrize("method", ["submit", "resume", "refresh", "cancel", "results"])
+def test_an_answer_of_another_shape_is_an_error_of_ours(
+    make: Make, server: BatchServer, method: str
+) -> None:
+    """Whatever is asked; the job can be asked again."""
+    chat = make(server.base_url)
+    job = chat.submit(["a"])
+    server.finish()
+    whole = server.answer
+    for shape in SHAPES:
+        server.answer = lambda *_, shape=shape: shape  # type: ignore[misc]
+        with suppress(MalformedReplyError):  # Some answers are enough for some questions.
+            chat.submit(["b"]) if method == "submit" else getattr(job, method)()
+    server.answer = whole  # type: ignore[method-assign]
+    assert job.result(poll=0).generations[0][0].text == "reply to a"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"first": "0"}, {"count": None}, {"remote_id": 7}, {"state": {"status": 7}}],
+)
+def test_a_part_of_another_shape_is_a_damaged_file(
+    server: BatchServer, change: dict[str, Any]
+) -> None:
+    """It is told when the job is loaded, and not when it is asked."""
+    job = openai(server.base_url).submit(["a"])
+    path = files_of(job) / f"{job.id}.json"
+    record = json.loads(path.read_text())
+    record["parts"][0].update(change)
+    path.write_text(json.dumps(record))
+    with pytest.raises(ConfigurationError, match="damaged"):
+        BatchJob.load(job.id)

@@ -6,10 +6,16 @@ Source: https://platform.claude.com/docs/en/build-with-claude/batch-processing
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from chatnb.chat_models.batch_jobs.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
+from chatnb.chat_models.batch_jobs.protocol import (
+    CLOCK_SECONDS,
+    BatchApi,
+    Line,
+    PartState,
+    check_type,
+)
 from chatnb.errors import ModelError, ModelTimeoutError
 from chatnb.strict_json import parse_object
 
@@ -26,13 +32,15 @@ class AnthropicBatches(BatchApi):
     def create(self, lines: Sequence[str], note: str) -> str:
         # A request that is sent again might be a second batch.
         client = self._client.with_options(max_retries=0)
-        with self._errors():
+        with self._answer():
             requests: Any = [parse_object(line) for line in lines]
-            return client.messages.batches.create(requests=requests).id
+            batch = client.messages.batches.create(requests=requests)
+            check_type("id", batch.id, str)
+        return batch.id
 
     def find(self, note: str, count: int, since: float, taken: Collection[str]) -> str | None:
         # It has no note of ours: a batch of as many requests, made since, is compared by its first.
-        with self._errors():
+        with self._answer():
             for batch in self._client.messages.batches.list(limit=100):
                 if batch.created_at.timestamp() < since - CLOCK_SECONDS:
                     return None
@@ -51,29 +59,26 @@ class AnthropicBatches(BatchApi):
         return first is not None and first[0].startswith(f"{job}-")
 
     def state(self, batch_id: str) -> PartState:
-        with self._errors():
+        with self._answer():
             batch = self._client.messages.batches.retrieve(batch_id)
-        counts = batch.request_counts
-        failed = counts.errored + counts.canceled + counts.expired
-        ended = batch.processing_status == "ended"
-        return PartState(batch.processing_status, counts.succeeded, failed, ended)
+            counts = batch.request_counts
+            failed = counts.errored + counts.canceled + counts.expired
+            ended = batch.processing_status == "ended"
+            return PartState(batch.processing_status, counts.succeeded, failed, ended)
 
-    def results(self, batch_id: str) -> Iterator[tuple[str, bytes | ModelError]]:
-        with self._errors():
-            batch = self._client.messages.batches.retrieve(batch_id)
-            if batch.processing_status != "ended":
-                return
-            path = f"/v1/messages/batches/{batch_id}/results"
-            text = self._client.get(path, cast_to=_response_class()).text
-        for line in filter(str.strip, text.splitlines()):
-            item = parse_object(line)
-            yield str(item["custom_id"]), self._outcome(item["result"])
+    def _result_files(self, batch_id: str) -> Sequence[str]:
+        batch = self._client.messages.batches.retrieve(batch_id)
+        if batch.processing_status != "ended":
+            return []
+        path = f"/v1/messages/batches/{batch_id}/results"
+        return [self._client.get(path, cast_to=_response_class()).text]
 
     def cancel(self, batch_id: str) -> None:
-        with self._errors():
+        with self._answer():
             self._client.messages.batches.cancel(batch_id)
 
-    def _outcome(self, result: Any) -> bytes | ModelError:
+    def _outcome(self, result: dict[str, Any]) -> bytes | ModelError:
+        result = result["result"]
         if result["type"] == "succeeded":
             return json.dumps(result["message"]).encode()
         if result["type"] == "errored":

@@ -16,6 +16,7 @@ from chatnb.chat_models.batch_jobs.protocol import (
     BatchApi,
     PartState,
     SubmittingModel,
+    check_type,
 )
 from chatnb.chat_models.generate import call_from_outcome, result_of_outcomes
 from chatnb.concurrency.cancellation import pause
@@ -191,13 +192,14 @@ class BatchJob:
     def results(self) -> dict[int, list[AIMessage] | Exception]:
         """Return the results that are there, by the index of the prompt."""
         found = dict[int, list[AIMessage] | Exception]()
+        indices = {f"{self.id}-{index}": index for index in range(self.total)}
         for part in self._parts:
             if part.remote_id is None:
                 continue
             for custom_id, outcome in self._api.results(part.remote_id):
-                job, _, index = custom_id.rpartition("-")
-                if job == self.id:
-                    found[int(index)] = self._replies(outcome)
+                index = indices.get(custom_id)
+                if index is not None:
+                    found[index] = self._replies(outcome)
         return dict(sorted(found.items()))
 
     def result(self, timeout: float | None = None, *, poll: float = _POLL_SECONDS) -> LLMResult:
@@ -354,7 +356,11 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _part(record: Mapping[str, Any]) -> _Part:
     state = PartState(**record["state"])
-    return _Part(record["first"], record["count"], record["remote_id"], state)
+    part = _Part(record["first"], record["count"], record["remote_id"], state)
+    for name in ("first", "count"):
+        check_type(name, getattr(part, name), int)
+    check_type("remote_id", part.remote_id, str, type(None))
+    return part
 
 
 def _known_batches(folder: Path) -> set[str]:

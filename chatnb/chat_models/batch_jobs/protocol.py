@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from chatnb.errors import ModelError
+from chatnb.errors import ChatnbError, MalformedReplyError, ModelError, error_line
 from chatnb.schema.messages import AIMessage, BaseMessage
+from chatnb.strict_json import parse_object
 
 Line = dict[str, Any]
 NOT_SUBMITTED = "not submitted"
+_BROKEN = "The provider's answer about a batch does not follow its protocol"
 CLOCK_SECONDS = 600
 """The seconds by which the clocks of a provider and of this machine may differ."""
 
@@ -25,6 +27,18 @@ class PartState:
     completed: int = 0
     failed: int = 0
     ended: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise a TypeError where a server or a file has something else."""
+        check_type("status", self.status, str)
+        for name in ("completed", "failed"):
+            check_type(name, getattr(self, name), int)
+
+
+def check_type(name: str, value: object, *types: type) -> None:
+    """Raise a TypeError for a value of another type."""
+    if type(value) not in types:
+        raise TypeError(f"{name} is {value!r:.80}")
 
 
 class BatchApi(ABC):
@@ -66,9 +80,42 @@ class BatchApi(ABC):
     def state(self, batch_id: str) -> PartState:
         """Return how far a batch has come."""
 
-    @abstractmethod
     def results(self, batch_id: str) -> Iterator[tuple[str, bytes | ModelError]]:
         """Yield the results so far: a request's custom id, and its reply's JSON or its error."""
+        with self._answer():
+            texts = self._result_files(batch_id)
+        # By line feeds alone: JSON may hold the other ends of lines as they are.
+        for line in (line for text in texts for line in text.split("\n") if line.strip()):
+            yield self._result(line)
+
+    @abstractmethod
+    def _result_files(self, batch_id: str) -> Sequence[str]:
+        """Return the JSON lines of the results so far."""
+
+    @abstractmethod
+    def _outcome(self, result: dict[str, Any]) -> bytes | ModelError:
+        """Return the reply's JSON in a result, or its error."""
+
+    def _result(self, line: str) -> tuple[str, bytes | ModelError]:
+        # The others have been paid for, too: one that is broken is an error of its own.
+        custom_id = ""
+        try:
+            result = parse_object(line)
+            custom_id = str(result["custom_id"])
+            return custom_id, self._outcome(result)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            return custom_id, MalformedReplyError(f"{_BROKEN}: {error_line(error)}")
+
+    @contextmanager
+    def _answer(self) -> Generator[None]:
+        """Map the SDK's errors, and those of an answer that has another shape."""
+        try:
+            with self._errors():
+                yield
+        except ChatnbError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise MalformedReplyError(f"{_BROKEN}: {error_line(error)}") from None
 
     @abstractmethod
     def cancel(self, batch_id: str) -> None:

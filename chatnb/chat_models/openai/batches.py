@@ -6,10 +6,16 @@ Source: https://platform.openai.com/docs/guides/batch
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from chatnb.chat_models.batch_jobs.protocol import CLOCK_SECONDS, BatchApi, Line, PartState
+from chatnb.chat_models.batch_jobs.protocol import (
+    CLOCK_SECONDS,
+    BatchApi,
+    Line,
+    PartState,
+    check_type,
+)
 from chatnb.errors import ModelError, ModelTimeoutError
 from chatnb.strict_json import parse_object
 
@@ -29,7 +35,7 @@ class OpenAIBatches(BatchApi):
     def create(self, lines: Sequence[str], note: str) -> str:
         content = "".join(f"{line}\n" for line in lines).encode()
         url: Any = parse_object(lines[0])["url"]
-        with self._errors():
+        with self._answer():
             file = self._client.files.create(file=(f"{note}.jsonl", content), purpose="batch")
             # A request that is sent again might be a second batch.
             batch = self._client.with_options(max_retries=0).batches.create(
@@ -38,10 +44,11 @@ class OpenAIBatches(BatchApi):
                 completion_window="24h",
                 metadata={"chatnb": note},
             )
+            check_type("id", batch.id, str)
         return batch.id
 
     def find(self, note: str, count: int, since: float, taken: Collection[str]) -> str | None:
-        with self._errors():
+        with self._answer():
             for batch in self._client.batches.list(limit=100):
                 metadata: dict[str, str] = batch.metadata or {}
                 if metadata.get("chatnb") == note:
@@ -51,23 +58,19 @@ class OpenAIBatches(BatchApi):
         return None
 
     def state(self, batch_id: str) -> PartState:
-        with self._errors():
+        with self._answer():
             batch = self._client.batches.retrieve(batch_id)
-        counts = batch.request_counts
-        completed, failed = (counts.completed, counts.failed) if counts else (0, 0)
-        return PartState(batch.status, completed, failed, batch.status in _ENDED)
+            counts = batch.request_counts
+            completed, failed = (counts.completed, counts.failed) if counts else (0, 0)
+            return PartState(batch.status, completed, failed, batch.status in _ENDED)
 
-    def results(self, batch_id: str) -> Iterator[tuple[str, bytes | ModelError]]:
-        with self._errors():
-            batch = self._client.batches.retrieve(batch_id)
-            files = filter(None, (batch.output_file_id, batch.error_file_id))
-            texts = [self._client.files.content(file).text for file in files]
-        for line in (line for text in texts for line in text.splitlines() if line.strip()):
-            result = parse_object(line)
-            yield str(result["custom_id"]), self._outcome(result)
+    def _result_files(self, batch_id: str) -> Sequence[str]:
+        batch = self._client.batches.retrieve(batch_id)
+        files = filter(None, (batch.output_file_id, batch.error_file_id))
+        return [self._client.files.content(file).text for file in files]
 
     def cancel(self, batch_id: str) -> None:
-        with self._errors():
+        with self._answer():
             self._client.batches.cancel(batch_id)
 
     def _outcome(self, result: dict[str, Any]) -> bytes | ModelError:
