@@ -5,6 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from chatnb.pytest_plugin.masks.linear_patterns import (
+    Pattern,
+    any_number,
+    either,
+    ends,
+    literal,
+    not_before,
+    one,
+    optional,
+    repeated,
+    sequence,
+    some,
+)
+
 OPEN, CLOSE = "\u27e6", "\u27e7"
 """The marks around the example of a part that varies; doubled, they stand for themselves."""
 STAND_IN = "\ue000"
@@ -13,18 +27,41 @@ STAND_IN = "\ue000"
 ANY_WORD, ANY_TEXT = "\u2026", "\u2026 \u2026"
 """The ends of examples that stand for any text without spaces, and with them."""
 
-_ANY = {ANY_TEXT: r"[^\n]*?", ANY_WORD: r"\S*?"}
+_ANY = {ANY_TEXT: any_number(r"[^\n]"), ANY_WORD: any_number(r"\S")}
 _MAX_EXAMPLE = 40
 _MIN_NAME = 5
-UNIT = (
-    r"(?:ns|[\u00b5\u03bc]s|us|ms|s|secs?|seconds?|min|mins|minutes?|h|hours?|bytes?|[kKMGT]?i?B"
-    r"|s/it|(?:it|tokens|tok|chunks|rows|[kKMG]?B)/s)(?![^\W_])"
+_DIGIT, _DIGITS, _SIGN = one(r"\d"), some(r"\d"), optional(one("[-+]"))
+_FRACTION = sequence(one("[.,]"), _DIGITS)
+_NUMBER = sequence(
+    _DIGIT,
+    any_number(r"[\d_]"),
+    repeated(_FRACTION),
+    optional(sequence(one("[eE]"), _SIGN, _DIGITS)),
 )
-NUMBER = r"\d[\d_]*(?:[.,]\d+)*(?:[eE][-+]?\d+)?"
-TIME = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w:])"
-_TIME = re.compile(TIME)
-_NUMBER = re.compile(rf"[-+]?{NUMBER}")
-_QUANTITY = re.compile(rf"[-+]?{NUMBER}\s?{UNIT}")
+_BYTES = sequence(optional(one("[kKMGT]")), optional(literal("i")), literal("B"))
+_PER_SECOND = (*map(literal, ("it", "tokens", "tok", "chunks", "rows")), _BYTES)
+_UNIT = sequence(
+    either(
+        *map(literal, ("ns", "\u00b5s", "\u03bcs", "us", "ms", "s", "sec", "secs", "second")),
+        *map(literal, ("seconds", "min", "mins", "minute", "minutes", "h", "hour", "hours")),
+        *map(literal, ("byte", "bytes", "s/it")),
+        _BYTES,
+        sequence(either(*_PER_SECOND), literal("/s")),
+    ),
+    not_before(r"[^\W_]"),
+)
+_TIME = sequence(
+    *(_DIGIT, optional(_DIGIT), literal(":"), _DIGIT, _DIGIT),
+    optional(sequence(literal(":"), _DIGIT, _DIGIT, optional(_FRACTION))),
+    not_before(r"[\w:]"),
+)
+NUMBER, UNIT, TIME = _NUMBER.regex, _UNIT.regex, _TIME.regex
+"""The regular expressions of numbers, units and times of the day."""
+
+_SIGNED = sequence(_SIGN, _NUMBER)
+_QUANTITY = sequence(_SIGNED, optional(one(r"\s")), _UNIT)
+_SPACES, _SOME_SPACES = any_number(" "), some(" ")
+_NAMES = tuple(map(some, (r"\w", r"[\w\-]", r"[\w./\\:~+@-]")))
 _PART = re.compile(f"{OPEN}{OPEN}|{CLOSE}{CLOSE}|{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 
 
@@ -47,20 +84,21 @@ class LinePattern:
         parts = list(_parts(text))
         self.masked = "".join(STAND_IN if varies else part for part, varies in parts)
         self._names = [i for i, part in enumerate(_examples(parts)) if _is_name(part)]
-        self._regex = re.compile(_regex(parts))
+        self._patterns = list(_patterns(parts))
 
     def match(self, line: str) -> list[str] | None:
         """Return the names in the parts that vary, or None if the line is another one."""
-        found = self._regex.fullmatch(line)
+        found = ends(self._patterns, line)
         if found is None:
             return None
-        values = [found[index + 1] for index in self._names]
+        # Each example stands between two parts that do not vary.
+        values = [line[found[2 * index] : found[2 * index + 1]] for index in self._names]
         return [value for value in values if len(value) >= _MIN_NAME]
 
 
 def stands_for(example: str, text: str) -> bool:
     """Return whether an example without a mark stands for another text."""
-    return re.fullmatch(_part_regex(example), text) is not None
+    return _matches(_example_pattern(example), text)
 
 
 def written_part(example: str, mark: str) -> str:
@@ -99,44 +137,38 @@ def _examples(parts: list[tuple[str, bool]]) -> Iterator[str]:
     return (part for part, varies in parts if varies)
 
 
-def _regex(parts: list[tuple[str, bool]]) -> str:
-    """Return the regular expression; spaces beside a part that varies are any number of them."""
-    written = list[str]()
+def _patterns(parts: list[tuple[str, bool]]) -> Iterator[Pattern]:
+    """Yield the pattern of each part; spaces beside one that varies are any number of them."""
     for index, (part, varies) in enumerate(parts):
         if varies:
-            written.append(f"({_part_regex(part)})")
+            yield _example_pattern(part)
             continue
-        fixed = re.escape(part)
-        if index > 0:
-            fixed = re.sub(r"^(?:\\ )+", " +", fixed)
-        if index + 1 < len(parts):
-            fixed = re.sub(r"(?:\\ )+$", " +", fixed)
-        # Atomic after any text, so that long lines do not take exponential time.
-        if written and written[-1][1:-1] in _ANY.values() and fixed:
-            fixed = f"(?>{written.pop()}{fixed})" if index + 1 < len(parts) else fixed
-        written.append(fixed)
-    return "".join(written)
+        text, first, last = part, [], []
+        if index > 0 and text.startswith(" "):
+            text, first = text.lstrip(" "), [_SOME_SPACES]
+        if index + 1 < len(parts) and text.endswith(" "):
+            text, last = text.rstrip(" "), [_SOME_SPACES]
+        yield sequence(*first, literal(text), *last)
 
 
-def _part_regex(example: str) -> str:
-    for end, regex in _ANY.items():
+def _example_pattern(example: str) -> Pattern:
+    for end, pattern in _ANY.items():
         if example.endswith(end):
-            return regex
-    if example.strip(" ") != example:
-        return f" *{_part_regex(example.strip(' '))} *" if example.strip(" ") else " *"
-    if _TIME.fullmatch(example):
-        return TIME
-    if _QUANTITY.fullmatch(example):
-        return rf"[-+]?{NUMBER}\s?{UNIT}"
-    if _NUMBER.fullmatch(example):
-        return f"[-+]?{NUMBER}"
-    for allowed in (r"\w", r"[\w\-]", r"[\w./\\:~+@-]"):
-        if re.fullmatch(f"{allowed}+", example):
-            return f"{allowed}+"
+            return pattern
+    stripped = example.strip(" ")
+    if stripped != example:
+        return sequence(_SPACES, _example_pattern(stripped), _SPACES) if stripped else _SPACES
+    for pattern in (_TIME, _QUANTITY, _SIGNED, *_NAMES):
+        if _matches(pattern, example):
+            return pattern
     return _ANY[ANY_TEXT]
+
+
+def _matches(pattern: Pattern, text: str) -> bool:
+    return ends([pattern], text) is not None
 
 
 def _is_name(example: str) -> bool:
     """Return whether an example stands for names, which may stand elsewhere, too."""
     is_word = re.fullmatch(r"[\w-]+", example) is not None
-    return is_word and _NUMBER.fullmatch(example) is None and not _QUANTITY.fullmatch(example)
+    return is_word and not _matches(_SIGNED, example) and not _matches(_QUANTITY, example)
