@@ -28,11 +28,11 @@ def lazy_names(
 
     def load(name: str) -> Any:
         if name not in module_by_name:
-            if not name.startswith("_"):
-                from chatnb.upstream_modules import refuse_elsewhere
+            if name.startswith("_"):
+                raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
+            from chatnb.upstream_modules import find_name
 
-                refuse_elsewhere(package, name)
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            return find_name(package, name)
         from importlib import import_module
 
         value = getattr(import_module(module_by_name[name]), name)
@@ -54,11 +54,13 @@ def names_of_package(package: str) -> Callable[[str], Any]:
         'PromptTemplate'
     """
 
+    absent, _ = lazy_names(package, {})
+
     def load(name: str) -> Any:
         from importlib import import_module
 
         if name.startswith("_") or name not in import_module(package).__all__:
-            raise AttributeError(f"no module of {package!r} has an attribute {name!r} here")
+            return absent(name)
         return getattr(import_module(package), name)
 
     return load

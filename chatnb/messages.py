@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from chatnb.lazy_names import lazy_names
 from chatnb.schema import (
     AIMessage,
     AIMessageChunk,
@@ -65,4 +68,7 @@ __all__ = [
     "messages_to_dict",
     "trim_messages",
 ]
+
+if not TYPE_CHECKING:  # LangChain's other names: chatnb/upstream_names.toml.
+    __getattr__, _ = lazy_names(__name__, {})
 __path__: list[str] = []  # LangChain's has modules below it: chatnb/upstream_modules.py.

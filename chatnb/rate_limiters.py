@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.lazy_names import lazy_names
 
 __all__ = ["InMemoryRateLimiter", "RateLimiter"]
+
+if not TYPE_CHECKING:  # LangChain's other names: chatnb/upstream_names.toml.
+    __getattr__, _ = lazy_names(__name__, {})
 
 
 class InMemoryRateLimiter(RateLimiter):

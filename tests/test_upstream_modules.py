@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.resources import files
+from typing import Any
 
 import pytest
 
 import chatnb
+from chatnb.chat_models.registry import all_providers
 from chatnb.rate_limiters import InMemoryRateLimiter
 
 WORKING = [
@@ -66,9 +71,45 @@ ELSEWHERE = [
     ("from chatnb.callbacks import get_openai_callback", "chatnb.track_usage"),
     ("from chatnb.callbacks.base import BaseCallbackHandler", "on_token"),
     ("from chatnb.globals import set_debug", "chatnb.LoggingHandler"),
-    ("from chatnb.utils.function_calling import convert_to_openai_tool", "to_openai_tool"),
-    ("from chatnb.schema import OutputParserException", "chatnb.errors.OutputParserError"),
+    ("from chatnb.utils.function_calling import convert_to_openai_function", "to_openai_tool"),
+    ("from chatnb.utils.json import parse_json_markdown", "JsonOutputParser"),
+    ("from chatnb.chat_models import ChatOllama", 'init_chat_model("ollama:NAME")'),
+    ("from chatnb.chat_models import ChatGoogleGenerativeAI", 'init_chat_model("gemini:NAME")'),
+    ("from chatnb.output_parsers import OutputFixingParser", "with_structured_output"),
+    ("from chatnb.output_parsers.enum import EnumOutputParser", "with_structured_output"),
+    ("from chatnb.schema import StrOutputParser", "it is chatnb.StrOutputParser"),
+    ("from chatnb.messages import ChatPromptTemplate", "chatnb.ChatPromptTemplate"),
+    ("from chatnb.example_selectors import LengthBasedExampleSelector", "example_selector="),
+    ("from chatnb.prompts import PipelinePromptTemplate", "their sum"),
 ]
+SAME = [
+    ("from chatnb.runnables import RunnableMap as same", "chatnb.runnables.RunnableParallel"),
+    ("from chatnb.schema.runnable import RunnableMap as same", "chatnb.runnables.RunnableParallel"),
+    ("from chatnb.tools import BaseTool as same", "chatnb.tools.Tool"),
+    ("from chatnb.messages.base import BaseMessage as same", "chatnb.schema.BaseMessage"),
+    ("from chatnb.messages import AnyMessage as same", "chatnb.schema.BaseMessage"),
+    ("from chatnb.exceptions import LangChainException as same", "chatnb.errors.ChatnbError"),
+    ("from chatnb.exceptions import ModelRateLimitError as same", "chatnb.errors.RateLimitError"),
+    ("from chatnb.schema import OutputParserException as same", "chatnb.errors.OutputParserError"),
+    ("from chatnb.output_parsers.openai_tools import PydanticToolsParser as same", ""),
+    ("from chatnb.utils.function_calling import convert_to_openai_tool as same", ""),
+    ("from chatnb.prompt_values import StringPromptValue as same", ""),
+]
+PACKAGES = [
+    *("messages", "prompts", "output_parsers", "runnables", "tools", "callbacks"),
+    *("language_models", "outputs", "tracers"),
+]
+INTERNAL = {
+    *("Annotation", "FILTERED_ARGS", "ArgsSchema", "LC_AUTO_PREFIX", "LC_ID_PREFIX"),
+    *("LangSmithParams", "LanguageModelOutput", "ModelProfile", "ModelProfileRegistry"),
+    *("NonStandardAnnotation", "NotificationMetadata", "RetrieverInput", "RouterInput"),
+    *("RefusalContentBlock", "SchemaAnnotationError", "ToolsRenderer", "aadd", "add"),
+    *("add_notification_metadata", "check_valid_template", "convert_to_openai_data_block"),
+    *("convert_to_openai_image_block", "ensure_id", "get_config_list", "get_template_variables"),
+    *("get_notification_metadata", "get_tokenizer", "is_data_content_block", "jinja2_formatter"),
+    *("is_openai_data_block", "merge_content", "patch_config", "run_in_executor"),
+    "validate_jinja2",
+}
 
 
 @pytest.mark.parametrize("line", WORKING)
@@ -83,6 +124,49 @@ def test_a_line_that_cannot_work_says_what_to_write(line: str, pointer: str) -> 
     with pytest.raises(ImportError) as raised:
         exec(line, {})
     assert pointer in str(raised.value)
+
+
+@pytest.mark.parametrize(("line", "own"), SAME)
+def test_a_name_is_another_one_here(line: str, own: str) -> None:
+    """What has another name, or is in another module, is that very object."""
+    names: dict[str, Any] = {}
+    exec(line, names)
+    home, _, name = own.rpartition(".")
+    assert not own or names["same"] is getattr(importlib.import_module(home), name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_of_langchain_is_known(package: str) -> None:
+    """It works or says what to write, but for helpers that notebooks do not use."""
+    here = importlib.import_module(f"chatnb.{package}")
+    unknown: list[str] = []
+    for name in importlib.import_module(f"langchain_core.{package}").__all__:
+        try:
+            getattr(here, name)
+        except ImportError as error:
+            assert ": " in str(error)  # noqa: PT017
+        except AttributeError:
+            unknown.append(name)
+    assert {name for name in unknown if not name.startswith("_")} <= INTERNAL
+
+
+def test_what_is_said_of_names_and_modules_exists() -> None:
+    """Each module and name of the list that leads here is there, as the providers are."""
+    tables = tomllib.loads(files("chatnb").joinpath("upstream_names.toml").read_text("utf-8"))
+    for target in tables["same_names"]:
+        module, _, name = target.partition(":")
+        assert getattr(importlib.import_module(module), name)
+    for target, paths in tables["same_modules"].items():
+        for path in paths.split():
+            assert importlib.import_module(f"chatnb.{path}").__doc__, target
+    assert tables["models"].keys() <= {entry.name for entry in all_providers()}
+    texts = " ".join([*tables["names_elsewhere"], *tables["modules_elsewhere"]])
+    for dotted in re.findall(r"chatnb(?:\.\w+)+", texts):
+        home, _, name = dotted.rpartition(".")
+        try:
+            assert hasattr(importlib.import_module(home), name), dotted
+        except ImportError:
+            importlib.import_module(dotted)
 
 
 def test_a_name_is_the_same_by_every_path() -> None:
