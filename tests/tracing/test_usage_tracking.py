@@ -321,6 +321,16 @@ def test_the_latency_is_the_call_s_own() -> None:
     assert (tracker.calls[-1].queue_seconds, tracker.calls[-1].seconds) == (7.0, 1.0)
 
 
+def test_only_inputs_that_wait_for_others_are_in_the_queue() -> None:
+    """Those that a batch starts at once wait for none, however busy the machine is."""
+    chat = ScriptedChatModel(["Hi"])
+    with track_usage() as tracker:
+        chat.batch(["a", "b", "c"], {"max_concurrency": 2})
+        list(chat.map(iter("abc"), {"max_concurrency": 2}))
+        asyncio.run(chat.abatch(["a", "b", "c"], {"max_concurrency": 2}))
+    assert [bool(call.queue_seconds) for call in tracker.calls] == [False, False, True] * 3
+
+
 def test_a_wait_for_the_rate_limiter_is_in_the_queue() -> None:
     """By every method the limiter is waited for before the call itself begins."""
     chat = ScriptedChatModel(["Hi"], rate_limiter=RateLimiter(1000))

@@ -16,9 +16,6 @@ CACHED = "cached"
 """The cost of a reply out of a cache."""
 
 
-_MIN_SHOWN_WAIT = 0.1  # Seconds; in most batches no call waits.
-
-
 class Column(NamedTuple):
     """A column of the table; one without a title is in data only."""
 
@@ -79,7 +76,7 @@ def _is_known(column: Column, calls: Sequence[ModelCall], asked: Sequence[ModelC
     if column.name == "finish_reason":
         return any(call.finish_reason or call.error for call in calls)
     if column.name == "queue_seconds":
-        return any((call.queue_seconds or 0.0) >= _MIN_SHOWN_WAIT for call in calls)
+        return any(call.queue_seconds for call in calls)  # Else none had to wait for others.
     rows = asked if column.kind == "count" else calls
     return any(column.value(call) is not None for call in rows)
 

@@ -220,6 +220,7 @@ class Batch:
     def __init__(self, options: BatchOptions, progress: Progress) -> None:
         outer = current_pace.get()
         self.position = next_position()
+        self.limit = options.max_concurrency or DEFAULT_CONCURRENCY
         self._opened = time.monotonic()
         self._failed: dict[int, float] = {}  # When each input failed that is to be run again.
         self._grace = options.checkpoint_grace
@@ -330,8 +331,14 @@ class Batch:
         return call()
 
     def _open_slot(self, index: int) -> None:
-        waited = time.monotonic() - self._failed.get(index, self._opened)
-        current_slot.set(BatchSlot((*self.position, index), waited))
+        current_slot.set(BatchSlot((*self.position, index), self._seconds_queued(index)))
+
+    def _seconds_queued(self, index: int) -> float:
+        """Return how long an input has waited for others, and not for a busy machine."""
+        held = index in self._failed or (self.pace is not None and self.pace.is_limited)
+        if index < self.limit and not held:
+            return 0.0
+        return time.monotonic() - self._failed.get(index, self._opened)
 
     def _record(self, index: int, outcome: Outcome[Any]) -> bool:
         """Record an outcome, unless the call is to be made again."""

@@ -22,7 +22,6 @@ from chatnb.concurrency.portal import end_tasks, package_portal
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import Failed, available, outcome_of_task, take
 from chatnb.runnables.batches.batch import (
-    DEFAULT_CONCURRENCY,
     Batch,
     BatchOptions,
     Ended,
@@ -140,7 +139,6 @@ class StreamedBatch(Batch):
         total = len(inputs) if isinstance(inputs, Sized) else None
         self.stream = StreamProgress(total, return_exceptions=options.return_exceptions)
         super().__init__(options, self.stream)
-        self.limit = options.max_concurrency or DEFAULT_CONCURRENCY
         self.capacity = _INPUTS_PER_CALL * self.limit
         self._inputs = inputs
         self._iterator: Iterator[Any] | None = None
