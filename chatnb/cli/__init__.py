@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from chatnb.cli import cassette, doctor, download, lab, plan
 from chatnb.errors import ChatnbError
+from chatnb.terminal import SafeText
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except ChatnbError as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, f"{SafeText(str(error))}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

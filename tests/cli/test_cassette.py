@@ -176,3 +176,10 @@ def test_diff_compares_with_the_last_commit(
         git("commit", "-qm", "Record")
     assert printed(capsys, "diff", file) == (0, ["2 the same"])
     assert printed(capsys, "diff", file, "--since", "HEAD~1")[1][0] == "1 the same, 1 added"
+
+
+def test_errors_steer_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that somebody else gave a file shows as escapes."""
+    with pytest.raises(SystemExit):
+        main(["cassette", "show", "\x1b]0;title\x07\u202e.yaml"])
+    assert r"\x1b]0;title\x07\u202e.yaml" in capsys.readouterr().err

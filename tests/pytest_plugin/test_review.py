@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -130,20 +131,26 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def answered(
-    changes: list[Change], form: dict[str, str], path: str = ""
+    changes: list[Change], form: dict[str, str], before: bytes = b""
 ) -> tuple[dict[int, bool], str]:
-    """Serve the page to a browser that sends a form."""
+    """Serve the page to a browser that sends a form, and other bytes before it."""
     pages: list[str] = []
 
     def browse(line: str) -> None:
         address = re.search(r"http://127\S+", line)
         assert address is not None
-        data = urlencode(form).encode()
+        data, url = urlencode(form).encode(), urlsplit(address[0])
 
         def send() -> None:
+            if before:
+                request = before.replace(b"PATH", url.path.encode())
+                with socket.create_connection((url.hostname, url.port or 0)) as sent:
+                    sent.sendall(request + b"\r\n\r\n")
+                    sent.shutdown(socket.SHUT_WR)
+                    pages.append(sent.makefile("rb").read().decode())
             with urlopen(address[0]) as page:
                 pages.append(page.read().decode())
-            with urlopen(address[0] + path, data) as page:
+            with urlopen(address[0], data) as page:
                 pages.append(page.read().decode())
 
         threads.append(threading.Thread(target=send))
@@ -173,6 +180,28 @@ def test_each_change_is_answered_on_the_page(
     found, pages = answered(changes, form)
     assert found == decisions
     assert f"{sum(decisions.values())} of 2 changes accepted" in pages
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /\xff HTTP/1.1", "404"),
+        (b"POST /other HTTP/1.1\r\nContent-Length: 10", "404"),
+        (b"POST PATH HTTP/1.1", "413"),
+        (b"POST PATH HTTP/1.1\r\nContent-Length: many", "413"),
+        (b"POST PATH HTTP/1.1\r\nContent-Length: -1", "413"),
+        (b"POST PATH HTTP/1.1\r\nContent-Length: 99999999", "413"),
+        (b"POST PATH HTTP/1.1\r\nContent-Length: " + b"9" * 5_000, "413"),
+    ],
+)
+def test_what_is_no_answer_of_the_page_decides_nothing(
+    request_: bytes, status: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused without a traceback, and the page waits on."""
+    found, pages = answered([change(Path("a"), 0)], {"all": "accept"}, request_)
+    assert found == {0: True}
+    assert status in pages.partition("\n")[0]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_page_runs_nothing_of_what_it_shows() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from chatnb.terminal import SafeText
+
 if TYPE_CHECKING:
     import pytest
 
@@ -31,4 +33,4 @@ class Notes:
         for heading, notes in self._notes.items():
             terminalreporter.section(heading)
             for note in notes:
-                terminalreporter.write_line(f"{note}\n")
+                terminalreporter.write_line(f"{SafeText(note)}\n")

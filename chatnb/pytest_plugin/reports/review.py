@@ -12,6 +12,7 @@ import pytest
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.notebook_files.kept_outputs import accept_kept_outputs
 from chatnb.pytest_plugin.notebook_writer import accept_outputs
+from chatnb.terminal import SafeText
 
 CHANGE = "chatnb-change"
 PROBLEMS = "chatnb-problems"
@@ -92,10 +93,10 @@ class Review:
         accepted = {index for index, accept in decisions.items() if accept}
         unsaved = save_accepted(changes, accepted)
         for problem in dict.fromkeys(unsaved.values()):
-            terminalreporter.write_line(problem)
+            terminalreporter.write_line(SafeText(problem))
         accepted -= unsaved.keys()
         for line in decision_lines(changes, decisions, accepted):
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(SafeText(line))
         if len(accepted) < len(changes) and _is_recording(terminalreporter.config):
             terminalreporter.write_line(_RECORDED)
         left = Counter({nodeid: self._problems.get(nodeid, 1) for nodeid, _ in found})

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import pytest
 
 _MAX_FORM = 10_000_000
+_MAX_DIGITS = 9
 _ACCEPT, _REJECT = "accept", "reject"
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def review_on_page(
@@ -62,8 +67,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Take the decisions."""
         if not self._is_ours():
             return
-        length = min(int(self.headers.get("Content-Length", 0)), _MAX_FORM)
-        form = parse_qs(self.rfile.read(length).decode())
+        length = self.headers.get("Content-Length", "")
+        is_known = length.isascii() and length.isdecimal() and len(length) < _MAX_DIGITS
+        if not is_known or int(length) > _MAX_FORM:
+            self.send_error(413)
+            return
+        form = parse_qs(self.rfile.read(int(length)).decode("utf-8", "replace"))
         decisions = parse_decisions(form, len(self.server.changes))
         said = summary(sum(decisions.values()), len(self.server.changes))
         text = f"{said} You can close this page."
@@ -74,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
     def _is_ours(self) -> bool:
-        ours = secrets.compare_digest(self.path, self.server.path)
+        ours = secrets.compare_digest(self.path.encode(), self.server.path.encode())
         if not ours:
             self.send_error(404)
         return ours
@@ -85,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.send_header("Content-Security-Policy", _POLICY)
         self.end_headers()
         self.wfile.write(data)
 
