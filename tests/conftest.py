@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -94,7 +95,9 @@ def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shared_resource(nodeid: str) -> str | None:
-    return next((RESOURCES[folder] for folder in RESOURCES if nodeid.startswith(folder)), None)
+    resource = next((RESOURCES[folder] for folder in RESOURCES if nodeid.startswith(folder)), None)
+    # Notebook 7 has a server of its own, and the tests of both would take one worker too long.
+    return "notebook7" if resource == "lab" and nodeid.endswith("[notebook7]") else resource
 
 
 class ResourceScheduling(LoadFileScheduling):
@@ -117,7 +120,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         if shared_resource(item.nodeid) is not None:
             return 0
-        marked = [item.get_closest_marker(name) is not None for name in ("packaging", "slow")]
-        return marked.index(True) + 1 if True in marked else 3
+        if item.get_closest_marker("packaging") is not None:
+            return 1
+        is_notebook = item.nodeid.startswith("notebooks/")
+        return 2 if is_notebook or item.get_closest_marker("slow") is not None else 3
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the tests have imported, a million objects, out of each garbage collection."""
+    gc.collect()
+    gc.freeze()
