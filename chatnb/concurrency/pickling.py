@@ -76,6 +76,8 @@ def dumps(thing: Any, *, send_keys: bool = False) -> bytes:
 
 
 def _dumps(thing: Any) -> bytes:
+    if isinstance(thing, str):  # Such as a million prompts.
+        return pickle.dumps(thing)
     try:
         cloudpickle: Any = import_module("cloudpickle")
     except ImportError:

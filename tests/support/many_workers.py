@@ -18,6 +18,17 @@ def double(number: int) -> int:
     return 2 * number
 
 
+class Unreadable:
+    """An input whose pickle cannot be read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _fail, ()
+
+
+def _fail() -> None:
+    raise LookupError("This worker has no such thing.")
+
+
 def process_id(number: int) -> int:
     time.sleep(0.02)  # So that one worker does not do all.
     return os.getpid()

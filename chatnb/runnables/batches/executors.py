@@ -122,7 +122,7 @@ def executor_completed(
 class _SentPart:
     """A part, and what became of it."""
 
-    def __init__(self, inputs: list[tuple[int, Any]]) -> None:
+    def __init__(self, inputs: list[tuple[int, bytes]]) -> None:
         self.id = uuid4().hex
         self.inputs = inputs
         self.deaths = 0
@@ -242,7 +242,13 @@ class _Driver:
         if self._again:
             alone = self._again[0].deaths > 1
             return None if alone and self._running else self._again.popleft()
-        inputs = list(islice(self._batch.take_inputs(), self._part_size))
+        inputs = list[tuple[int, bytes]]()
+        for index, input in islice(self._batch.take_inputs(), self._part_size):
+            try:
+                inputs.append((index, dumps(input)))
+            except Exception as error:
+                text = f"The input cannot be sent to another process: {error_line(error)}"
+                self._record(index, Failed(ConfigurationError(text)))
         return _SentPart(inputs) if inputs else None
 
     def _submit(self, part: _SentPart) -> bool:
@@ -305,7 +311,7 @@ class _Driver:
             for key, text in report.replies:
                 self._batch.checkpoint.append(key, text)
         replay(report.events, self._config)
-        inputs, again = dict(part.inputs), list[tuple[int, Any]]()
+        inputs, again = dict(part.inputs), list[tuple[int, bytes]]()
         for answer in cast("list[Answer]", map(pickle.loads, report.answers)):
             self._record_calls(answer)
             if answer.outcome is None:
@@ -342,7 +348,7 @@ class _Driver:
         text = f"{part.deaths} workers died while they ran this part: {error_line(error)}"
         self._fail(part.inputs, ChatnbError(text))
 
-    def _fail(self, inputs: Iterable[tuple[int, Any]], error: Exception) -> None:
+    def _fail(self, inputs: Iterable[tuple[int, bytes]], error: Exception) -> None:
         for index, _ in inputs:
             self._record(index, Failed(error))
 

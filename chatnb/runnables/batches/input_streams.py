@@ -14,11 +14,12 @@ from collections.abc import (
     Iterator,
     Sized,
 )
+from contextlib import aclosing, contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from chatnb.concurrency.portal import end_tasks, package_portal
+from chatnb.concurrency.portal import LoopIterator, end_tasks, package_portal
 from chatnb.concurrency.threads import start_thread
 from chatnb.concurrency.waiting import Failed, available, outcome_of_task, take
 from chatnb.runnables.batches.batch import (
@@ -101,14 +102,15 @@ async def astream_completed(
         ended.put_nowait(outcome if isinstance(outcome, Failed) else index)
 
     async def start_all() -> None:
-        async for input in _aiterate(inputs):
-            await slots.acquire()
-            await free.acquire()
-            index = batch.stream.open_next()
-            work, context = batch.arun(index, partial(call, input)), batch.context.copy()
-            task = loop.create_task(work, context=context)
-            running.add(task)
-            task.add_done_callback(partial(end, index))
+        async with aclosing(_aiterate(inputs)) as iterated:
+            async for input in iterated:
+                await slots.acquire()
+                await free.acquire()
+                index = batch.stream.open_next()
+                work, context = batch.arun(index, partial(call, input)), batch.context.copy()
+                task = loop.create_task(work, context=context)
+                running.add(task)
+                task.add_done_callback(partial(end, index))
 
     async with batch.running_tasks(running):
         starting = loop.create_task(start_all())
@@ -142,6 +144,7 @@ class StreamedBatch(Batch):
         self.capacity = _INPUTS_PER_CALL * self.limit
         self._inputs = inputs
         self._iterator: Iterator[Any] | None = None
+        self._reader: LoopIterator[Any] | None = None
         self._input_error: Exception | None = None
         self._in_order = in_order
         self._next_output = 0
@@ -149,7 +152,7 @@ class StreamedBatch(Batch):
     def take_inputs(self) -> Iterator[tuple[int, Any]]:
         """Yield inputs and their indexes while there is room for more."""
         if self._iterator is None:
-            self._iterator = iter(_iterate(self._inputs))
+            self._iterator = self._iterate()
         while len(self.stream.open) < self.capacity and not self.progress.ended:
             try:
                 input = next(self._iterator)
@@ -161,11 +164,27 @@ class StreamedBatch(Batch):
                 return
             yield self.stream.open_next(), input
 
+    def _iterate(self) -> Iterator[Any]:
+        if not isinstance(self._inputs, AsyncIterable):
+            return iter(self._inputs)
+        self._reader = package_portal.iterate(lambda: _aiterate(self._inputs))
+        return iter(self._reader)
+
     def raise_failures(self) -> None:
         """Raise a `BatchError` if any input failed, or the error of the inputs."""
         super().raise_failures()
         if self._input_error is not None:
             raise self._input_error
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Close inputs that are asynchronous at the end, too; their cursors and files are open."""
+        try:
+            with super().running():
+                yield
+        finally:
+            if self._reader is not None:
+                self._reader.cancel()  # And no wait, as a finalizer may be here.
 
     def outputs(self, index: int) -> Iterator[Pair]:
         """Yield the outputs that can be handed out once an input has ended, and forget them."""
@@ -179,14 +198,12 @@ class StreamedBatch(Batch):
             yield index, self.stream.hand_out(index)
 
 
-def _iterate(inputs: Inputs) -> Iterable[Any]:
-    if isinstance(inputs, AsyncIterable):
-        return package_portal.iterate(lambda: _aiterate(inputs))
-    return inputs
-
-
 async def _aiterate(inputs: Inputs) -> AsyncGenerator[Any, None]:
-    if isinstance(inputs, AsyncIterable):
+    if isinstance(inputs, AsyncGenerator):
+        async with aclosing(cast("AsyncGenerator[Any, None]", inputs)):
+            async for item in inputs:
+                yield item
+    elif isinstance(inputs, AsyncIterable):
         async for item in inputs:
             yield item
     else:

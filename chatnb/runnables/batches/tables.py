@@ -9,8 +9,9 @@ from contextvars import copy_context
 from dataclasses import asdict, is_dataclass
 from functools import partial
 from importlib import import_module
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from chatnb.concurrency.pickling import dumps
 from chatnb.errors import error_line
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from chatnb.runnables.base import Runnable
 
 Columns = dict[str, list[Any]]
+ColumnType = Literal["text", "int", "float", "any"]
+_TABLE_CLASSES = ("DataFrame", "Table", "RecordBatch")
+_OWN_COLUMNS: dict[str, ColumnType] = {"tokens": "int", "cost": "float", "error": "text"}
 
 
 def mapper(
@@ -52,7 +56,10 @@ def mapper(
         checkpoint: A file of replies: a table that is mapped again requests only what is missing.
         send_keys: True if pickles have API keys, which workers otherwise have in their environment.
 
+    A row without a value has an error, and makes no call.
+
     Raises:
+        ValueError: If a new column would replace a column of inputs, or another new one.
         KeyError: When it is called, if the table has no such column.
         TypeError: When it is called with something else than a table.
 
@@ -86,6 +93,10 @@ class TableMapper:
         self._columns = columns if isinstance(columns, str) else dict(columns)
         self._into = into
         self._fields = fields
+        self._types = _new_columns(into, fields)
+        given = {columns} if isinstance(columns, str) else {*columns.values()}
+        if taken := sorted(given & self._types.keys()):
+            raise ValueError(f"into={into!r} would replace the prompts in {taken[0]!r}: rename it")
         self._options = BatchOptions(
             max_concurrency, return_exceptions=True, checkpoint=checkpoint, progress=False
         )
@@ -102,7 +113,7 @@ class TableMapper:
         if isinstance(table, Iterator):
             return map(self, cast("Iterator[Any]", table))
         names = [self._columns] if isinstance(self._columns, str) else [*self._columns.values()]
-        return _with_columns(table, self._reply_columns(_columns_of(table, names)))
+        return _with_columns(table, self._reply_columns(_columns_of(table, names)), self._types)
 
     def meta(self, table: Any) -> Any:
         """Return the empty table that a table would become; engines need its columns.
@@ -116,14 +127,18 @@ class TableMapper:
     def _reply_columns(self, columns: Columns) -> Columns:
         inputs = self._inputs(columns)
         totals = [UsageTotals() for _ in inputs]
-        calls = [partial(self._call, *row) for row in zip(inputs, totals, strict=True)]
+        missing = self._missing(columns)
+        calls = [partial(self._call, *row) for row in zip(inputs, totals, missing, strict=True)]
         outputs = values_of(calls, self._options)
         rows = [self._row(outputs[index], total) for index, total in enumerate(totals)]
-        suffixes = ["", *(f"_{name}" for name in (*self._fields, "tokens", "cost", "error"))]
-        return {
-            f"{self._into}{suffix}": [row[number] for row in rows]
-            for number, suffix in enumerate(suffixes)
-        }
+        return {name: [row[number] for row in rows] for number, name in enumerate(self._types)}
+
+    def _missing(self, columns: Columns) -> list[str]:
+        """Return the name of a column without a value for each row, or an empty text."""
+        found = [""] * len(next(iter(columns.values())))
+        for name, values in columns.items():
+            found = [name if _is_missing(v) else f for v, f in zip(values, found, strict=True)]
+        return found
 
     def _inputs(self, columns: Columns) -> list[Any]:
         if isinstance(self._columns, str):
@@ -132,7 +147,9 @@ class TableMapper:
         rows = zip(*(columns[self._columns[key]] for key in keys), strict=True)
         return [dict(zip(keys, row, strict=True)) for row in rows]
 
-    def _call(self, input: Any, totals: UsageTotals) -> Any:
+    def _call(self, input: Any, totals: UsageTotals, missing: str) -> Any:
+        if missing:
+            raise ValueError(f"The row has no value in the column {missing!r}, and was not sent.")
         context = copy_context()
         context.run(track_calls_in_context, totals)
         return context.run(self._chain.invoke, input)
@@ -181,20 +198,23 @@ def _columns_of(table: Any, names: list[str]) -> Columns:
     """Return columns of a table as lists."""
     if isinstance(table, list):
         rows = cast("list[dict[str, Any]]", table)
-        known = rows[0].keys() if rows else names
+        known: Sequence[Any] = [*rows[0]] if rows else names
         columns: Columns = {name: [row.get(name) for row in rows] for name in names}
     elif isinstance(table, dict):
-        known, columns = cast("dict[str, Any]", table).keys(), {}
-    elif _library(table) in _NEW_COLUMNS:
+        known, columns = [*cast("dict[str, Any]", table)], {}
+    elif _library(table) in _NEW_COLUMNS and type(table).__name__ in _TABLE_CLASSES:
         known, columns = getattr(table, "column_names", None) or list(table.columns), {}
     else:
         raise TypeError(
-            "A mapper takes a table of pandas, polars or Arrow, a dict of columns or a list of "
-            f"dicts, not {type(table).__name__}"
+            "A mapper takes a DataFrame of pandas or polars, a Table of Arrow, a dict of columns "
+            f"or a list of dicts, not {type(table).__name__}"
         )
     for name in names:
+        if known.count(name) > 1:
+            raise ValueError(f"The table has {known.count(name)} columns {name!r}: rename them")
         if name not in known:
-            raise KeyError(f"The table has no column {name!r}; it has {', '.join(known)}")
+            shown = ", ".join(map(str, known))
+            raise KeyError(f"The table has no column {name!r}; it has {shown}")
     if columns:
         return columns
     whole = cast("Any", table)
@@ -208,7 +228,7 @@ def _as_list(column: Any) -> list[Any]:
     return list(column)
 
 
-def _with_columns(table: Any, columns: Columns) -> Any:
+def _with_columns(table: Any, columns: Columns, types: Mapping[str, ColumnType]) -> Any:
     if isinstance(table, list):
         rows = zip(*columns.values(), strict=True)
         added = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -220,45 +240,56 @@ def _with_columns(table: Any, columns: Columns) -> Any:
             array = import_module("numpy").array
             return {**given, **{k: array(v, dtype=object) for k, v in columns.items()}}
         return {**given, **columns}
-    return _NEW_COLUMNS[_library(table)](table, columns)
+    return _NEW_COLUMNS[_library(table)](table, columns, types)
 
 
-def _with_pandas_columns(table: Any, columns: Columns) -> Any:
+def _with_pandas_columns(table: Any, columns: Columns, types: Mapping[str, ColumnType]) -> Any:
     pandas: Any = import_module("pandas")
-    types = {"int": "Int64", "float": "float64", "text": "object"}
+    own = {"int": "Int64", "float": "float64", "text": "object", "any": "object"}
     return table.assign(
         **{
-            name: pandas.Series(values, index=table.index, dtype=types[_type_name(name)])
+            name: pandas.Series(values, index=table.index, dtype=own[types[name]])
             for name, values in columns.items()
         }
     )
 
 
-def _with_polars_columns(table: Any, columns: Columns) -> Any:
+def _with_polars_columns(table: Any, columns: Columns, types: Mapping[str, ColumnType]) -> Any:
     polars: Any = import_module("polars")
-    types = {"int": polars.Int64, "float": polars.Float64, "text": None}
+    own = {"int": polars.Int64, "float": polars.Float64, "text": polars.String, "any": None}
     return table.with_columns(
-        polars.Series(name, values, dtype=types[_type_name(name)], strict=False)
+        polars.Series(name, values, dtype=own[types[name]], strict=False)
         for name, values in columns.items()
     )
 
 
-def _with_arrow_columns(table: Any, columns: Columns) -> Any:
+def _with_arrow_columns(table: Any, columns: Columns, types: Mapping[str, ColumnType]) -> Any:
     arrow: Any = import_module("pyarrow")
-    types = {"int": arrow.int64(), "float": arrow.float64(), "text": None}
+    own = {"int": arrow.int64(), "float": arrow.float64(), "text": arrow.string(), "any": None}
     names = [name for name in table.column_names if name not in columns]
     arrays = [table.column(name) for name in names]
-    arrays += [arrow.array(v, type=types[_type_name(name)]) for name, v in columns.items()]
+    arrays += [arrow.array(v, type=own[types[name]]) for name, v in columns.items()]
     table_class = cast("Any", type(table))
     return table_class.from_arrays(arrays, names=[*names, *columns])
 
 
-def _type_name(name: str) -> str:
-    ends = {"_tokens": "int", "_cost": "float"}
-    return next((kind for end, kind in ends.items() if name.endswith(end)), "text")
+def _new_columns(into: str, fields: Sequence[str]) -> dict[str, ColumnType]:
+    """Return the columns that a mapper adds, which have their type in tables without rows, too."""
+    if taken := [name for name in fields if name in _OWN_COLUMNS or fields.count(name) > 1]:
+        raise ValueError(f"fields= cannot name {taken[0]!r}: there is a column {into}_{taken[0]}")
+    columns: dict[str, ColumnType] = {into: "text"}
+    columns.update((f"{into}_{name}", "any") for name in fields)
+    columns.update((f"{into}_{name}", kind) for name, kind in _OWN_COLUMNS.items())
+    return columns
 
 
-_NEW_COLUMNS: dict[str, Callable[[Any, Columns], Any]] = {
+def _is_missing(value: Any) -> bool:
+    """Return whether a cell has no value, as the libraries of tables say so."""
+    not_a_number = isinstance(value, float) and isnan(value)
+    return value is None or not_a_number or type(value).__name__ in ("NAType", "NaTType")
+
+
+_NEW_COLUMNS: dict[str, Callable[[Any, Columns, Mapping[str, ColumnType]], Any]] = {
     "pandas": _with_pandas_columns,
     "polars": _with_polars_columns,
     "pyarrow": _with_arrow_columns,

@@ -106,7 +106,7 @@ class Part:
     """Some inputs of a batch, for one worker."""
 
     id: str
-    inputs: list[tuple[int, Any]]
+    inputs: list[tuple[int, bytes]]  # Each a pickle, so that it fails by itself.
     interval: float = 0.0  # Between two calls of this worker, after a rate limit error.
     budget: tuple[float | None, int | None] | None = None  # Dollars and tokens.
 
@@ -200,9 +200,14 @@ class _RunningPart:
             self._checkpoint.flush()
         return answers
 
-    def _attempt(self, index: int, input: Any) -> Answer:
+    def _attempt(self, index: int, pickled: bytes) -> Answer:
         if self._pace.is_stopped or not self._work.home.waits():
             return Answer(index, None)
+        try:
+            input = pickle.loads(pickled)
+        except Exception as error:
+            problem = f"The worker cannot read the input: {error_line(error)}"
+            return Answer(index, Failed(ConfigurationError(problem)))
         tracker, context = UsageTracker(), copy_context()
         context.run(track_calls_in_context, tracker)
         if self._budget is not None:

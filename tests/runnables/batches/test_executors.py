@@ -40,7 +40,7 @@ from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.tracing.usage_tracking import budget, track_usage
 from tests.support.hangs import wait_until
 from tests.support.killed_driver import PROMPTS
-from tests.support.many_workers import Logged, double, oddly, process_id, unportable
+from tests.support.many_workers import Logged, Unreadable, double, oddly, process_id, unportable
 from tests.support.recording_handler import Recorder
 
 
@@ -354,6 +354,19 @@ def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
     with pytest.raises(ConfigurationError, match="cannot be sent"):
         RunnableLambda(lambda _: lock).batch([1], executor=pool)
     assert not folders_of(os.getpid())
+
+
+def test_an_input_that_cannot_travel_fails_by_itself(pool: Executor) -> None:
+    """Where it is pickled and where it is read; the other inputs have their outputs."""
+    inputs = [1, threading.Lock(), Unreadable(), 4]
+    outputs = RunnableLambda(double).batch(inputs, executor=pool, return_exceptions=True)
+    assert outputs[0] == 2
+    assert outputs[3] == 8
+    assert "cannot be sent to another process" in str(outputs[1])
+    assert "cannot read the input: LookupError" in str(outputs[2])
+    with pytest.raises(ConfigurationError, match="cannot be sent to another process") as raised:
+        RunnableLambda(double).batch(inputs[:2], executor=pool)
+    assert isinstance(raised.value, BatchError)
 
 
 def drop_cancelled(pool: ProcessPoolExecutor) -> None:

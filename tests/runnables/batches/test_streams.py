@@ -322,3 +322,28 @@ def test_map_without_inputs_is_a_step_of_a_chain() -> None:
     """As LangChain's `map()`."""
     chain = RunnableLambda[str, list[str]](str.split) | RunnableLambda(len).map()
     assert chain.invoke("a bc") == [1, 2]
+
+
+@pytest.mark.parametrize("method", ["map", "amap"])
+def test_asynchronous_inputs_are_closed_when_the_outputs_are(method: str) -> None:
+    """A cursor or file of theirs does not stay open until the collector comes."""
+    closed = threading.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            for number in range(1_000):
+                yield number
+        finally:
+            closed.set()
+
+    async def take_one() -> None:
+        async with aclosing(RunnableLambda(str).amap(numbers())) as outputs:
+            assert await anext(outputs) == "0"
+
+    if method == "map":
+        outputs: Any = RunnableLambda(str).map(numbers())
+        assert next(outputs) == "0"
+        outputs.close()
+    else:
+        asyncio.run(take_one())
+    assert closed.wait(60)

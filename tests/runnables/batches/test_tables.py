@@ -74,7 +74,7 @@ def test_replies_are_columns_and_a_failure_is_its_row_s(make: Make, tmp_path: Pa
     assert values(found, "reply_tokens") == [3, None, 3]
     errors = values(found, "reply_error")
     assert errors[0] is errors[2] is None
-    assert "TypeError" in errors[1]
+    assert "no value in the column 'prompt'" in errors[1]
 
 
 @each_library
@@ -141,7 +141,7 @@ def test_pickles_have_keys_only_if_they_are_to_be_sent() -> None:
 REFUSED: dict[str, tuple[Any, Any, str]] = {
     "no such column": ("q", [{"p": 1}], "no column 'q'; it has p"),
     "no such column in a dict": ("q", {"p": [1]}, "no column 'q'; it has p"),
-    "no table": ("q", 5, "takes a table of pandas, polars or Arrow"),
+    "no table": ("q", 5, "takes a DataFrame of pandas or polars"),
 }
 
 
@@ -153,3 +153,50 @@ def test_other_tables_are_refused(column: Any, table: Any, problem: str) -> None
     no_columns: Any = [column]
     with pytest.raises(TypeError, match="mapper takes a column"):
         mapper(ScriptedChatModel(["r"]), no_columns)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_row_without_a_value_has_an_error_and_makes_no_call(library: str) -> None:
+    """A missing prompt, or variable of one, would be sent as nan or None, and paid for."""
+    table = LIBRARIES[library]({"n": [1, 2], "prompt": ["a", None]})
+    sent = list[object]()
+    chain = RunnableLambda(lambda given: [sent.append(given), "Yes."][1])
+    for ask in (mapper(chain, "prompt"), mapper(chain, {"n": "n", "text": "prompt"})):
+        mapped = ask(table)
+        assert values(mapped, "reply") == ["Yes.", None]
+        assert "no value in the column 'prompt'" in values(mapped, "reply_error")[1]
+        assert values(mapped, "reply_error")[0] is None
+    assert sent == ["a", {"n": 1, "text": "a"}]
+
+
+@pytest.mark.parametrize("library", ["polars", "arrow"])
+def test_parts_of_a_table_have_the_same_types(library: str) -> None:
+    """Engines put the parts together: one without rows, without replies, and without errors."""
+    make = LIBRARIES[library]
+    replies = mapper(ScriptedChatModel(["Yes."]), "prompt")
+    errors = mapper(ScriptedChatModel([RuntimeError("No.")]), "prompt")
+    rows = make({"n": [1], "prompt": ["a"]})
+    parts = [replies(rows), errors(rows), replies(rows[:0])]
+    assert parts[0].schema == parts[1].schema == parts[2].schema
+
+
+def test_columns_that_would_be_lost_are_refused() -> None:
+    """A new column replaces neither the prompts nor another new one; an older one of its name it
+    does, so that a table can be mapped again."""
+    chat = ScriptedChatModel(["Yes."])
+    with pytest.raises(ValueError, match="would replace the prompts"):
+        mapper(chat, {"text": "prompt", "n": "reply_cost"})
+    with pytest.raises(ValueError, match="there is a column reply_tokens"):
+        mapper(chat, "prompt", fields=["tokens"])
+    assert mapper(chat, "prompt")([{"prompt": "a", "reply": "old"}])[0]["reply"] == "Yes."
+
+
+def test_what_is_no_table_or_has_no_such_column_is_told() -> None:
+    """Also where the names of columns are no texts, or several are equal."""
+    pandas, ask = pytest.importorskip("pandas"), mapper(ScriptedChatModel(["Yes."]), "prompt")
+    with pytest.raises(KeyError, match="it has 0, 1"):
+        ask(pandas.DataFrame([["a", "b"]]))
+    with pytest.raises(ValueError, match="2 columns 'prompt'"):
+        ask(pandas.DataFrame([["a", "b"]], columns=["prompt", "prompt"]))
+    with pytest.raises(TypeError, match="not Series"):
+        ask(pandas.Series(["a"]))
