@@ -45,6 +45,21 @@ class RunnableSequence(Runnable[In, Out]):
             if step.chunks_replace is not None:
                 self.chunks_replace = step.chunks_replace
 
+    @property
+    def first(self) -> Runnable[Any, Any]:
+        """The first step."""
+        return self.steps[0]
+
+    @property
+    def middle(self) -> list[Runnable[Any, Any]]:
+        """The steps between the first and the last."""
+        return list(self.steps[1:-1])
+
+    @property
+    def last(self) -> Runnable[Any, Any]:
+        """The last step."""
+        return self.steps[-1]
+
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.steps))
 

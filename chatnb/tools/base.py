@@ -213,6 +213,22 @@ class Tool(Runnable[ToolInput, Any]):
         args, call_id = self._validated(input, inner), _call_id(input)
         return self._answer(call_id, await self._arun(args, call_id, inner))
 
+    def run(self, tool_input: ToolInput, config: RunnableConfig | None = None) -> Any:
+        """Return `invoke(tool_input, config)`, by LangChain's older name.
+
+        Args:
+            tool_input: The arguments, or a tool call.
+            config: The run's config.
+
+        Returns:
+            What `invoke` returns.
+        """
+        return self.invoke(tool_input, config)
+
+    async def arun(self, tool_input: ToolInput, config: RunnableConfig | None = None) -> Any:
+        """Return `await ainvoke(tool_input, config)`; see `run`."""
+        return await self.ainvoke(tool_input, config)
+
     def without_injected(self, call: ToolCall) -> ToolCall:
         """Return a model's call without arguments that only the program may give."""
         if call["args"].keys().isdisjoint(self._injected):

@@ -438,3 +438,16 @@ def test_a_runnable_is_a_tool(
     asking = AIMessage("", tool_calls=[{"name": "do_it", "args": call, "id": "c1"}])
     assert ToolLoop(ScriptedChatModel([asking, "done"]), [made]).invoke("Go").text == "done"
     assert runnable.as_tool(**options).name
+
+
+def test_a_sequence_and_its_schemas_are_read_as_langchain_s() -> None:
+    """The steps by their places, and the JSON schemas of both ends."""
+    mine = PromptTemplate.from_template("Hi {name}") | RunnableLambda(str) | StrOutputParser()
+    assert [mine.first, *mine.middle, mine.last] == list(mine.steps)
+    theirs = LangChainPrompt.from_template("Hi {name}") | LangChainStrOutputParser()
+    for ours, upstream in (
+        (mine.get_input_jsonschema(), theirs.get_input_jsonschema()),
+        (mine.get_output_jsonschema(), theirs.get_output_jsonschema()),
+    ):
+        assert ours["type"] == upstream["type"]
+        assert ours.get("required") == upstream.get("required")

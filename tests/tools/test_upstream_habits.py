@@ -217,3 +217,12 @@ def test_the_id_of_a_call_is_injected() -> None:
         call = {"name": "show", "args": {"text": "a"}, "id": "c9", "type": "tool_call"}
         assert tool.invoke(call).content == "a c9"
         assert tool.invoke("a") == "a "
+
+
+@pytest.mark.parametrize("input", ["a", {"text": "a"}, CALL])
+def test_a_tool_runs_by_the_older_name(input: Any) -> None:
+    """`run` and `arun` give what `invoke` gives, as LangChain's do for the arguments."""
+    mine, theirs = chatnb.tool(shout), langchain.tool(shout)
+    assert mine.run(input) == asyncio.run(mine.arun(input)) == mine.invoke(input)
+    if input is not CALL:
+        assert mine.run(input) == theirs.run(input)

@@ -160,6 +160,38 @@ class WrapperMethods(Generic[In, Out]):
         """
         return _module("schemas").output_model(self)
 
+    def get_input_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """Return the JSON schema of the input, as far as its type is known.
+
+        Args:
+            config: Accepted as LangChain's.
+
+        Returns:
+            A new dict.
+
+        Example:
+            >>> from chatnb.prompts import PromptTemplate
+            >>> PromptTemplate.from_template("Hi {name}").get_input_jsonschema()["required"]
+            ['name']
+        """
+        return self.get_input_schema(config).model_json_schema()
+
+    def get_output_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """Return the JSON schema of the output, as far as its type is known.
+
+        Args:
+            config: Accepted as LangChain's.
+
+        Returns:
+            A new dict.
+
+        Example:
+            >>> from chatnb.output_parsers import StrOutputParser
+            >>> StrOutputParser().get_output_jsonschema()["type"]
+            'string'
+        """
+        return self.get_output_schema(config).model_json_schema()
+
 
 def _module(name: str) -> Any:
     # They are made of runnables, whose base has this class, and loaded by those who use them.
