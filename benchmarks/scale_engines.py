@@ -60,7 +60,7 @@ def dask() -> Iterator[Executor]:
     """Start Dask."""
     from distributed import Client, LocalCluster
 
-    options: Any = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: Any = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         yield client.get_executor()
 

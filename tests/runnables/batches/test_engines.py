@@ -43,7 +43,7 @@ def dask_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]
             distributed.LocalCluster(
                 n_workers=2,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # Also without one it has a port.
                 local_directory=str(tmp_path_factory.mktemp("dask")),
             ) as cluster,
             distributed.Client(cluster) as client,
