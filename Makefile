@@ -152,9 +152,10 @@ $(VENV)/.lab: $(VENV)/.made $(MANIFEST)
 	@$(BIN)/python -m chatnb download smollm2
 	@touch $@
 
+# It is compiled once: processes that start together would each compile what they import.
 $(VENV)/.test: $(VENV)/.lab
 	@echo 'Installing into $(VENV) what the tests need'
-	@$(INSTALL) --editable '.[test$(NODE)]'
+	@$(INSTALL) --compile-bytecode --editable '.[test$(NODE)]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.test
