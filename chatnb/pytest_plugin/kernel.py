@@ -60,7 +60,9 @@ class NotebookKernel(RunningKernel):
             **(local if os.name == "posix" else {}),
         )
         with _environment(environment):
-            self.km.start_kernel(stderr=subprocess.DEVNULL, cwd=cwd)
+            self.km.start_kernel(
+                stderr=subprocess.DEVNULL, cwd=cwd, extra_arguments=_history_arguments(self.km)
+            )
         self.kc = self.km.client()
         self.kc.start_channels()
         try:
@@ -77,6 +79,13 @@ class NotebookKernel(RunningKernel):
         super().stop()
         _end(started)
         self._sockets.cleanup()
+
+    def execute_cell_input(self, cell_input, allow_stdin=None):
+        """Run a cell, and return the id of its message."""
+        # Not as nbval does it: without a history there are no In, Out and cells above.
+        return self.kc.execute(
+            cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+        )
 
     def await_reply(self, msg_id, timeout=None):
         """Wait for the end of a cell; raise Empty at a timeout, KernelDiedError if it died."""
@@ -136,6 +145,13 @@ class NotebookKernel(RunningKernel):
             if fields := OUTPUT_FIELDS.get(type):
                 output = {name: content[name] for name in fields}
                 outputs.append(NotebookNode(output_type=type, **output))
+
+
+def _history_arguments(manager: KernelManager) -> list[str]:
+    """Return what keeps the history of IPython in memory: kernels may run side by side."""
+    spec = manager.kernel_spec
+    is_ipython = spec is not None and any("ipykernel" in word for word in spec.argv)
+    return ["--HistoryManager.hist_file=:memory:"] if is_ipython else []
 
 
 def _is_part_of(message: Mapping[str, Any], msg_id: str) -> bool:

@@ -281,3 +281,22 @@ def test_the_plugin_loads_next_to_nothing() -> None:
         "chatnb.pytest_plugin",
         "chatnb.pytest_plugin.plugin",
     ]
+
+
+def test_cells_have_the_history_that_they_have_in_jupyter(tmp_path: Path) -> None:
+    """In, Out and the cells above are there, as in every other program that runs notebooks."""
+    write_notebook(
+        tmp_path / "history.ipynb",
+        "%load_ext chatnb",
+        "6 * 7",
+        "print(Out[2], In[2])",
+        "%chat context cells",
+        "%%chat -m sent --context 3\nWhat is above?",
+    )
+    edit(tmp_path / "history.ipynb", "6 * 7", "sent = lambda messages: messages[-1].text\\n6 * 7")
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "history.ipynb")
+    assert ran.code == 0, ran.said
+    cells = json.loads((tmp_path / "history.ipynb").read_text())["cells"]
+    shown = [json.dumps(cell["outputs"]) for cell in cells]
+    assert "42 sent = lambda" in shown[2]
+    assert all("print(Out[2], In[2])" in text and "Out [2]" in text for text in shown[3:])
