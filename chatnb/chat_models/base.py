@@ -444,5 +444,5 @@ class BaseChatModel(
             check_config(config)
         if "stream" in params:
             params = without_stream(params, stream=stream)
-        cut_at, not_in_key = self._client_side_stop_sequences(stop), self._not_in_cache_key
-        return ProviderCall(self, to_messages(input), stop, params, cut_at, not_in_key)
+        cut_at = self._client_side_stop_sequences(stop, params)
+        return ProviderCall(self, to_messages(input), stop, params, cut_at, self._not_in_cache_key)

@@ -62,9 +62,8 @@ class ChatCompatible(ChatOpenAI):
             _row(self.provider).reasoning_tag if self.reasoning_tag is None else self.reasoning_tag
         )
 
-    @property
-    def _untagged_endpoint(self) -> Endpoint:
-        if self.use_responses_api:
+    def _untagged_endpoint(self, params: Mapping[str, Any]) -> Endpoint:
+        if self._uses_responses_api(params):
             return RESPONSES
         row = _row(self.provider)
         parse = partial(parse_reply, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -81,6 +81,8 @@ class ProviderHooks:
     ) -> list[AIMessage]:
         return [await self._agenerate(messages, stop=stop, **params)]
 
-    def _client_side_stop_sequences(self, stop: list[str] | None) -> list[str]:
+    def _client_side_stop_sequences(
+        self, stop: list[str] | None, params: Mapping[str, Any]
+    ) -> list[str]:
         """Return the stop sequences that the provider does not handle."""
         return [] if self._handles_stop else stop or []

@@ -91,9 +91,9 @@ class Endpoint(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request: the path below the base address, the JSON body, and the SDK's options."""
+    """A request: its endpoint, the JSON body, and the SDK's options."""
 
-    path: str
+    endpoint: Endpoint
     body: dict[str, Any]
     options: Mapping[str, Any] = {}
 
@@ -186,8 +186,7 @@ class SdkChatModel(BaseChatModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.model_name!r})"
 
-    @property
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self, params: Mapping[str, Any]) -> Endpoint:
         raise NotImplementedError
 
     @property
@@ -215,7 +214,8 @@ class SdkChatModel(BaseChatModel):
         merged.pop("stream_usage", None)  # It only decides about `stream_options`.
         drop_refused(self._families, self._known_names(merged), merged)
         options = take_call_options(merged, self.extra_body)
-        return Request(self._endpoint.path, self._endpoint.body(messages, merged), options)
+        endpoint = self._endpoint(merged)
+        return Request(endpoint, endpoint.body(messages, merged), options)
 
     def _known_names(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names by which a request's model is known."""
@@ -253,7 +253,7 @@ class SdkChatModel(BaseChatModel):
         with self._mapped_errors(request) as call:
             response = self._post(request)
             call.headers = response.headers
-            return self._replies(response.read())
+            return self._replies(request, response.read())
 
     async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
@@ -264,19 +264,19 @@ class SdkChatModel(BaseChatModel):
         with self._mapped_errors(request) as call:
             response = await self._apost(request)
             call.headers = response.headers
-            return self._replies(await response.aread())
+            return self._replies(request, await response.aread())
 
-    def _replies(self, body: bytes) -> list[AIMessage]:
+    def _replies(self, request: Request, body: bytes) -> list[AIMessage]:
         if not is_event_stream(body[:_MAX_START]):
-            return self._endpoint.replies(body)
-        with closing(self._endpoint.decoder()) as decoder:  # Some gateways stream every reply.
+            return request.endpoint.replies(body)
+        with closing(request.endpoint.decoder()) as decoder:  # Some gateways stream every reply.
             return [whole_reply([*decoder.decode(body), *decoder.end()])]
 
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
         request = self._request(messages, {"stop": stop, **params}, stream=True)
-        decoder = self._endpoint.decoder()
+        decoder = request.endpoint.decoder()
         with closing(decoder), self._mapped_errors(request, decoder) as call:
             with closing(self._post(request, stream=True)) as response:
                 call.headers = response.headers
@@ -294,7 +294,7 @@ class SdkChatModel(BaseChatModel):
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         request = self._request(messages, {"stop": stop, **params}, stream=True)
-        decoder = self._endpoint.decoder()
+        decoder = request.endpoint.decoder()
         with closing(decoder), self._mapped_errors(request, decoder) as call:
             response = await self._apost(request, stream=True)
             async with ResponseBody(response) as body:
@@ -387,7 +387,7 @@ def _post_args(request: Request, stream: bool, *, mended: bool = False) -> dict[
     from httpx2 import Response
 
     return {
-        "path": request.path,
+        "path": request.endpoint.path,
         "body": encodable_json(request.body) if mended else request.body,
         "options": request.options,
         "cast_to": Response,

@@ -23,6 +23,7 @@ from chatnb.errors import (
     ModelTimeoutError,
 )
 from tests.support.batch_server import BatchServer, batch_server
+from tests.support.responses_events import SAID, response
 
 Make = Callable[[str], Any]
 
@@ -199,6 +200,12 @@ def test_tools_types_and_parameters_are_in_the_requests(server: BatchServer) -> 
     assert second["stop"] == ["."]
     server.finish()
     assert job.wait(poll=0).parsed(City) == {0: {"name": "Oslo"}}
+
+
+def test_replies_are_read_of_the_api_that_gave_them(server: BatchServer) -> None:
+    """A job whose tools need the Responses API is loaded with a model of the usual one."""
+    whole = json.dumps(response(SAID)).encode()
+    assert openai(server.base_url).replies_from_json(whole)[0].text == "Let me see."
 
 
 def test_large_jobs_are_several_batches(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx
 import pytest
@@ -13,12 +14,14 @@ from chatnb.chat_models.openai.responses import responses_body
 from chatnb.errors import BadRequestError
 from chatnb.schema import HumanMessage
 from chatnb.tools import (
+    ToolLoop,
     code_interpreter,
     file_search,
     image_generation,
     to_openai_tool,
     web_search,
 )
+from chatnb.tools.openai_schema import to_openai_tools
 
 MADE: list[tuple[Callable[[], dict[str, Any]], list[str]]] = [
     (web_search, ["web_search_call.action.sources"]),
@@ -67,6 +70,36 @@ def look_up(word: str) -> str:
     return word
 
 
+Ask = Callable[[ChatOpenAI, list[Any]], Any]
+
+
+def loop(chat: ChatOpenAI, tools: list[Any]) -> Any:
+    """A tool loop's first call."""
+    return ToolLoop(chat, tools, approve=lambda call: True).invoke("Hi")
+
+
+# Each way in which a call gets its tools.
+WAYS: dict[str, Ask] = {
+    "bind_tools": lambda chat, tools: chat.bind_tools(tools).invoke("Hi"),
+    "bind": lambda chat, tools: chat.bind(tools=to_openai_tools(tools)).invoke("Hi"),
+    "invoke": lambda chat, tools: chat.invoke("Hi", tools=to_openai_tools(tools)),
+    "stream": lambda chat, tools: [*chat.stream("Hi", tools=to_openai_tools(tools))],
+    "ainvoke": lambda chat, tools: asyncio.run(chat.ainvoke("Hi", tools=to_openai_tools(tools))),
+    "generate": lambda chat, tools: chat.generate(["Hi"], tools=to_openai_tools(tools)),
+    "structured": lambda chat, tools: (
+        chat.with_structured_output(Word).bind(tools=to_openai_tools(tools)).invoke("Hi")
+    ),
+    "loop": loop,
+}
+
+
+class Word(TypedDict):
+    """A word."""
+
+    word: str
+
+
+@pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize(
     ("tools", "base_url", "uses_responses"),
     [
@@ -77,9 +110,14 @@ def look_up(word: str) -> str:
     ],
 )
 def test_openai_runs_them_in_the_responses_api(
-    tools: list[Any], base_url: str | None, uses_responses: bool, monkeypatch: pytest.MonkeyPatch
+    tools: list[Any],
+    base_url: str | None,
+    uses_responses: bool,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """OpenAI's models change to it by themselves; other servers get what they were made for."""
+    """A call with them goes there, whoever gives them; other servers get what they were made
+    for."""
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     used = list[str]()
 
@@ -87,9 +125,15 @@ def test_openai_runs_them_in_the_responses_api(
         used.append(request.url.path)
         return httpx.Response(400, json={"error": {"message": "No."}})
 
-    client = httpx.Client(transport=httpx.MockTransport(refuse))
-    chat = ChatOpenAI("gpt-x", api_key="sk-none", base_url=base_url, http_client=client)
+    mock = httpx.MockTransport(refuse)
+    chat = ChatOpenAI(
+        "gpt-x",
+        api_key="sk-none",
+        base_url=base_url,
+        http_client=httpx.Client(transport=mock),
+        http_async_client=httpx.AsyncClient(transport=mock),
+    )
     with pytest.raises(BadRequestError):
-        chat.bind_tools(tools).invoke("Hi")
+        ask(chat, tools)
     assert used[0].endswith("/responses") == uses_responses
     assert not chat.use_responses_api

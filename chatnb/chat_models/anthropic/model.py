@@ -146,8 +146,7 @@ class ChatAnthropic(BatchChatModel):
         self.stop = stop
         self.thinking = thinking
 
-    @property
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self, params: Mapping[str, Any]) -> Endpoint:
         return _MESSAGES
 
     @property

@@ -68,7 +68,7 @@ class BatchChatModel(SdkChatModel):
     def batch_api(self) -> BatchApi:
         """Return the batch API of the provider."""
         client = self._clients.shared(self._new_client)
-        errors = partial(self._mapped_errors, Request("", {}))
+        errors = partial(self._mapped_errors, Request(self._endpoint({}), {}))
         return self._batch_api_class()(client, errors, self._sdk().error_response)
 
     def request_json(
@@ -76,11 +76,11 @@ class BatchChatModel(SdkChatModel):
     ) -> tuple[str, dict[str, Any]]:
         """Return the path and the JSON of a request that does not stream."""
         request = self._request(messages, params)
-        return request.path, {k: v for k, v in request.sent.items() if k != "stream"}
+        return request.endpoint.path, {k: v for k, v in request.sent.items() if k != "stream"}
 
     def replies_from_json(self, body: bytes) -> list[AIMessage]:
         """Return the replies in a response."""
-        return self._endpoint.replies(body)
+        return self._endpoint({}).replies(body)
 
     def _batch_api_class(self) -> Callable[..., BatchApi]:
         raise NotImplementedError

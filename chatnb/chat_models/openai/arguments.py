@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from chatnb.chat_models.wire.model_options import ModelOptions, warn_once
 from chatnb.schema.chunks import COMPLETE_REASONS
@@ -67,26 +67,35 @@ REQUEST_PARAMETERS = tuple(
 """The parameters of requests among the options."""
 
 # Chat completions have none of these. OpenRouter's have `reasoning`.
-_OF_RESPONSES = ("truncation", "background", "use_previous_response_id")
+_OF_RESPONSES = (*("truncation", "background", "previous_response_id", "use_previous_response_id"),)
 _OF_OPENAI_RESPONSES = ("reasoning", "include")
 
 
 def uses_responses_api(given: Mapping[str, Any], *, is_openai: bool) -> bool:
     """Return whether a model calls the Responses API: it is chosen, or an argument needs it."""
-    needing = [*_OF_RESPONSES, *(_OF_OPENAI_RESPONSES if is_openai else ())]
-    needed = any(given.get(name) for name in needing)
     version = given.get("output_version")
     if version and version != "responses/v1":
         warn_once(
             f"output_version={version!r} has no effect: message.content_blocks has LangChain's "
             "blocks of every reply, and message.text its text."
         )
+    needed = needs_responses_api(given, is_openai=is_openai)
     return bool(needed or version == "responses/v1" or given.get("use_responses_api"))
 
 
-def has_provider_tools(tools: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether tools are among them that the provider runs itself."""
-    return any(tool.get("type") not in ("function", "custom") for tool in tools)
+def needs_responses_api(params: Mapping[str, Any], *, is_openai: bool) -> bool:
+    """Return whether parameters, of a model or of a call, are those of the Responses API alone."""
+    needing = [*_OF_RESPONSES, *(_OF_OPENAI_RESPONSES if is_openai else ())]
+    # Of OpenAI's two APIs, only the Responses API runs tools itself.
+    return any(params.get(name) for name in needing) or (
+        is_openai and any(map(_is_provider_tool, params.get("tools") or ()))
+    )
+
+
+def _is_provider_tool(tool: object) -> bool:
+    if not isinstance(tool, Mapping):
+        return False
+    return cast("Mapping[str, Any]", tool).get("type") not in ("function", "custom")
 
 
 def after_last_response(

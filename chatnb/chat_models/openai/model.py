@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
+from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.batch_jobs.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.model_families import DEFAULT_MODELS, OPENAI_FAMILIES
@@ -15,12 +16,12 @@ from chatnb.chat_models.openai.arguments import (
     REQUEST_PARAMETERS,
     RequestOptions,
     after_last_response,
-    has_provider_tools,
+    needs_responses_api,
     uses_responses_api,
 )
 from chatnb.chat_models.openai.completions import replies_in, request_body
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
-from chatnb.chat_models.openai.errors import error_response
+from chatnb.chat_models.openai.errors import error_response, parse_json
 from chatnb.chat_models.openai.responses import responses_body
 from chatnb.chat_models.openai.responses_replies import replies_in_response
 from chatnb.chat_models.openai.responses_stream import ResponseDecoder
@@ -30,8 +31,8 @@ from chatnb.chat_models.sdk_model import Endpoint, Request
 from chatnb.chat_models.wire.client_options import missing_key, secret_key
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder, tagged_replies
 from chatnb.errors import ConfigurationError
-from chatnb.schema.content.openai_parts import check_roles
-from chatnb.schema.messages import BaseMessage
+from chatnb.schema.content.openai_parts import check_roles, without_expired_audio
+from chatnb.schema.messages import AIMessage, BaseMessage
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -210,9 +211,11 @@ class ChatOpenAI(BatchChatModel):
         self.include = include
         self.store = store
 
-    @property
-    def _endpoint(self) -> Endpoint:
-        tag, endpoint = self._reasoning_tag, self._untagged_endpoint
+    def _endpoint(self, params: Mapping[str, Any]) -> Endpoint:
+        return self._with_tag(self._untagged_endpoint(params))
+
+    def _with_tag(self, endpoint: Endpoint) -> Endpoint:
+        tag = self._reasoning_tag
         if not tag:
             return endpoint
         return endpoint._replace(
@@ -220,9 +223,13 @@ class ChatOpenAI(BatchChatModel):
             decoder=partial(TaggedDecoder, tag, endpoint.decoder),
         )
 
-    @property
-    def _untagged_endpoint(self) -> Endpoint:
-        return RESPONSES if self.use_responses_api else CHAT_COMPLETIONS
+    def _untagged_endpoint(self, params: Mapping[str, Any]) -> Endpoint:
+        return RESPONSES if self._uses_responses_api(params) else CHAT_COMPLETIONS
+
+    def _uses_responses_api(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a call goes to the Responses API, which its parameters may need."""
+        is_openai = self.provider == "openai" and self.base_url is None
+        return self.use_responses_api or needs_responses_api(params, is_openai=is_openai)
 
     @property
     def _reasoning_tag(self) -> str | None:
@@ -248,18 +255,11 @@ class ChatOpenAI(BatchChatModel):
             )
         return OpenAIBatches
 
-    def _for_tools(self, tools: Sequence[Any]) -> Self:
-        # Of OpenAI's two APIs, only the Responses API runs tools itself.
-        is_openai = self.provider == "openai" and self.base_url is None
-        if not is_openai or self.use_responses_api or not has_provider_tools(tools):
-            return self
-        model = copy(self)
-        model.use_responses_api = True
-        return model
-
-    def _client_side_stop_sequences(self, stop: list[str] | None) -> list[str]:
+    def _client_side_stop_sequences(
+        self, stop: list[str] | None, params: Mapping[str, Any]
+    ) -> list[str]:
         # The Responses API has no `stop`.
-        return (stop or self.stop or []) if self.use_responses_api else []
+        return (stop or self.stop or []) if self._uses_responses_api(params) else []
 
     def _request(
         self, messages: list[BaseMessage], params: dict[str, Any], *, stream: bool = False
@@ -269,6 +269,8 @@ class ChatOpenAI(BatchChatModel):
         if stream and (self.stream_usage if usage is None else usage):
             own["stream_options"] = {"include_usage": True}
         params = {**own, **params}
+        if not is_replaying():  # The requests of a cassette were sent when they were recorded.
+            messages = [*without_expired_audio(messages, time.time())]
         if self.use_previous_response_id:
             messages, params = self._after_last_response(messages, params)
         request = super()._request(messages, params, stream=stream)
@@ -290,6 +292,13 @@ class ChatOpenAI(BatchChatModel):
             return messages, params
         following, response_id = after_last_response(messages)
         return [*following], {**params, "previous_response_id": response_id}
+
+    def replies_from_json(self, body: bytes) -> list[AIMessage]:
+        """Return the replies in a response, of the API that its request was sent to."""
+        # The tools of a job may have chosen it, which is loaded without them.
+        if parse_json(body).get("object") == "response":
+            return self._with_tag(RESPONSES).replies(body)
+        return super().replies_from_json(body)
 
     def _must_stream(self, request: Request) -> bool:
         # The whole reply of a background response would be that it is queued.

@@ -26,6 +26,7 @@ SEPARATOR = "\n\n"
 """Separates two summaries, or two messages, of one reply."""
 
 CALLS = (FUNCTION_CALL, CUSTOM_CALL)
+_BROKEN_OFF = ("stopped", "failed")
 # The fields of items that a message has in its own fields, or that say nothing.
 _PLAIN_FIELDS = {
     "message": {"type", "id", "status", "role", "content"},
@@ -48,10 +49,14 @@ def message_parts(items: Iterable[Item]) -> list[Item]:
     return [part for item in items if item["type"] == "message" for part in _parts(item)]
 
 
+def given_items(output: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return items without their fields that are null, which the API would reject."""
+    return [{k: v for k, v in item.items() if v is not None} for item in output]
+
+
 def kept_items(output: Iterable[Item]) -> list[dict[str, Any]]:
     """Return the items to keep, in order; none where the message's text and calls say it all."""
-    # An optional field that is null would be rejected.
-    items = [{k: v for k, v in item.items() if v is not None} for item in output]
+    items = given_items(output)
     if _is_plain(items):
         return []
     messages = [item for item in items if item["type"] == "message"]
@@ -67,7 +72,7 @@ def sent_items(
 ) -> list[dict[str, Any]]:
     """Return a reply's items: as they came, unless the message was changed since."""
     calls = {call["id"]: call for call in calls_of(message)}
-    kept: Sequence[Item] = message.additional_kwargs.get(ITEMS) or ()
+    kept: Sequence[Item] = () if _broke_off(message) else message.additional_kwargs.get(ITEMS) or ()
     if kept or isinstance(message.content, str):
         texts = _text_items(message, kept)
     else:
@@ -150,6 +155,13 @@ def _kept_call(
     if call["name"] == item.get("name") and _is_same(item.get("arguments"), call["args"]):
         return dict(item)
     return {**item, **_call_item(call)}
+
+
+def _broke_off(message: AIMessage) -> bool:
+    """Return whether the stream of a reply ended before the reply: the API refuses its items."""
+    reason = message.response_metadata.get("finish_reason")
+    is_response = (message.id or "").startswith("resp_")
+    return reason in _BROKEN_OFF or (reason is None and is_response)
 
 
 def _is_same(arguments: str | None, args: object) -> bool:

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from chatnb.chat_models.openai.errors import malformed, parse_json
-from chatnb.chat_models.openai.response_items import CALLS, CUSTOM_CALL, SEPARATOR, reply_text
+from chatnb.chat_models.openai.response_items import (
+    CALLS,
+    CUSTOM_CALL,
+    ITEMS,
+    SEPARATOR,
+    given_items,
+    reply_text,
+)
 from chatnb.chat_models.openai.responses_replies import (
     RESPONSE,
     additional_fields,
@@ -33,13 +40,16 @@ _REASONING = (
     *("response.reasoning_text.delta", "response.reasoning_text.done"),
 )
 _REFUSALS = ("response.refusal.delta", "response.refusal.done")
+_STREAMED = ("message", "reasoning", *CALLS)
 
 
 class ResponseDecoder(StreamDecoder):
     """A decoder of a streamed response."""
 
     # Text, reasoning, refusals and calls are streamed, and read from finished items where a server
-    # sends no deltas. Annotations and the items to send back are complete with the last chunk only.
+    # sends no deltas. Annotations and the items to send back are complete with the last chunk only;
+    # but what a tool of the provider made, as a picture, comes as soon as it is there: a stream
+    # that breaks off, or is stopped, keeps it.
 
     def __init__(self) -> None:
         super().__init__(parse_json, malformed, RESPONSE)
@@ -52,6 +62,7 @@ class ResponseDecoder(StreamDecoder):
         self._calls_by_key = dict[object, _Call]()
         self._added: Payload = {}
         self._items: list[Payload] = []
+        self._sent: list[Payload] = []
         self._id: str | None = None
 
     def _read_body(self, body: bytes) -> AIMessage:
@@ -88,7 +99,8 @@ class ResponseDecoder(StreamDecoder):
             case "response.output_item.done":
                 self._items.append(event["item"])
                 index = event.get("output_index", len(self._items) - 1)
-                return _joined(self._read_item(event["item"], index))
+                chunks = self._read_item(event["item"], index)
+                return _joined((*chunks, self._read_result(event["item"], index)))
             case "response.created":
                 created: Payload = event.get("response") or {}
                 self._id = created.get("id")
@@ -169,6 +181,16 @@ class ResponseDecoder(StreamDecoder):
             ):
                 yield _additional("reasoning_content", self._reasoning.push(part))
 
+    def _read_result(self, item: Payload, index: int) -> AIMessageChunk | None:
+        """Return the items up to the finished one of a provider's tool, as far as in order."""
+        # Some servers tell the ids of items at the end only.
+        is_next = index == len(self._items) - 1 and item.get("id")
+        if item["type"] in _STREAMED or not is_next:
+            return None
+        new = given_items(self._items[len(self._sent) :])
+        self._sent += new
+        return bare_chunk(additional_kwargs={ITEMS: new})
+
     def _read_call(self, item: Payload, at: Payload) -> AIMessageChunk | None:
         same = (call for call in self._calls if call.id == item.get("call_id"))
         call = self._call(at) or next(same, None)
@@ -188,6 +210,8 @@ class ResponseDecoder(StreamDecoder):
         metadata.pop("logprobs", None)  # They were sent with the text.
         self._done = True
         additional = additional_fields(output)
+        if self._sent:
+            additional[ITEMS] = [*_after(self._sent, additional.get(ITEMS) or ())]
         # The phase of a text may be known only now.
         if commentary := reply_text(output, COMMENTARY)[len(self._commentary) :]:
             additional[COMMENTARY] = commentary
@@ -291,6 +315,16 @@ def _finished_parts(item: Payload, name: str, at: Payload) -> list[Payload]:
     """Return the parts of a finished item as events of whole parts."""
     parts: Sequence[Payload] = item.get(name) or ()
     return [{**part, **at, f"{name}_index": number} for number, part in enumerate(parts)]
+
+
+def _after(sent: Iterable[Payload], items: Iterable[Payload]) -> Iterator[Payload]:
+    """Yield the items that were not sent before."""
+    types = [item["type"] for item in sent]
+    for item in items:
+        if types and item["type"] == types[0]:
+            del types[0]
+        else:
+            yield item
 
 
 def _joined(chunks: Iterable[AIMessageChunk | None]) -> AIMessageChunk | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard, cast
 
 from chatnb.schema.content.blocks import (
     audio_format,
@@ -21,7 +21,7 @@ from chatnb.schema.content.blocks import (
 )
 from chatnb.schema.content.unsupported import media_name, unsupported, unwrapped
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.schema.message_types import BaseMessage, HumanMessage, ToolMessage
+from chatnb.schema.message_types import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 Block: TypeAlias = dict[str, Any]
 
@@ -95,6 +95,24 @@ def without_tool_results(messages: Iterable[BaseMessage]) -> Iterator[BaseMessag
         rest = [part for part in content if not _is_result(part)]
         if rest or not results:
             yield replace(message, content=rest) if results else message
+
+
+def without_expired_audio(messages: Iterable[BaseMessage], now: float) -> Iterator[BaseMessage]:
+    """Yield messages, and spoken replies whose audio OpenAI has deleted without its id."""
+    for message in messages:
+        audio: object = message.additional_kwargs.get("audio")
+        if isinstance(message, AIMessage) and _is_expired(audio, now):
+            kept = {name: value for name, value in audio.items() if name != "id"}
+            yield replace(message, additional_kwargs={**message.additional_kwargs, "audio": kept})
+        else:
+            yield message
+
+
+def _is_expired(audio: object, now: float) -> TypeGuard[Mapping[str, Any]]:
+    if not isinstance(audio, Mapping):
+        return False
+    expires_at: object = cast("Mapping[str, object]", audio).get("expires_at")
+    return isinstance(expires_at, int | float) and expires_at <= now
 
 
 def _is_result(part: ContentPart) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -363,3 +364,27 @@ def test_a_subclass_may_have_arguments_of_its_own(server: LoopbackServer) -> Non
     assert (chat.word, chat.temperature, chat.timeout) == ("ab", 0, None)
     with pytest.raises(TypeError, match="Mine has no argument endings="):
         Mine(ending="b", endings="b")
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "sent"), [(3_600, {"audio": {"id": "a1"}}), (-1, {"content": "Good morning."})]
+)
+def test_the_turn_after_a_spoken_reply_works_when_its_audio_is_deleted(
+    server: LoopbackServer, expires_in: int, sent: dict[str, Any]
+) -> None:
+    """The audio goes back by its id until OpenAI deletes it, and then as its transcript."""
+    audio = {"id": "a1", "transcript": "Good morning.", "expires_at": time.time() + expires_in}
+    spoken = AIMessage("", additional_kwargs={"audio": audio})
+    chat_at(server).invoke([HumanMessage("Hi"), spoken, HumanMessage("And now?")])
+    assert sent.items() <= server.exchanges[-1].body["messages"][1].items()
+    assert ("audio" in server.exchanges[-1].body["messages"][1]) == (expires_in > 0)
+
+
+@pytest.mark.parametrize("name", ["truncation", "background", "previous_response_id"])
+def test_parameters_of_a_call_choose_the_responses_api(server: LoopbackServer, name: str) -> None:
+    """They choose it for this call, as arguments do for all calls; a stream is read as well."""
+    chat = chat_at(server)
+    params: dict[str, Any] = {name: {"background": True}.get(name, "auto")}
+    assert requested(server, chat, **params).path == "/v1/responses"
+    assert "".join(chunk.text for chunk in chat.stream("Hi", **params)) == "Let me see."
+    assert requested(server, chat).path == "/v1/chat/completions"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from chatnb.chat_models.openai.response_items import sent_items
 from chatnb.chat_models.openai.responses_replies import message_from_response
 from chatnb.chat_models.openai.responses_stream import ResponseDecoder
 from chatnb.errors import (
@@ -14,6 +17,7 @@ from chatnb.errors import (
     StreamInterruptedError,
 )
 from chatnb.schema import AIMessage, AIMessageChunk
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.messages import join_chunks
 from tests.support.loopback import event
 from tests.support.responses_events import (
@@ -233,6 +237,45 @@ def test_a_stream_that_just_stops_is_an_error() -> None:
     with pytest.raises(StreamInterruptedError):
         decoded(text("Hel"), event("[DONE]"))
     assert ResponseDecoder().partial is None
+
+
+DRAWN = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "iVBO"}
+
+
+@pytest.mark.parametrize(
+    "finished",
+    [[DRAWN], [SEARCH], [REASONING, DRAWN], [SAID, SEARCH, DRAWN]],
+    ids=lambda items: "+".join(item["type"] for item in items),
+)
+def test_what_a_provider_s_tool_made_is_kept_if_the_stream_stops(
+    finished: list[dict[str, Any]],
+) -> None:
+    """A finished picture or search is there before the end, and the end has the rest of it."""
+    decoder = ResponseDecoder()
+    pieces = [done(item, index) for index, item in enumerate(finished)]
+    chunks = [chunk for piece in (CREATED, *pieces) for chunk in decoder.decode(piece)]
+    broken = join_chunks(chunks).to_message()
+    assert decoder.partial is not None
+    for partial in (broken, decoder.partial):
+        assert partial.additional_kwargs["output_items"] == finished
+    chunks += decoder.decode(completed(*finished, CALL))
+    whole = message_from_response(response(*finished, CALL))
+    assert join_chunks(chunks).to_message().content_blocks == whole.content_blocks
+
+
+def test_a_reply_that_broke_off_is_sent_back_as_text() -> None:
+    """The server stores no items of it: a picture stays here, and the next turn works."""
+    pieces = (CREATED, done(REASONING, 0), done(DRAWN, 1), text("Here", "msg_2"))
+    decoder = ResponseDecoder()
+    broken = join_chunks(chunk for piece in pieces for chunk in decoder.decode(piece)).to_message()
+    assert reply_parts(broken).media
+    assert sent_items(broken) == [
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Here", "annotations": []}],
+        }
+    ]
 
 
 def test_bytes_may_be_cut_anywhere() -> None:
