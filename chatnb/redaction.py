@@ -190,7 +190,8 @@ _SECRET_NAME = (
 )
 # Parameters of a call that hold secrets by names of their own.
 _CALL_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query"})
-_NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$", re.IGNORECASE)
+# PWD is the shell's folder, and no password.
+_NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$", re.IGNORECASE)
 # The organisation and the project that pay are not secret, but do not belong in a shared file.
 _ACCOUNT_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID")
 _ACCOUNT_ATTRIBUTES = ("organization", "project")

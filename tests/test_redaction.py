@@ -170,8 +170,10 @@ def test_the_environment_is_searched_by_name(monkeypatch: pytest.MonkeyPatch) ->
     """Values under secret names count; files and sockets that only hold secrets do not."""
     monkeypatch.setenv("BOOKS_API_KEY", "books-and-more")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent.socket")
+    for name in ("PWD", "OLDPWD"):
+        monkeypatch.setenv(name, "/home/reader/notebooks")
     assert "books-and-more" in environment_secrets()
-    assert "/run/agent.socket" not in environment_secrets()
+    assert environment_secrets().isdisjoint({"/run/agent.socket", "/home/reader/notebooks"})
 
 
 @pytest.mark.parametrize(
