@@ -16,10 +16,10 @@ from chatnb.json_schemas import schema_from_type
 from chatnb.notebook.cell.failed_cell import describe_value
 from chatnb.notebook.panel.requests import parse_request
 from chatnb.notebook.panel.transcript import panel_mimebundle
-from chatnb.notebook.prompt import as_text
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.conversations import conversations_mimebundle
 from chatnb.notebook.usage_table.static import usage_mimebundle
+from chatnb.notebook.values import as_text
 from chatnb.redaction import redact
 from chatnb.runnables.batches.batch import BatchOptions
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage, file_part

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from reprlib import Repr
 from typing import Any
 
@@ -20,7 +21,7 @@ from chatnb.concurrency.waiting import is_main_thread
 from chatnb.errors import ChatnbError
 from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary
-from chatnb.notebook.prompt import is_table, text_and_cut
+from chatnb.notebook.values import is_table, text_and_cut, without_secrets, written
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
 from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
@@ -32,12 +33,20 @@ _MAX_PICTURES = 4
 _MAX_PICTURE_BYTES = 1_000_000
 _MAX_ROWS = 30
 _PICTURES = ("image/png", "image/jpeg")
-_PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range)
+# A repr of these runs no code of the user's, and is short.
+_WITH_SHORT_REPR = ("datetime", "decimal", "fractions", "numpy", "pandas", "pathlib", "uuid")
+_MAX_ITEMS = 20
+_MAX_DEPTH = 5
+_MAX_STRING = 1_000
+_MAX_BITS = 4_000
+_COLLECTIONS = (dict, list, tuple, set, frozenset)
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, range, *_COLLECTIONS)
 _NO_AWAIT = (
     "Code with a top-level await cannot run here, as the kernel's event loop is running. Put it "
     "into a function and run that on a thread of its own: "
     "concurrent.futures.ThreadPoolExecutor().submit(asyncio.run, main()).result()"
 )
+_NO_EXIT = "exit and quit would end the user's kernel with all variables, and are not for tools."
 
 
 class NoKernelError(ChatnbError, RuntimeError):
@@ -82,13 +91,18 @@ def describe_variable(name: str) -> str:
         name: The name of the variable.
     """
     value = _variable(name)
-    lines = [f"{name}: {type(value).__module__}.{type(value).__qualname__}, {summary(value)}"]
-    if is_table(value):
-        lines += [_columns(value), _head(value, 5)]
-    elif is_secret_name(name):
+    type_ = type(value)
+    lines = [f"{name}: {type_.__module__}.{type_.__qualname__}, {summary(value)}"]
+    if is_secret_name(name) or _has_secret_fields(value):
         lines.append(f"Its value is hidden: {REDACTED}")
+    elif is_table(value):
+        lines += [_columns(value), _head(value, 5)]
     elif isinstance(value, _PLAIN):
-        lines.append(_shortened(_short_repr(redact_value(value, environment_secrets()))))
+        lines.append(_short_repr(redact_value(_bounded(value), environment_secrets())))
+    elif type_.__module__.partition(".")[0] in _WITH_SHORT_REPR:
+        lines.append(_shortened(written(value, _short_repr)))
+    elif _has_columns(type_):
+        lines.append(_columns(value))
     elif callable(value):
         lines.append(_signature(name, value))
     else:
@@ -105,6 +119,8 @@ def dataframe_head(name: str, rows: int = 5) -> str:
         rows: The number of rows, at most 30.
     """
     value = _variable(name)
+    if is_secret_name(name):
+        raise LookupError(f"The values of {name} are hidden, as its name is that of a secret.")
     if not is_table(value):
         raise LookupError(f"{name} is no DataFrame but {type(value).__name__}: {summary(value)}.")
     shown = _head(value, max(1, min(rows, _MAX_ROWS)))
@@ -127,7 +143,8 @@ def _result(shell: Any, code: str) -> Content:
         code, transformed_cell=shell.transform_cell(code)
     ):
         raise ValueError(_NO_AWAIT)
-    with _tracebacks(shell) as tracebacks, capture_output() as captured, within_cell():
+    captures = capture_output()
+    with _tracebacks(shell) as tracebacks, _no_exit(shell), captures as captured, within_cell():
         ran = shell.run_cell(code, store_history=False)
     error = ran.error_before_exec or ran.error_in_exec
     if not main_thread_work.is_idle:  # Else the output of another cell would get it.
@@ -150,6 +167,21 @@ def _tracebacks(shell: Any) -> Generator[list[str]]:
         yield gathered
     finally:
         del shell._showtraceback
+
+
+@contextmanager
+def _no_exit(shell: Any) -> Generator[None]:
+    """Let `exit` and `quit` fail: they would end the kernel once the cell is done."""
+
+    def refuse() -> None:
+        __tracebackhide__ = True
+        raise RuntimeError(_NO_EXIT)
+
+    shell.ask_exit = refuse
+    try:
+        yield
+    finally:
+        del shell.ask_exit
 
 
 def _show(captured: CapturedIO, tracebacks: list[str]) -> None:
@@ -209,10 +241,27 @@ def _variable(name: str) -> Any:
     return variables[name]
 
 
+def _bounded(value: Any, depth: int = 0) -> Any:
+    """Return as much of plain data as is shown: what is redacted is all that is looked at."""
+    if isinstance(value, str | bytes):
+        return value[:_MAX_STRING]
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"<int of {value.bit_length():,} bits>"
+    if not isinstance(value, _COLLECTIONS):
+        return value
+    if depth == _MAX_DEPTH:
+        return "…"
+    first = [*islice(value, _MAX_ITEMS + 1)]
+    if isinstance(value, dict):
+        return {key: _bounded(value[key], depth + 1) for key in first}
+    bounded = [_bounded(item, depth + 1) for item in first]
+    return type(value)(bounded) if type(value) in (set, frozenset) else bounded
+
+
 def _short_repr(value: Any) -> str:
     short = Repr()
-    short.maxstring = short.maxother = short.maxlong = 1_000
-    short.maxdict = short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = 20
+    short.maxstring = short.maxother = short.maxlong = _MAX_STRING
+    short.maxdict = short.maxlist = short.maxset = short.maxfrozenset = _MAX_ITEMS
     return short.repr(value)
 
 
@@ -225,24 +274,39 @@ def _signature(name: str, value: Any) -> str:
 
 
 def _attributes(value: Any) -> list[str]:
-    return [name for name in dir(value) if not name.startswith("_")][:100]
+    try:
+        names = dir(value)
+    except Exception:  # Of the value's class, which may have a `__dir__`.
+        names = dir(type(value))
+    return [name for name in names if not name.startswith("_")][:100]
+
+
+def _has_secret_fields(value: Any) -> bool:
+    """Return whether an array of numpy has fields with names of secrets."""
+    is_array = type(value).__module__ == "numpy" and hasattr(value, "dtype")
+    return is_array and any(map(is_secret_name, value.dtype.names or ()))
+
+
+def _has_columns(type_: type) -> bool:
+    """Return whether values of a type are frames of another library, or such as are not read."""
+    return all(hasattr(type_, name) for name in ("columns", "dtypes"))
 
 
 def _columns(table: Any) -> str:
-    names, types = getattr(table, "columns", None), getattr(table, "dtypes", None)
-    if names is None or types is None:
+    if hasattr(type(table), "collect_schema"):  # A lazy frame of polars.
+        found = table.collect_schema().items()
+    elif getattr(table, "columns", None) is None:
         return f"dtype: {getattr(table, 'dtype', '')}"
-    return "Columns: " + ", ".join(
-        f"{name} ({type})" for name, type in list(zip(names, list(types), strict=False))[:100]
-    )
+    else:
+        # Of Spark these are pairs.
+        types = (each[-1] if isinstance(each, tuple) else each for each in table.dtypes)
+        found = zip(table.columns, types, strict=False)
+    return "Columns: " + ", ".join(f"{name} ({type})" for name, type in islice(found, 100))
 
 
 def _head(table: Any, rows: int) -> str:
     """Return the first rows as Markdown, without columns whose names say that they are secret."""
-    shown = table.head(rows)
-    secret = [name for name in getattr(shown, "columns", ()) if is_secret_name(str(name))]
-    if secret:
-        shown = shown[[name for name in shown.columns if name not in secret]]
+    shown, secret = without_secrets(table.head(rows))
     text, cut = text_and_cut(shown)
-    hidden = f"Hidden columns: {', '.join(map(str, secret))}" if secret else ""
+    hidden = f"Hidden columns: {', '.join(secret)}" if secret else ""
     return SafeText("\n\n".join(filter(None, (text, cut, hidden))))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-import sys
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
-from itertools import chain, islice
+from itertools import islice
 from keyword import iskeyword
 from numbers import Number
 from operator import attrgetter, itemgetter
-from types import FunctionType
 from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
@@ -29,7 +25,7 @@ from chatnb.notebook.pictures import (
     file_at,
     shown_bytes,
 )
-from chatnb.notebook.widgets.formatting import count, markdown_table
+from chatnb.notebook.values import is_table, text_and_cut
 from chatnb.schema.messages import HumanMessage
 
 # Each part ends before another could begin, so that the work grows with the length only.
@@ -64,9 +60,6 @@ _CODE_ON_LINE = re.compile(r"[{}=;]|\w\(|<[\w/]|[\"']\s*:|://|::|->")
 _MAX_REFERENCE = 500
 _MAX_NAMED = 3
 _LIKENESS = 0.7  # Of a name that was mistyped to the one that was meant.
-_MAX_ROWS = 30
-_MAX_COLUMNS = 20
-_MAX_CELL_CHARACTERS = 80
 
 
 class Prompt(NamedTuple):
@@ -366,84 +359,3 @@ def _on_its_own_lines(table: str, match: re.Match[str]) -> str:
     before = match.string[: match.start()].rpartition("\n")[2]
     after = match.string[match.end() :].partition("\n")[0]
     return ("\n\n" if before.strip() else "") + table + ("\n\n" if after.strip() else "")
-
-
-def as_text(value: Any) -> str:
-    """Write a value the way a model reads it best."""
-    return text_and_cut(value)[0]
-
-
-def text_and_cut(value: Any) -> tuple[str, str]:
-    """Return a value as text, and what of it is left out, such as "the first 30 of 200 rows"."""
-    # A DataFrame or Series of pandas or polars becomes a Markdown table, cut to 30 rows and 20
-    # columns with a note; a function, method or class becomes its source; all else is `str(value)`.
-    if isinstance(value, type | FunctionType) or inspect.ismethod(value):
-        return _source(value), ""
-    library = _library_of(value)
-    if library is not None:
-        return _table(value, _TABLES[library])
-    text = str(value)
-    return text, "numpy's short form was sent" if _is_summarized(value) else ""
-
-
-def is_table(value: Any) -> bool:
-    """Return whether a value is a DataFrame or Series, which becomes a Markdown table."""
-    return _library_of(value) is not None
-
-
-def _library_of(value: Any) -> str | None:
-    """Return the library of a DataFrame or Series, or None for another value."""
-    library = type(value).__module__.partition(".")[0]
-    is_table = library in _TABLES and type(value).__name__ in ("DataFrame", "Series")
-    return library if is_table else None
-
-
-def _is_summarized(value: Any) -> bool:
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.ndarray):
-        return False
-    return bool(value.size > numpy.get_printoptions()["threshold"])
-
-
-def _source(value: Any) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip()
-    except (OSError, TypeError):
-        return repr(value)
-
-
-def _pandas_rows(frame: Any) -> list[list[Any]]:
-    frame = frame.iloc[:_MAX_ROWS, :_MAX_COLUMNS]
-    rows = zip(frame.index, frame.to_numpy(), strict=True)
-    return [[frame.index.name or "", *frame.columns], *([label, *row] for label, row in rows)]
-
-
-def _polars_rows(frame: Any) -> list[list[Any]]:
-    frame = frame[:_MAX_ROWS, :_MAX_COLUMNS]
-    return [list(frame.columns), *(list(row) for row in frame.iter_rows())]
-
-
-_TABLES: dict[str, Callable[[Any], list[list[Any]]]] = {
-    "pandas": _pandas_rows,
-    "polars": _polars_rows,
-}
-
-
-def _table(value: Any, rows_of: Callable[[Any], list[list[Any]]]) -> tuple[str, str]:
-    header, *rows = rows_of(value.to_frame() if type(value).__name__ == "Series" else value)
-    cells = [list(map(_cell, row)) for row in (header, ["---"] * len(header), *rows)]
-    text = markdown_table(cells)
-    height, width = (*value.shape, 1)[:2]
-    sizes = ((_MAX_ROWS, height, "rows"), (_MAX_COLUMNS, width, "columns"))
-    shown = " and ".join(f"{most} of {all_} {what}" for most, all_, what in sizes if all_ > most)
-    long = sum(len(cell) == _MAX_CELL_CHARACTERS and cell[-1] == "…" for cell in chain(*cells))
-    cut = [f"the first {shown} were sent" if shown else ""]
-    if long:
-        cut.append(f"{count(long, 'long cell')} cut to {_MAX_CELL_CHARACTERS} characters")
-    text += f"\n\n(The first {shown} are shown.)" if shown else ""
-    return text, ", ".join(filter(None, cut))
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(str(value).split()).replace("|", "\\|")
-    return text if len(text) <= _MAX_CELL_CHARACTERS else text[: _MAX_CELL_CHARACTERS - 1] + "…"

@@ -6,8 +6,10 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+import numpy
 import pandas
 import polars
 import pytest
@@ -80,6 +82,8 @@ ways = pytest.mark.parametrize("run", [run_directly, run_in_loop, run_in_cell])
         ("1 +", "SyntaxError"),
         ("%time 1", "CPU times"),
         ("raise SystemExit", "SystemExit"),
+        ("exit()", "RuntimeError: exit and quit would end the user's kernel"),
+        ("quit", "RuntimeError: exit and quit would end the user's kernel"),
     ],
 )
 def test_the_result_is_what_a_cell_shows(
@@ -156,6 +160,34 @@ def test_an_interrupt_stops_the_code(shell: InteractiveShell) -> None:
 # Variables.
 
 
+class Odd:
+    """An object whose code raises errors wherever it can be asked."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+    def __dir__(self) -> list[str]:
+        raise ValueError("no names")
+
+    @property
+    def columns(self) -> Any:
+        raise RuntimeError("no columns")
+
+
+class Remote:
+    """A frame like Spark's, which is somewhere else."""
+
+    columns = ("city", "people")
+    dtypes = (("city", "string"), ("people", "bigint"))
+
+
+def endless() -> dict[str, Any]:
+    """A dict that holds itself."""
+    found = dict[str, Any]()
+    found["itself"] = found
+    return found
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -168,6 +200,19 @@ def test_an_interrupt_stops_the_code(shell: InteractiveShell) -> None:
         (len, "Return the number of items"),
         (threading.Event(), "Event"),
         ("x" * 100_000, "100,000"),
+        (None, "None"),
+        (datetime(2026, 1, 2), "2026, 1, 2"),
+        (numpy.zeros((3, 2)), "array([[0., 0.]"),
+        (numpy.array([Odd()], dtype=object), "ndarray"),
+        (Odd(), "Odd"),
+        ([Odd()], "Odd"),
+        (pandas.DataFrame({"odd": [Odd(), 1]}), "<Odd>"),
+        (pandas.DataFrame([[1, 2, 3]], columns=["token", "a", "a"]), "| 0 | 2 | 3 |"),
+        (polars.LazyFrame({"a": [1]}), "a (Int64)"),
+        (Remote(), "city (string), people (bigint)"),
+        (endless(), "itself"),
+        pytest.param(10**5_000, "16,610 bits", id="huge"),
+        (list(range(1_000_000)), "1,000,000 items"),
     ],
 )
 def test_a_variable_is_described(shell: InteractiveShell, value: object, said: str) -> None:
@@ -188,6 +233,10 @@ def test_a_variable_is_described(shell: InteractiveShell, value: object, said: s
         {"frame": pandas.DataFrame({"user": ["ada"], "password": ["hunter2secret"]})},
         {"frame": pandas.DataFrame({"user": ["ada"], "note": [KEY]})},
         {"frame": polars.DataFrame({"user": ["ada"], "password": ["hunter2secret"]})},
+        {"frame": pandas.DataFrame({"a": [1]}, pandas.Index(["hunter2secret"], name="api_key"))},
+        {"frame": pandas.Series(["hunter2secret"], name="password")},
+        {"token": pandas.Series(["hunter2secret"])},
+        {"fields": numpy.array([("hunter2secret",)], dtype=[("password", "U20")])},
     ],
 )
 def test_secrets_are_not_shown(shell: InteractiveShell, variables: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnb.notebook.prompt import as_text, fill
+from chatnb.notebook.prompt import fill
+from chatnb.notebook.values import as_text
 
 NAMES = {
     "name": "Ada",

@@ -12,8 +12,9 @@ from chatnb.notebook.attachments import Attachment, fenced
 from chatnb.notebook.cell.failed_cell import describe_value, failed_cell, last_error
 from chatnb.notebook.options import CELLS, ERROR, VARIABLES, parse_context
 from chatnb.notebook.panel.variables import notebook_variables
-from chatnb.notebook.prompt import Prompt, as_text, is_table
+from chatnb.notebook.prompt import Prompt
 from chatnb.notebook.session import Session
+from chatnb.notebook.values import as_text, is_table, without_secrets
 from chatnb.notebook.widgets.formatting import count, truncate
 from chatnb.redaction import environment_secrets, is_secret_name, redact
 from chatnb.schema.messages import HumanMessage
@@ -175,13 +176,4 @@ def _variable(name: str, value: Any) -> str:
     line = f"- `{name}`: {describe_value(value)}"
     if not is_table(value) or is_secret_name(name):
         return line
-    return f"{line}; its first rows:\n\n{as_text(_without_secrets(value[:_SHOWN_ROWS]))}"
-
-
-def _without_secrets(table: Any) -> Any:
-    """Return a table without the columns whose names are those of secrets."""
-    columns = table.columns if hasattr(table, "columns") else ()  # A Series has none.
-    secret = [column for column in columns if is_secret_name(str(column))]
-    if not secret:
-        return table
-    return table.drop(columns=secret) if hasattr(table, "iloc") else table.drop(secret)
+    return f"{line}; its first rows:\n\n{as_text(without_secrets(value[:_SHOWN_ROWS])[0])}"

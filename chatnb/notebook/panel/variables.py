@@ -10,7 +10,7 @@ from IPython.core.getipython import get_ipython
 
 from chatnb.notebook.attachments import Files, content_with_attachments, fenced, sized_part
 from chatnb.notebook.pictures import attachment_of
-from chatnb.notebook.prompt import as_text, is_table
+from chatnb.notebook.values import as_text, is_table, written
 from chatnb.notebook.widgets.formatting import count
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.parts import text_part
@@ -74,7 +74,7 @@ def summary(value: Any) -> str:
         return " x ".join(str(size) for size in shape)[:_MAX_SUMMARY]
     match value:
         case bool() | int() | float():
-            return repr(value)[:_MAX_SUMMARY]
+            return written(value, repr)[:_MAX_SUMMARY]
         case str():
             return count(len(value), "character")
         case list() | tuple() | dict() | set() | frozenset():

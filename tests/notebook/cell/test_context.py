@@ -90,6 +90,20 @@ def test_variables_go_along_as_types_and_first_rows(
         assert word not in context
 
 
+def test_a_variable_that_cannot_be_shown_keeps_no_other_back(
+    shell: InteractiveShell, loopback: LoopbackServer
+) -> None:
+    """Code of its class may raise errors, also that of a cell in a table; the rest goes along."""
+    run(shell, "class Odd:\n    def __repr__(self): raise ValueError('no')\nodd = Odd()")
+    shell.user_ns["table"] = pandas.DataFrame({"odd": [shell.user_ns["odd"], "fine"]})
+    shell.user_ns["indexed"] = pandas.DataFrame({"a": [1]}, pandas.Index(["hidden"], name="token"))
+    run(shell, "huge = 10**5_000", "%%chat --context vars\nHi")
+    context = sent(loopback)[1]
+    for word in ("`odd`: Odd", "| 0 | <Odd> |", "| 1 | fine |", "`huge`: int", "| 0 | 1 |"):
+        assert word in context
+    assert "hidden" not in context
+
+
 def test_the_last_error_goes_along(shell: InteractiveShell, loopback: LoopbackServer) -> None:
     """The error is what `%chat explain` would send."""
     run(shell, "1 / 0")
