@@ -215,8 +215,10 @@ class ChatReply(_RunningReplies, ReplyView):
         return comparison_mimebundle([answer], mount=mount)
 
     def _show_end(self, index: int, reply: Reply) -> None:
+        answer = Answer.from_reply("", self._model, reply)
+        self._state.end(answer.below)
         self.snapshot = self._state.snapshot()
-        self.footer = Answer.from_reply("", self._model, reply).footer
+        self.footer = answer.footer
         self.phase = reply.outcome
 
 
@@ -276,7 +278,6 @@ class ChatComparison(_RunningReplies, ComparisonView):
     def _show_end(self, index: int, reply: Reply) -> None:
         name = [*self._models][index]
         self.end_column(index, Answer.from_reply(name, self._models[name], reply))
-        self.snapshots = self._current_snapshots()
 
 
 def _message(reply: Reply) -> AIMessage:

@@ -115,14 +115,18 @@ class ToolExecutor:
         return [cut_result(message, self._max_result_chars) for message in messages]
 
 
+REJECTED = "The call was rejected"
+"""The begin of the result of each call that was not allowed."""
+
+
 def rejection_text(verdict: object) -> str | None:
     """Return a rejection's text for the model, or None if the call is allowed."""
     if verdict is True:
         return None
     if verdict is False or verdict == Reject():
-        return "The call was rejected by the user."
+        return f"{REJECTED} by the user."
     if isinstance(verdict, Reject):
-        return f"The call was rejected: {verdict.reason}"
+        return f"{REJECTED}: {verdict.reason}"
     # A forgotten `return` allows nothing.
     raise TypeError(f"approve= must return True, False or Reject(reason), not {verdict!r}")
 

@@ -14,7 +14,7 @@ from comm.base_comm import BaseComm
 import chatnb
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
-from chatnb.schema import HumanMessage, SystemMessage
+from chatnb.schema import AIMessage, HumanMessage, SystemMessage
 from tests.support.recording_model import Asked
 
 
@@ -141,6 +141,26 @@ def test_a_comparison_keeps_what_came_and_fails_only_if_all_do() -> None:
     again = ScriptedChatModel([["", ServerError("Overloaded.")]])
     with pytest.raises(ServerError):
         chatnb.compare("Hi", {"one": broken, "two": again}).result(30)
+
+
+def test_a_reply_in_a_container_shows_what_is_not_its_text() -> None:
+    """Sources, names of pictures and errors stand below the text of the widget, not in its
+    value."""
+    note = {"type": "url_citation", "url": "https://example.org/a", "title": "Example"}
+    drawn = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    kwargs: dict[str, Any] = {"annotations": [note], "images": [drawn]}
+    cited = ScriptedChatModel([AIMessage("Yes.", additional_kwargs=kwargs)] * 2)
+    failing = ScriptedChatModel([ServerError("Broken.")])
+    reply = chatnb.ask("Really?", cited)
+    reply.result(30)
+    compared = chatnb.compare("Really?", {"cited": cited, "failing": failing})
+    compared.result(30)
+    for shown in (reply.snapshot["text"], compared.snapshots[0]["text"]):
+        assert shown.startswith("Yes.\n\n")
+        assert "[Example](https://example.org/a)" in shown
+        assert "image/png" in shown
+    assert reply.value == compared.value["cited"] == "Yes."
+    assert "Broken" in compared.snapshots[1]["text"]
 
 
 def test_a_comparison_can_be_awaited_and_stopped() -> None:

@@ -18,7 +18,7 @@ from chatnb.notebook.cell.reply_widget import (
     StreamedWidget,
     snapshot_schedule,
 )
-from chatnb.notebook.tables.comparison import Answer, bold, grid_columns
+from chatnb.notebook.tables.comparison import Answer, grid_columns
 from chatnb.notebook.widgets.tool_calls import ItemToolCall
 
 
@@ -68,9 +68,9 @@ class ComparisonView(StreamedWidget):
 
     def end_column(self, index: int, answer: Answer) -> None:
         """Show how a column's reply ended."""
-        if answer.error:
-            self._states[index].push(f"\n\n{bold(answer.error)}")
         self.flush()
+        self._states[index].end(answer.below)
+        self.snapshots = self._current_snapshots()
         self.change_column(index, phase=answer.outcome, footer=answer.footer)
 
     def change_column(self, index: int, **changes: str) -> None:

@@ -92,6 +92,7 @@ class ReplyState:
         self._waiting: list[str] = []
         self._reasoning: list[str] = []
         self._waiting_reasoning: list[str] = []
+        self._ending = ""
         self._seq = 0
         self._length = 0
         self._schedule = snapshot_schedule(can_ask=can_ask)
@@ -129,11 +130,17 @@ class ReplyState:
     def snapshot(self) -> Snapshot:
         """Return the text up to the last delta."""
         self._sent = ["".join(self._sent)]
-        snapshot = Snapshot(seq=self._seq, text=self._sent[0])
+        snapshot = Snapshot(seq=self._seq, text=self._sent[0] + self._ending)
         if self._reasoning:
             self._reasoning = ["".join(self._reasoning)]
             snapshot["reasoning"] = self._reasoning[0]
         return snapshot
+
+    def end(self, below: str) -> None:
+        """Add what stands below the text of a reply that has ended, in snapshots from now on."""
+        if below:
+            self._ending = f"\n\n{below}"
+            self._seq += 1
 
     @property
     def text(self) -> str:

@@ -38,6 +38,7 @@ class Answer(NamedTuple):
     error: str = ""
     reasoning: str = ""
     media: Sequence[Media] = ()
+    rest: str = ""
 
     @staticmethod
     def from_reply(name: str, chat: Chat, reply: Reply) -> Answer:
@@ -54,7 +55,13 @@ class Answer(NamedTuple):
         parts = reply.parts
         text = "\n\n".join(filter(None, (message.text, rest_markdown(parts))))
         media = shown_media(parts)
-        return Answer(name, text, footer, reply.outcome, error, message.reasoning, media)
+        rest = rest_markdown(parts, shows_media=False)
+        return Answer(name, text, footer, reply.outcome, error, message.reasoning, media, rest)
+
+    @property
+    def below(self) -> str:
+        """The Markdown below the text in a widget: sources, names of media, and the error."""
+        return "\n\n".join(filter(None, (self.rest, bold(self.error))))
 
 
 def comparison_mimebundle(

@@ -13,6 +13,7 @@ from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
 from chatnb.terminal import SafeText
+from chatnb.tools.execution import REJECTED
 
 CallState = Literal["asking", "running", "done", "failed", "rejected"]
 Decision = Literal["once", "always", "reject"]
@@ -128,6 +129,8 @@ def call_text(call: ItemToolCall) -> str:
     result = one_line(call["result"], _MAX_SHORT)
     if call["state"] == "done":
         return f"{line} → {result}" if result else line
+    if call["state"] == "rejected" and result.startswith(REJECTED):
+        return f"{line}: rejected{result.removeprefix(REJECTED)}"
     return f"{line}: {call['state']}" + (f", {result}" if result else "")
 
 
