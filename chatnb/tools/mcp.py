@@ -20,6 +20,7 @@ from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
 from chatnb.redaction import environment_secrets, hide, redact, secrets_in
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
+from chatnb.schema.content.media_data import media_file
 from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage
@@ -228,9 +229,7 @@ class _Connection:
             async with asyncio.timeout(self._timeout):
                 return await request(client)
         except TimeoutError:
-            raise ToolServerError(
-                f"The MCP server gave no answer within {self._timeout:g} s; timeout= allows more."
-            ) from None
+            raise ToolServerError(self._late) from None
         except MCPError as error:
             if error.error.code == _CONNECTION_CLOSED:
                 await self._forget(client)
@@ -286,7 +285,13 @@ class _Connection:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=self._timeout)
 
+    @property
+    def _late(self) -> str:
+        return f"The MCP server gave no answer within {self._timeout:g} s; timeout= allows more."
+
     def _lost(self, error: BaseException) -> ToolServerError:
+        if isinstance(error, TimeoutError):
+            return ToolServerError(self._late)
         while isinstance(error, BaseExceptionGroup):  # Of the SDK's task groups.
             error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
         said = f" It wrote: {text}" if (text := self._stderr()) else ""
@@ -398,16 +403,27 @@ def _part(block: Any) -> dict[str, Any]:
     match block.type:
         case "text":
             return text_part(block.text)
-        case "image":
-            return encoded_part(block.mime_type, block.data, "image")
-        case "audio":
-            return encoded_part(block.mime_type, block.data, "audio")
+        case "image" | "audio":
+            return _media_part(block)
         case "resource":
             return _resource_part(block.resource)
         case "resource_link":
             return text_part(f"{block.title or block.name}: {block.uri}")
         case _:
             return text_part(block.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def _media_part(block: Any) -> dict[str, Any]:
+    """Return a picture or sound; its name alone, if a provider would refuse the whole request."""
+    try:
+        mime, data = media_file(block.mime_type, block.data)
+    except ValueError:
+        mime, data = "", ""
+    if not mime.startswith(f"{block.type}/"):
+        return text_part(
+            f"[{block.type} of the type {block.mime_type:.100}, which is not readable]"
+        )
+    return encoded_part(mime, data, block.type)
 
 
 def _resource_part(resource: Any) -> dict[str, Any]:

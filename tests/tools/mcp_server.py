@@ -38,6 +38,12 @@ def draw() -> ImageContent:
     return ImageContent(type="image", data="iVBORw0KGgo=", mime_type="image/png")
 
 
+@server.tool()
+def smear(data: str, mime_type: str) -> ImageContent:
+    """Draw what is no picture."""
+    return ImageContent(type="image", data=data, mime_type=mime_type)
+
+
 @server.tool(name="birds.of/prey")
 def birds_of_prey() -> str:
     """Name one."""
