@@ -9,7 +9,13 @@ from typing import Any, NotRequired, TypeAlias, TypedDict
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.blocks import standard_blocks
 from chatnb.schema.content.outputs import shown_media
-from chatnb.schema.content.parts import file_part, image_part, media_type_of, text_part
+from chatnb.schema.content.parts import (
+    audio_part,
+    file_part,
+    image_part,
+    media_type_of,
+    text_part,
+)
 from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.message_types import AIMessage, BaseMessage
@@ -54,6 +60,10 @@ LIMITS = Limits(
         "image/jpeg",
         "image/gif",
         "image/webp",
+        "audio/wav",
+        "audio/x-wav",
+        "audio/mp3",
+        "audio/mpeg",
         "application/pdf",
         "text/*",
         "application/json",
@@ -141,6 +151,8 @@ def _part_from_file(attachment: Attachment) -> tuple[dict[str, Any], str]:
     mime = media_type_of(attachment.data) or ""
     if mime.startswith("image/"):
         return image_part(attachment.data), mime
+    if mime.startswith("audio/"):
+        return audio_part(attachment.data), mime
     if mime == "application/pdf":
         return file_part(attachment.data, filename=attachment.name), mime
     return text_part(_fenced_text(attachment)), _text_mime(attachment.mime)
@@ -157,8 +169,8 @@ def _fenced_text(attachment: Attachment) -> str:
         text = "\0"
     if "\0" in text:
         raise ValueError(
-            f"{attachment.name} is no image (PNG, JPEG, GIF, WebP), no PDF file and no text file "
-            "in UTF-8; nothing else can be attached. Nothing was sent."
+            f"{attachment.name} is no image (PNG, JPEG, GIF, WebP), no sound (WAV, MP3), no PDF "
+            "file and no text file in UTF-8; nothing else can be attached. Nothing was sent."
         )
     _, dot, suffix = attachment.name.rpartition(".")
     language = suffix if dot and suffix.isascii() and suffix.isalnum() else ""

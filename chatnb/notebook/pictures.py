@@ -23,7 +23,9 @@ def attachment_of(name: str, value: Any) -> Attachment | None:
     """
     if isinstance(value, Path):
         return file_at(value) if value.expanduser().is_file() else None
-    data = _picture(value)
+    if _is_displayed(value) and type(value).__name__ == "SVG":
+        return Attachment(f"{name}.svg", "text/plain", str(value.data).encode())
+    data = _media(value) if _is_displayed(value) else _picture(value)
     return None if data is None else _named(name, data)
 
 
@@ -35,9 +37,11 @@ def array_attachment(name: str, array: Any) -> Attachment:
     """
     numpy, image = installed("numpy", "{array:image}"), installed("PIL.Image", "{array:image}")
     pixels = numpy.asarray(array)
+    shape = " x ".join(map(str, pixels.shape)) or "no shape"
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
-        shape = " x ".join(map(str, pixels.shape)) or "no shape"
         raise ValueError(f"a picture is height x width (x 3 or 4), and this has {shape}")
+    if not pixels.size or pixels.dtype.kind not in "biuf":
+        raise ValueError(f"a picture is of real numbers, and this has {pixels.dtype} of {shape}")
     if pixels.dtype != numpy.uint8:
         pixels = _scaled(numpy, pixels)
     data = picture_png(image.fromarray(pixels))
@@ -68,22 +72,38 @@ def _named(name: str, data: bytes) -> Attachment:
 
 def _picture(value: Any) -> bytes | None:
     library = type(value).__module__.partition(".")[0]
+    if library == "numpy" and getattr(value, "dtype", None) == "O":
+        value = value.ravel().tolist()  # The axes of `plt.subplots(2, 2)`.
     if isinstance(value, list | tuple):
         drawn = cast("Iterable[Any]", value)
         figures = {id(figure): figure for each in drawn if (figure := _figure(each)) is not None}
         return picture_png(figures.popitem()[1]) if len(figures) == 1 else None
-    if library == "IPython" and type(value).__name__ == "Image":
-        return value.data if isinstance(value.data, bytes) else None
     if library == "plotly" and hasattr(value, "to_image"):
         return _plotly_png(value)
     figure = _figure(value)
     return picture_png(value if figure is None else figure)
 
 
+def _is_displayed(value: Any) -> bool:
+    """Return whether a value is one of `IPython.display`."""
+    return type(value).__module__.startswith("IPython.") and hasattr(value, "data")
+
+
+def _media(value: Any) -> bytes | None:
+    """Return the bytes of a picture or sound of `IPython.display`."""
+    if type(value).__name__ not in ("Image", "Audio"):
+        return None
+    if not isinstance(value.data, bytes):
+        raise ValueError("it has only an address, and nothing is fetched")
+    return value.data
+
+
 def _figure(value: Any) -> Any:
-    """Return the figure that axes, or what is drawn in them, belong to."""
+    """Return the figure of axes, of what is drawn in them, or of an animation."""
     if type(value).__module__.partition(".")[0] not in ("matplotlib", "seaborn", "mpl_toolkits"):
         return None
+    if hasattr(value, "new_frame_seq"):
+        return value._fig
     return value if hasattr(value, "savefig") else getattr(value, "figure", None)
 
 

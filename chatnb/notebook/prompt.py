@@ -11,6 +11,7 @@ from itertools import islice
 from keyword import iskeyword
 from numbers import Number
 from operator import attrgetter, itemgetter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from IPython.core.error import UsageError
@@ -192,11 +193,12 @@ class _Filling:
         return path is not None and path.name in self._namespace
 
     def _filled(self, match: re.Match[str], parsed: _Reference, path: _Path) -> str:
-        done = "text"
+        done = ""
         try:
             value = self._namespace[path.name]
             for done, step in path.steps:  # noqa: B007 (the error names it)
                 value = step(value)
+            done = ""
             attachment = _attachment(match["reference"], parsed, value)
             if attachment is not None:
                 return self._attached(match, attachment)
@@ -206,12 +208,16 @@ class _Filling:
         except Exception as error:  # Objects may raise anything.
             if not self._is_prose(match):
                 return match[0]
+            missing = f": {path.name!r} has no {done!r}" if done else " cannot be sent"
             raise LookupError(
-                f"{match[0]} in the prompt: {path.name!r} has no {done!r} ({error_line(error)}). "
+                f"{match[0]} in the prompt{missing} ({error_line(error)}). "
                 f"Write {{{match[0]}}} for literal braces."
             ) from error
         if cut:
             self._others[f"Of {match[0]} {cut}."] = None
+        if isinstance(value, Path):
+            missing = "a folder" if value.is_dir() else "no file that is there"
+            self._others[f"{match[0]} is {missing}; its path was sent."] = None
         return _on_its_own_lines(text, match) if is_table(value) else text
 
     def _attached(self, match: re.Match[str], attachment: Attachment) -> str:

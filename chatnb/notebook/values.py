@@ -32,6 +32,8 @@ def text_and_cut(value: Any) -> tuple[str, str]:
     library = _library_of(value)
     if library is not None:
         return _table(value, _TABLES[library])
+    if type(value).__module__ == "IPython.core.display" and isinstance(value.data, str):
+        return value.data, ""  # HTML, Markdown and the like.
     text = str(value)
     return text, "numpy's short form was sent" if _is_summarized(value) else ""
 

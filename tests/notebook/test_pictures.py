@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import HTML, SVG, Audio, Markdown
 from IPython.display import Image as NotebookImage
 from PIL import Image
 
@@ -21,7 +22,9 @@ from tests.support.loopback import LoopbackServer
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.animation import FuncAnimation  # noqa: E402
 
+WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(20)
 PNG = picture_png(Image.new("RGB", (3, 2), "red")) or b""
 
 
@@ -30,8 +33,20 @@ def drawn() -> Iterator[dict[str, Any]]:
     """A figure, and everything that stands for it in a notebook."""
     figure, axes = pyplot.subplots(figsize=(1, 1))
     lines = axes.plot([1, 2])
-    yield {"figure": figure, "axes": axes, "lines": lines, "line": lines[0]}
+    several, grid = pyplot.subplots(2, 2, figsize=(1, 1))
+    moving = FuncAnimation(figure, lambda frame: lines, frames=2)
+    yield {
+        "figure": figure,
+        "axes": axes,
+        "lines": lines,
+        "line": lines[0],
+        "grid": grid,
+        "row": grid[0],
+        "moving": moving,
+    }
+    moving._draw_was_started = True  # It warns of an animation that nobody saw.
     pyplot.close(figure)
+    pyplot.close(several)
 
 
 @pytest.fixture
@@ -46,7 +61,7 @@ def shell(
     return bare_shell
 
 
-@pytest.mark.parametrize("name", ["figure", "axes", "lines", "line"])
+@pytest.mark.parametrize("name", ["figure", "axes", "lines", "line", "grid", "row", "moving"])
 def test_what_is_drawn_goes_as_a_picture(drawn: dict[str, Any], name: str) -> None:
     """A figure, its axes, and what a plotting call returned are one and the same picture."""
     prompt = fill(f"What does {{{name}}} show?", drawn)
@@ -83,10 +98,53 @@ def test_what_is_no_picture_stays_text(value: Any) -> None:
     assert not fill("{value}", {"value": value}).attachments
 
 
-def test_an_array_of_no_picture_says_its_shape() -> None:
-    """`{array:image}` of another shape is refused with what a picture is."""
-    with pytest.raises(LookupError, match="height x width"):
-        fill("{array:image}", {"array": numpy.zeros(3)})
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (numpy.zeros(3), "height x width"),
+        (numpy.zeros((0, 0)), "real numbers.* 0 x 0"),
+        (numpy.zeros((2, 2), complex), "real numbers.*complex"),
+        (numpy.array([["a"]], object), "real numbers.*object"),
+    ],
+)
+def test_an_array_of_no_picture_says_why(array: Any, said: str) -> None:
+    """`{array:image}` of another shape or of no numbers is refused with what a picture is."""
+    with pytest.raises(LookupError, match=rf"^\{{array:image\}} in the prompt cannot.*{said}"):
+        fill("{array:image}", {"array": array})
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (SVG(data="<svg></svg>"), ("value.svg", b"<svg/>")),
+        (Audio(data=WAV), ("value.wav", WAV)),
+        (HTML("<b>bold</b>"), "<b>bold</b>"),
+        (Markdown("**bold**"), "**bold**"),
+    ],
+    ids=["svg", "audio", "html", "markdown"],
+)
+def test_displays_go_as_what_they_show(value: Any, sent: Any) -> None:
+    """What IPython displays is sent as its data, and never as the name of its class."""
+    prompt = fill("{value}", {"value": value})
+    shown = [(each.name, each.data) for each in prompt.attachments] or [prompt.text]
+    assert shown == [sent]
+
+
+def test_a_picture_that_is_an_address_is_refused() -> None:
+    """Nothing is fetched, and no name of a class is sent in its place."""
+    with pytest.raises(LookupError, match="only an address"):
+        fill("{value}", {"value": NotebookImage(url="http://127.0.0.1:9/a.png")})
+
+
+def test_a_path_without_a_file_says_so(tmp_path: Path) -> None:
+    """The path itself is sent, as it may be meant, with a note."""
+    values = {"missing": tmp_path / "missing.pdf", "folder": tmp_path}
+    prompt = fill("Read {missing} in {folder}", values)
+    assert prompt.text == f"Read {tmp_path / 'missing.pdf'} in {tmp_path}"
+    assert [note.partition(";")[0] for note in prompt.notes] == [
+        "{missing} is no file that is there",
+        "{folder} is a folder",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +153,7 @@ def test_an_array_of_no_picture_says_its_shape() -> None:
         ("photo.png", PNG, "image_url"),
         ("report.pdf", b"%PDF-1.4 ...", "file"),
         ("notes.txt", "Grüße".encode(), "text"),
+        ("spoken.wav", WAV, "input_audio"),
     ],
 )
 def test_files_reach_the_wire(
@@ -120,6 +179,7 @@ def test_files_reach_the_wire(
         "image_url": lambda: first[1]["image_url"]["url"],
         "file": lambda: first[1]["file"]["file_data"],
         "text": lambda: first[1]["text"],
+        "input_audio": lambda: first[1]["input_audio"]["data"],
     }[kind]()
     assert (data.decode() if kind == "text" else base64.b64encode(data).decode()) in sent
 
