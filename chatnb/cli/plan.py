@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chatnb.chat_models.batch_jobs import PRICE
+from chatnb.chat_models.batch_jobs import PRICE, PROVIDERS
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.errors import ConfigurationError
 from chatnb.runnables.batches.batch import DEFAULT_CONCURRENCY
@@ -81,7 +81,8 @@ class Plan:
             return
         cost = self.prompts * price
         yield f"Cost: {self.prompts:,} x ${price:.7f} ({tokens}, {self.model}) = ${cost:,.2f}"
-        yield f"Batch API (chat.submit): {PRICE:g} x ${cost:,.2f} = ${PRICE * cost:,.2f}"
+        if provider in PROVIDERS:
+            yield f"Batch API (chat.submit): {PRICE:g} x ${cost:,.2f} = ${PRICE * cost:,.2f}"
 
 
 def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:

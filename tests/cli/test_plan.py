@@ -45,6 +45,7 @@ def test_the_cost_is_that_of_the_price_list(capsys: pytest.CaptureFixture[str]) 
     out = printed(capsys, "--input-tokens", "1000", "--output-tokens", "500")
     assert "= $4,500.00" in out
     assert "0.5 x $4,500.00 = $2,250.00" in out
+    assert "chat.submit" not in printed(capsys, "--model", "deepseek:deepseek-chat")
     assert "the price of openai:new is not known" in printed(capsys, "--model", "openai:new")
 
 
