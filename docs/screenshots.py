@@ -1,16 +1,19 @@
-"""Takes the README's screenshots in a real JupyterLab: `make screenshots`.
+"""Takes the README's screenshots, and its film of a cell, in a real JupyterLab: `make screenshots`.
 
 The streaming, finished and stopped cells are the embedded model's; the failed one is scripted, for
-no provider fails when it is asked to.
+no provider fails when it is asked to. `make screenshots ARGS=film` takes the film alone.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Locator, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -75,6 +78,10 @@ CELLS = (
     FIFTY,
     PANEL,
 )
+# How long the reply of the film takes at most, and how long its end is shown.
+FILM_MS, FILM_STAY_MS = 5_000, 4_000
+NO_CLOCK = ".chatnb-clock, .chatnb-status { display: none }"  # The film has a pace of its own.
+BESIDE_THE_PROMPT = (24, 24)  # A pixel of the page's colour, between the blue bar and the prompt.
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -91,15 +98,57 @@ def main() -> None:
                 ) as page:
                     page.page.set_viewport_size(size)  # The page is that of the theme before.
                     page.run_command("application:toggle-left-area")
-                    take(page, name)
+                    film(page, name)
+                    if "film" not in sys.argv[1:]:
+                        take(page, name)
         finally:
             browser.close()
             lab.close()
 
 
-def take(notebook: NotebookPage, theme: str) -> None:
+def film(notebook: NotebookPage, theme: str) -> None:
+    """Save a streaming cell as an animation, which stays on the whole reply before it repeats."""
     notebook.run(LOAD)
-    save(notebook.run(FINISHED), f"finished-{theme}")
+    cell = notebook.start(FINISHED)
+    running = cell.get_by_role("button", name="Stop the reply")
+    expect(running).to_be_visible(timeout=60_000)
+    expect(cell.locator(f"{REPLY} .chatnb-text")).not_to_be_empty(timeout=60_000)
+    began, frames, times = time.monotonic(), list[Image.Image](), list[float]()
+    while running.is_visible():
+        frames.append(Image.open(io.BytesIO(cell.screenshot(style=NO_CLOCK))))
+        times.append(time.monotonic())
+    del frames[-1]  # The reply may have ended while it was taken.
+    notebook.wait_until_done(cell)
+    # On a busy machine the frames come slowly: the reply takes as long as it would on an idle one.
+    each = min(1_000 * (times[-1] - began), FILM_MS) / len(times)
+    path = FOLDER / f"film-{theme}.webp"
+    first, *others = padded(frames)
+    first.save(
+        path,
+        save_all=True,
+        append_images=others,
+        duration=[round(each)] * len(others) + [FILM_STAY_MS],
+        loop=0,
+        lossless=True,
+        method=6,
+        minimize_size=True,
+    )
+    print(path, len(frames), "frames", path.stat().st_size, "bytes")
+
+
+def padded(frames: list[Image.Image]) -> list[Image.Image]:
+    """Return the frames in the size of the largest, on the page's colour."""
+    size = (max(frame.width for frame in frames), max(frame.height for frame in frames))
+    sheets = list[Image.Image]()
+    for frame in frames:
+        sheet = Image.new("RGB", size, frame.convert("RGB").getpixel(BESIDE_THE_PROMPT))
+        sheet.paste(frame)
+        sheets.append(sheet)
+    return sheets
+
+
+def take(notebook: NotebookPage, theme: str) -> None:
+    save(notebook.cell(FINISHED), f"finished-{theme}")
     story = notebook.start(STREAMING)
     text = story.locator(f"{REPLY} .chatnb-text")
     expect(text).to_contain_text(".", timeout=60_000)

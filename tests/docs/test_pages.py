@@ -22,6 +22,16 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
 
 
+def test_the_film_of_the_readme_is_small_and_can_be_still() -> None:
+    """Its files load quickly, and readers who want little motion get a picture before them."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    films = re.findall(r'"(docs/\S+\.webp)"', readme)
+    assert len(films) == 2
+    assert all((ROOT / film).stat().st_size < 500_000 for film in films)
+    still = readme.index("(prefers-reduced-motion: reduce)")
+    assert readme.index("<picture>") < still < readme.index(films[0])
+
+
 @pytest.mark.parametrize("page", [*PAGES, *TOP], ids=lambda page: page.name)
 def test_relative_links_lead_somewhere(page: Path) -> None:
     """Each relative link and picture of a page is a file of the repository."""
