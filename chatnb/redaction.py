@@ -161,8 +161,9 @@ SECRET_SHAPES = (
         ("ops_eyJ", "AGE-SECRET-KEY-1"),
         r"\bops_eyJ[\w+/=-]{40,}|\bAGE-SECRET-KEY-1[A-Z0-9]{50,}",
     ),
-    # RFC 7519: a JSON Web Token begins with the base64 of '{"'.
-    SecretShape("JSON Web Token", ("eyJ",), r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
+    # RFC 7519: a JSON Web Token begins with the base64 of '{"'. Its header is short, and a text
+    # could have one beginning in the other.
+    SecretShape("JSON Web Token", ("eyJ",), r"\beyJ[\w-]{8,500}\.[\w-]{8,}\.[\w-]*"),
     # RFC 6750 and RFC 7617: credentials in an Authorization header, named in any case.
     SecretShape(
         "Authorization header",
@@ -170,8 +171,12 @@ SECRET_SHAPES = (
         r"\bBearer\s+[\w.~+/=-]{8,}|(?i:\bbearer\s+)(?=\S*\d)[\w.~+/=-]{8,}"
         r"|(?i:\bBasic\s+)(?=\S*[\d=+/])[A-Za-z0-9+/]{12,}={0,2}",
     ),
-    # RFC 3986, section 3.2.1: a user and a password before a host.
-    SecretShape("Password in an address", ("://",), r"(?<=://)[^\s/:@\"']*:[^\s/@\"']+(?=@)"),
+    # RFC 3986, section 3.2.1: a user and a password before a host, or a token in place of a user.
+    SecretShape(
+        "Password in an address",
+        ("://",),
+        r"(?<=://)[^\s/:@\"']*:[^\s/@\"']+(?=@)|(?<=://)(?=\w{0,64}\d)[\w-]{16,}(?=@)",
+    ),
     # RFC 7468: textual encodings of keys; a key that is cut off is redacted to the text's end.
     SecretShape(
         "Private key",
@@ -316,7 +321,10 @@ def redact(text: str, secrets: Iterable[str] = (), *, by_name: bool = True) -> s
     for hints, pattern in _compiled_shapes():
         if any(hint in text for hint in hints):
             text = pattern.sub(REDACTED, text)
-    return _assignment().sub(_redact_assignment, text) if by_name else text
+    if by_name:
+        text = _assignment().sub(_redact_assignment, text)
+        text = _bare_assignment().sub(_redact_bare_assignment, text)
+    return text
 
 
 def redact_value(value: Any, secrets: Iterable[str] = (), *, by_name: bool = True) -> Any:
@@ -377,6 +385,11 @@ def _redact_assignment(match: re.Match[str]) -> str:
     return f"{match['name']}{match['between']}{REDACTED}"
 
 
+def _redact_bare_assignment(match: re.Match[str]) -> str:
+    # Without quotation marks the value may as well be a name in a program, or a word.
+    return _redact_assignment(match) if _random_text().search(match["value"]) else match[0]
+
+
 @lru_cache(maxsize=1)
 def _environment_secrets(variables: tuple[tuple[str, str], ...]) -> set[str]:
     named = {name: value for name, value in variables if not _NAMES_OF_PLACES.search(name)}
@@ -398,7 +411,23 @@ def _secret_name() -> re.Pattern[str]:
 @cache
 def _assignment() -> re.Pattern[str]:
     # A name is tried from its beginning only, so that the work grows with the length only.
-    between = r"""["']?\s*+(?:[\])]\s*+)?[=:]\s*+[rbf]?["']"""
+    annotation, quote = r"(?::\s*+[\w.\[\]|]++\s*+)?", r"""(?:["']{3}|["'](?!["']))"""
+    between = rf"""["']?\s*+(?:[\])]\s*+)?{annotation}:?[=:]\s*+[rbf]?{quote}"""
     return re.compile(
         rf"""(?<![\w-])(?P<name>[\w-]++)(?P<between>{between})(?P<value>[^"'\n]{{4,}})"""
     )
+
+
+@cache
+def _bare_assignment() -> re.Pattern[str]:
+    # Of environments, HTTP headers, queries and the addresses of databases.
+    return re.compile(
+        r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s*+[=:]\s*+(?:(?:Token|Key)\s++)?)"""
+        r"""(?P<value>[\w+/.~=-]{12,}+)"""
+    )
+
+
+@cache
+def _random_text() -> re.Pattern[str]:
+    # Letters and digits by turns, as in neither words nor most names.
+    return re.compile(r"[A-Za-z]\d+[A-Za-z]+\d")

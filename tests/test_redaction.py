@@ -214,6 +214,9 @@ def test_handlers_write_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         "proj_",
         "Bearer ",
         "eyJa.",
+        "eyJ-",
+        "token: a|",
+        "token=a1b",
         "://a:",
         "1//0",
     ],
@@ -222,3 +225,52 @@ def test_long_texts_without_a_secret_are_read_once(unit: str) -> None:
     """The body of an error may be a megabyte of anything: the work grows with its length only."""
     text = unit * (200_000 // len(unit))
     assert ends(lambda: redact(text), 60) == text
+
+
+RANDOM = "Hq7zP0wLr2Xb9Kd4"
+"""A secret of no issuer's shape, which its name alone tells."""
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "jdbc:sqlserver://host;user=sa;password={}; more",
+        "Server=host;User ID=sa;Password={};",
+        "host=db user=ada password={} dbname=x",
+        "X-Api-Key: {}",
+        "Authorization: Token {}",
+        "Set-Cookie: session={}; Path=/",
+        "https://host/?access_token={}&x=1",
+        "export API_TOKEN={}",
+        "api_key: {}",
+        "--api-key={}",
+        'api_key: str = "{}"',
+        'api_key = """{}"""',
+        "if (token := '{}'):",
+        "https://{}@host/x.git",
+    ],
+)
+def test_a_named_secret_needs_no_quotation_marks(form: str) -> None:
+    """In addresses of databases, headers, queries, environments and typed assignments."""
+    text = form.format(RANDOM)
+    clean = redact(text)
+    assert RANDOM not in clean
+    assert clean.startswith(text.partition(RANDOM)[0][:8])
+    assert clean.endswith(text.partition(RANDOM)[2])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token = tokenizer.next_token(source)",
+        "secret: the lock of the garden",
+        "password=configuration.password",
+        "max_tokens=1024, temperature=0.5",
+        "token: int = 1_000_000_000_000",
+        'def text(token: str = "", *, lines: int = 0) -> str:',
+        "auth=sha256_of_value",
+    ],
+)
+def test_words_and_names_of_programs_are_no_secrets(text: str) -> None:
+    """Whatever they are assigned to."""
+    assert redact(text) == text
