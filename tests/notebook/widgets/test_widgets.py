@@ -11,6 +11,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import anywidget
@@ -20,7 +21,15 @@ import pytest
 import traitlets
 from comm.base_comm import BaseComm
 
-from chatnb import ChatPanel, RunLog, RunLogTree, UsageTable
+from chatnb import (
+    ChatPanel,
+    RunLog,
+    RunLogTree,
+    ScriptedChatModel,
+    UsageTable,
+    ask,
+    compare,
+)
 from chatnb.notebook.widgets import front_end
 from chatnb.notebook.widgets.base import MountedWidget
 from chatnb.notebook.widgets.mounting import WIDGET_VIEW
@@ -34,6 +43,39 @@ WIDGETS: dict[str, Callable[[], MountedWidget]] = {
     "table": lambda: UsageTable(CALLS),
 }
 SECONDS = 30
+
+
+def failed_panel() -> ChatPanel:
+    def fail(messages: Any) -> Iterator[str]:
+        yield "Half"
+        raise ValueError("gone")
+
+    panel = ChatPanel(fail)
+    with pytest.raises(ValueError, match="gone"):
+        panel.ask("Hi").result(SECONDS)
+    return panel
+
+
+def endless() -> ScriptedChatModel:
+    return ScriptedChatModel([["word "] * 100_000], delay=0.01)
+
+
+def busy_panel() -> ChatPanel:
+    panel = ChatPanel(endless(), name="busy")
+    panel.ask("Hi")
+    return panel
+
+
+IN_EVERY_STATE: dict[str, Callable[[], MountedWidget]] = {
+    **WIDGETS,
+    "failed panel": failed_panel,
+    "busy panel": busy_panel,
+    "busy tree": lambda: RunLogTree(endless().astream_log("Hi")),
+    "1,000 rows": lambda: UsageTable([ModelCall("m", prompt=f"Row {n}") for n in range(1000)]),
+    "reply": lambda: ask("Hi", "scripted:Hello."),
+    "busy reply": lambda: ask("Hi", endless()),
+    "comparison": lambda: compare("Hi", ["scripted:One.", endless()]),
+}
 
 
 @pytest.fixture
@@ -78,20 +120,31 @@ def test_they_are_anywidgets_that_open_when_they_are_shown(
     tab.close()
 
 
+def is_idle(widget: MountedWidget) -> bool:
+    return not getattr(widget, "busy", False)
+
+
+@pytest.mark.parametrize("state", IN_EVERY_STATE)
 def test_a_closed_widget_is_collected_and_can_be_shown_again(
-    sent: list[tuple[str, dict[str, Any]]],
+    state: str, sent: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    """Close sends the end of the comm and keeps nothing alive; who shows it again opens it."""
-    for make in WIDGETS.values():
-        widget = make()
-        first = widget.model_id
-        widget.close()
-        assert "comm_close" in [kind for kind, _ in sent]
-        assert widget.model_id != first
-        widget.close()
-        ref = weakref.ref(widget)
-        del widget
-        until(lambda: gc.collect() is None or ref() is None)  # noqa: B023
+    """Close stops what runs, sends the end of the comm and keeps nothing alive, neither a container
+    nor an observer; who shows it again opens it, and its static form is there all the time."""
+    widget = IN_EVERY_STATE[state]()
+    widget.observe(lambda change: None)
+    tab = ipywidgets.Tab([ipywidgets.Accordion([widget])])
+    first = widget.model_id
+    widget.close()
+    assert "comm_close" in [kind for kind, _ in sent]
+    assert "_esm" not in str(widget.static_mimebundle())
+    until(partial(is_idle, widget))
+    assert widget.model_id != first
+    widget.close()
+    for container in (tab.children[0], tab):
+        container.close()
+    ref = weakref.ref(widget)
+    del widget, tab, container
+    until(lambda: gc.collect() is None or ref() is None)
 
 
 def test_one_that_was_never_shown_is_collected(sent: object) -> None:
