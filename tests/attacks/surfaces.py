@@ -8,34 +8,25 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from rich.console import Console
 
-from chatnb import ChatPanel, Conversation, RunLog, ScriptedChatModel, cli
-from chatnb.cassettes.yaml_file import call_yaml
+from chatnb import ChatPanel, Conversation, RunLog, ScriptedChatModel
 from chatnb.chat_models.registry import Availability
 from chatnb.errors import ServerError
 from chatnb.evaluation import evaluate
 from chatnb.notebook import register
-from chatnb.notebook.cell import tools as cell_tools
 from chatnb.notebook.cell.proposal import Proposal, diff, proposal_mimebundle
-from chatnb.notebook.cell.terminal import print_markdown
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.answers import answer_html, answer_markdown
 from chatnb.notebook.tables.evaluation import evaluation_mimebundle
 from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.notebook.usage_table.static import usage_mimebundle
-from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold
-from chatnb.pytest_plugin.reports.html_report import page
-from chatnb.pytest_plugin.reports.review import Change
-from chatnb.pytest_plugin.reports.review_page import review_page
 from chatnb.schema import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from chatnb.schema.model_call import ModelCall
 from chatnb.terminal import replace_control_characters
@@ -168,44 +159,6 @@ class Surfaces:
         """The diff of `%chat edit`, with the text in the new code or in the old."""
         for old, new in (("x = 1", text), (text, "x = 1")):
             yield proposal_mimebundle(Proposal(1, old, new, diff(old, new)))
-
-    def tool_call(self, text: str) -> Iterator[Bundle]:
-        """Calls of tools, folded, and the question in a terminal whether one may be called."""
-        call: Any = {"name": text, "args": {text: text, "code": text}, "id": "1"}
-        arguments = json.dumps(call["args"], ensure_ascii=False)
-        for state in ("done", "failed"):
-            item = ItemToolCall(id="1", name=text, arguments=arguments, state=state, result=text)
-            yield {"text/html": call_fold(item)}
-        self._shell.push({"ask": lambda: cell_tools._question(call)})
-        yield from self._run("ask();")
-
-    def terminal(self, text: str) -> Iterator[Bundle]:
-        """A reply as rich draws it in a terminal."""
-        file = StringIO()
-        print_markdown(text, Console(file=file, force_terminal=True, width=60, highlight=False))
-        yield {"text/plain": file.getvalue()}
-
-    def cassette(self, text: str) -> Iterator[Bundle]:
-        """`python -m chatnb cassette show` and `diff`."""
-        paths = [self._folder / f"{name}.yaml" for name in ("old", "new")]
-        for path, reply in zip(paths, ("x", text), strict=True):
-            request = {"model": text, "messages": [{"human": text}]}
-            call = call_yaml({"request": request, "replies": [{"text": reply}]})
-            path.write_text(f"chatnb_cassette: 1\ncalls:\n{call}", encoding="utf-8")
-        self._shell.push({"main": cli.main, "old": str(paths[0]), "new": str(paths[1])})
-        yield from self._run(
-            "main(['cassette', 'show', new]);",
-            "main(['cassette', 'show', new, '1']);",
-            "main(['cassette', 'diff', old, new]);",
-        )
-
-    def review(self, text: str) -> Iterator[Bundle]:
-        """The pages of pytest's plugin: changed outputs to review, and the report of a run."""
-        kept: Any = {"file": text, "is_cassette": False, "notebook": text, "cell": 1, "outputs": []}
-        change = Change(**kept, name=text, source=text, old=f"{text} x", new=text)
-        yield {"text/html": review_page([change])}
-        cell = {"outcome": "failed", "problem": text, "notebook": text, "cell": 1, "source": text}
-        yield {"text/html": page([{**cell, "old": text, "new": "x", "compared": True}])}
 
     def error(self, text: str) -> Iterator[Bundle]:
         """Errors that no cell of ours has caught, and usage errors that name what was typed."""
