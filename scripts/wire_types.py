@@ -5,8 +5,8 @@
 
 Every TypedDict, dataclass, Literal and union of a module in `MODULES` becomes a type of the same
 name, and the synced traits of a widget become `<Widget>Traits`. The allowed commands
-of TeX are written for the browser, too. A dataclass is a request: its
-class variable `type` is the type of the message, and bytes travel as buffers beside it.
+of TeX and the patterns of mermaid diagrams are written for the browser, too. A dataclass is a
+request: its class variable `type` is the type of the message, and bytes travel beside it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import traitlets
 
+from chatnb.markdown import diagrams
 from chatnb.markdown.tex_commands import ALLOWED, ALLOWED_WITH
 from chatnb.notebook.cell import code_cell
 
@@ -75,6 +76,7 @@ def _files() -> Iterator[tuple[Path, str]]:
         yield FOLDER / f"{name}.ts", _Generator(loaded).write()
     yield FOLDER / "tex_commands.ts", _tex_commands()
     yield FOLDER / "code_languages.ts", _code_languages()
+    yield FOLDER / "diagram_patterns.ts", _diagram_patterns()
 
 
 def _tex_commands() -> str:
@@ -88,13 +90,35 @@ def _tex_commands() -> str:
 
 
 def _code_languages() -> str:
+    return _constants(
+        ("PYTHON", code_cell.PYTHON, "The names of Python on a fence."),
+        ("SESSIONS", code_cell.SESSIONS, "The names of a session of Python."),
+        ("MAGICS", code_cell.MAGICS, "The cell magics of other languages, by their names."),
+    )
+
+
+def _diagram_patterns() -> str:
+    members = {name: _pattern(pattern) for name, pattern in diagrams.MEMBERS.items()}
+    return _constants(
+        ("TYPE", _pattern(diagrams.TYPE), "The first line of a diagram."),
+        ("STATEMENT", _pattern(diagrams.STATEMENT), "Any other line."),
+        ("MEMBERS", members, "The lines that open members, by the type of the diagram."),
+        ("MEMBER", _pattern(diagrams.MEMBER), "A line of members."),
+        ("CHARACTERS", _pattern(diagrams.CHARACTERS), "The characters of every line."),
+    )
+
+
+def _pattern(pattern: re.Pattern[str]) -> dict[str, str]:
+    """Return the arguments of `RegExp` for the whole of a line."""
+    flags = "i" if pattern.flags & re.IGNORECASE else ""
+    return {"source": f"^(?:{pattern.pattern})$", "flags": flags}
+
+
+def _constants(*constants: tuple[str, object, str]) -> str:
+    """Write constants with their names, values and documentation."""
     tables = (
         f"/** {documentation} */\nexport const {name} = {json.dumps(value, indent=2)};\n"
-        for name, value, documentation in (
-            ("PYTHON", code_cell.PYTHON, "The names of Python on a fence."),
-            ("SESSIONS", code_cell.SESSIONS, "The names of a session of Python."),
-            ("MAGICS", code_cell.MAGICS, "The cell magics of other languages, by their names."),
-        )
+        for name, value, documentation in constants
     )
     return "\n".join([_HEADER, *tables])
 

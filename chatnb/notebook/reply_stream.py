@@ -35,6 +35,7 @@ class Reply:
         outcome: `done`, `stopped` by the user, or `failed` with `error`.
         seconds: From the request to the end.
         first_seconds: From the request to the first text or reasoning, or None if there was none.
+        reasoning_seconds: From the first reasoning to the first text, or None if there was none.
         error: The error of a reply that failed.
         earlier: The messages before it in the same turn: calls of tools, and their results.
         calls: The calls, as they are shown.
@@ -44,6 +45,7 @@ class Reply:
     outcome: Outcome
     seconds: float
     first_seconds: float | None = None
+    reasoning_seconds: float | None = None
     error: BaseException | None = None
     earlier: Sequence[BaseMessage] = ()
     calls: Sequence[ItemToolCall] = ()
@@ -108,6 +110,8 @@ class ReplyStream:
         self._clock = clock
         self._started = clock()
         self._first_seconds: float | None = None
+        self._reasoning_start: float | None = None
+        self._reasoning_seconds: float | None = None
         self._chunks: list[AIMessageChunk] = []
         self._text, self._reasoning = SurrogateJoiner(), SurrogateJoiner()
 
@@ -124,8 +128,8 @@ class ReplyStream:
         """Take the next chunk."""
         chunk = self._in_whole_characters(chunk)
         self._keep(chunk)
-        if self._first_seconds is None and (chunk.text or chunk.reasoning):
-            self._first_seconds = self._clock() - self._started
+        if chunk.text or chunk.reasoning:
+            self._take_times(self._clock(), chunk)
         return chunk
 
     def flush(self) -> AIMessageChunk | None:
@@ -149,8 +153,10 @@ class ReplyStream:
             message.response_metadata = {**message.response_metadata, "finish_reason": outcome}
         if isinstance(error, ModelError):
             error.partial = message
-        seconds = self._clock() - self._started
-        return Reply(message, outcome, seconds, self._first_seconds, error)
+        now = self._clock()
+        self._end_reasoning(now)
+        times = (now - self._started, self._first_seconds, self._reasoning_seconds)
+        return Reply(message, outcome, *times, error)
 
     def save(self, reply: Reply, **metadata: Any) -> None:
         """Write the end of the draft, if there is one."""
@@ -168,6 +174,18 @@ class ReplyStream:
             if self.draft is not None:
                 self.draft.finish(message, "failed", {"error": error_line(error)})
             raise
+
+    def _take_times(self, now: float, chunk: AIMessageChunk) -> None:
+        if self._first_seconds is None:
+            self._first_seconds = now - self._started
+        if self._reasoning_start is None and chunk.reasoning:
+            self._reasoning_start = now
+        if chunk.text:
+            self._end_reasoning(now)
+
+    def _end_reasoning(self, now: float) -> None:
+        if self._reasoning_start is not None and self._reasoning_seconds is None:
+            self._reasoning_seconds = now - self._reasoning_start
 
     def _keep(self, chunk: AIMessageChunk) -> None:
         self._chunks.append(chunk)
@@ -191,6 +209,7 @@ class ReplyStream:
             or (model and model.model_name),
             "seconds": round(reply.seconds, 3),
             "first_seconds": reply.first_seconds,
+            "reasoning_seconds": reply.reasoning_seconds,
             "cost": model and model.cost_of_run(reply.message),
             "error": reply.error and error_line(reply.error),
         }

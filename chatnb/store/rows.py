@@ -38,7 +38,7 @@ class Node:
         message: The message; of a streaming reply, the part that is on disk.
         status: `done`, `streaming`, `stopped` by the user or with its process, or `failed`.
         created: Its time, in seconds since 1970.
-        facts: Its metadata: model, seconds, first_seconds, cost, error...
+        facts: Its metadata: model, seconds, first_seconds, reasoning_seconds, cost, error...
         hidden: True if it was deleted, with all messages below it.
     """
 
@@ -182,6 +182,7 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "error": _is_text,
     "seconds": _is_amount,
     "first_seconds": _is_amount,
+    "reasoning_seconds": _is_amount,
     "cost": _is_amount,
     "files": lambda value: isinstance(value, dict | None),
 }

@@ -121,6 +121,7 @@ def _item(role: str, text: str, **changes: Any) -> Item:
         "role": role,
         "text": text,
         "reasoning": "",
+        "reasoning_seconds": None,
         "status": "done",
         "footer": "",
         "error": None,

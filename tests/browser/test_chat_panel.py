@@ -320,6 +320,14 @@ def test_facts_and_endings_are_said(panel: ChatPanelPage) -> None:
     expect(panel.message(5)).to_contain_text("Failed: RateLimitError: Too many requests.")
 
 
+def test_finished_reasoning_says_its_time(panel: ChatPanelPage) -> None:
+    """Also to a page that was loaded later; where it is not known, it says what it is."""
+    timed = ai("So.", reasoning="Hm.", reasoning_seconds=75.2)
+    panel.open([human(), timed, human(), ai("So.", reasoning="Hm.")])
+    titles = panel.page.locator(".chatnb-reasoning > summary")
+    expect(titles).to_have_text(["Thought for 1 min 15 s", "Reasoning"])
+
+
 def test_reasoning_folds_when_the_answer_begins(panel: ChatPanelPage) -> None:
     """The last lines of the reasoning are seen while it streams, and it is folded afterwards, with
     the time that it took; what the reader opens stays open."""

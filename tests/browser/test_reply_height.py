@@ -63,6 +63,17 @@ def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage)
     assert output_area.run("return area.style.minHeight") == ""
 
 
+def test_reasoning_stays_as_the_reader_has_it(output_area: ReplyPage) -> None:
+    """What was opened in the live view is open in the finished reply, too."""
+    thought = "{ type: 'delta', seq: ++model.seq, text: '', reasoning: 'Hm.' }"
+    output_area.run(f"model.message({thought}); model.delta('So.'); await later()")
+    output_area.page.locator("summary").click()
+    output_area.run("for (const view of widget.views) await view.dispose()")
+    fold = "<details><summary>Thought for 1 s</summary>Hm.</details>"
+    output_area.run(f"await draw('<div class=\"chatnb-thoughts\">{fold}</div>')")
+    expect(output_area.page.locator(".chatnb-thoughts details")).to_have_attribute("open", "")
+
+
 def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
     """While a reply is longer than the window its status line stays within it, and is in its
     place once the end is in sight or the reply has ended."""

@@ -498,6 +498,30 @@ def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
     assert reply_page.text().startswith("Becaus")
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+def test_reasoning_that_no_answer_follows_stays_in_sight(
+    reply_page: ReplyPage, chosen: bool
+) -> None:
+    """Its last lines are all that there is, and are scrolled by keys; a reader may close it."""
+    reply_page.open()
+    reply_page.run("model.receive('phase', 'streaming')")
+    think = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(50) }"
+    reply_page.run(f"model.message({think})")
+    fold = reply_page.page.locator(".chatnb-reasoning")
+    height = fold.evaluate("each => each.offsetHeight")
+    if chosen:
+        fold.locator("summary").click()
+    reply_page.run("model.receive('phase', 'stopped')")
+    expect(fold.locator("summary")).to_have_text(re.compile(r"^Thought for \d+ s$"))
+    if chosen:
+        return expect(fold).not_to_have_attribute("open", "")
+    assert fold.evaluate("each => each.offsetHeight") == height
+    fold.locator(".chatnb-reasoning-frame").focus()
+    reply_page.page.keyboard.press("Home")
+    reply_page.wait_for("document.activeElement.scrollTop < -100")
+    return None
+
+
 def test_the_text_is_where_the_finished_reply_has_it(reply_page: ReplyPage) -> None:
     """The reasoning stands above it and the status line below, as in the saved notebook and the
     panel."""

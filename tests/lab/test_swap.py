@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ SETUP = """\
 %load_ext chatnb
 import asyncio, os
 from chatnb import ScriptedChatModel
+from chatnb.messages import AIMessage
 
 class Held(ScriptedChatModel):
     async def _astream(self, *args, **kwargs):
@@ -27,9 +29,21 @@ class Held(ScriptedChatModel):
 
 wide = "|" + " column |" * 20 + "\\n|" + "--|" * 20 + "\\n|" + " value 123 |" * 20
 listed = Held(["- one\\n- two\\n\\n  more\\n\\n1. x\\n\\n```python\\nlast = 1\\n```"])
+chart = "```mermaid\\ngraph TD\\n  A[Start] --> B\\n```"
+drawn = Held([f"{chart}\\n\\nThe last = 1\\n\\n## Sum\\n\\n$$\\\\frac12$$"])
+thought = AIMessage("", additional_kwargs={"reasoning_content": "Hm.\\n" * 9 + "last = 1"})
+thoughts = Held([thought])
 unbroken = Held([f"{'x' * 400}\\n\\n`{'y' * 300}`\\n\\n{wide}\\n\\nThe last = 1"])
 """
-CELLS = ("%%chat -m listed\nHi", "%%chat -m unbroken\nHi", "%%chat --compare listed,unbroken\nHi")
+CELLS = (
+    "%%chat -m listed\nHi",
+    "%%chat -m unbroken\nHi",
+    "%%chat -m drawn\nHi",
+    "%%chat -m thoughts\nHi",
+    "%%chat --compare listed,unbroken\nHi",
+)
+# Diagrams and formulas are drawn by what JupyterLab loads for the first one.
+DRAWN = {"%%chat -m drawn\nHi": ("figure img", "mjx-container")}
 UNTIL_AT_REST = """cell => new Promise((done) => {
     let [height, frames] = [0, 0];
     const look = () => {
@@ -52,12 +66,16 @@ RECORD = """cell => {
 }"""
 
 
-def film_of_swap(notebook: NotebookPage, cell: Locator, end: Path) -> list[list[float]]:
+def film_of_swap(
+    notebook: NotebookPage, cell: Locator, end: Path, drawn: Sequence[str] = ()
+) -> list[list[float]]:
     """Return the height of the output and the scroll position in each frame of the swap."""
     live = cell.locator(REPLY)
     expect(live.first).to_be_visible()
     for reply in live.all():
         expect(reply).to_contain_text("last = 1")
+    for selector in drawn:
+        expect(live.locator(selector)).to_be_visible(timeout=60_000)
     cell.evaluate(UNTIL_AT_REST)
     cell.evaluate(RECORD)
     end.touch()
@@ -72,13 +90,13 @@ def test_a_finished_reply_has_the_height_of_its_live_view(
     lab: JupyterLab, browser: Browser
 ) -> None:
     """No frame of the swap differs by more than 2 px from the one before: with lists, code, long
-    words, wide tables, and columns."""
+    words, wide tables, a diagram, a formula at the end, reasoning alone, and columns."""
     path, end = lab.write("film.ipynb", SETUP, *CELLS), lab.folder / "end"
     with lab.open(browser, path) as notebook:
         notebook.run(0)
-        for number in range(1, len(CELLS) + 1):
+        for number, source in enumerate(CELLS, 1):
             end.unlink(missing_ok=True)
-            strip = film_of_swap(notebook, notebook.start(number), end)
+            strip = film_of_swap(notebook, notebook.start(number), end, DRAWN.get(source, ()))
             for before, after in pairwise(strip):
-                assert abs(after[0] - before[0]) <= 2, (CELLS[number - 1], strip)
+                assert abs(after[0] - before[0]) <= 2, (source, strip)
                 assert after[1] == before[1]

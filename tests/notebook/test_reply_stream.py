@@ -32,7 +32,16 @@ def test_reasoning_counts_as_the_first_token() -> None:
     stream.add(AIMessageChunk("", additional_kwargs={"reasoning_content": "Hm"}))
     stream.add(AIMessageChunk("Hi"))
     reply = stream.finish()
-    assert (reply.first_seconds, reply.seconds) == (1, 2)
+    assert (reply.first_seconds, reply.reasoning_seconds, reply.seconds) == (1, 1, 3)
+
+
+def test_the_time_of_reasoning_without_an_answer_runs_to_the_end() -> None:
+    """A reply without reasoning has no such time."""
+    thinking, talking = (ReplyStream(clock=count().__next__) for _ in range(2))
+    thinking.add(AIMessageChunk("", additional_kwargs={"reasoning_content": "Hm"}))
+    talking.add(AIMessageChunk("Hi"))
+    assert thinking.finish("stopped").reasoning_seconds == 1
+    assert talking.finish().reasoning_seconds is None
 
 
 def test_a_partial_reply_is_kept_and_marked() -> None:

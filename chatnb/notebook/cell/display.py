@@ -114,7 +114,7 @@ class HeadlessDisplay(NullSink):
         """Publish the reply and its footer."""
         outputs = _final_outputs(reply) if shown is None else [shown]
         footer = _footer_output(reply, self._model_name, notice)
-        thoughts = reasoning_mimebundle(reply.whole.reasoning)
+        thoughts = _reasoning_output(reply, is_alone=not outputs)
         for output in filter(None, (thoughts, *outputs, footer)):
             publish(output)
 
@@ -158,11 +158,11 @@ class BrowserDisplay:
         """Replace the widget by the final output."""
         # Only the footer's output was reserved above what follows the reply.
         reasoning = reply.whole.reasoning
+        finals = _final_outputs(reply) if shown is None else [shown]
         thoughts: Mimebundle = {}
         if self._footer_id is None:
-            thoughts = reasoning_mimebundle(reasoning)
+            thoughts = _reasoning_output(reply, is_alone=not any(finals))
         footer = _footer_output(reply, self._model_name, notice, "" if thoughts else reasoning)
-        finals = _final_outputs(reply) if shown is None else [shown]
         outputs = [output for output in (thoughts, *finals, footer) if output]
         self._output.replace(outputs[0])
         if self._page.is_answered:
@@ -180,7 +180,14 @@ class BrowserDisplay:
 
 def _footer_output(reply: Reply, model_name: str, notice: str, reasoning: str = "") -> Mimebundle:
     calls = [*provider_calls(reply.parts.calls), *reply.calls]
-    return footer_mimebundle(footer_of(reply, model_name), notice, reasoning, calls)
+    footer = footer_of(reply, model_name)
+    return footer_mimebundle(footer, notice, reasoning, calls, reply.reasoning_seconds)
+
+
+def _reasoning_output(reply: Reply, *, is_alone: bool) -> Mimebundle:
+    """Return the reasoning of a reply; of one without text, media and calls it is all there is."""
+    is_alone = is_alone and not reply.calls and not reply.parts.calls
+    return reasoning_mimebundle(reply.whole.reasoning, reply.reasoning_seconds, is_alone=is_alone)
 
 
 def _final_outputs(reply: Reply) -> list[Mimebundle]:

@@ -209,6 +209,7 @@ class Turn:
         self._ended: Reply | None = None  # The last message, while its tools are called.
         self._earlier = list[BaseMessage]()
         self._seconds = 0.0
+        self._reasoning_seconds: float | None = None
         self._drafts = ExitStack()
         self._sink: ReplySink = NullSink()
         self._running: Promise[Reply] | None = None
@@ -337,6 +338,7 @@ class Turn:
         self._show_rest()
         self._ended = reply = self._stream.finish()
         self._seconds += reply.seconds
+        self._reasoning_seconds = self._reasoning_through(reply)
         self._earlier.append(reply.message)
         if self._kept is not None:
             await finish_in_thread(partial(self._stream.save, reply))
@@ -353,13 +355,31 @@ class Turn:
         if ended is None:
             reply = self._stream.finish(outcome, error)
             seconds = self._seconds + reply.seconds
-            return replace(reply, seconds=seconds, earlier=tuple(self._earlier), calls=calls)
+            return replace(
+                reply,
+                seconds=seconds,
+                reasoning_seconds=self._reasoning_through(reply),
+                earlier=tuple(self._earlier),
+                calls=calls,
+            )
         # The last message is whole; what did not end is a tool, or the request after it.
         last = max(index for index, one in enumerate(self._earlier) if one is ended.message)
         earlier = (*self._earlier[:last], *self._earlier[last + 1 :])
         return replace(
-            ended, outcome=outcome, error=error, seconds=self._seconds, earlier=earlier, calls=calls
+            ended,
+            outcome=outcome,
+            error=error,
+            seconds=self._seconds,
+            reasoning_seconds=self._reasoning_seconds,
+            earlier=earlier,
+            calls=calls,
         )
+
+    def _reasoning_through(self, reply: Reply) -> float | None:
+        """Return the time of all reasoning up to the end of a message, if there was any."""
+        times = (self._reasoning_seconds, reply.reasoning_seconds)
+        known = [seconds for seconds in times if seconds is not None]
+        return sum(known) if known else None
 
     def _show_rest(self) -> None:
         rest = self._stream.flush()

@@ -12,6 +12,7 @@ from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import block_tokens, close_fence, static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, safe_markdown
 from chatnb.notebook.attachments import item_attachments
+from chatnb.notebook.panel.updates import number_fact
 from chatnb.notebook.widgets.footer import reasoning_fold
 from chatnb.notebook.widgets.formatting import truncate
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
@@ -96,7 +97,8 @@ def _message_part(node: Node) -> _Part:
         said = truncate(_text(node, reasoning=False), _MAX_CHARACTERS)[0]
         author, _, answer = said.partition("\n\n")
         shown = (_html_of(safe_markdown(each)) for each in (author, close_fence(answer)))
-        fold = reasoning_fold(redact(reasoning, environment_secrets()))
+        seconds = number_fact(node, "reasoning_seconds")
+        fold = reasoning_fold(redact(reasoning, environment_secrets()), seconds)
         html = join(next(shown), element("div", fold, class_=NO_MATH, style=MUTED), *shown)
         part = _Part(whole, safe_markdown(whole), html)
     else:

@@ -57,6 +57,7 @@ class Item(TypedDict):
     role: Role
     text: str
     reasoning: str
+    reasoning_seconds: float | None
     status: ItemStatus
     footer: str
     error: str | None
@@ -321,6 +322,7 @@ def empty_item(id: str, role: Role, text: str = "") -> Item:
         role=role,
         text=text,
         reasoning="",
+        reasoning_seconds=None,
         status="done",
         footer="",
         error=None,
@@ -362,6 +364,7 @@ def _item_from_node(node: Node) -> Item:
     if isinstance(message, AIMessage):
         item["text"] = _reply_text(message, node.status)
         item["reasoning"] = message.reasoning
+        item["reasoning_seconds"] = number_fact(node, "reasoning_seconds")
         item["error"] = node.facts.get("error")
         item["note"] = str(node.facts.get("note") or "")
     return item

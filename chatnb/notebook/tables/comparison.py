@@ -39,6 +39,7 @@ class Answer(NamedTuple):
     reasoning: str = ""
     media: Sequence[Media] = ()
     rest: str = ""
+    reasoning_seconds: float | None = None
 
     @staticmethod
     def from_reply(name: str, chat: Chat, reply: Reply) -> Answer:
@@ -56,7 +57,17 @@ class Answer(NamedTuple):
         text = "\n\n".join(filter(None, (message.text, rest_markdown(parts))))
         media = shown_media(parts)
         rest = rest_markdown(parts, shows_media=False)
-        return Answer(name, text, footer, reply.outcome, error, message.reasoning, media, rest)
+        return Answer(
+            name,
+            text,
+            footer,
+            reply.outcome,
+            error,
+            message.reasoning,
+            media,
+            rest,
+            reply.reasoning_seconds,
+        )
 
     @property
     def below(self) -> str:
@@ -100,11 +111,13 @@ def bold(text: str) -> str:
 
 def _html(answer: Answer) -> SafeHtml:
     reasoning = answer.reasoning.strip()
-    fold = [element("div", reasoning_fold(reasoning), class_=NO_MATH, style=MUTED)]
+    is_alone = not answer.text and not answer.media
+    fold = reasoning_fold(reasoning, answer.reasoning_seconds, is_alone=is_alone)
+    thoughts = [element("div", fold, class_=NO_MATH, style=MUTED)]
     return element(
         "div",
         element("div", answer.name, class_=NO_MATH, style=_TITLE) if answer.name else "",
-        *(fold if reasoning else []),
+        *(thoughts if reasoning else []),
         # In an element of its own, as the live one: its first heading has no line above it, and its
         # last block has the room below that JupyterLab gives to it.
         element("div", _text(answer), class_="jp-RenderedHTMLCommon", style="padding-right: 0"),

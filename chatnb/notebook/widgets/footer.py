@@ -9,7 +9,7 @@ from chatnb.chat_models.wire.endings import is_cut_off
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import SafeMarkdown, plain_markdown, safe_markdown
-from chatnb.notebook.widgets.formatting import price, shortened
+from chatnb.notebook.widgets.formatting import duration, price, shortened
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_text
 from chatnb.schema.messages import AIMessage, BaseMessage
@@ -18,9 +18,18 @@ from chatnb.terminal import SafeText
 
 # A notebook keeps it with every reply.
 _MAX_REASONING = 20_000
+# As the live view has it, so that an open one stays as high as it is.
 _REASONING_STYLE = (
-    "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 640px; margin: 4px 0 4px 4px; "
-    "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
+    "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 640px; margin-top: 4px; "
+    "padding-left: 12px; border-left: 1px solid var(--jp-border-color2, #e0e0e0); "
+    "font-family: var(--jp-content-font-family, system-ui, sans-serif); "
+    "font-size: var(--jp-content-font-size1, 14px); "
+    "line-height: var(--jp-content-line-height, 1.6);"
+)
+# Its last four lines.
+_FRAME_STYLE = (
+    "display: flex; flex-direction: column-reverse; max-height: 6.4em; margin-bottom: 4px; "
+    "overflow: auto; font-size: var(--jp-content-font-size1, 14px);"
 )
 
 _SUMMARY_STYLE = "width: fit-content; padding: 2px 0; line-height: 20px; cursor: pointer;"
@@ -84,7 +93,11 @@ def total_usage(messages: Sequence[BaseMessage]) -> UsageMetadata | None:
 
 
 def footer_mimebundle(
-    text: str, notice: str = "", reasoning: str = "", calls: Sequence[ItemToolCall] = ()
+    text: str,
+    notice: str = "",
+    reasoning: str = "",
+    calls: Sequence[ItemToolCall] = (),
+    reasoning_seconds: float | None = None,
 ) -> Mimebundle:
     """Return the mimebundle of a footer: Markdown, and HTML where something is folded in it."""
     lines = [line for line in (text, notice) if line]
@@ -95,7 +108,7 @@ def footer_mimebundle(
             "text/plain": SafeText("\n".join(all_lines)),
         }
     )
-    thoughts = [reasoning_fold(reasoning.strip())] if reasoning.strip() else []
+    thoughts = [reasoning_fold(reasoning.strip(), reasoning_seconds)] if reasoning.strip() else []
     if calls or thoughts:
         told = (element("div", line) for line in lines)
         shown = [*map(call_fold, calls), *told, *thoughts]
@@ -109,17 +122,41 @@ def _quiet_markdown(lines: Sequence[str]) -> SafeMarkdown:
     return safe_markdown(f"_*{text}*_" if text else "")
 
 
-def reasoning_mimebundle(reasoning: str) -> Mimebundle:
+def reasoning_mimebundle(
+    reasoning: str, seconds: float | None = None, *, is_alone: bool = False
+) -> Mimebundle:
     """Return the output above a reply with the model's reasoning, folded, or nothing."""
     if not reasoning.strip():
         return {}
-    fold = reasoning_fold(reasoning.strip())
+    fold = reasoning_fold(reasoning.strip(), seconds, is_alone=is_alone)
     class_name = f"chatnb-thoughts {NO_MATH}"
     shown = element("div", fold, class_=class_name, style=f"{MUTED} margin-bottom: 0;")
     return {"text/html": shown, "text/plain": SafeText("")}
 
 
-def reasoning_fold(reasoning: str) -> SafeHtml:
-    """Return the model's reasoning, folded and of bounded length."""
+def reasoning_fold(
+    reasoning: str, seconds: float | None = None, *, is_alone: bool = False
+) -> SafeHtml:
+    """Return the model's reasoning of bounded length, folded under its title.
+
+    What is all of a reply is open, with its last lines in sight.
+    """
     body = element("div", shortened(reasoning, _MAX_REASONING), style=_REASONING_STYLE)
-    return element("details", element("summary", "Reasoning", style=_SUMMARY_STYLE), body)
+    if is_alone:
+        # A reader without a mouse scrolls what has the focus.
+        body = element("div", body, tabindex=0, style=_FRAME_STYLE)
+    summary = element("summary", reasoning_title(seconds), style=_SUMMARY_STYLE)
+    return element("details", summary, body, open=is_alone)
+
+
+def reasoning_title(seconds: float | None) -> str:
+    """Return the title of reasoning, with its time where it is known, as the live view writes it.
+
+    Example:
+        >>> reasoning_title(None), reasoning_title(0.2), reasoning_title(12.4), reasoning_title(75)
+        ('Reasoning', 'Thought for 1 s', 'Thought for 12 s', 'Thought for 1 min 15 s')
+    """
+    if seconds is None:
+        return "Reasoning"
+    whole = max(1, round(seconds))
+    return f"Thought for {whole} s" if whole < 60 else f"Thought for {duration(whole)}"

@@ -6,6 +6,8 @@ const AREA = ".jp-OutputArea";
 /** Until its footer is there, nothing else tells that an output is a reply. */
 const SWAPPING = "chatnb-swapping";
 const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
+const REASONING = ".chatnb-reasoning:not([hidden])";
+const FINISHED_REASONING = ".chatnb-thoughts > details";
 const LONGEST_MILLISECONDS = 3000;
 
 export class HeldHeight {
@@ -22,6 +24,7 @@ export class HeldHeight {
     this.observer.disconnect();
     const { area, height } = this;
     const hasText = Boolean(this.root.querySelector(".chatnb-text")?.childElementCount);
+    const isOpen = this.root.querySelector<HTMLDetailsElement>(REASONING)?.open;
     if (!area?.isConnected || !height) return;
     area.style.minHeight = `${height}px`;
     area.classList.add(SWAPPING);
@@ -29,6 +32,9 @@ export class HeldHeight {
       if (isDrawn(area, hasText)) release();
     });
     const changes = new MutationObserver(() => {
+      // Before it is painted: what the reader saw of the reasoning stays in sight.
+      const fold = area.querySelector<HTMLDetailsElement>(FINISHED_REASONING);
+      if (fold && isOpen !== undefined) fold.open = isOpen;
       for (const node of area.querySelectorAll(DRAWN)) watcher.observe(node);
       if (isDrawn(area, hasText)) release();
     });

@@ -5,7 +5,7 @@ import { TEXT_CLASSES } from "../markdown/page";
 import { MarkdownWriter } from "../markdown/writer";
 import { element } from "../widgets/html";
 import { KeepInSight } from "../widgets/in_sight";
-import { Reasoning } from "../widgets/reasoning";
+import { Reasoning, type Stage } from "../widgets/reasoning";
 import { ToolCalls } from "../widgets/tool_calls";
 import type { ItemToolCall } from "../generated/tool_calls";
 import { HeldHeight } from "./held_height";
@@ -48,7 +48,7 @@ class ReplyView {
     this.root.append(...title, this.reasoning.root, this.text, this.calls.root, this.line.root);
     this.sticky = new StickToEdge(this.line.root, this.root);
     this.unlisten = reply.listen(this);
-    this.reasoning.show(reply.reasoning, isLive(reply.phase) && !reply.text);
+    this.reasoning.show(reply.reasoning, this.stage);
     this.append(reply.text);
     this.call(reply.calls);
     this.turn(reply.phase);
@@ -57,7 +57,7 @@ class ReplyView {
   append(text: string): void {
     // A text that has ended was closed; only from the start can it become a longer one.
     if (this.writer.ended) return this.replace(this.reply.text, this.reply.reasoning);
-    if (text) this.reasoning.end();
+    if (text) this.reasoning.end("answered");
     this.writer.write(text);
   }
 
@@ -66,11 +66,11 @@ class ReplyView {
   }
 
   think(text: string): void {
-    this.reasoning.append(text, isLive(this.reply.phase) && !this.reply.text);
+    this.reasoning.append(text, this.stage === "live");
   }
 
   replace(text: string, reasoning: string): void {
-    this.reasoning.show(reasoning, isLive(this.reply.phase) && !text);
+    this.reasoning.show(reasoning, this.stage);
     this.painter.dispose();
     this.writer.dispose();
     this.text.replaceChildren();
@@ -87,7 +87,7 @@ class ReplyView {
     this.sticky.turn(isLive(phase));
     if (isLive(phase)) return;
     this.writer.end();
-    this.reasoning.end();
+    this.reasoning.show(this.reply.reasoning, this.stage);
   }
 
   dispose(): void {
@@ -99,6 +99,13 @@ class ReplyView {
     this.writer.dispose();
     this.painter.dispose();
     this.root.remove();
+  }
+
+  private get stage(): Stage {
+    const { text, phase, calls } = this.reply;
+    if (text) return "answered";
+    if (isLive(phase)) return "live";
+    return calls.length ? "answered" : "alone";
   }
 
   private newWriter(): MarkdownWriter {

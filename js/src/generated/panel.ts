@@ -166,6 +166,7 @@ export interface Item {
   role: Role;
   text: string;
   reasoning: string;
+  reasoning_seconds: number | null;
   status: ItemStatus;
   footer: string;
   error: string | null;

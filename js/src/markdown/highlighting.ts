@@ -1,6 +1,7 @@
 // Colours for code that is complete. The highlighter is large and comes once for a page, so it
 // lives on the page; blocks that close before it is here wait for it.
 import type { Highlight, Run } from "../highlighter/emitter";
+import { drawDiagram } from "./diagrams";
 import { typeset } from "./formula_view";
 import type { MarkdownParser, Renderers } from "./host";
 import type { FormulaNode } from "./nodes";
@@ -14,7 +15,7 @@ interface Shelf {
 /** Colouring more than this would hold up the page. */
 const LONGEST = 40_000;
 const KEY = Symbol.for("chatnb.highlighter");
-/** Languages that are only coloured. JupyterLab and its extensions draw others, such as mermaid, and may fetch. */
+/** Languages that are only coloured. JupyterLab and its extensions draw others and may fetch. */
 const ONLY_COLOURED = new Set(
   `bash c c++ clojure console cpp csharp css diff dart dockerfile elixir erlang fortran go haskell html ini ipython
   ipython3 java javascript js json jsx julia kotlin latex lua makefile matlab ocaml octave perl php powershell py
@@ -42,6 +43,7 @@ export class BlockPainter implements BlockListener {
   endCode(block: HTMLElement, language: string): void {
     if (!language) return;
     const parser = this.renderers?.markdownParser;
+    if (parser && language === "mermaid") return void drawDiagram(block, parser);
     if (parser && !ONLY_COLOURED.has(language)) return;
     if (parser) return void colourLikeNotebook(block, language, parser);
     const { highlight, waiting } = shelf();

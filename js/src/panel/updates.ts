@@ -121,6 +121,7 @@ function readItem(value: unknown): Item | null {
     role: oneOf(ROLES, value.role) ?? "ai",
     text: readString(value.text),
     reasoning: readString(value.reasoning),
+    reasoning_seconds: readNumber(value.reasoning_seconds) ?? null,
     status: oneOf(ITEM_STATUSES, value.status) ?? "done",
     footer: readString(value.footer),
     error: readString(value.error) || null,

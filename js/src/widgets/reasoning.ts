@@ -1,39 +1,46 @@
-// The reasoning of a model: its last lines while it comes, folded once the answer begins.
+// The reasoning of a model: its last lines while it comes, folded once the answer begins. Where no
+// answer comes they stay in sight, for they are all that there is.
+import { duration } from "./formatting";
 import { appendText, element, setText } from "./html";
+
+/** Of a reply with reasoning: the answer is to come, is there, or did not come. */
+export type Stage = "live" | "answered" | "alone";
 
 export class Reasoning {
   readonly root = element("details", "chatnb-reasoning");
   private readonly summary = element("summary", "", "Reasoning");
   private readonly text = element("div", "chatnb-reasoning-text");
+  private readonly frame = element("div", "chatnb-reasoning-frame", this.text);
   private shown = "";
   private startedAt: number | null = null;
+  private isTimed = false;
   /** Whether the reader has opened or closed it: what the reader chose stays. */
   private chosen = false;
 
   constructor() {
     this.root.hidden = true;
-    this.root.append(this.summary, element("div", "chatnb-reasoning-frame", this.text));
+    this.root.append(this.summary, this.frame);
     this.summary.addEventListener("click", () => (this.chosen = true));
   }
 
-  /** @param live - Whether the answer is still to come. */
-  show(text: string, live: boolean): void {
+  /** @param seconds - The time that it took, where the kernel knows it. */
+  show(text: string, stage: Stage, seconds: number | null = null): void {
     this.root.hidden = !text;
-    if (!live) this.end();
-    if (text === this.shown) return;
-    this.text.replaceChildren();
-    this.shown = "";
-    this.append(text, live);
+    if (text !== this.shown) {
+      this.text.replaceChildren();
+      this.shown = "";
+      this.append(text, stage === "live");
+    }
+    if (stage !== "live") this.end(stage);
+    if (stage !== "live" && seconds !== null && !this.isTimed) this.setTime(seconds);
   }
 
-  /** The answer begins. */
-  end(): void {
-    if (this.startedAt === null) return;
-    const seconds = Math.round((performance.now() - this.startedAt) / 1000);
+  /** The answer begins, or does not come. */
+  end(stage: "answered" | "alone"): void {
+    if (this.startedAt !== null) this.setTime((performance.now() - this.startedAt) / 1000);
     this.startedAt = null;
-    delete this.root.dataset.live;
-    setText(this.summary, seconds > 0 ? `Thought for ${seconds} s` : "Thought for a moment");
-    if (!this.chosen) this.root.open = false;
+    this.turn(stage);
+    if (!this.chosen) this.root.open = stage === "alone";
   }
 
   /** @param live - Whether the answer is still to come. */
@@ -48,8 +55,22 @@ export class Reasoning {
   private begin(): void {
     if (this.startedAt !== null) return;
     this.startedAt = performance.now();
-    this.root.dataset.live = "";
     setText(this.summary, "Thinking…");
+    this.turn("live");
     if (!this.chosen) this.root.open = true;
+  }
+
+  private turn(stage: Stage): void {
+    this.root.dataset.stage = stage;
+    // A reader without a mouse scrolls what has the focus.
+    if (stage === "alone") this.frame.tabIndex = 0;
+    else this.frame.removeAttribute("tabindex");
+  }
+
+  /** As `reasoning_title` in Python writes it. */
+  private setTime(seconds: number): void {
+    const whole = Math.max(1, Math.round(seconds));
+    this.isTimed = true;
+    setText(this.summary, `Thought for ${whole < 60 ? `${whole} s` : duration(1000 * whole)}`);
   }
 }

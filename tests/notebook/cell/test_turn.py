@@ -13,8 +13,9 @@ from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook.cell.display import NullSink
 from chatnb.notebook.cell.turn import Turn
 from chatnb.notebook.run_tree.tree import RunLogTree
+from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.footer import reasoning_mimebundle
-from chatnb.schema import AIMessageChunk, HumanMessage
+from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage
 from chatnb.schema.run_tree import run_rows
 
 
@@ -97,3 +98,18 @@ def test_the_reasoning_of_a_reply_is_shown() -> None:
     assert "Let me think." in html
     assert "5 more characters" in reasoning_mimebundle("x" * 20_005).get("text/html", "")
     assert reasoning_mimebundle(" \n") == {}
+
+
+def test_finished_reasoning_has_the_title_that_it_had_while_it_came() -> None:
+    """Its time, where that is known, in a cell, a column and a transcript; alone, it is open."""
+    for text, is_open in ("42", False), ("", True):
+        model = ScriptedChatModel([AIMessage(text, additional_kwargs={"reasoning_content": "Hm"})])
+        turn = Turn(model, [HumanMessage("Hi")], {})
+        turn.start(Sink())
+        reply = turn.wait()
+        answer = Answer.from_reply("", model, reply)
+        shown = comparison_mimebundle([answer]).get("text/html", "")
+        assert "Thought for 1 s" in shown
+        assert ("<details open>" in shown) is is_open
+        cell = reasoning_mimebundle("Hm", reply.reasoning_seconds, is_alone=is_open)
+        assert cell.get("text/html", "").count("Thought for 1 s") == 1

@@ -12,7 +12,7 @@ import { ToolCalls } from "../../widgets/tool_calls";
 import type { Decision, Field, Item } from "../../generated/panel";
 import { isOpen } from "../updates";
 import { element } from "../../widgets/html";
-import { Reasoning } from "../../widgets/reasoning";
+import { Reasoning, type Stage } from "../../widgets/reasoning";
 
 export class ReplyView implements ItemView {
   readonly root = element("article", "chatnb-panel-item");
@@ -41,7 +41,7 @@ export class ReplyView implements ItemView {
     this.item = item;
     const open = isOpen(item);
     this.root.dataset.status = item.status;
-    this.reasoning.show(item.reasoning, item.status === "streaming" && !item.text);
+    this.reasoning.show(item.reasoning, stageOf(item), item.reasoning_seconds);
     this.text.root.hidden = !item.text;
     this.text.show(item.text, item.status === "streaming");
     this.media.show(item.attachments);
@@ -65,7 +65,7 @@ export class ReplyView implements ItemView {
 
   private beginText(): void {
     this.text.root.hidden = false;
-    this.reasoning.end();
+    this.reasoning.end("answered");
   }
 
   private regenerate(from: Item | null | undefined = this.item): void {
@@ -150,4 +150,10 @@ export class StreamedText {
     if (!more && !this.open) this.writer.end();
     return more;
   };
+}
+
+function stageOf({ text, status, tool_calls, attachments }: Item): Stage {
+  if (text) return "answered";
+  if (status === "streaming") return "live";
+  return tool_calls.length || attachments.length ? "answered" : "alone";
 }
