@@ -322,8 +322,8 @@ def test_facts_and_endings_are_said(panel: ChatPanelPage) -> None:
 
 def test_finished_reasoning_says_its_time(panel: ChatPanelPage) -> None:
     """Also to a page that was loaded later; where it is not known, it says what it is."""
-    timed = ai("So.", reasoning="Hm.", reasoning_seconds=75.2)
-    panel.open([human(), timed, human(), ai("So.", reasoning="Hm.")])
+    timed = ai("So.", id="timed", reasoning="Hm.", reasoning_seconds=75.2)
+    panel.open([human(), timed, ai("So.", id="untimed", reasoning="Hm.")])
     titles = panel.page.locator(".chatnb-reasoning > summary")
     expect(titles).to_have_text(["Thought for 1 min 15 s", "Reasoning"])
 
