@@ -48,6 +48,18 @@ class CassetteCall:
         self._chunks: list[AIMessageChunk] = []
         self._seconds: list[float] = []
         self._last = cassette.clock()
+        self.seconds = 0.0
+        """The recorded seconds that a replay of the call has lasted so far."""
+
+    def wait(self, seconds: float) -> None:
+        """Let recorded seconds pass, at the pace of the replay."""
+        self._cassette.wait(seconds)
+        self.seconds += seconds
+
+    async def await_pace(self, seconds: float) -> None:
+        """Let recorded seconds pass without blocking the event loop."""
+        await self._cassette.await_pace(seconds)
+        self.seconds += seconds
 
     def add_chunk(self, chunk: AIMessageChunk) -> None:
         """Record a chunk of a stream and its time."""
@@ -305,6 +317,11 @@ class Cassette:
         """Return the last messages of the recorded calls that were not requested."""
         with self._lock:
             return [request_text(request) for request in self._entries.unrequested()]
+
+    def repeated(self) -> list[str]:
+        """Return the last messages of the calls that were made more often than recorded."""
+        with self._lock:
+            return [request_text(request) for request in self._entries.repeated()]
 
     def note_moment(self, moment: str) -> None:
         """Record the moment that replays of a notebook take for now."""

@@ -74,6 +74,7 @@ class CassetteEntries:
         self.outputs: list[dict[str, Any]] | None = None
         self._earlier_moment: str | None = None
         self._unchanged: defaultdict[_Substance, deque[_Entry]] | None = None
+        self._repeated: list[_Entry] = []
         self.varies: Sequence[dict[str, Any]] = ()
 
     def load(self) -> None:
@@ -101,6 +102,10 @@ class CassetteEntries:
         self._count_children()
         return [entry.request for entry in self._entries if not entry.requested]
 
+    def repeated(self) -> list[dict[str, Any]]:
+        """Return the requests that this process has made more often than they are recorded."""
+        return [entry.request for entry in self._repeated]
+
     def key(self, request: dict[str, Any]) -> str:
         """Return what equal requests have in common."""
         return request_key(self._ignored.without(request))
@@ -120,6 +125,7 @@ class CassetteEntries:
         chosen = _preferred(unused, streamed, index)[:1]
         if not chosen and again:
             chosen = _preferred(matching, streamed, index)[-1:]
+            self._repeated += chosen
         for entry in chosen:
             self._tickets += 1
             entry.order = self._tickets

@@ -71,6 +71,11 @@ class TrackedCall:
         call.queue_seconds = (call.queue_seconds or 0.0) + waited
         self._started = now
 
+    def follow_recording(self, clock: Callable[[], float]) -> None:
+        """Take the time from a replay, which knows how long the recorded call has lasted so far."""
+        self._clock, self._started = clock, 0.0
+        self._call.replayed = True
+
     def add_chunk(self, chunk: AIMessage) -> None:
         """Add a chunk of the reply, or all of it."""
         call, metadata = self._call, chunk.response_metadata
@@ -125,6 +130,8 @@ class NullCallTracker:
     def admit(self) -> None: ...
 
     def restart(self) -> None: ...
+
+    def follow_recording(self, clock: Callable[[], float]) -> None: ...
 
     def add_chunk(self, chunk: AIMessage) -> None: ...
 

@@ -10,7 +10,12 @@ from typing import Any, Literal, Protocol, TypeVar
 from chatnb.cassettes.active import active_cassette, is_replaying
 from chatnb.chat_models import cache as caching
 from chatnb.chat_models.cache import CacheEntry, ReplyCache, check_cache, request_key
-from chatnb.chat_models.call_tracking import TrackedModel, track_call
+from chatnb.chat_models.call_tracking import (
+    NullCallTracker,
+    TrackedCall,
+    TrackedModel,
+    track_call,
+)
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.recording import (
     arecorded_replies,
@@ -133,7 +138,7 @@ class ProviderCall:
                 if (limiter := self._limiter()) is not None:
                     limiter.acquire()
                     tracker.restart()
-                replies = self._cut(self._send(hook, recorded_replies, streamed=False))
+                replies = self._cut(self._send(hook, recorded_replies, tracker, streamed=False))
                 if entry is not None:
                     entry.store(replies)
             tracker.add_reply(replies[0])
@@ -154,7 +159,9 @@ class ProviderCall:
                 if (limiter := self._limiter()) is not None:
                     await limiter.aacquire()
                     tracker.restart()
-                replies = self._cut(await self._send(hook, arecorded_replies, streamed=False))
+                replies = self._cut(
+                    await self._send(hook, arecorded_replies, tracker, streamed=False)
+                )
                 if entry is not None:
                     await entry.astore(replies)
             tracker.add_reply(replies[0])
@@ -178,7 +185,7 @@ class ProviderCall:
             if (limiter := self._limiter()) is not None:
                 limiter.acquire()
                 tracker.restart()
-            chunks = self._send(hook, recorded_stream, streamed=True)
+            chunks = self._send(hook, recorded_stream, tracker, streamed=True)
             if self._cut_at:
                 chunks = cut_stream(self._cut_at, chunks)
             if entry is not None:
@@ -207,7 +214,7 @@ class ProviderCall:
             if (limiter := self._limiter()) is not None:
                 await limiter.aacquire()
                 tracker.restart()
-            source = self._send(hook, arecorded_stream, streamed=True)
+            source = self._send(hook, arecorded_stream, tracker, streamed=True)
             cut = acut_stream(self._cut_at, source) if self._cut_at else source
             stored = entry.astore_stream(cut) if entry else cut
             empty = True
@@ -219,7 +226,14 @@ class ProviderCall:
             if empty:
                 raise _empty_stream()
 
-    def _send(self, hook: Callable[..., T], recorded: Callable[..., T], *, streamed: bool) -> T:
+    def _send(
+        self,
+        hook: Callable[..., T],
+        recorded: Callable[..., T],
+        tracker: TrackedCall | NullCallTracker,
+        *,
+        streamed: bool,
+    ) -> T:
         """Call the provider, or a cassette that stands in for it."""
         check_cancelled()
         messages, stop, params = self._messages, self._stop, self._params
@@ -229,6 +243,8 @@ class ProviderCall:
         slot = current_slot.get()
         index = slot.position[-1] if slot else None
         call = cassette.call(self._model, messages, stop, params, streamed=streamed, index=index)
+        if call.recording is not None:
+            tracker.follow_recording(lambda: call.seconds)
         start = partial(hook, messages, stop=stop, **params)
         return recorded(cassette, call, start, getattr(self._model, "_sdk_name", ""))
 

@@ -26,7 +26,7 @@ def recorded_replies(
 ) -> list[AIMessage]:
     """Return whole replies."""
     if call.recording is not None:
-        cassette.wait(sum(call.recording.seconds))
+        call.wait(sum(call.recording.seconds))
         return _replayed(call.recording, sdk)
     with _recording_errors(call), model_call():
         replies = start()
@@ -42,7 +42,7 @@ async def arecorded_replies(
 ) -> list[AIMessage]:
     """Return whole replies without blocking."""
     if call.recording is not None:
-        await cassette.await_pace(sum(call.recording.seconds))
+        await call.await_pace(sum(call.recording.seconds))
         return _replayed(call.recording, sdk)
     with _recording_errors(call), model_call():
         replies = await start()
@@ -56,7 +56,7 @@ def recorded_stream(
     """Yield the chunks of a reply."""
     if call.recording is not None:
         for chunk, seconds in _paced(call.recording):
-            cassette.wait(seconds)
+            call.wait(seconds)
             yield chunk
         _raise_error(call.recording, sdk)
         return
@@ -81,7 +81,7 @@ async def arecorded_stream(
     """Yield the chunks of a reply without blocking."""
     if call.recording is not None:
         for chunk, seconds in _paced(call.recording):
-            await cassette.await_pace(seconds)
+            await call.await_pace(seconds)
             yield chunk
         _raise_error(call.recording, sdk)
         return

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import Any, Literal, TypeAlias
 
 from chatnb.chat_models.base import BaseChatModel
@@ -19,6 +20,7 @@ from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.schema.characters import SurrogateJoiner
 from chatnb.schema.content.reply_parts import ReplyParts, joined_parts, reply_parts
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, join_chunks
+from chatnb.schema.model_call import ModelCall
 
 Outcome: TypeAlias = Literal["done", "stopped", "failed"]
 
@@ -93,6 +95,27 @@ def retry_notes(show: Callable[[str], object]) -> Generator[None]:
             timer.cancel()
 
 
+class ReplayedTimes:
+    """A call tracker that adds the recorded times of replayed calls up."""
+
+    def __init__(self) -> None:
+        self._calls: list[ModelCall] = []
+
+    def admit(self) -> None:
+        """Admit every call."""
+
+    def record(self, call: ModelCall) -> None:
+        """Add a call."""
+        self._calls.append(call)
+
+    def take(self) -> tuple[float, float | None] | None:
+        """Return the time, and that to the first token; None unless all calls were replayed."""
+        calls, self._calls = self._calls, []
+        if not calls or not all(call.replayed for call in calls):
+            return None
+        return fsum(call.seconds or 0.0 for call in calls), calls[0].first_seconds
+
+
 class ReplyStream:
     """Gather the chunks of a streaming reply, time it, and write its draft."""
 
@@ -104,8 +127,10 @@ class ReplyStream:
         model: BaseChatModel | None = None,
         draft: Draft | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        replayed: ReplayedTimes | None = None,
     ) -> None:
         self.draft = draft
+        self._replayed = replayed or ReplayedTimes()
         self._model = model
         self._clock = clock
         self._started = clock()
@@ -155,8 +180,9 @@ class ReplyStream:
             error.partial = message
         now = self._clock()
         self._end_reasoning(now)
-        times = (now - self._started, self._first_seconds, self._reasoning_seconds)
-        return Reply(message, outcome, *times, error)
+        measured = (now - self._started, self._first_seconds)
+        times = self._replayed.take() or measured
+        return Reply(message, outcome, *times, self._reasoning_seconds, error)
 
     def save(self, reply: Reply, **metadata: Any) -> None:
         """Write the end of the draft, if there is one."""

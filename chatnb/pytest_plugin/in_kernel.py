@@ -60,12 +60,13 @@ def _start_clock(path: str, mode: str, recorded: bool, elsewhere: bool) -> None:
         start_clock(moment)
 
 
-def unrequested() -> list[str]:
-    """Return the messages of recorded calls that were not made."""
+def calls_unlike_recorded() -> tuple[list[str], list[str]]:
+    """Return the messages of recorded calls that were not made, and of those made once more."""
     try:
-        return environment_cassette(os.environ[FILE_VARIABLE]).unrequested()
+        cassette = environment_cassette(os.environ[FILE_VARIABLE])
     except CassetteError:  # There is none, and no call has asked for it.
-        return []
+        return [], []
+    return cassette.unrequested(), cassette.repeated()
 
 
 def finish(*, prune: bool) -> None:

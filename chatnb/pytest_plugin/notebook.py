@@ -48,15 +48,17 @@ from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.one_test import NotebookTest
 from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable
-from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, VARYING
+from chatnb.pytest_plugin.reports.notes import NOTE, REPEATED, UNREQUESTED, VARYING
 from chatnb.pytest_plugin.reports.review import CHANGE, Change
-from chatnb.pytest_plugin.reports.unrequested import unrequested_note
+from chatnb.pytest_plugin.reports.unrequested import repeated_note, unrequested_note
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.terminal import SafeText
 
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
-_UNREQUESTED_MESSAGES = "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).unrequested()"
+_CALLS_UNLIKE_RECORDED = (
+    "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).calls_unlike_recorded()"
+)
 
 
 class NotebookFile(IPyNbFile):
@@ -291,7 +293,7 @@ class NotebookFile(IPyNbFile):
         if self.mode in ("record", "refresh"):
             self._save_recorded()
         elif self.mode == "replay":
-            self._check_unrequested()
+            self._check_calls()
         if getattr(self.config.option, "cov_source", None):
             teardown_coverage(self.config, self.kernel)
 
@@ -347,20 +349,22 @@ class NotebookFile(IPyNbFile):
         )
         return list(change)  # xdist sends plain data only.
 
-    def _check_unrequested(self) -> None:
-        """Drop what a whole replay has not requested, or say so."""
+    def _check_calls(self) -> None:
+        """Say what a whole replay has requested more often than recorded, or not at all."""
         assert self.kernel is not None
         is_whole = len(self.ran) == len(self.cells) and not self.has_failed
         if not is_whole or any(cell.is_left_out_of_replays for cell in self.cells):
             return
-        messages: list[str] = self.kernel.evaluate(_UNREQUESTED_MESSAGES)
-        if not messages:
+        unrequested, repeated = self.kernel.evaluate(_CALLS_UNLIKE_RECORDED)
+        cassette = self._shown(self.cassette)
+        if repeated:
+            self._note(REPEATED, repeated_note(cassette, repeated, self.accept))
+        if not unrequested:
             return
         dropped = self.config.option.chatnb_prune
         if dropped:
             self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
-        cassette = self._shown(self.cassette)
-        self._note(UNREQUESTED, unrequested_note(cassette, messages, dropped=dropped))
+        self._note(UNREQUESTED, unrequested_note(cassette, unrequested, dropped=dropped))
 
     def _write_executed(self, folder: Path) -> None:
         inside = self.path.is_relative_to(self.config.rootpath)

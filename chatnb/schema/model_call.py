@@ -35,6 +35,7 @@ class ModelCall:
         given_cost: The cost in US dollars, where it has been recorded.
         queue_seconds: The time before the call that it waited in a batch or for a rate limiter.
         position: Where it stands among other calls; calls are sorted by it.
+        replayed: Whether a cassette answered it, so that its times are those of the recording.
 
     Example:
         >>> tokens = {"input_tokens": 1_000_000, "output_tokens": 0, "total_tokens": 1_000_000}
@@ -54,6 +55,7 @@ class ModelCall:
     given_cost: float | None = None
     queue_seconds: float | None = None
     position: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    replayed: bool = field(default=False, compare=False, repr=False)
 
     @cached_property
     def cost(self) -> float | None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.mutation_runs import replayed
+from tests.support.notebook_mutations import KINDS as NOTEBOOK_KINDS
+from tests.support.notebook_mutations import mutants, sources
 from tests.support.output_mutations import KINDS, mutate, saved_cells
 from tests.support.style_runs import NAMES, NOTEBOOKS, copied, counted, replay
 
+SEED = 8
 _TAGGED = 1  # A coin that is really tossed.
 
 
@@ -37,6 +42,26 @@ def test_mutations_of_outputs_are_caught() -> None:
     assert [mutation for mutation in found if not mutation.is_caught and not mutation.reason] == []
     missed = [mutation for mutation in found if mutation.reason == "within a mask"]
     assert len(missed) < len(found) / 10
+
+
+@pytest.mark.slow
+def test_mutations_of_notebooks_and_replies_are_caught(tmp_path: Path) -> None:
+    """Another character of a reply or a prompt, a recording less, and a call more by a note."""
+    made = {mutant.kind: mutant for mutant in mutants(sources(), 1, random.Random(SEED))}
+    outcomes = {outcome.mutant.kind: outcome for outcome in replayed(
+        [made[kind] for kind in ("a character of a reply", "a character of a prompt",
+                                 "a recorded call less", "a call more")], sources())}  # fmt: skip
+    more = outcomes.pop("a call more")
+    assert (more.caught, more.is_noted) == ("", True)
+    assert all(outcome.caught for outcome in outcomes.values()), outcomes
+
+
+def test_mutants_of_all_kinds_can_be_made() -> None:
+    """And each differs from its source."""
+    originals = {source.name: source for source in sources()}
+    found = [*mutants([*originals.values()], 2, random.Random(SEED))]
+    assert {mutant.kind for mutant in found} == set(NOTEBOOK_KINDS)
+    assert all(mutant.source != originals[mutant.source.name] for mutant in found)
 
 
 def _code_cells(name: str) -> list[dict[str, Any]]:

@@ -4,11 +4,14 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatnb import budget, track_usage
+from chatnb.cassettes.cassette import Cassette
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache
 from chatnb.chat_models.call_tracking import TrackedCall
@@ -339,3 +342,27 @@ def test_a_wait_for_the_rate_limiter_is_in_the_queue() -> None:
         list(chat.stream("b"))
         asyncio.run(chat.ainvoke("c"))
     assert all(call.queue_seconds is not None for call in tracker.calls)
+
+
+def test_a_replayed_call_has_the_times_of_the_recording(tmp_path: Path) -> None:
+    """Whole or streamed, blocking or not, and to the first token."""
+    ticks = count()
+
+    async def calls(chat: ScriptedChatModel) -> None:
+        await chat.ainvoke("third")
+        async for _ in chat.astream("fourth"):
+            pass
+
+    def run() -> list[tuple[float | None, float | None]]:
+        chat = ScriptedChatModel(["One two three."])
+        with track_usage() as tracker:
+            chat.invoke("first")
+            list(chat.stream("second"))
+            asyncio.run(calls(chat))
+        return [(call.first_seconds, call.seconds) for call in tracker.calls]
+
+    with Cassette(tmp_path / "calls.yaml", "record", clock=lambda: 2.0 * next(ticks)):
+        run()
+    with Cassette(tmp_path / "calls.yaml", "replay"):
+        found = run()
+    assert found == [(None, 2.0), (2.0, 6.0), (None, 2.0), (2.0, 6.0)]

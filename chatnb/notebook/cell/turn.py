@@ -30,11 +30,18 @@ from chatnb.notebook.chats import (
     reply_part,
 )
 from chatnb.notebook.prompt import Prompt
-from chatnb.notebook.reply_stream import Outcome, Reply, ReplyStream, retry_notes
+from chatnb.notebook.reply_stream import (
+    Outcome,
+    ReplayedTimes,
+    Reply,
+    ReplyStream,
+    retry_notes,
+)
 from chatnb.notebook.session import ReplyInterrupted, Session, without_traceback
 from chatnb.notebook.widgets.front_end import cell_view
 from chatnb.notebook.widgets.tool_calls import Decide, codes_of_calls
 from chatnb.schema.messages import AIMessageChunk, BaseMessage, ToolCall, ToolMessage
+from chatnb.tracing.usage_tracking import track_calls_in_context
 
 if TYPE_CHECKING:
     from chatnb.notebook.cell.schema import Expectation, TypedReply
@@ -205,7 +212,8 @@ class Turn:
         self._tree = tree
         self._check = check
         self._chat_model = find_chat_model(model)
-        self._stream = ReplyStream(self._chat_model)
+        self._replayed = ReplayedTimes()
+        self._stream = ReplyStream(self._chat_model, replayed=self._replayed)
         self._ended: Reply | None = None  # The last message, while its tools are called.
         self._earlier = list[BaseMessage]()
         self._seconds = 0.0
@@ -292,6 +300,7 @@ class Turn:
 
     async def _stream_reply(self) -> Reply:
         self._stream.restart_clock()
+        track_calls_in_context(self._replayed)
         self._calls.show = self._sink.show_calls
         self._task = asyncio.current_task()
         try:
@@ -329,7 +338,8 @@ class Turn:
             self._drafts.enter_context(draft)
         if self._ended is not None and self._ended.message.text:
             self._sink.append("\n\n")
-        self._stream, self._ended = ReplyStream(self._chat_model, draft), None
+        self._stream = ReplyStream(self._chat_model, draft, replayed=self._replayed)
+        self._ended = None
 
     async def _end_message(self) -> None:
         """End the message that calls tools, unless it has ended."""

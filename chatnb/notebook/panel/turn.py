@@ -17,7 +17,7 @@ from chatnb.notebook.cell.display import reply_mimebundle
 from chatnb.notebook.chats import find_chat_model, get_chat_name, reply_part
 from chatnb.notebook.kernel import is_within_cell
 from chatnb.notebook.panel.updates import Field
-from chatnb.notebook.reply_stream import Outcome, ReplyStream, retry_notes
+from chatnb.notebook.reply_stream import Outcome, ReplayedTimes, ReplyStream, retry_notes
 from chatnb.runnables.base import Runnable
 from chatnb.schema.messages import (
     AIMessage,
@@ -28,6 +28,7 @@ from chatnb.schema.messages import (
 from chatnb.store import Status
 from chatnb.terminal import SafeText
 from chatnb.tools.execution import Approve
+from chatnb.tracing.usage_tracking import track_calls_in_context
 
 T = TypeVar("T")
 _MAX_ERROR = 2_000
@@ -158,6 +159,7 @@ class PanelReply:
         self._turn = turn
         self._conversation = conversation
         self._chat = chat(self._approve_next)
+        self._replayed = ReplayedTimes()
         self._stream: ReplyStream | None = None
         self._parent = self._node_id = ""
         self._is_written = True  # False while the end of the message is not on disk.
@@ -174,6 +176,7 @@ class PanelReply:
             await self._start_message()
             await asyncio.sleep(0)  # A stop that came meanwhile takes effect before the request.
             messages = self._conversation.messages_through(message_id)
+            track_calls_in_context(self._replayed)
             with retry_notes(self._show_note):
                 async with aclosing(self._chat.astream(messages, **params)) as outputs:
                     async for output in outputs:
@@ -196,7 +199,7 @@ class PanelReply:
         begin = partial(self._conversation.begin_reply, self._parent, facts=facts)
         draft = await self._host.change(begin)
         self._node_id = self._parent = draft.node_id
-        self._stream = ReplyStream(find_chat_model(self._chat), draft)
+        self._stream = ReplyStream(find_chat_model(self._chat), draft, replayed=self._replayed)
         return self._stream
 
     async def _add_output(self, part: AIMessageChunk | ToolMessage) -> None:

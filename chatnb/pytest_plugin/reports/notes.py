@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NOTE = "chatnb-note: "
 VARYING = "cells that do not repeat"
 UNREQUESTED = "replies that nothing requests"
+REPEATED = "requests that are made more often than recorded"
 
 
 class Notes:

@@ -1,4 +1,4 @@
-"""The note about recorded replies that a notebook no longer requests."""
+"""Notes about calls that a notebook no longer makes, or makes more often than recorded."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def unrequested_note(cassette: str, messages: Sequence[str], *, dropped: bool) -
     """
     count = len(messages)
     replies, them = ("1 reply", "it") if count == 1 else (f"{count} replies", "them")
-    lines = [f"  {' '.join(text.split()):.{_MAX_LENGTH}}" for text in messages[:_MAX_SHOWN]]
-    if count > _MAX_SHOWN:
-        lines.append(f"  and {count - _MAX_SHOWN} more")
+    lines = _shown(messages)
     if dropped:
         return "\n".join(
             [f"Dropped from {cassette}, as nothing requests {them}: {replies}", *lines]
@@ -34,3 +32,29 @@ def unrequested_note(cassette: str, messages: Sequence[str], *, dropped: bool) -
     command = f"python -m chatnb cassette prune {shlex.quote(cassette)}"
     head = f"{cassette} has {replies} that nothing requests:"
     return "\n".join([head, *lines, f"To drop {them}: {command}"])
+
+
+def repeated_note(cassette: str, messages: Sequence[str], record: str) -> str:
+    """Return the note about requests that got their last recorded reply again.
+
+    Args:
+        cassette: The path of the cassette.
+        messages: The last messages of the requests.
+        record: The command that records them.
+
+    Example:
+        >>> print(repeated_note("calls.yaml", ["Hi"], "pytest --chatnb --chatnb-record hi.ipynb"))
+        calls.yaml has answered 1 request with a reply that was already used:
+          Hi
+        To record it: pytest --chatnb --chatnb-record hi.ipynb
+    """
+    count = len(messages)
+    requests, them = ("1 request", "it") if count == 1 else (f"{count} requests", "them")
+    head = f"{cassette} has answered {requests} with a reply that was already used:"
+    return "\n".join([head, *_shown(messages), f"To record {them}: {record}"])
+
+
+def _shown(messages: Sequence[str]) -> list[str]:
+    lines = [f"  {' '.join(text.split()):.{_MAX_LENGTH}}" for text in messages[:_MAX_SHOWN]]
+    more = len(messages) - _MAX_SHOWN
+    return [*lines, f"  and {more} more"] if more > 0 else lines

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
+from chatnb.cassettes.cassette import Cassette
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook import register
 from chatnb.testing import cassette
@@ -34,6 +37,25 @@ def test_a_notebook_records_and_replays_by_a_line(
     assert "replays the replies of all models from now on." in shown
     shell.run_cell("%%chat -m chat\nHi")
     assert shell.user_ns["_reply"].text == "second"
+
+
+def test_the_footer_of_a_replay_has_the_recorded_time(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    """As it was when the reply was recorded, and not the moment that the replay takes."""
+    file = tmp_path / "calls.yaml"
+    shell.push({"chat": ScriptedChatModel(["One two three."])})
+    ticks = count()
+
+    def footer(calls: Cassette) -> str:
+        with calls, capture_output() as captured:
+            assert shell.run_cell("%%chat -m chat\nHi").success
+        shell.run_cell("%chat new")
+        return captured.stdout + str([output.data for output in captured.outputs])
+
+    recorded = footer(Cassette(file, "record", clock=lambda: 700.0 * next(ticks)))
+    assert "2100.0 s" not in recorded
+    assert "2100.0 s" in footer(Cassette(file, "replay"))
 
 
 def test_a_cell_that_names_no_model_replays_the_recorded_one(
