@@ -25,7 +25,14 @@ from chatnb.pytest_plugin.failures import Failure, difference_summary, error_lin
 from chatnb.pytest_plugin.kernel import KernelDiedError
 from chatnb.pytest_plugin.kernel_variables import Mode
 from chatnb.pytest_plugin.masks.cell_masks import CellMask, NotebookMasks
-from chatnb.pytest_plugin.outputs import Comparison, OutputFolder, difference, readable, structure
+from chatnb.pytest_plugin.outputs import (
+    Comparison,
+    OutputFolder,
+    difference,
+    images,
+    readable,
+    structure,
+)
 
 
 class Notebook(Protocol):
@@ -213,6 +220,8 @@ class NotebookCell(IPyNbCell, NamedItem):
                 "source": self.cell.source,
                 "old": readable(self.saved_outputs, self.mask),
                 "new": readable(self.test_outputs or [], self.mask),
+                "old_images": images(self.saved_outputs),
+                "new_images": images(self.test_outputs or []),
                 "compared": bool(self.options["check"]) or self.parent.mode != "replay",
             }
             self.user_properties.append(("chatnb", data))

@@ -47,7 +47,7 @@ from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, rea
 from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.one_test import NotebookTest
-from chatnb.pytest_plugin.outputs import OutputFolder, difference, readable
+from chatnb.pytest_plugin.outputs import OutputFolder, difference, images, readable
 from chatnb.pytest_plugin.reports.notes import NOTE, REPEATED, UNREQUESTED, VARYING
 from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.reports.unrequested import repeated_note, unrequested_note
@@ -345,6 +345,8 @@ class NotebookFile(IPyNbFile):
             source=cell.cell.source,
             old=readable(cell.saved_outputs, cell.mask),
             new=readable(outputs, cell.mask),
+            old_images=images(cell.saved_outputs),
+            new_images=images(outputs),
             outputs=json.loads(json.dumps(outputs)),
         )
         return list(change)  # xdist sends plain data only.

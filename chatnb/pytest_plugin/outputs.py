@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -67,6 +68,7 @@ class OutputFolder:
 
 Output: TypeAlias = "Mapping[str, Any]"
 
+SVG = "image/svg+xml"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _CONTEXT_LINES = 2
 _MAX_LINES = 200
@@ -151,6 +153,18 @@ def readable(outputs: Sequence[Output], mask: CellMask = NOTHING_VARIES) -> str:
         elif "data" in output:
             texts.append(f"[{', '.join(output['data'])}]")
     return "\n\n".join(texts)
+
+
+def images(outputs: Sequence[Output]) -> list[tuple[str, str]]:
+    """Return the image of each output that has one, as its type and its data in base64."""
+    found = list[tuple[str, str]]()
+    for output in outputs:
+        data = output.get("data", {})
+        if (mime := next((mime for mime in IMAGE_TYPES if mime in data), None)) is not None:
+            found.append((mime, _data_text(mime, data)))
+        elif SVG in data:
+            found.append((SVG, b64encode(_as_text(data[SVG]).encode()).decode()))
+    return found
 
 
 def difference(old: Sequence[Output], new: Sequence[Output], rules: Comparison = EQUAL) -> str:

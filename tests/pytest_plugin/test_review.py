@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from chatnb.pytest_plugin.outputs import images
 from chatnb.pytest_plugin.reports.review import Change, decision_lines, save_accepted
 from chatnb.pytest_plugin.reports.review_page import review_on_page, review_page
 from chatnb.pytest_plugin.reports.review_terminal import review_in_terminal
@@ -34,6 +36,8 @@ def change(notebook: Path, cell: int, new: str = "new") -> Change:
         source="print(1)",
         old="old",
         new=new,
+        old_images=[],
+        new_images=[],
         outputs=[output],
     )
 
@@ -210,6 +214,24 @@ def test_the_page_runs_nothing_of_what_it_shows() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     for loaded in ("<script", "src=", "href=", "url(", "@import"):
         assert loaded not in page
+
+
+def test_images_are_shown_old_beside_new() -> None:
+    """Also those of HTML reports; a picture in SVG runs nothing, as it is an image, too."""
+    svg = b64encode(b"<svg onload='alert(1)'/>").decode()
+    shown = change(Path("a"), 0)._replace(
+        old_images=[("image/png", "aaaa")], new_images=[("image/svg+xml", svg)]
+    )
+    page = review_page([shown])
+    old, new = (
+        page.index(f'<img src="data:{of}')
+        for of in ("image/png;base64,aaaa", f"image/svg+xml;base64,{svg}")
+    )
+    assert page.index("Saved") < old < page.index("This run") < new
+    outputs = [{"output_type": "display_data", "data": data} for data in (
+        {"image/png": "aa\naa\n", "text/plain": "x"}, {"text/plain": "y"},
+        {"image/svg+xml": ["<svg onload=", "'alert(1)'/>"]})]  # fmt: skip
+    assert images(outputs) == [*shown.old_images, *shown.new_images]
 
 
 @pytest.mark.slow

@@ -49,14 +49,13 @@ def forked_kernels(folder: Path) -> Iterator[str]:
     environment = {**os.environ, "PYTHONHASHSEED": "0", "TZ": "UTC",
                    "MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # fmt: skip
     command = [sys.executable, "-m", "tests.support.forked_kernels", str(address)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-    try:
-        assert server.stdout is not None
-        assert server.stdout.readline()
-        yield str(folder)
-    finally:
-        server.kill()
-        server.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline()
+            yield str(folder)
+        finally:
+            server.kill()
 
 
 def _serve(address: str) -> None:

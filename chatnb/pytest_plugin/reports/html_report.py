@@ -72,7 +72,7 @@ def _cell(data: dict[str, Any]) -> SafeHtml:
         "details",
         element("summary", *head),
         element("pre", data["source"], class_="source"),
-        side_by_side(data["old"], data["new"]),
+        side_by_side(data["old"], data["new"], data["old_images"], data["new_images"]),
         element("pre", data["problem"], class_="problem") if data["problem"] else "",
         class_=data["outcome"],
         open=failed,

@@ -12,6 +12,7 @@ import pytest
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.notebook_files.kept_outputs import accept_kept_outputs
 from chatnb.pytest_plugin.notebook_writer import accept_outputs
+from chatnb.pytest_plugin.reports.side_by_side import Image
 from chatnb.terminal import SafeText
 
 CHANGE = "chatnb-change"
@@ -36,6 +37,8 @@ class Change(NamedTuple):
         source: Its source.
         old: The saved outputs as text.
         new: The new outputs as text.
+        old_images: The saved images, as types and data in base64.
+        new_images: The new images.
         outputs: The new outputs.
     """
 
@@ -47,6 +50,8 @@ class Change(NamedTuple):
     source: str
     old: str
     new: str
+    old_images: list[Image]
+    new_images: list[Image]
     outputs: list[dict[str, Any]]
 
 

@@ -21,8 +21,8 @@ _MAX_FORM = 10_000_000
 _MAX_DIGITS = 9
 _ACCEPT, _REJECT = "accept", "reject"
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -135,7 +135,7 @@ def _cell(index: int, change: Change) -> SafeHtml:
         "details",
         element("summary", element("b", change.name)),
         element("pre", change.source, class_="source"),
-        side_by_side(change.old, change.new),
+        side_by_side(change.old, change.new, change.old_images, change.new_images),
         element("p", _choice(index, _ACCEPT, "Accept"), _choice(index, _REJECT, "Reject")),
         open=True,
     )

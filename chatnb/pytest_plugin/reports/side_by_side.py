@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import LiteralString
+from typing import LiteralString, TypeAlias
 
 from chatnb.markdown.html import SafeHtml, element, join, literal
 from chatnb.pytest_plugin.text_matching import BoundedMatcher
+
+Image: TypeAlias = tuple[str, str]
+"""The type of an image, and its data in base64."""
 
 _STYLE: LiteralString = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #656d76; --line: #d8dee4;
@@ -33,6 +36,8 @@ pre { margin: 0; padding: .6rem .75rem; font: 13px/1.45 ui-monospace, monospace;
 .sides > div { min-width: 0; } .sides > div + div { border-left: 1px solid var(--line); }
 .sides h3 { margin: 0; padding: .4rem .75rem 0; font-size: .8rem; font-weight: 500;
   color: var(--soft); }
+.sides img { display: block; max-width: calc(100% - 1.5rem); margin: .25rem .75rem .75rem;
+  background: #ffffff; }
 form p { margin: .5rem .75rem; } form > p { margin: 1.5rem 0; }
 label { margin-right: 1rem; color: var(--ink); }
 button { font: inherit; padding: .3rem .9rem; margin-right: .25rem; color: var(--ink);
@@ -54,15 +59,25 @@ def page_head(title: LiteralString) -> SafeHtml:
     )
 
 
-def side_by_side(old: str, new: str) -> SafeHtml:
-    """Return both texts as HTML, with their differences marked."""
+def side_by_side(
+    old: str, new: str, old_images: Sequence[Image] = (), new_images: Sequence[Image] = ()
+) -> SafeHtml:
+    """Return both texts as HTML, with their differences marked, and the images below them."""
     left, right = _marked(old, new)
     return element(
         "div",
-        element("div", element("h3", "Saved"), element("pre", left), class_="old"),
-        element("div", element("h3", "This run"), element("pre", right), class_="new"),
+        element("div", element("h3", "Saved"), element("pre", left), *_images(old_images),
+                class_="old"),
+        element("div", element("h3", "This run"), element("pre", right), *_images(new_images),
+                class_="new"),
         class_="sides",
-    )
+    )  # fmt: skip
+
+
+def _images(images: Sequence[Image]) -> Iterator[SafeHtml]:
+    # In an element of this type, an SVG runs no scripts and loads nothing.
+    for mime, data in images:
+        yield element("img", src=f"data:{mime};base64,{data}", alt=mime)
 
 
 def side_by_side_lines(old: str, new: str, width: int) -> Iterator[str]:
