@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -54,8 +55,20 @@ def start_clock(moment: datetime, elapsed: Callable[[float], float] | None = Non
     start = real_time()
     if elapsed is not None:
         traveller.time_ns = lambda: start + int(elapsed((real_time() - start) / 1e9) * 1e9)
+    _set_texts_of_now()
     random.seed(_SEED)
     after_import({"numpy": _seed_numpy})
+
+
+def _set_texts_of_now() -> None:
+    """Let the texts of the time, which the C library makes, be of this date and time, too."""
+    ctime, asctime = time.ctime, time.asctime
+    time.ctime = lambda seconds=None, /: ctime(time.time() if seconds is None else seconds)
+
+    def written(moment: Any = None, /) -> str:
+        return asctime(moment or time.localtime())
+
+    time.asctime = written
 
 
 def _seed_numpy(module: Any) -> None:

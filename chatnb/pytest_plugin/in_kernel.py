@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chatnb.cassettes.active import FILE_VARIABLE, close_cassettes
@@ -50,7 +50,9 @@ def _start_clock(path: str, mode: str, recorded: bool, elsewhere: bool) -> None:
     """Let the kernel begin at the moment of the cassette, which a new one has from now on."""
     moment = None if mode == "refresh" or not recorded else recorded_moment(Path(path))
     if elsewhere:
-        start_clock(other_moment(moment or datetime.now(UTC)), faster)
+        # Without calls there is no prompt with a date in it that would not be found.
+        later = timedelta(days=0 if Path(path).exists() else 1)
+        start_clock(other_moment(moment or datetime.now(UTC)) + later, faster)
         return
     if mode != "replay" and moment is None:
         moment = datetime.now(UTC).replace(microsecond=0)

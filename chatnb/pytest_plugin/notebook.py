@@ -10,6 +10,7 @@ import shlex
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from queue import Empty
@@ -310,9 +311,10 @@ class NotebookFile(IPyNbFile):
                 lambda: self._started_kernel("replay"),
                 lambda: self._started_kernel("replay", elsewhere),
                 ReplyTexts(replies),
+                self.path.parent,
             )
         if verified.masks or self.cassette.exists():
-            self._entries().note_varying(verified.masks)
+            self._note_varying(verified.masks)
         if self.config.option.chatnb_review:
             self._offer_changes(verified)
         elif self.keeps_outputs:
@@ -321,6 +323,13 @@ class NotebookFile(IPyNbFile):
             rewrite(self.path, verified.outputs, verified.rules)
         for index, text in verified.notes.items():
             self._note(VARYING, f"{self.shown_path}, code cell {index} {text}")
+
+    def _note_varying(self, masks: list[dict[str, Any]]) -> None:
+        """Record what varies; a notebook without calls has its moment from now on, too."""
+        entries = self._entries()
+        if entries.recorded_at is None and self.config.option.chatnb_clock == "recorded":
+            entries.note_moment(datetime.now(UTC).replace(microsecond=0).isoformat())
+        entries.note_varying(masks)
 
     def _offer_changes(self, verified: Verified) -> None:
         """Let a person decide about the cells whose outputs have changed by a recording."""

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.masks.cell_masks import CellMask, learn_part, mask_to_data
 from chatnb.pytest_plugin.masks.learning import ReplyTexts
 from chatnb.pytest_plugin.masks.line_patterns import LinePattern
+from chatnb.pytest_plugin.masks.other_conditions import moved
 from chatnb.pytest_plugin.outputs import (
     EQUAL,
     Comparison,
@@ -28,6 +30,9 @@ from chatnb.pytest_plugin.outputs import (
     structure,
 )
 
+_PYTHON_FOLDERS = (
+    "__import__('chatnb.pytest_plugin.masks.other_conditions', fromlist=['']).python_folders()"
+)
 _TAGS = "Give the cell a tag: chatnb-approx if it varies a little, nbval-ignore-output if it may."
 
 
@@ -78,6 +83,7 @@ def verify(
     start: Callable[[], NotebookKernel],
     start_elsewhere: Callable[[], NotebookKernel],
     replies: ReplyTexts,
+    folder: Path,
 ) -> Verified:
     """Replay a recorded notebook, and learn what varies.
 
@@ -86,6 +92,7 @@ def verify(
         start: Starts a kernel that replays.
         start_elsewhere: Starts one on another machine, at another time.
         replies: The texts of the recorded replies.
+        folder: The folder of the notebook.
     """
     # What a slow recording shows (progress, times) is not what a quick replay shows, so that the
     # replay is saved.
@@ -97,7 +104,7 @@ def verify(
     if first.notes:
         first.outputs = [cell.final_outputs for cell in cells]
         return first
-    other = _replay(cells, start_elsewhere)
+    other = _replay(cells, start_elsewhere, folder)
     if other.notes:  # A prompt may have the time in it.
         other = _replay(cells, start)
     if _learn(cells, first, [other], replies):
@@ -164,11 +171,24 @@ def _still_matching(rules: Comparison, outputs: Sequence[Any]) -> Comparison:
     return rules._replace(mask=rules.mask.matching(texts))
 
 
-def _replay(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) -> Verified:
-    """Run all cells once; a cell that fails ends it, as the later ones depend on it."""
+def _replay(
+    cells: Sequence[RecordedCell],
+    start: Callable[[], NotebookKernel],
+    elsewhere: Path | None = None,
+) -> Verified:
+    """Run all cells once; a cell that fails ends it, as the later ones depend on it.
+
+    Args:
+        cells: The cells.
+        start: Starts the kernel.
+        elsewhere: The notebook's folder, if paths are to be shown as on another machine.
+    """
     folder = OutputFolder()
     found = Verified([cell.final_outputs for cell in cells])
     with _running(start) as kernel:
+        folders = list[str]()
+        if elsewhere is not None:
+            folders = [*kernel.evaluate(_PYTHON_FOLDERS), str(elsewhere), str(Path.home())]
         for index, cell in enumerate(cells):
             if cell.is_left_out_of_replays:
                 continue
@@ -180,7 +200,7 @@ def _replay(cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]) 
             except KernelDiedError:
                 problem = "The kernel died in a replay of it."
             else:
-                found.outputs[index] = copy.deepcopy(outputs)
+                found.outputs[index] = moved(copy.deepcopy(outputs), folders)
                 problem = failure_text(cell.options, outputs)
             if problem:
                 found.notes[index] = f"cannot be replayed.\n{problem}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -72,6 +76,7 @@ def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
         tmp_path / "dated.ipynb",
         f"import datetime, numpy, random, time\n{SETUP}",
         "print(chat.invoke(f'Today is {datetime.date.today()}.').text, datetime.date.today())",
+        "print(chat.invoke(f'Today is {time.ctime()[:10]}, {time.asctime()[-4:]}.').text)",
         "print(random.random(), numpy.random.rand(), {str(n) for n in range(9)})",
         "start = time.time()\nwhile time.time() <= start: pass\nprint(time.strftime('%Z'))",
     )
@@ -80,6 +85,7 @@ def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
     today = cassette.read_text().partition('recorded_at: "')[2][:10]
     for file in (notebook, cassette):
         edit(file, today, "2031-05-06")
+    edit(cassette, f"{date.fromisoformat(today):%a %b %e}, {today[:4]}", "Tue May  6, 2031")
     before = [file.read_bytes() for file in (notebook, cassette)]
     ran = run_pytest(tmp_path, "--chatnb", ".", TZ="America/Lima")
     assert ran.code == 0, ran.said
@@ -87,3 +93,33 @@ def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
     assert [file.read_bytes() for file in (notebook, cassette)] == before
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-clock=real", ".")
     assert "- - human: Today is 2031-05-06." in ran.said.splitlines()
+
+
+def test_a_notebook_without_calls_passes_elsewhere_and_tomorrow(tmp_path: Path) -> None:
+    """The paths of Python, of the folder and of the home folder, the user, the number of
+    processors and the day are others there; a line that is not about them is not."""
+    notebook = write_notebook(
+        tmp_path / "here.ipynb",
+        "import datetime, getpass, json, os, sys\nprint(json.__file__)\nprint(sys.executable, 1)",
+        "print(os.cpu_count(), getpass.getuser())",
+        "!pwd",
+        "datetime.date.today()",
+    )
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    saved = notebook.read_text()
+    elsewhere = {
+        json.__file__: "/opt/lib/python3.11/json/__init__.py",
+        sys.executable: "/opt/bin/python",
+        f'"{os.cpu_count()} {getpass.getuser()}': '"96 runner',
+        str(tmp_path): "/builds/x",
+    }
+    for old, new in elsewhere.items():
+        edit(notebook, old, new)
+    today = date.today()
+    recorded = f'recorded_at: "{today:%Y-%m-}'
+    other_day = 12 if today.day == 11 else 11
+    edit(tmp_path / "cassettes" / "here.yaml", f"{recorded}{today:%d}", f"{recorded}{other_day}")
+    ran = run_pytest(tmp_path, "--chatnb", ".")
+    assert ran.code == 0, ran.said
+    notebook.write_text(saved.replace(" 1\\n", " 2\\n"))
+    assert "1 failed, 3 passed" in run_pytest(tmp_path, "--chatnb", ".").said

@@ -1,4 +1,7 @@
-"""Another machine, folder and time for a replay, so that what depends on them shows."""
+"""Another machine, folder and time for a replay, so that what depends on them shows.
+
+Paths of Python are replaced in its outputs, as no process can move them.
+"""
 
 # pyright: standard
 # It replaces functions of the standard library.
@@ -8,16 +11,19 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
 import socket
 import sys
+import sysconfig
 import time
 import timeit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import Any
 
 from chatnb.cassettes.after_import import after_import
 
@@ -33,6 +39,10 @@ _RATE = 500
 # The date and time gain at most so many seconds, so that the day is the same.
 _MAX_GAIN = 10_000.0
 _MEGABYTES = 40
+_MORE_CPUS = 3
+# Too short for names that are masked wherever they stand.
+_PYTHON = "/opt2/py2"
+_SYSTEM_FOLDERS = ("/", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin")
 _kept: list[bytes] = []
 
 
@@ -55,6 +65,38 @@ def other_environment(folder: Path) -> Iterator[dict[str, str]]:
             Path(made, _FOLDER).symlink_to(folder, target_is_directory=True)
             variables |= {"HOME": str(home), "USERPROFILE": str(home)}
         yield {**variables, FOLDER_VARIABLE: str(Path(made, _FOLDER))}
+
+
+def python_folders() -> list[str]:
+    """Return the paths of this process's Python that are others on another machine."""
+    paths = sysconfig.get_paths()
+    found = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found |= {str(Path(sys.executable).parent), sys.prefix, sys.base_prefix}
+    return sorted(found - {*_SYSTEM_FOLDERS, ""}, key=len, reverse=True)
+
+
+def moved(value: Any, folders: Sequence[str]) -> Any:
+    """Return outputs, in place, in which folders have other paths.
+
+    Args:
+        value: The outputs, or a part of them.
+        folders: The folders, longer paths first.
+
+    Example:
+        >>> moved(["In /opt/env/lib/x.py, not in /opt/envy"], ["/opt/env"])
+        ['In /opt2/py2/lib/x.py, not in /opt/envy']
+    """
+    if isinstance(value, str):
+        for folder in folders:
+            whole = rf"(?<![\w./\\-]){re.escape(folder)}(?![\w-])"
+            value = re.sub(whole, _PYTHON, value)
+        return value
+    if isinstance(value, dict):
+        found: Any = value  # With the attributes of an output.
+        for name, part in found.items():
+            found[name] = moved(part, folders)
+        return found
+    return [moved(part, folders) for part in value] if isinstance(value, list) else value
 
 
 def other_moment(moment: datetime) -> datetime:
@@ -84,6 +126,9 @@ def change_conditions() -> None:
     """Let this process be on another machine, in another folder, with more memory taken."""
     folder = os.environ.pop(FOLDER_VARIABLE)
     socket.gethostname = platform.node = lambda: HOST
+    cpus = os.cpu_count() or 1
+    os.cpu_count = lambda: cpus + _MORE_CPUS
+    after_import({"getpass": _rename_user})
     _kept.append(b"x" * (_MEGABYTES << 20))
     getcwd, here = os.getcwd, str(Path.cwd())
     if Path(folder).exists():
@@ -94,6 +139,10 @@ def change_conditions() -> None:
     timeit.default_timer = time.perf_counter
     if sys.platform != "win32":
         after_import({"resource": _speed_up_usage})
+
+
+def _rename_user(module) -> None:
+    module.getuser = lambda: _USER
 
 
 def _speed_up(module: ModuleType, name: str) -> None:
