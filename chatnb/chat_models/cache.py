@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from chatnb.chat_models.wire.endings import ended_well
+from chatnb.chat_models.wire.finish_reasons import ended_well
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.threads import in_thread
 from chatnb.errors import DamagedFileError, error_line

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from chatnb.chat_models.wire.endings import RUN_BROKEN_REPLY_AGAIN
 from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.chat_models.wire.error_responses import request_id
 from chatnb.chat_models.wire.error_secrets import remove_secrets
+from chatnb.chat_models.wire.finish_reasons import RUN_BROKEN_REPLY_AGAIN
 from chatnb.concurrency.cancellation import cancellation
 from chatnb.concurrency.retry_notices import tell_retry
 from chatnb.errors import (

@@ -42,7 +42,6 @@ from chatnb.chat_models.wire.client_options import (
     take_call_options,
 )
 from chatnb.chat_models.wire.connections import track_async_connections, track_connections
-from chatnb.chat_models.wire.error_responses import seconds_to_wait
 from chatnb.chat_models.wire.error_secrets import hide_in_logs
 from chatnb.chat_models.wire.loop_clients import (
     AsyncSdkClient,
@@ -61,10 +60,11 @@ from chatnb.chat_models.wire.model_options import (
     with_own_names,
 )
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
+from chatnb.chat_models.wire.retry_after import seconds_to_wait
 from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
 from chatnb.errors import MAX_RETRY_AFTER
 from chatnb.redaction import hide, model_secrets
-from chatnb.runnables.batches.pace import slow_down
+from chatnb.runnables.batches.backoff import slow_down
 from chatnb.runnables.deadlines import Deadline
 from chatnb.schema.characters import encodable_json
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage

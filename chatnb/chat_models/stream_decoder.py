@@ -7,12 +7,12 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from chatnb.chat_models.sse import Event, SSEDecoder, is_event_stream
-from chatnb.chat_models.wire.endings import (
+from chatnb.chat_models.wire.error_responses import error_response
+from chatnb.chat_models.wire.finish_reasons import (
     RUN_BROKEN_REPLY_AGAIN,
     ended_well,
     raise_bad_ending,
 )
-from chatnb.chat_models.wire.error_responses import error_response
 from chatnb.chat_models.wire.payloads import Malformed, Payload, Shape, reads
 from chatnb.errors import MalformedReplyError, ModelError, StreamInterruptedError
 from chatnb.schema.merging import merge_content

@@ -14,8 +14,8 @@ from langchain_core.tools import BaseTool
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.chat_models.wire.endings import finish_reason, raise_bad_ending
 from chatnb.chat_models.wire.error_classes import make_loaded_sdk_error
+from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.errors import ChatnbError, MalformedReplyError, ModelError
 from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain

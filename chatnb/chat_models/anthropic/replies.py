@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from chatnb.chat_models.anthropic.errors import malformed, parse_json
-from chatnb.chat_models.wire.endings import finish_reason, raise_bad_ending
+from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.chat_models.wire.payloads import (
     ARGUMENTS,
     INDEX,

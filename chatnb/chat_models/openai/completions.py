@@ -10,7 +10,7 @@ from typing import Any
 
 from chatnb.chat_models.openai.custom_tools import write_custom_tools
 from chatnb.chat_models.openai.errors import malformed, parse_json
-from chatnb.chat_models.wire.endings import finish_reason, raise_bad_ending
+from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.chat_models.wire.payloads import (
     ARGUMENTS,
     INDEX,

@@ -20,8 +20,8 @@ from chatnb.chat_models.openai.response_items import (
     message_parts,
     reply_text,
 )
-from chatnb.chat_models.wire.endings import finish_reason, raise_bad_ending
 from chatnb.chat_models.wire.error_responses import raise_error_in
+from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.chat_models.wire.payloads import (
     ARGUMENTS,
     INDEX,

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from math import isnan
 from typing import Any, TypeAlias, cast
 
+from chatnb.chat_models.wire.retry_after import (
+    seconds_to_wait,
+    wait_in_retry_info,
+    wait_in_text,
+)
 from chatnb.errors import (
     MAX_RETRY_AFTER,
     AuthenticationError,
@@ -30,9 +33,6 @@ from chatnb.errors import (
 )
 
 _Sorted: TypeAlias = tuple[type[ModelError], str]
-
-MAX_WAIT = 86_400.0
-"""The longest wait in seconds that is believed."""
 
 # The work of some patterns grows with the square of a text.
 _MAX_SEARCHED = 10_000
@@ -128,15 +128,6 @@ _KEY_WORDS = re.compile(
     r"|(?:invalid|incorrect|missing|no|wrong) (?:x-)?api[ _-]?key|invalid_api_key"
 )
 
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_UNIT = r"(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)"
-_AMOUNT = rf"\d+(?:\.\d+)?\s*{_UNIT}\b|\d+(?:\.\d+)?(?:ms|[smhd])(?=\d)"
-_WAIT_WORDS = re.compile(
-    r"(?:try again|retry|retry again|wait|available again|resets?)(?:\s+(?:in|after|for|at least"
-    rf"|about))*\s+(?P<wait>(?:(?:{_AMOUNT})(?:\s*,?\s*(?:and\s+)?))+)"
-)
-_AMOUNTS = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})")
-
 _REQUEST_ID_HEADERS = (
     *("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid"),
     *("x-dashscope-request-id", "mistral-correlation-id", "x-ds-trace-id", "nvcf-reqid"),
@@ -172,7 +163,7 @@ def error_response(
     message = message or _shown(body)
     wait = seconds_to_wait(headers)
     if wait is None:
-        wait = found.wait if found.wait is not None else _wait_in(message)
+        wait = found.wait if found.wait is not None else wait_in_text(message)
     error_class, hint = _sort(status, found.codes, message, waits=wait is not None)
     hint = hint.format(key=f" ({key})" if key else "")
     if wait and error_class is not QuotaSpentError:
@@ -206,27 +197,6 @@ def raise_error_in(payload: Mapping[str, Any]) -> None:
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id of a request, under any of the names that servers use."""
     return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-
-
-def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Return the wait that a response's headers ask for, given in milliseconds, seconds or a date.
-
-    Example:
-        >>> seconds_to_wait({"retry-after": "2"}), seconds_to_wait({"retry-after": "-1"})
-        (2.0, 0.0)
-    """
-    wait = _number(headers.get("retry-after-ms"), 0.001)
-    if wait is None:
-        wait = _number(headers.get("retry-after"), 1.0)
-    if wait is not None or "retry-after" not in headers:
-        return wait
-    from email.utils import parsedate_to_datetime  # It loads half a mail client.
-
-    try:
-        date = parsedate_to_datetime(headers["retry-after"])
-        return _bounded((date - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return _wait_in(f"retry in {headers['retry-after']}")
 
 
 def page_title(text: str) -> str | None:
@@ -284,7 +254,7 @@ def _gather_object(error: Mapping[str, Any], found: _Details, depth: int) -> Non
         numbers = (_http_status(error.get(name)) for name in _NUMBERS)
         found.status = next((number for number in numbers if number), None)
     if found.wait is None:
-        found.wait = _retry_info(error.get("retryDelay") or error.get("retry_after"))
+        found.wait = wait_in_retry_info(error.get("retryDelay") or error.get("retry_after"))
     if found.request_id is None:
         ids = (error.get(name) for name in ("request_id", "requestId"))
         found.request_id = next((id for id in ids if id and isinstance(id, str)), None)
@@ -399,43 +369,6 @@ def _parsed(text: str) -> object:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _MAX_TEXT else f"{line[:_MAX_TEXT]}…"
-
-
-def _retry_info(value: object) -> float | None:
-    """Return the wait of Google's RetryInfo: "28s", or an object with seconds."""
-    if isinstance(value, Mapping):
-        value = cast("Mapping[str, Any]", value).get("seconds")
-    if isinstance(value, str):
-        return _wait_in(f"retry in {value}") or _number(value, 1.0)
-    return _number(value, 1.0)
-
-
-def _wait_in(text: str) -> float | None:
-    """Return the seconds that a message says to wait, as in "try again in 1m26.4s"."""
-    found = _WAIT_WORDS.search(text[:_MAX_SEARCHED].lower())
-    if not found:
-        return None
-    return _bounded(sum(_amounts(found["wait"])))
-
-
-def _amounts(text: str) -> Iterator[float]:
-    for number, unit in _AMOUNTS.findall(text):
-        name = "ms" if unit.startswith(("ms", "milli")) else unit[0]
-        yield float(number) * _UNIT_SECONDS[name]
-
-
-def _number(value: object, scale: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value) * scale
-    except (ValueError, OverflowError):
-        return None
-    return None if isnan(number) else _bounded(number)
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(0.0, seconds), MAX_WAIT)
 
 
 def _request_id_in(message: str) -> str | None:

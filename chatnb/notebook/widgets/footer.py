@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from chatnb.chat_models.wire.endings import is_cut_off
+from chatnb.chat_models.wire.finish_reasons import is_cut_off
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.safe_markdown import SafeMarkdown, plain_markdown, safe_markdown

@@ -35,8 +35,8 @@ from chatnb.concurrency.waiting import (
     take,
 )
 from chatnb.errors import BatchError, BatchInterrupted
+from chatnb.runnables.batches.backoff import Pace, current_pace
 from chatnb.runnables.batches.checkpoint import Checkpoint, current_checkpoint
-from chatnb.runnables.batches.pace import Pace, current_pace
 from chatnb.runnables.batches.progress import Progress, ProgressBar
 from chatnb.runnables.config import RunnableConfig, check_config
 from chatnb.runnables.deadlines import to_deadline

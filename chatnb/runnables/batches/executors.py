@@ -26,10 +26,10 @@ from uuid import uuid4
 from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.waiting import Failed, Outcome, take
 from chatnb.errors import ChatnbError, ConfigurationError, error_line
+from chatnb.runnables.batches.backoff import Pace
 from chatnb.runnables.batches.batch import BatchOptions, Pair
 from chatnb.runnables.batches.checkpoint import SharedCheckpoint
 from chatnb.runnables.batches.input_streams import Inputs, StreamedBatch
-from chatnb.runnables.batches.pace import Pace
 from chatnb.runnables.batches.worker import STOP, Answer, Home, Part, Report, Work, run_part
 from chatnb.runnables.batches.worker_events import replay
 from chatnb.runnables.config import RunnableConfig, effective_config

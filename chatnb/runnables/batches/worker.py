@@ -23,6 +23,7 @@ from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.processes import is_running, this_machine
 from chatnb.concurrency.waiting import Failed, Ok, Outcome
 from chatnb.errors import BudgetSpentError, ConfigurationError, error_line, seconds_to_retry
+from chatnb.runnables.batches.backoff import Pace, current_pace, is_limit_of_rate
 from chatnb.runnables.batches.batch import BatchOptions, values_of
 from chatnb.runnables.batches.checkpoint import (
     Checkpoint,
@@ -30,7 +31,6 @@ from chatnb.runnables.batches.checkpoint import (
     SharedCheckpoint,
     current_checkpoint,
 )
-from chatnb.runnables.batches.pace import Pace, current_pace, is_limit_of_rate
 from chatnb.runnables.batches.worker_events import Event, EventRecorder
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.schema.model_call import ModelCall

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chatnb import errors
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI
 from chatnb.chat_models.base import BaseChatModel
-from chatnb.chat_models.wire.error_responses import MAX_WAIT, error_response, seconds_to_wait
+from chatnb.chat_models.wire.error_responses import error_response
+from chatnb.chat_models.wire.retry_after import MAX_WAIT, seconds_to_wait
 from chatnb.errors import ModelError
 from tests.support import anthropic_events as claude
 from tests.support.loopback import Exchange, LoopbackServer, delta, event, head, refusal, saying

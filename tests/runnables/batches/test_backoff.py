@@ -11,7 +11,7 @@ import pytest
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI
 from chatnb.errors import QuotaSpentError, RateLimitError
 from chatnb.runnables import RunnableLambda
-from chatnb.runnables.batches.pace import Pace
+from chatnb.runnables.batches.backoff import Pace
 from tests.support.loopback import Exchange, LoopbackServer, Script, refusal, whole
 
 Batch = Callable[..., list[Any]]

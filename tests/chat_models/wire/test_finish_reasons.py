@@ -14,7 +14,7 @@ from chatnb.cassettes.cassette import Cassette, Mode
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI, ScriptedChatModel
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import InMemoryCache
-from chatnb.chat_models.wire.endings import finish_reason
+from chatnb.chat_models.wire.finish_reasons import finish_reason
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.tables.comparison import Answer
 from chatnb.notebook.widgets.footer import reply_footer
