@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -141,15 +141,19 @@ def wait(
     timeout: float | None = None,
 ) -> bool:
     """Block until work has ended, and return whether it has; an interrupt calls `on_interrupt`."""
+    ended = SimpleQueue[Any]()
+    # An interrupt of the thread that sets the outcome may lose the callback.
+    look: Callable[[], object] = lambda: promise.done() and ended.put(promise)  # noqa: E731
     try:
         if not promise.done():
-            ended = SimpleQueue[Any]()
             promise.add_done_callback(ended.put)
             with suppress(Empty):
-                take(ended, timeout)
+                take(ended, timeout, meanwhile=look)
     except BaseException:
         on_interrupt()
         raise
+    finally:
+        promise.remove_done_callback(ended.put)
     return promise.done()
 
 
@@ -157,15 +161,18 @@ async def await_done(promise: Promise[Any], on_interrupt: Callable[[], object]) 
     """Await the result of work on another thread; an interrupt calls `on_interrupt`."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
-    promise.add_done_callback(lambda _: post(loop, resolve, ended, None))
+    wake: Callable[[object], object] = lambda _: post(loop, resolve, ended, None)  # noqa: E731
+    promise.add_done_callback(wake)
     try:
         with _awaiting():
-            while not ended.done():
+            while not promise.done():
                 meanwhile_on_waits()
                 await asyncio.wait([ended], timeout=_SLICE_SECONDS)
     except (asyncio.CancelledError, KeyboardInterrupt):
         on_interrupt()
         raise
+    finally:
+        promise.remove_done_callback(wake)
     return promise.result()
 
 
@@ -233,13 +240,14 @@ class Promise(Generic[T]):
         if self.outcome is not None:
             self._run_callbacks()
 
+    def remove_done_callback(self, callback: Callable[[Promise[T]], object], /) -> None:
+        """Have a function called no more."""
+        with suppress(ValueError):  # It has been called.
+            self._callbacks.remove(callback)
+
     def _run_callbacks(self) -> None:
-        # Two threads may be here; each callback is taken by one of them.
-        try:
-            callback = self._callbacks.popleft()
-        except IndexError:
-            return
-        try:
-            callback(self)
-        finally:  # An error of one must not keep others waiting.
-            self._run_callbacks()
+        # An error of one must not keep others waiting. Two threads may be here; each callback is
+        # taken by one of them.
+        with ExitStack() as calls, suppress(IndexError):
+            while True:
+                calls.callback(self._callbacks.pop(), self)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
-from chatnb.concurrency.waiting import Ok, Promise
+from chatnb.concurrency.waiting import Ok, Promise, await_done, wait
+from tests.support.hangs import ends
 
 
 def test_a_callback_that_fails_keeps_no_other_waiting() -> None:
@@ -19,3 +23,33 @@ def test_a_callback_that_fails_keeps_no_other_waiting() -> None:
     with pytest.raises(IndexError, match="no"):
         promise.set(Ok(1))
     assert ended == [promise]
+
+
+def test_any_number_of_callbacks_is_called_in_order() -> None:
+    """More waiters than Python's stack has frames are told, the first one first."""
+    promise, told = Promise[int](), list[int]()
+    for number in range(3000):
+        promise.add_done_callback(lambda _, number=number: told.append(number))
+    promise.set(Ok(1))
+    assert told == list(range(3000))
+
+
+def test_waits_that_time_out_leave_nothing_behind() -> None:
+    """Code may look for an outcome every so often, in a task too; the last wait gets it."""
+    promise, waiting = Promise[int](), threading.Event()
+
+    async def look() -> None:
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(await_done(promise, lambda: None), 0)
+
+    for _ in range(3000):
+        assert not wait(promise, timeout=0)
+    asyncio.run(look())
+
+    def last() -> int:
+        waiting.set()
+        return promise.result()
+
+    threading.Thread(target=lambda: waiting.wait() and promise.set(Ok(7))).start()
+    assert ends(last) == 7
