@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from queue import SimpleQueue
@@ -36,6 +37,8 @@ Deliver: TypeAlias = Callable[[Delivery], object]
 # The portal that runs this task, or the task that started this thread: synchronous code there may
 # be keeping the loop from running, so that it needs another portal.
 _outer_portal: ContextVar[Portal | None] = ContextVar("chatnb_portal", default=None)
+# Each portal within another has a thread and three files of its own.
+_MAX_DEPTH = 100
 # An event loop alone does not keep its tasks alive.
 _tasks = set[asyncio.Task[Any]]()
 
@@ -46,7 +49,8 @@ class Portal:
     In a browser, where there are no threads, it is the event loop that there is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 0) -> None:
+        self._depth = depth
         self._lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -58,10 +62,11 @@ class Portal:
 
     def call(self, work: Coroutine[Any, Any, T]) -> Outcome[T]:
         """Run a coroutine and return its outcome; an interrupt of the wait cancels it."""
-        if _outer_portal.get() is not None:
-            with closing(Portal()) as other:
-                return other._call(work)
-        return self._call(work)
+        outer = _outer_portal.get()
+        if outer is None:
+            return self._call(work)
+        with closing(Portal(outer._depth + 1)) as other:
+            return other._call(work)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine, and return its value or raise its very exception."""
@@ -108,7 +113,11 @@ class Portal:
         return promise.outcome
 
     def _start(self, work: Coroutine[Any, Any, T], promise: Promise[T]) -> None:
-        loop, context = self._running_loop(), self._context()
+        try:
+            loop, context = self._running_loop(), self._context()
+        except BaseException:
+            work.close()
+            raise
         tasks = list[asyncio.Task[T]]()
 
         def start() -> None:
@@ -121,9 +130,10 @@ class Portal:
         self,
     ) -> tuple[asyncio.AbstractEventLoop, Context, Callable[[], object] | None]:
         """Return the loop of an iterator, the context of its task, and what to do at its end."""
-        if _outer_portal.get() is None:
+        outer = _outer_portal.get()
+        if outer is None:
             return self._running_loop(), self._context(), None
-        other = Portal()
+        other = Portal(outer._depth + 1)
         return other._running_loop(), other._context(), other.close
 
     def _context(self) -> Context:
@@ -135,20 +145,35 @@ class Portal:
         if not has_threads():
             return asyncio.get_event_loop()
         with self._lock:
-            if self._loop is None:
-                runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-                self._loop = runner.get_loop()
-                threading.Thread(target=_serve, args=[runner], name="chatnb", daemon=True).start()
-            return self._loop
+            return self._loop or self._start_loop()
 
+    def _start_loop(self) -> asyncio.AbstractEventLoop:
+        if self._depth > _MAX_DEPTH:
+            raise RecursionError(
+                f"Asynchronous functions call synchronous methods {_MAX_DEPTH} deep: await "
+                "asynchronous methods in them"
+            )
+        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        loop = runner.get_loop()
+        try:
+            self._loop = loop
+            serve = partial(self._serve, runner, loop)
+            threading.Thread(target=serve, name="chatnb", daemon=True).start()
+        except Exception:  # The process has no room for a thread.
+            self._loop = None
+            loop.close()
+            raise
+        except BaseException:  # An interrupt: the thread may have started.
+            self.close()
+            raise
+        return loop
 
-def _serve(runner: asyncio.Runner) -> None:
-    with runner:
-        while True:
-            try:
-                return runner.get_loop().run_forever()  # Until `stop` is called.
-            except (SystemExit, KeyboardInterrupt):
-                continue  # asyncio raises these of a task here, too; the task's caller gets them.
+    def _serve(self, runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
+        with runner:
+            while self._loop is loop:  # Code on the loop may stop it: only `close` ends it.
+                # asyncio raises the exit of a task here, too; the task's caller gets it.
+                with suppress(SystemExit, KeyboardInterrupt):
+                    loop.run_forever()
 
 
 def _check_own_cancellation(outcome: Outcome[Any] | None) -> None:
@@ -270,8 +295,12 @@ class DroppedObjects:
 
     def _call(self, reference: ref[Any]) -> None:
         _, function = self._functions.pop(id(reference), (None, None))
-        if function is not None:
+        if function is None:
+            return
+        try:
             function()
+        except BaseException as error:  # Other objects need this thread.
+            sys.excepthook(type(error), error, error.__traceback__)
 
 
 dropped_objects = DroppedObjects()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chatnb.concurrency.portal import package_portal
+from chatnb.concurrency.portal import dropped_objects, package_portal
 from chatnb.concurrency.threads import ThreadPump
 from tests.support.hangs import wait_until
 
@@ -98,3 +98,22 @@ def test_an_interrupt_while_it_is_dropped_does_not_keep_it(
         finally:
             sys.setprofile(None)
     wait_until(lambda: source.closed == ROUNDS)
+
+
+def test_a_function_that_fails_keeps_no_other_from_its_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What fails for a dropped object is reported, and other dropped objects get their call."""
+    reported, called = list[type[BaseException]](), list[int]()
+
+    def fail() -> None:
+        raise SystemExit("no")
+
+    monkeypatch.setattr(sys, "excepthook", lambda type, *_: reported.append(type))
+    for number in range(3):
+        dropped = [Source(), Source()]
+        dropped_objects.add(dropped[0], fail)
+        dropped_objects.add(dropped[1], lambda number=number: called.append(number))
+        del dropped
+    wait_until(lambda: len(called) == 3)
+    assert reported == 3 * [SystemExit]

@@ -15,7 +15,7 @@ import pytest
 
 from chatnb.concurrency.portal import Portal, package_portal
 from chatnb.runnables import Runnable, RunnableLambda
-from tests.support.hangs import ends
+from tests.support.hangs import ends, wait_until
 
 place: ContextVar[str] = ContextVar("place", default="nowhere")
 
@@ -201,6 +201,55 @@ def test_an_exit_ends_one_call_and_not_the_loop(method: str) -> None:
             ends(runs[method])
         assert left.value.code == 2
         assert ends(lambda: RunnableLambda(loop_id).invoke(""))
+
+
+def test_a_loop_that_is_stopped_goes_on() -> None:
+    """Code on the loop that stops it, as programs stop their own, ends neither its call nor
+    another."""
+
+    async def stop(_: str) -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0)
+        return "done"
+
+    first = package_portal.run(loop_id())
+    for _ in range(3):
+        assert ends(lambda: RunnableLambda(stop).invoke("")) == "done"
+    assert ends(lambda: package_portal.run(loop_id())) == first
+
+
+def test_a_loop_whose_thread_cannot_start_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without room for a thread gets the error; the next call works."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    portal = Portal()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="start new thread"):
+            portal.run(loop_id())
+    assert ends(lambda: portal.run(loop_id()))
+    portal.close()
+
+
+def test_endless_recursion_through_loops_is_an_error() -> None:
+    """An asynchronous function that calls itself by `invoke` without end raises RecursionError, and
+    leaves no thread."""
+
+    async def again(_: str) -> str:
+        return RunnableLambda(again).invoke("")
+
+    async def stream_again(_: str) -> AsyncIterator[str]:
+        yield next(iter(RunnableLambda(stream_again).stream("")))
+
+    package_portal.run(loop_id())
+    before = threading.active_count()
+    with pytest.raises(RecursionError, match="deep"):
+        ends(lambda: RunnableLambda(again).invoke(""), 60)
+    with pytest.raises(RecursionError, match="deep"):
+        ends(lambda: list(RunnableLambda(stream_again).stream("")), 60)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 def test_work_beside_one_that_exits_goes_on() -> None:
