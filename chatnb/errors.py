@@ -57,7 +57,21 @@ def error_line(error: BaseException) -> str:
         >>> error_line(ValueError("no")), error_line(KeyboardInterrupt())
         ('ValueError: no', 'KeyboardInterrupt')
     """
-    return ": ".join(filter(None, (type(error).__name__, str(error))))
+    return ": ".join(filter(None, (type(error).__name__, error_message(error))))
+
+
+def error_message(error: BaseException) -> str:
+    """Return an error's message as text that can be encoded, whatever its `__str__` does.
+
+    Example:
+        >>> error_message(ValueError("no"))
+        'no'
+    """
+    try:
+        message = str(error)
+    except Exception as problem:  # What reports a failure must not fail by it.
+        message = f"<no message: {type(problem).__name__} in its __str__>"
+    return message.encode("utf-8", "replace").decode()
 
 
 def _printable(text: str) -> str:

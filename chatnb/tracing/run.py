@@ -12,6 +12,7 @@ from traceback import FrameSummary, StackSummary, TracebackException
 from typing import Any
 from uuid import uuid4
 
+from chatnb.errors import error_message
 from chatnb.redaction import environment_secrets, redact
 from chatnb.schema.run_state import RunFailure
 from chatnb.schema.usage import UsageMetadata
@@ -104,7 +105,7 @@ def failure_from_exception(exception: BaseException) -> RunFailure:
     _shorten(traceback)
     return RunFailure(
         type=type(exception).__name__,
-        message=_clean(_message(exception)) or ("The run was stopped." if stopped else ""),
+        message=_clean(error_message(exception)) or ("The run was stopped." if stopped else ""),
         traceback="" if stopped else _clean("".join(traceback.format())),
         stopped=stopped,
     )
@@ -113,13 +114,6 @@ def failure_from_exception(exception: BaseException) -> RunFailure:
 def _clean(text: str) -> str:
     # Lines of code may hold a key, and so may errors that are not of a chat model.
     return redact(text, environment_secrets())
-
-
-def _message(exception: BaseException) -> str:
-    try:
-        return str(exception)
-    except Exception as error:  # The log of a run gets its end, whatever it failed with.
-        return f"<no message: {type(error).__name__} in its __str__>"
 
 
 def _shorten(traceback: TracebackException) -> None:

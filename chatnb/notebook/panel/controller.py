@@ -21,7 +21,7 @@ from chatnb.concurrency.portal import package_portal, start_task
 from chatnb.concurrency.threads import finish_in_thread, in_thread
 from chatnb.concurrency.waiting import Ok
 from chatnb.conversations.paths import NodePath
-from chatnb.errors import ChatnbError
+from chatnb.errors import ChatnbError, error_message
 from chatnb.notebook.attachments import (
     LIMITS,
     Files,
@@ -395,4 +395,5 @@ def _request_error_line(error: BaseException) -> str:
     """Return the reason why a request is not met, which says itself what to do, or an error."""
     if isinstance(error, ChatnbError) or not isinstance(error, LookupError | ValueError):
         return panel_error_line(error)
-    return str(error.args[0]) if error.args else panel_error_line(error)
+    # Without the quotes that `str` puts around the reason of a KeyError.
+    return error_message(Exception(*error.args[:1])) or panel_error_line(error)

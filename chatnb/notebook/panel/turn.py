@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, wait
 from chatnb.conversations import Conversation
-from chatnb.errors import ChatnbError, error_line
+from chatnb.errors import ChatnbError, error_line, error_message
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.approvals import Approvals, Verdict
 from chatnb.notebook.cell.display import reply_mimebundle
@@ -254,5 +254,5 @@ class PanelReply:
 
 def panel_error_line(error: BaseException) -> str:
     """Return an error in one line; chatnb's own say themselves what to do."""
-    line = str(error) if isinstance(error, ChatnbError) and str(error) else error_line(error)
-    return " ".join(line.split())[:_MAX_ERROR]
+    message = error_message(error) if isinstance(error, ChatnbError) else ""
+    return " ".join((message or error_line(error)).split())[:_MAX_ERROR]

@@ -88,8 +88,24 @@ class Fatal(BaseException):
     """An error that no `except Exception` catches."""
 
 
+class Mute(Exception):
+    """An error without a message."""
+
+    def __str__(self) -> str:
+        raise AttributeError("detail")
+
+
 @pytest.mark.parametrize(
-    "error", [SystemExit(2), KeyboardInterrupt(), Fatal("No."), OSError("No.")]
+    "error",
+    [
+        SystemExit(2),
+        KeyboardInterrupt(),
+        Fatal("No."),
+        OSError("No."),
+        Mute(),
+        ValueError(Mute()),
+        Exception("half a character: \ud83d"),
+    ],
 )
 @pytest.mark.parametrize("blocking", [True, False])
 def test_an_error_ends_its_turn_alone(error: BaseException, blocking: bool) -> None:
