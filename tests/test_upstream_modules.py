@@ -21,7 +21,7 @@ WORKING = [
     "from chatnb.chat_models import ChatOpenAI, AzureChatOpenAI, ChatAnthropic, init_chat_model",
     "from chatnb.chat_models.openai import ChatOpenAI",
     "from chatnb.chat_models.anthropic import ChatAnthropic",
-    "from chatnb.chat_models.base import BaseChatModel",
+    "from chatnb.chat_models.base import BaseChatModel, init_chat_model",
     "from chatnb.schema import AIMessage, HumanMessage, SystemMessage, BaseMessage, LLMResult",
     "from chatnb.schema.messages import AIMessageChunk",
     "from chatnb.schema.output import LLMResult, ChatGeneration",

@@ -19,6 +19,7 @@ from chatnb.chat_models.provider_call import (
 )
 from chatnb.chat_models.provider_hooks import ProviderHooks
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.lazy_names import names_of_package
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable, check_implemented
 from chatnb.runnables.batches.batch import BatchOptions, aas_completed
@@ -27,7 +28,6 @@ from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk
 from chatnb.schema.prompt_values import PromptValue
 from chatnb.schema.results import LLMResult
-from chatnb.schema.usage import UsageMetadata, get_price
 from chatnb.tools.openai_schema import ToolChoice, ToolLike, to_openai_tool_choice, to_openai_tools
 from chatnb.tools.validation import CallCheck
 
@@ -392,32 +392,12 @@ class BaseChatModel(
     def get_num_tokens_from_messages(self, messages: ChatInput) -> int:
         """Return the number of tokens in messages, with 4 that frame each of them.
 
-        Tool calls and their results are counted as text; images, audio and files as what they
-        take about.
+        Tool calls and their results are counted as text, and media as what they take about.
         """
         from chatnb.schema.token_counts import message_tokens
 
         count = self.get_num_tokens
         return sum(4 + message_tokens(message, count) for message in to_messages(messages))
-
-    def output_of_run(self, output: AIMessage | list[AIMessage]) -> dict[str, Any]:
-        """Return the replies as handlers and logs show them."""
-        return generating.run_output(output, self.model_name)
-
-    def cost_of_run(self, output: AIMessage | list[AIMessage]) -> float | None:
-        """Return the cost of the call, by the price list of its provider."""
-        reply = output[0] if isinstance(output, list) else output
-        name = reply.response_metadata.get("model_name") or self.model_name
-        return get_price(self.provider, name, reply.usage_metadata)
-
-    def metadata_of_run(self) -> dict[str, Any]:
-        """Return the provider and model under LangSmith's names."""
-        names = {"ls_provider": self.provider, "ls_model_name": self.model_name}
-        return {**names, "ls_model_type": "chat"}
-
-    def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
-        """Return the tokens of the call, which the first candidate holds."""
-        return (output[0] if isinstance(output, list) else output).usage_metadata
 
     def _run_call(self, call: ProviderCall, config: RunnableConfig | None) -> list[AIMessage]:
         if call.is_streamed:
@@ -446,3 +426,7 @@ class BaseChatModel(
             params = without_stream(params, stream=stream)
         cut_at = self._client_side_stop_sequences(stop, params)
         return ProviderCall(self, to_messages(input), stop, params, cut_at, self._not_in_cache_key)
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has `init_chat_model`.
+    __getattr__ = names_of_package("chatnb.chat_models")

@@ -7,16 +7,21 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, ClassVar, Self
 
+from chatnb.chat_models.generate import run_output
 from chatnb.chat_models.provider_call import whole_reply
 from chatnb.concurrency.portal import package_portal
 from chatnb.concurrency.threads import call_in_thread, iterate_in_thread
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
+from chatnb.schema.usage import UsageMetadata, get_price
 
 _HOOKS = ("_generate", "_stream", "_agenerate", "_astream")
 
 
 class ProviderHooks:
     """The part of a chat model that its provider implements: at least one hook."""
+
+    model_name: str
+    provider: str
 
     _own_hooks: ClassVar[frozenset[str]] = frozenset()  # The hooks that the class implements.
     _sdk_name: ClassVar[str] = ""  # The module of the SDK that makes the calls.
@@ -86,3 +91,22 @@ class ProviderHooks:
     ) -> list[str]:
         """Return the stop sequences that the provider does not handle."""
         return [] if self._handles_stop else stop or []
+
+    def output_of_run(self, output: AIMessage | list[AIMessage]) -> dict[str, Any]:
+        """Return the replies as handlers and logs show them."""
+        return run_output(output, self.model_name)
+
+    def cost_of_run(self, output: AIMessage | list[AIMessage]) -> float | None:
+        """Return the cost of the call, by the price list of its provider."""
+        reply = output[0] if isinstance(output, list) else output
+        name = reply.response_metadata.get("model_name") or self.model_name
+        return get_price(self.provider, name, reply.usage_metadata)
+
+    def metadata_of_run(self) -> dict[str, Any]:
+        """Return the provider and model under LangSmith's names."""
+        names = {"ls_provider": self.provider, "ls_model_name": self.model_name}
+        return {**names, "ls_model_type": "chat"}
+
+    def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
+        """Return the tokens of the call, which the first candidate holds."""
+        return (output[0] if isinstance(output, list) else output).usage_metadata

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from chatnb.errors import OutputParserError
@@ -12,6 +13,7 @@ from chatnb.loose_json import FoundJson, find_json, is_weak, partial_value, sear
 from chatnb.output_parsers.base import BaseOutputParser, Reply, reply_text
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
+from chatnb.schema.json_patch import json_diff
 
 _MISSING: Any = object()
 _ANY_JSON = "Answer with one JSON value and nothing else."
@@ -76,6 +78,8 @@ class JsonOutputParser(GrowingJsonParser[Any]):
     Args:
         pydantic_object: A Pydantic model, dataclass, TypedDict or JSON schema for the format
             instructions; the output is a dict nevertheless, and not validated.
+        diff: True to have a stream yield the changes of the value, as lists of JSON Patch's
+            operations.
 
     Raises:
         TypeError: If there are no instructions for such an object.
@@ -87,10 +91,14 @@ class JsonOutputParser(GrowingJsonParser[Any]):
         {'a': [1, 2]}
         >>> list(parser.transform(iter(['{"a": "x', 'y"', "}"])))
         [{'a': 'x'}, {'a': 'xy'}]
+        >>> list(JsonOutputParser(diff=True).transform(iter(['{"a": 1', ', "b": 2}'])))[-1]
+        [{'op': 'add', 'path': '/b', 'value': 2}]
     """
 
-    def __init__(self, pydantic_object: Any = None) -> None:
+    def __init__(self, pydantic_object: Any = None, *, diff: bool = False) -> None:
         self.pydantic_object = pydantic_object
+        self.diff = diff
+        self.chunks_replace = not diff
         self._schema = None if pydantic_object is None else schema_from_type(pydantic_object)
 
     def get_format_instructions(self) -> str:
@@ -102,6 +110,23 @@ class JsonOutputParser(GrowingJsonParser[Any]):
 
     def partial_value(self, data: Any) -> Any:
         return data
+
+    def transform(
+        self, input: Iterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        last: Any = None
+        for value in super().transform(input, config, **kwargs):
+            yield json_diff(last, value) if self.diff else value
+            last = value
+
+    async def atransform(
+        self, input: AsyncIterator[Reply], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        last: Any = None
+        async with aclosing(super().atransform(input, config, **kwargs)) as values:
+            async for value in values:
+                yield json_diff(last, value) if self.diff else value
+                last = value
 
 
 class GrowingJson:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from chatnb.prompts.base import BasePromptTemplate
@@ -53,6 +55,34 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
     def from_template(cls, template: str, **options: Any) -> PromptTemplate:
         """Return the prompt of a text; see `PromptTemplate` for the options."""
         return cls(template, **options)
+
+    @classmethod
+    def from_file(
+        cls, template_file: str | PathLike[str], encoding: str | None = None, **options: Any
+    ) -> PromptTemplate:
+        """Return the prompt of a file's text.
+
+        Args:
+            template_file: The path of the file.
+            encoding: Its encoding; by default UTF-8.
+            **options: Those of `PromptTemplate`.
+
+        Returns:
+            The prompt.
+
+        Raises:
+            OSError: If the file cannot be read.
+            ValueError: If its text is not a template.
+
+        Example:
+            >>> from pathlib import Path
+            >>> from tempfile import mkdtemp
+            >>> file = Path(mkdtemp(), "topic.txt")
+            >>> _ = file.write_text("Tell me of {topic}.")
+            >>> PromptTemplate.from_file(file).format(topic="cats")
+            'Tell me of cats.'
+        """
+        return cls(Path(template_file).read_text(encoding or "utf-8"), **options)
 
     def __repr__(self) -> str:
         return f"PromptTemplate({self.template!r})"

@@ -351,7 +351,7 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
         Returns:
             The ids of its first and last node.
         """
-        node = graph.add_node(self.get_name())
+        node = graph.add_node(self.get_name(), self)
         return node, node
 
 

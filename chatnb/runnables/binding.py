@@ -225,6 +225,40 @@ class RunnableConfigurableFields(RunnableDelegate[In, Out]):
         return changed, config, kwargs
 
 
+class RunnableWithTypes(RunnableDelegate[In, Out]):
+    """A runnable with types for its schemas.
+
+    Args:
+        bound: The runnable.
+        input_type: The type of its input; None for the one that it has.
+        output_type: The type of its output; None for the one that it has.
+
+    Example:
+        >>> from chatnb.runnables import RunnableLambda
+        >>> RunnableWithTypes(RunnableLambda(len), output_type=int).get_output_jsonschema()["type"]
+        'integer'
+    """
+
+    def __init__(
+        self, bound: Runnable[In, Out], *, input_type: Any = None, output_type: Any = None
+    ) -> None:
+        super().__init__(bound)
+        self.input_type = input_type
+        self.output_type = output_type
+
+    def __repr__(self) -> str:
+        return repr(self.bound)
+
+    def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
+        return self.bound, config, kwargs
+
+    def _input_type(self) -> Any:
+        return input_type(self.bound) if self.input_type is None else self.input_type
+
+    def _output_type(self) -> Any:
+        return output_type(self.bound) if self.output_type is None else self.output_type
+
+
 Item = TypeVar("Item")
 
 

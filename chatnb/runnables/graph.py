@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Edge(NamedTuple):
@@ -21,6 +21,7 @@ class Graph:
     Args:
         nodes: The name of each node, by id.
         edges: The edges.
+        parts: The runnable of each node that stands for one, by the node's id.
 
     Example:
         >>> graph = Graph()
@@ -34,15 +35,32 @@ class Graph:
 
     nodes: dict[str, str] = field(default_factory=dict[str, str])
     edges: list[Edge] = field(default_factory=list[Edge])
+    parts: dict[str, Any] = field(default_factory=dict[str, Any])
 
-    def add_node(self, name: str) -> str:
-        """Add a node and return its id; several nodes may share a name."""
+    def add_node(self, name: str, part: Any = None) -> str:
+        """Add a node; several nodes may share a name.
+
+        Args:
+            name: The name of the node.
+            part: The runnable that it stands for, if it is one alone.
+
+        Returns:
+            The node's id.
+        """
         node = f"n{len(self.nodes)}"
         self.nodes[node] = name
+        if part is not None:
+            self.parts[node] = part
         return node
 
     def add_edge(self, source: str, target: str, label: str = "") -> None:
-        """Add an edge between two nodes, given by their ids."""
+        """Add an edge between two nodes.
+
+        Args:
+            source: The id of the node that it leaves.
+            target: The id of the node that it leads to.
+            label: The text at the edge.
+        """
         self.edges.append(Edge(source, target, label))
 
     def draw_mermaid(self) -> str:

@@ -107,7 +107,8 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
     """Add entries to a dict; the chunks of the input pass through as they come.
 
     Args:
-        entries: Runnables or functions that compute an entry from the dict, by key.
+        mapper: A `RunnableParallel`, or a dict of runnables and functions, that computes the
+            entries from the dict, by key.
 
     Raises:
         TypeError: If an entry is none of these, or the input is not a dict.
@@ -117,8 +118,9 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
         {'n': 2, 'double': 4}
     """
 
-    def __init__(self, entries: Mapping[str, Any]) -> None:
-        self.entries = RunnableParallel[dict[str, Any]](entries)
+    def __init__(self, mapper: RunnableParallel[dict[str, Any]] | Mapping[str, Any]) -> None:
+        is_parallel = isinstance(mapper, RunnableParallel)
+        self.entries = mapper if is_parallel else RunnableParallel[dict[str, Any]](mapper)
 
     def __repr__(self) -> str:
         return f"RunnableAssign({self.entries.branches!r})"

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.schema.content.blocks import calls_of, spoken_text
-from chatnb.schema.content.openai_parts import openai_content, without_tool_results
+from chatnb.schema.content.openai_parts import (
+    content_of_format,
+    openai_content,
+    without_tool_results,
+)
 from chatnb.schema.merging import Content
 from chatnb.schema.message_types import (
     AIMessage,
@@ -163,28 +167,43 @@ def message_to_openai(message: BaseMessage) -> dict[str, Any]:
 
 def convert_to_openai_messages(
     messages: ChatInput | Mapping[str, Any],
+    *,
+    text_format: Literal["string", "block"] | None = None,
+    include_id: bool = False,
 ) -> dict[str, Any] | list[dict[str, Any]]:
     """Convert messages to OpenAI's dicts.
 
     Args:
         messages: What a chat model takes, or one dict. Parts of messages may have OpenAI's,
             Anthropic's or LangChain's form.
+        text_format: `string` joins the texts of a content that has nothing else; `block` makes a
+            string a list of one text part; None leaves both as they are.
+        include_id: True to keep the ids of messages, as `id`.
 
     Returns:
         A dict for one message, string or dict; otherwise a list.
 
     Raises:
         TypeError: If it is none of these.
-        ValueError: If OpenAI has no role for a message, or no form for a part.
+        ValueError: If OpenAI has no role for a message, or no form for a part; or if there is no
+            such text format.
 
     Example:
         >>> convert_to_openai_messages([HumanMessage("Hi")])
         [{'role': 'user', 'content': 'Hi'}]
         >>> convert_to_openai_messages("Hi")
         {'role': 'user', 'content': 'Hi'}
+        >>> convert_to_openai_messages("Hi", text_format="block")
+        {'role': 'user', 'content': [{'type': 'text', 'text': 'Hi'}]}
     """
+    if text_format not in (None, "string", "block"):
+        raise ValueError(f"A text format is 'string' or 'block', not {text_format!r}")
     given = to_messages([messages] if isinstance(messages, Mapping) else messages)
-    written = [message_to_openai(message) for message in without_tool_results(given)]
+    written = list[dict[str, Any]]()
+    for message in without_tool_results(given):
+        fields = message_to_openai(message)
+        fields["content"] = content_of_format(fields["content"], text_format)
+        written.append({**fields, "id": message.id} if include_id and message.id else fields)
     is_single = not isinstance(messages, list | PromptValue)
     return written[0] if is_single and len(written) == 1 else written
 

@@ -94,6 +94,47 @@ class PatchedDocument:
         return copied
 
 
+def json_diff(before: Any, after: Any, path: str = "") -> list[dict[str, Any]]:
+    """Return the operations that make one document of another.
+
+    Example:
+        >>> json_diff({"a": [1]}, {"a": [1, 2]})
+        [{'op': 'add', 'path': '/a/1', 'value': 2}]
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        return _dict_diff(cast("dict[str, Any]", before), cast("dict[str, Any]", after), path)
+    if isinstance(before, list) and isinstance(after, list):
+        return _list_diff(cast("list[Any]", before), cast("list[Any]", after), path)
+    if type(cast("object", before)) is type(cast("object", after)) and before == after:
+        return []
+    return [{"op": "replace", "path": path, "value": after}]
+
+
+def _dict_diff(before: dict[str, Any], after: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    ops = list[dict[str, Any]]()
+    for key in (key for key in before if key not in after):
+        ops.append({"op": "remove", "path": f"{path}/{escape_key(key)}"})
+    for key, value in after.items():
+        place = f"{path}/{escape_key(key)}"
+        if key in before:
+            ops += json_diff(before[key], value, place)
+        else:
+            ops.append({"op": "add", "path": place, "value": value})
+    return ops
+
+
+def _list_diff(before: list[Any], after: list[Any], path: str) -> list[dict[str, Any]]:
+    ops = list[dict[str, Any]]()
+    for index, (old, new) in enumerate(zip(before, after, strict=False)):
+        ops += json_diff(old, new, f"{path}/{index}")
+    # The last first, so that each index is right when its turn comes.
+    for index in range(len(before) - 1, len(after) - 1, -1):
+        ops.append({"op": "remove", "path": f"{path}/{index}"})
+    for index in range(len(before), len(after)):
+        ops.append({"op": "add", "path": f"{path}/{index}", "value": after[index]})
+    return ops
+
+
 def copy_document(value: Any) -> Any:
     """Copy dicts and lists recursively, cycles included, and share everything else."""
     return _copied(value, {})

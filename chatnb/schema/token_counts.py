@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 from chatnb.schema.content.blocks import (
@@ -39,23 +40,36 @@ _CALLS = ("tool_call", "invalid_tool_call", "server_tool_call")
 _NOT_COUNTED = ("reasoning",)
 
 
-def count_tokens_approximately(messages: Iterable[BaseMessage]) -> int:
+def count_tokens_approximately(
+    messages: Iterable[BaseMessage], *, tools: Sequence[Any] | None = None
+) -> int:
     """Estimate the tokens of messages, without any model's tokenizer.
 
     Args:
         messages: The messages.
+        tools: Tools that are sent along, as `bind_tools` takes them.
 
     Returns:
         One token for four characters of text, of tool calls and of their results, what images,
         audio and files take about, and three for each message.
 
+    Raises:
+        TypeError: If an item of `tools` describes no tool.
+
     Example:
         >>> count_tokens_approximately([AIMessage("12345678")])
         5
     """
-    return sum(
+    counts = (
         _TOKENS_PER_MESSAGE + message_tokens(message, _approximate_count) for message in messages
     )
+    return sum(counts) + (_tool_tokens(tools) if tools else 0)
+
+
+def _tool_tokens(tools: Sequence[Any]) -> int:
+    # Tools are runnables, which are made of this package's messages; those who pass some have it.
+    written = import_module("chatnb.tools.openai_schema").to_openai_tools(tools)
+    return _approximate_count("".join(json.dumps(tool, default=str) for tool in written))
 
 
 def message_tokens(message: BaseMessage, count_text: CountText) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import jsonpatch
 import pytest
 from langchain_core import messages as langchain_messages
 from langchain_core import output_parsers as langchain
@@ -201,3 +203,20 @@ def test_json_has_instructions_of_a_schema() -> None:
     assert "JSON" in chatnb.JsonOutputParser().get_format_instructions()
     with pytest.raises(TypeError):
         chatnb.JsonOutputParser(pydantic_object=5)
+
+
+@pytest.mark.parametrize("text", ['{"a": [1, 2], "b": {"c": "xyz"}}', "[1, [2, 3], {}]"])
+def test_a_stream_of_differences_has_the_whole_value(text: str) -> None:
+    """`diff=True` streams lists of JSON Patch's operations, as LangChain's; `invoke` the value."""
+    parser, theirs = chatnb.JsonOutputParser(diff=True), langchain.JsonOutputParser(diff=True)
+    for patches in (parser.transform(iter(text)), theirs.transform(iter(text))):
+        value: Any = None
+        for patch in patches:
+            value = jsonpatch.apply_patch(value, patch)
+        assert value == json.loads(text)
+    assert parser.invoke(text) == json.loads(text)
+
+    async def later() -> list[Any]:
+        return [patch async for patch in parser.astream(text)]
+
+    assert asyncio.run(later()) == list(parser.stream(text))

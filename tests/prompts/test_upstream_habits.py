@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,3 +216,21 @@ def test_what_is_wrong_says_so(make: Any, error: type[Exception], said: str) -> 
     """Each mistake has an error that says what is accepted."""
     with pytest.raises(error, match=said):
         make()
+
+
+def test_a_prompt_is_read_from_a_file(tmp_path: Path) -> None:
+    """`from_file` takes a path, an encoding and the prompt's options."""
+    file = tmp_path / "topic.txt"
+    file.write_text("Über {topic}, {how}", encoding="latin-1")
+    for prompts in (chatnb, langchain):
+        prompt = prompts.PromptTemplate.from_file(
+            file, encoding="latin-1", partial_variables={"how": "kurz"}
+        )
+        assert prompt.format(topic="Katzen") == "Über Katzen, kurz"
+
+
+def test_a_chain_s_prompts_are_found() -> None:
+    """`get_prompts` lists the prompts of a chain, also those within branches and bindings."""
+    first, second = chatnb.PromptTemplate("{a}"), chatnb.ChatPromptTemplate(["{b}"])
+    chain = (first | {"x": second.with_config(tags=["t"]), "y": len}) | str
+    assert chain.get_prompts() == [first, second]

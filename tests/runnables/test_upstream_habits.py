@@ -451,3 +451,24 @@ def test_a_sequence_and_its_schemas_are_read_as_langchain_s() -> None:
     ):
         assert ours["type"] == upstream["type"]
         assert ours.get("required") == upstream.get("required")
+
+
+def test_assign_takes_a_parallel_runnable() -> None:
+    """`RunnableAssign(RunnableParallel(...))` adds its entries, as LangChain's."""
+    for runnables in (chatnb, langchain):
+        assign = runnables.RunnableAssign(
+            runnables.RunnableParallel(n=lambda given: given["a"] + 1)
+        )
+        assert assign.invoke({"a": 1}) == {"a": 1, "n": 2}
+
+
+def test_with_types_sets_the_schemas_alone() -> None:
+    """`with_types` gives a runnable's schemas their types, and the runs stay as they were."""
+    for runnables in (chatnb, langchain):
+        plain: Any = runnables.RunnableLambda(lambda text: len(text))
+        typed = plain.with_types(input_type=list[int], output_type=int)
+        assert typed.get_input_jsonschema()["items"] == {"type": "integer"}
+        assert (typed | str).get_input_jsonschema()["items"] == {"type": "integer"}
+        assert typed.get_output_jsonschema()["type"] == "integer"
+        assert typed.invoke([1, 2]) == 2
+        assert plain.with_types(output_type=int).get_input_jsonschema().get("type") is None

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnb.schema.json_patch import PatchedDocument, copy_document, escape_key, split_path
+from chatnb.schema.json_patch import (
+    PatchedDocument,
+    copy_document,
+    escape_key,
+    json_diff,
+    split_path,
+)
 from tests.support.run_log_strategies import LEAVES, NAMES
 
 KEYS = NAMES | st.sampled_from(["1", "2", "01", "a"])
@@ -120,3 +126,20 @@ def test_a_copy_holds_itself_as_the_document_does() -> None:
     copied = copy_document(given)
     assert copied is not given
     assert copied[1] is copied
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_diff_makes_one_document_of_another(before: Any, after: Any) -> None:
+    """Its operations, applied in their order, give the other document; equal ones have none."""
+    document = PatchedDocument(copy.deepcopy(before))
+    for op in json_diff(before, after):
+        document.apply(op)
+    assert repr(sorted_keys(document.share())) == repr(sorted_keys(after))
+    assert json_diff(after, copy.deepcopy(after)) == [] or "nan" in repr(after)
+
+
+def sorted_keys(value: Any) -> Any:
+    """Return a document with the keys of its dicts in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(inner) for key, inner in sorted(value.items())}
+    return [sorted_keys(inner) for inner in value] if isinstance(value, list) else value

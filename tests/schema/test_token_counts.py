@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from chatnb.schema import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from chatnb.schema.content import audio_part, file_part, image_part
 from chatnb.schema.token_counts import count_tokens_approximately
 from chatnb.schema.trimming import trim_messages
+from chatnb.tools import to_openai_tool
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(4_000_000)
 DATA = base64.b64encode(PNG).decode()
@@ -104,3 +106,22 @@ def test_trimming_counts_them_too() -> None:
     for counter in ("approximate", ScriptedChatModel(["Hi"])):
         kept = trim_messages(talk, max_tokens=100, token_counter=counter)  # type: ignore[arg-type]
         assert kept == talk[1:]
+
+
+def test_tools_count_as_the_text_that_declares_them() -> None:
+    """Tools add a token for four characters of their declarations, whatever their form."""
+
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    messages = [HumanMessage("Hi")]
+    extra = count_tokens_approximately(messages, tools=[add]) - count_tokens_approximately(messages)
+    assert extra == -(-len(json.dumps(to_openai_tool(add))) // 4)
+    both = count_tokens_approximately(messages, tools=[to_openai_tool(add), to_openai_tool(len_)])
+    assert both > count_tokens_approximately(messages) + extra
+
+
+def len_(text: str) -> int:
+    """Return a length."""
+    return len(text)

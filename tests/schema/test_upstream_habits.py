@@ -258,3 +258,28 @@ def test_a_buffer_string_is_that_of_langchain(options: Any) -> None:
     assert json.loads(get_buffer_string([calling]).removeprefix("AI: Now")) == calling.tool_calls
     with pytest.raises(ValueError, match="'prefix' or 'xml'"):
         get_buffer_string(ours, format="json")  # pyright: ignore[reportArgumentType]
+
+
+TEXTS: list[Any] = [
+    "Hi",
+    [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+    ["a", "b"],
+]
+
+
+@pytest.mark.parametrize("text_format", ["string", "block"])
+@pytest.mark.parametrize("content", TEXTS)
+def test_the_format_of_texts_is_chosen_as_in_langchain(content: Any, text_format: Any) -> None:
+    """`text_format` joins texts, or makes parts of them; `include_id` keeps the message's id."""
+    message = HumanMessage(content, id="m1")
+    [theirs] = langchain.convert_to_openai_messages(
+        [langchain.HumanMessage(content, id="m1")], text_format=text_format, include_id=True
+    )
+    ours = convert_to_openai_messages([message], text_format=text_format, include_id=True)
+    assert ours == [theirs]
+
+
+def test_an_unknown_format_of_texts_is_refused() -> None:
+    """Another format is a ValueError that names the two."""
+    with pytest.raises(ValueError, match="'string' or 'block', not 'html'"):
+        convert_to_openai_messages("Hi", text_format="html")  # pyright: ignore[reportArgumentType]

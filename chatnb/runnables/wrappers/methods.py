@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from chatnb.runnables.base import Runnable
     from chatnb.runnables.binding import ConfigurableField
+    from chatnb.runnables.graph import Graph
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
@@ -24,6 +25,7 @@ class WrapperMethods(Generic[In, Out]):
 
     if TYPE_CHECKING:
 
+        def get_graph(self) -> Graph: ...
         def astream(
             self, input: In, config: RunnableConfig | None = None, **kwargs: Any
         ) -> AsyncGenerator[Out, None]: ...
@@ -133,6 +135,45 @@ class WrapperMethods(Generic[In, Out]):
         """
         make = import_module("chatnb.tools.from_runnable").tool_from_runnable
         return make(self, args_schema, name=name, description=description, arg_types=arg_types)
+
+    def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Runnable[In, Out]:
+        """Return this runnable with types for its schemas, which type hints do not give.
+
+        Args:
+            input_type: The type of its input, for `input_schema`.
+            output_type: The type of its output, for `output_schema`.
+
+        Returns:
+            A runnable that does the same.
+
+        Example:
+            >>> from chatnb.runnables import RunnableLambda
+            >>> length = RunnableLambda(lambda text: len(text)).with_types(input_type=str)
+            >>> length.get_input_jsonschema()["type"]
+            'string'
+        """
+        from chatnb.runnables.binding import RunnableWithTypes
+
+        bound = cast("Runnable[In, Out]", self)
+        return RunnableWithTypes(bound, input_type=input_type, output_type=output_type)
+
+    def get_prompts(self, config: RunnableConfig | None = None) -> list[Any]:
+        """Return the prompt templates among this runnable's parts.
+
+        Args:
+            config: Accepted as LangChain's; the parts are the same with every config.
+
+        Returns:
+            The prompts, in the order of the graph.
+
+        Example:
+            >>> from chatnb.output_parsers import StrOutputParser
+            >>> from chatnb.prompts import PromptTemplate
+            >>> (PromptTemplate("Of {topic}.") | StrOutputParser()).get_prompts()
+            [PromptTemplate('Of {topic}.')]
+        """
+        parts = self.get_graph().parts.values()
+        return [part for part in parts if part.run_type == "prompt"]
 
     @property
     def input_schema(self) -> type[BaseModel]:

@@ -48,6 +48,18 @@ def openai_content(content: Content) -> Content:
     return [written for part in content for written in _written(part)]
 
 
+def content_of_format(content: Content | None, text_format: str | None) -> Content | None:
+    """Return content with its texts joined (`string`), or a string as one part (`block`)."""
+    if text_format == "block" and isinstance(content, str) and content:
+        return [{"type": "text", "text": content}]
+    if text_format != "string" or not isinstance(content, list):
+        return content
+    parts = [{"type": "text", "text": p} if isinstance(p, str) else p for p in content]
+    if all(part.get("type") == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return content
+
+
 def provider_part(block: Mapping[str, Any], taker: str) -> Block:
     """Return the part within a `non_standard` block; raise an error for one of Anthropic's."""
     return unwrapped(block, taker, _ANTHROPIC_ONLY)
