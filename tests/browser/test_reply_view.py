@@ -33,6 +33,40 @@ def test_deltas_append(reply_page: ReplyPage) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "# Title\n\n",
+        "## ",
+        "> ",
+        "1. ",
+        "1. one\n2. ",
+        "1. one\n\n2. ",
+        "1. one\n\n   more\n\n2. two\n\n   ",
+        "- a\n  - b\n  - ",
+        "- a\n\n  - b\n\n    1. ",
+        "- a\n\n- b\n  > ",
+        "- a\n\n  ```\n  code\n  ```\n\n  ",
+        "- *a* b\n- *c* ",
+    ],
+)
+def test_the_caret_ends_the_last_words(reply_page: ReplyPage, before: str) -> None:
+    """While a reply streams, one caret stands on the line of its last words, in any block."""
+    reply_page.open()
+    reply_page.say(before, "last", " words")
+    carets = """
+        const hasCaret = (node) => getComputedStyle(node, "::after").content !== "none";
+        return [...view.text.querySelectorAll("*")].filter(hasCaret).map((node) => {
+            const block = node.querySelector("p, li, pre, blockquote");
+            return [block === null, node.textContent.trim().endsWith("last words")];
+        });
+    """
+    assert reply_page.run(carets) == [[True, True]]
+    reply_page.run('model.receive("phase", "done")')
+    assert reply_page.run(carets) == []
+
+
 def test_duplicate_deltas_are_ignored(reply_page: ReplyPage) -> None:
     """A delta that came before changes nothing."""
     reply_page.open()
