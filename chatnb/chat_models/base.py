@@ -310,7 +310,7 @@ class BaseChatModel(
             >>> chat.invoke("What is 1 + 2?").invalid_tool_calls[0]["error"]
             'The arguments do not fit add: b: Field required'
         """
-        written = to_openai_tools(tools, strict=strict)
+        written = to_openai_tools(tools, strict=strict, extras=self._tool_extras)
         params: dict[str, Any] = {"tools": written} if written else {}
         if tool_choice is not None:
             params["tool_choice"] = to_openai_tool_choice(tool_choice, written)

@@ -117,11 +117,19 @@ _ENTRIES = (
 )
 # Open weights, which many providers serve.
 _NOT_PLAIN = ("gpt-oss",)
+_NOT_CONFIGURABLE = """\
+init_chat_model takes a name such as "openai:gpt-4o-mini", and makes one model of it. For a model
+that the config of each run chooses, write
+    init_chat_model("openai:gpt-4o-mini").configurable_alternatives(
+        ConfigurableField("model"), claude=init_chat_model("anthropic:claude-haiku-5-5")
+    )
+and invoke(messages, {"configurable": {"model": "claude"}}). Its attributes, such as temperature,
+are chosen with configurable_fields(temperature=ConfigurableField("temperature"))."""
 _COMPATIBLE = "chatnb.chat_models.compatible:ChatCompatible"
 
 
 def init_chat_model(
-    model: str, *, model_provider: str | None = None, **params: Any
+    model: str | None = None, *, model_provider: str | None = None, **params: Any
 ) -> BaseChatModel:
     """Return the chat model of a name.
 
@@ -142,12 +150,15 @@ def init_chat_model(
 
     Raises:
         UnknownModelError: If there is no such provider or model, or it cannot be loaded.
-        TypeError: If the name is no string.
+        TypeError: If there is no name, or it is no string; or for LangChain's
+            `configurable_fields` and `config_prefix`, in place of which a chat model has methods.
 
     Example:
         >>> init_chat_model("scripted:Good morning.").invoke("Hello")
         AIMessage(content='Good morning.')
     """
+    if model is None or params.keys() & {"configurable_fields", "config_prefix"}:
+        raise TypeError(_NOT_CONFIGURABLE)
     if not isinstance(model, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {model!r}")
     params = hide(params)

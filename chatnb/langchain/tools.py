@@ -90,6 +90,7 @@ class LangChainTool(Tool):
             description=described.get("description", ""),
             args_schema=described.get("parameters") or {},
             return_direct=tool.return_direct,
+            extras=tool.extras,
         )
         self.langchain_tool, self._injected = tool, {}
         self._is_async = getattr(tool, "func", tool) is None

@@ -26,7 +26,7 @@ from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, reda
 from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.terminal import SafeText, print_line, without_colours
-from chatnb.tools.base import tool
+from chatnb.tools.decorator import tool
 
 _MAX_OUTPUT = 8_000  # Characters of each kind of output, half of its begin and half of its end.
 _MAX_PICTURES = 4

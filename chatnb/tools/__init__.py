@@ -9,8 +9,10 @@ from chatnb.lazy_names import lazy_names
 if TYPE_CHECKING:
     from chatnb.errors import ToolArgumentsError, ToolRoundsError
     from chatnb.notebook.kernel_tools import dataframe_head, describe_variable, run_python
-    from chatnb.tools.base import StructuredTool, Tool, tool
+    from chatnb.tools.base import StructuredTool, Tool
+    from chatnb.tools.decorator import tool
     from chatnb.tools.execution import Reject
+    from chatnb.tools.handled_errors import ToolException
     from chatnb.tools.injected import InjectedToolArg, InjectedToolCallId
     from chatnb.tools.loop import ToolLoop, arun_tools, run_tools
     from chatnb.tools.mcp import McpTools, mcp_tools
@@ -30,6 +32,7 @@ __all__ = [
     "StructuredTool",
     "Tool",
     "ToolArgumentsError",
+    "ToolException",
     "ToolLoop",
     "ToolRoundsError",
     "arun_tools",
@@ -50,8 +53,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "chatnb.errors": "ToolArgumentsError ToolRoundsError",
-        "chatnb.tools.base": "StructuredTool Tool tool",
+        "chatnb.tools.base": "StructuredTool Tool",
+        "chatnb.tools.decorator": "tool",
         "chatnb.tools.execution": "Reject",
+        "chatnb.tools.handled_errors": "ToolException",
         "chatnb.tools.injected": "InjectedToolArg InjectedToolCallId",
         "chatnb.tools.loop": "ToolLoop arun_tools run_tools",
         "chatnb.tools.mcp": "McpTools mcp_tools",

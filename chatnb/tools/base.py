@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from chatnb.concurrency.pickling import find_in_module, name_in_module
 from chatnb.concurrency.portal import package_portal
+from chatnb.errors import ToolArgumentsError
 from chatnb.json_schemas import JsonSchema
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import (
     RunnableConfig,
@@ -21,12 +23,14 @@ from chatnb.runnables.config import (
     merge_configs,
 )
 from chatnb.schema.messages import ToolCall, ToolMessage
+from chatnb.tools.handled_errors import ErrorHandler, ToolException, handled_value
 from chatnb.tools.injected import injected_parameters
 from chatnb.tools.results import content_from_value, messages_from_value
 from chatnb.tools.signatures import (
     Arguments,
     SchemaArguments,
     TypedArguments,
+    check_docstring,
     innermost,
     model_of_parameters,
     one_string_schema,
@@ -65,11 +69,19 @@ class Tool(Runnable[ToolInput, Any]):
             the model, and the artifact of the `ToolMessage`.
         return_direct: True to have tool loops answer with its result instead of asking the model
             again.
+        handle_tool_error: The result in place of a `ToolException` that the function raises: True
+            for its text, a string, or a function of the exception.
+        handle_validation_error: The same for arguments that do not fit.
+        extras: Further fields of the tool for providers that have them, such as Anthropic's
+            `{"cache_control": {"type": "ephemeral"}}`.
         coroutine: An asynchronous function for the asynchronous methods, beside a plain `func`.
+        error_on_invalid_docstring: True to refuse a function whose docstring does not describe its
+            arguments in a section `Args`, or describes others.
 
     Raises:
         TypeError: If it is not a function, or its parameters cannot be described as JSON.
-        ValueError: If models cannot call it by its name, or there is no such response format.
+        ValueError: If models cannot call it by its name, there is no such response format, or its
+            docstring is refused.
 
     Example:
         >>> def add(a: int, b: int) -> int:
@@ -93,7 +105,11 @@ class Tool(Runnable[ToolInput, Any]):
         args_schema: type[Any] | JsonSchema | None = None,
         response_format: ResponseFormat = "content",
         return_direct: bool = False,
+        handle_tool_error: ErrorHandler = False,
+        handle_validation_error: ErrorHandler = False,
+        extras: dict[str, Any] | None = None,
         coroutine: Callable[..., Any] | None = None,
+        error_on_invalid_docstring: bool = False,
     ) -> None:
         if not callable(func) or not (coroutine is None or _is_async(coroutine)):
             wrong = func if coroutine is None or not callable(func) else coroutine
@@ -116,8 +132,13 @@ class Tool(Runnable[ToolInput, Any]):
             args_schema, self._injected = without_injected_fields(func, args_schema)
         self.args_schema = args_schema
         self.arguments = _arguments(self.name, self.args_schema)
+        if error_on_invalid_docstring:
+            check_docstring(self.name, docstring, self.args)
         self.response_format = response_format
         self.return_direct = return_direct
+        self.handle_tool_error: ErrorHandler = handle_tool_error
+        self.handle_validation_error: ErrorHandler = handle_validation_error
+        self.extras = extras
         self.coroutine = coroutine
         self._is_async = _is_async(func)
         self._has_async = self._is_async or coroutine is not None
@@ -141,7 +162,7 @@ class Tool(Runnable[ToolInput, Any]):
             name: The name for the model; by default that of the function.
             description: The description for the model; by default from the docstring.
             infer_schema: False for one argument that is a string, whatever the type hints are.
-            **options: `args_schema`, `response_format` and `return_direct` of `Tool`.
+            **options: `args_schema` and the other options of `Tool`.
 
         Returns:
             The tool.
@@ -183,6 +204,9 @@ class Tool(Runnable[ToolInput, Any]):
             "args_schema": self._given_schema,
             "response_format": self.response_format,
             "return_direct": self.return_direct,
+            "handle_tool_error": self.handle_tool_error,
+            "handle_validation_error": self.handle_validation_error,
+            "extras": self.extras,
             "coroutine": self.coroutine,
         }
         return _make_tool, (self.func, options)
@@ -197,21 +221,32 @@ class Tool(Runnable[ToolInput, Any]):
         """Return the JSON schema of each argument, by name."""
         return self.parameters.get("properties", {})
 
+    @property
+    def tool_call_schema(self) -> type[Any] | JsonSchema:
+        """Return the Pydantic model or JSON schema of the arguments that a model may give."""
+        return self.args_schema
+
     def invoke(self, input: ToolInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         if self._is_async:
             return package_portal.run(self.ainvoke(input, config, **kwargs))
-        inner = child_config(effective_config(config))
-        args, call_id = self._validated(input, inner), _call_id(input)
-        return self._answer(call_id, self._run(args, call_id, inner))
+        inner, call_id = child_config(effective_config(config)), _call_id(input)
+        try:
+            args = self._validated(input, inner)
+            return self._answer(call_id, self._run(args, call_id, inner))
+        except (ToolException, ToolArgumentsError) as error:
+            return self._handled(error, call_id)
 
     async def ainvoke(
         self, input: ToolInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
         if not self._has_async:
             return await StoppableCall(partial(self.invoke, input, config, **kwargs)).arun()
-        inner = child_config(effective_config(config))
-        args, call_id = self._validated(input, inner), _call_id(input)
-        return self._answer(call_id, await self._arun(args, call_id, inner))
+        inner, call_id = child_config(effective_config(config)), _call_id(input)
+        try:
+            args = self._validated(input, inner)
+            return self._answer(call_id, await self._arun(args, call_id, inner))
+        except (ToolException, ToolArgumentsError) as error:
+            return self._handled(error, call_id)
 
     def run(self, tool_input: ToolInput, config: RunnableConfig | None = None) -> Any:
         """Return `invoke(tool_input, config)`, by LangChain's older name.
@@ -288,6 +323,18 @@ class Tool(Runnable[ToolInput, Any]):
             content_from_value(value), name=self.name, tool_call_id=call_id, artifact=artifact
         )
 
+    def _handled(self, error: ToolException | ToolArgumentsError, call_id: str | None) -> Any:
+        """Return the result in place of an error, or raise it."""
+        is_invalid = isinstance(error, ToolArgumentsError)
+        handler = self.handle_validation_error if is_invalid else self.handle_tool_error
+        if handler is False:
+            raise error
+        value = handled_value(error, handler)
+        if call_id is None:
+            return value
+        content = content_from_value(value)
+        return ToolMessage(content, name=self.name, tool_call_id=call_id, status="error")
+
     def _with_ids(self, messages: list[ToolMessage], call_id: str) -> list[ToolMessage]:
         """Return messages that a function returned; one of them at least answers the call."""
         ids = [message.tool_call_id or call_id for message in messages]
@@ -339,82 +386,9 @@ def _is_async(func: Callable[..., Any]) -> bool:
     )
 
 
-@overload
-def tool(func: Callable[..., Any], /) -> Tool: ...
-@overload
-def tool(
-    name: str | None = None,
-    /,
-    *,
-    description: str | None = None,
-    args_schema: type[Any] | JsonSchema | None = None,
-    response_format: ResponseFormat = "content",
-    return_direct: bool = False,
-    infer_schema: bool = True,
-    parse_docstring: bool = True,
-) -> Callable[[Callable[..., Any]], Tool]: ...
-def tool(
-    func: Callable[..., Any] | str | None = None,
-    /,
-    *,
-    description: str | None = None,
-    args_schema: type[Any] | JsonSchema | None = None,
-    response_format: ResponseFormat = "content",
-    return_direct: bool = False,
-    infer_schema: bool = True,
-    parse_docstring: bool = True,
-) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a tool of a function: `@tool`, or `@tool("name", ...)`.
-
-    The schema for the model comes from type hints and docstring: its `Args` describe the
-    arguments, unless `Annotated[int, "..."]` or a Pydantic `Field` does.
-
-    Args:
-        func: The function; or the name of the tool, if it differs from the function's.
-        description: The description for the model; by default the docstring up to its sections.
-        args_schema: A Pydantic model or a JSON schema of the arguments; by default the function's
-            parameters describe them.
-        response_format: With `content_and_artifact` the function returns a pair: the content for
-            the model, and the artifact of the `ToolMessage`.
-        return_direct: True to have tool loops answer with its result instead of asking the model
-            again.
-        infer_schema: False for one argument that is a string, whatever the type hints are.
-        parse_docstring: Accepted as LangChain's; docstrings are always parsed.
-
-    Returns:
-        The tool, or a decorator that makes it.
-
-    Raises:
-        TypeError: If the parameters cannot be described as JSON.
-        ValueError: If models cannot call it by its name.
-
-    Example:
-        >>> @tool
-        ... def add(a: int, b: int = 1) -> int:
-        ...     '''Add two numbers.
-        ...
-        ...     Args:
-        ...         a: The first.
-        ...         b: The second.
-        ...     '''
-        ...     return a + b
-        >>> add.args["b"]
-        {'default': 1, 'description': 'The second.', 'type': 'integer'}
-        >>> add.invoke({"a": 2})
-        3
-    """
-    name = func if isinstance(func, str) else None
-    make = partial(
-        Tool.from_function,
-        name=name,
-        description=description,
-        args_schema=args_schema,
-        response_format=response_format,
-        return_direct=return_direct,
-        infer_schema=infer_schema,
-    )
-    return make if func is None or isinstance(func, str) else make(func)
-
-
 def _make_tool(func: Callable[..., Any], options: dict[str, Any]) -> Tool:
     return Tool(func, **options)
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.tools")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
 
 from chatnb.json_schemas import JsonSchema, schema_from_type, strict_schema
@@ -101,11 +101,19 @@ def to_openai_tool(tool: ToolLike, *, strict: bool | None = None) -> dict[str, A
     return {"type": "function", "function": function}
 
 
-def to_openai_tools(tools: Sequence[ToolLike], *, strict: bool | None = None) -> list[Any]:
+def _extras(tool: ToolLike, taken: Container[str]) -> dict[str, Any]:
+    given = (tool.extras or {}) if isinstance(tool, Tool) else {}
+    return {name: value for name, value in given.items() if name in taken}
+
+
+def to_openai_tools(
+    tools: Sequence[ToolLike], *, strict: bool | None = None, extras: Container[str] = ()
+) -> list[Any]:
     """Convert a list of tools to OpenAI's dicts; raise ValueError if two have the same name."""
+    # The fields that a provider has besides are those of `extras` among a tool's own.
     if isinstance(tools, Mapping | str) or not isinstance(tools, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"Tools are given in a list, not as {type(tools).__name__}: {tools!r}")
-    converted = [to_openai_tool(tool, strict=strict) for tool in tools]
+    converted = [{**to_openai_tool(tool, strict=strict), **_extras(tool, extras)} for tool in tools]
     names = [name for tool in converted if (name := tool_name(tool))]
     for name in names:
         if names.count(name) > 1:

@@ -50,6 +50,16 @@ def parse_docstring(text: str) -> Docstring:
     return Docstring("\n".join(description).strip(), _entries(section))
 
 
+def check_docstring(name: str, docstring: Docstring, arguments: Iterable[str]) -> None:
+    """Raise a ValueError if a docstring describes no arguments, or others than these."""
+    known = list(arguments)
+    unknown = [argument for argument in docstring.arguments if argument not in known]
+    if unknown:
+        raise ValueError(f"The docstring of {name} describes {unknown[0]}, which is no argument")
+    if known and not docstring.arguments:
+        raise ValueError(f"The docstring of {name} has no section Args with {', '.join(known)}")
+
+
 def _entries(lines: list[str]) -> dict[str, str]:
     # An entry begins at the section's own indentation.
     lines = [line for line in lines if line.strip()]

@@ -5,12 +5,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatnb.chat_models import init_chat_model
 from chatnb.chat_models.providers import known_providers
 from chatnb.errors import BadRequestError, UnknownModelError
+from chatnb.runnables import ConfigurableField
 from chatnb.schema import AIMessage
 
 GUIDE = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -161,3 +163,27 @@ def test_a_model_that_many_serve_needs_a_provider(name: str) -> None:
         init_chat_model(name)
     with pytest.raises(UnknownModelError, match="'opnai:m'"):
         init_chat_model("m", model_provider="opnai")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ([], {}),
+        ([], {"temperature": 0}),
+        (["scripted:a"], {"configurable_fields": "any"}),
+        (["scripted:a"], {"config_prefix": "first"}),
+    ],
+)
+def test_a_configurable_model_has_another_spelling(name: list[str], options: Any) -> None:
+    """What LangChain makes a configurable model of is an error that says what to write."""
+    with pytest.raises(TypeError, match="configurable_alternatives"):
+        init_chat_model(*name, **options)
+
+
+def test_the_spelling_of_a_configurable_model_works() -> None:
+    """The config of a run chooses among models that `init_chat_model` made."""
+    chat = init_chat_model("scripted:a").configurable_alternatives(
+        ConfigurableField("model"), other=init_chat_model("scripted:b")
+    )
+    replies = [chat.invoke("Hi"), chat.invoke("Hi", {"configurable": {"model": "other"}})]
+    assert [reply.text for reply in replies] == ["a", "b"]

@@ -12,7 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from chatnb import tools as chatnb
-from chatnb.chat_models import ScriptedChatModel
+from chatnb.chat_models import ChatAnthropic, ChatOpenAI, ScriptedChatModel
 from chatnb.errors import ToolArgumentsError
 from chatnb.schema import AIMessage, ToolMessage
 
@@ -226,3 +226,83 @@ def test_a_tool_runs_by_the_older_name(input: Any) -> None:
     assert mine.run(input) == asyncio.run(mine.arun(input)) == mine.invoke(input)
     if input is not CALL:
         assert mine.run(input) == theirs.run(input)
+
+
+def handled(tools: Any, flag: Any, error: str) -> Any:
+    """Return a tool that fails: its function raises, or its arguments do not fit."""
+
+    def price(item: str) -> str:
+        """Look up a price."""
+        raise tools.ToolException(f"no {item}")
+
+    return tools.StructuredTool.from_function(price, **{f"handle_{error}_error": flag})
+
+
+FLAGS: list[Any] = [True, "It failed.", lambda error: f"Sorry: {error}"]  # pyright: ignore[reportUnknownLambdaType]
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=["true", "text", "function"])
+def test_handled_errors_are_results(flag: Any) -> None:
+    """`handle_tool_error` gives the value that LangChain's does, and a failed message to a call."""
+    call = {"name": "price", "args": {"item": "x"}, "id": "c1", "type": "tool_call"}
+    ours, theirs = (handled(tools, flag, "tool") for tools in (chatnb, langchain))
+    args = call["args"]
+    assert ours.invoke(args) == theirs.invoke(args) == asyncio.run(ours.ainvoke(args))
+    message, same = ours.invoke(call), theirs.invoke(call)
+    assert (message.content, message.status) == (same.content, same.status)
+    assert pickle.loads(pickle.dumps(handled_by_text)).invoke("x") == "It failed."
+
+
+@chatnb.tool(handle_tool_error="It failed.")
+def handled_by_text(item: str) -> str:
+    """Fail."""
+    raise chatnb.ToolException(item)
+
+
+def test_arguments_that_do_not_fit_can_be_handled() -> None:
+    """`handle_validation_error` is for those alone; without it, both errors are raised."""
+    assert handled(chatnb, "Wrong.", "validation").invoke({"item": []}) == "Wrong."
+    with pytest.raises(chatnb.ToolException, match="no x"):
+        handled(chatnb, "Wrong.", "validation").invoke("x")
+    with pytest.raises(ToolArgumentsError):
+        handled(chatnb, "It failed.", "tool").invoke({"item": []})
+
+
+def test_extras_go_to_the_provider_that_has_them() -> None:
+    """Anthropic's requests have the fields of `extras`; those of other models have not."""
+    tool = chatnb.tool(extras={"defer_loading": True, "other": 1})(shout)
+    assert tool.extras == {"defer_loading": True, "other": 1}
+    bound: Any = ChatAnthropic("m", api_key="x").bind_tools([tool])
+    assert bound.kwargs["tools"][0]["defer_loading"] is True
+    assert "other" not in bound.kwargs["tools"][0]
+    plain: Any = ChatOpenAI("m", api_key="x").bind_tools([tool])
+    assert plain.kwargs["tools"][0].keys() == {"type", "function"}
+
+
+def test_the_schema_of_calls_has_no_injected_arguments() -> None:
+    """`tool_call_schema` describes what a model may give, as LangChain's."""
+
+    def find(text: str, limit: Annotated[int, chatnb.InjectedToolArg] = 3) -> str:
+        """Find it."""
+        return text
+
+    schema: Any = chatnb.tool(find).tool_call_schema
+    assert list(schema.model_json_schema()["properties"]) == ["text"]
+
+
+@pytest.mark.parametrize(
+    ("docstring", "said"),
+    [("Say it.", "no section Args"), ("Say it.\n\nArgs:\n    loud: x", "loud, which is no")],
+)
+def test_an_invalid_docstring_is_refused_on_request(docstring: str, said: str) -> None:
+    """`error_on_invalid_docstring=True` refuses arguments that are missing, or unknown ones."""
+
+    def say(text: str) -> str:
+        return text
+
+    say.__doc__ = docstring
+    assert chatnb.tool(say).name == "say"
+    with pytest.raises(ValueError, match=said):
+        chatnb.tool(parse_docstring=True, error_on_invalid_docstring=True)(say)
+    say.__doc__ = "Say it.\n\nArgs:\n    text: The text."
+    assert chatnb.tool(error_on_invalid_docstring=True)(say).args["text"]["description"]

@@ -7,9 +7,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
+from chatnb.chat_models.anthropic.arguments import REQUEST_PARAMETERS, MessageOptions
 from chatnb.chat_models.anthropic.errors import error_response
 from chatnb.chat_models.anthropic.replies import replies_in
-from chatnb.chat_models.anthropic.requests import request_body, request_headers
+from chatnb.chat_models.anthropic.requests import (
+    SENT_AS_HEADERS,
+    TOOL_EXTRAS,
+    request_body,
+    request_headers,
+)
 from chatnb.chat_models.anthropic.stream import MessageDecoder
 from chatnb.chat_models.batch_jobs.model import BatchChatModel
 from chatnb.chat_models.cache import ReplyCache
@@ -18,7 +24,6 @@ from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.sdk_errors import Sdk
 from chatnb.chat_models.sdk_model import Endpoint, Request
 from chatnb.chat_models.wire.client_options import missing_key, secret_key
-from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import MissingRuntimeError
 from chatnb.schema.messages import BaseMessage
 
@@ -68,7 +73,10 @@ class ChatAnthropic(BatchChatModel):
         extra_body: Further fields of each request, which are sent as they are.
         cache: Cache of replies; None for the global one, False for none.
         rate_limiter: Limit on the rate of calls.
-        **options: `default_headers`, `default_query`, `http_client` and `http_async_client`, for
+        **options: Further fields of each request: `betas`, `effort`, `mcp_servers`,
+            `context_management`, `service_tier`, `container`, `output_config`, `cache_control` and
+            every other field that the SDK's `create` takes, but that `metadata` is that of runs.
+            `default_headers`, `default_query`, `http_client` and `http_async_client`, for
             the SDK's clients. `name`, `tags`, `metadata`, `callbacks`, `streaming` and
             `disable_streaming`, for the runs of the model.
 
@@ -90,6 +98,7 @@ class ChatAnthropic(BatchChatModel):
 
     _key_variable = "ANTHROPIC_API_KEY"
     _families = ANTHROPIC_FAMILIES
+    _tool_extras = TOOL_EXTRAS
     _transport_parameters = frozenset({"anthropic_api_key"})
     _aliases: ClassVar[Mapping[str, str]] = {
         "anthropic_api_url": "base_url",
@@ -98,7 +107,11 @@ class ChatAnthropic(BatchChatModel):
         "request_timeout": "timeout",
         "stop_sequences": "stop",
     }
-    _parameters = ("max_tokens", "temperature", "top_p", "top_k", "stop", "thinking")
+    _parameters = (
+        *("max_tokens", "temperature", "top_p", "top_k", "stop", "thinking"),
+        *REQUEST_PARAMETERS,
+    )
+    _options = MessageOptions
 
     def __init__(
         self,
@@ -121,7 +134,7 @@ class ChatAnthropic(BatchChatModel):
         model_kwargs: dict[str, Any] | None = None,
         rate_limiter: RateLimiter | None = None,
         cache: ReplyCache | Literal[False] | None = None,
-        **options: Unpack[ModelOptions],
+        **options: Unpack[MessageOptions],
     ) -> None:
         super().__init__(
             model or model_name or DEFAULT_MODELS["anthropic"],
@@ -173,9 +186,14 @@ class ChatAnthropic(BatchChatModel):
         headers = request_headers(request.sent)
         if not headers:
             return request
+        for name in SENT_AS_HEADERS:
+            request.body.pop(name, None)
         given: Mapping[str, Any] = request.options.get("headers", {})
         headers.update((name.lower(), value) for name, value in given.items())
-        return request._replace(options={**request.options, "headers": headers})
+        options = {**request.options, "headers": headers}
+        if "anthropic-beta" in headers:
+            options["params"] = {"beta": "true", **request.options.get("params", {})}
+        return request._replace(options=options)
 
     def _connection(self) -> dict[str, Any]:
         # The SDK adds /v1, which the address of OpenAI's protocol on the same server ends in.

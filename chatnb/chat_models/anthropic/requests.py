@@ -20,7 +20,22 @@ from chatnb.schema.messages import (
 
 FitSchema: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
+TOOL_EXTRAS = frozenset(
+    {
+        *("allowed_callers", "cache_control", "defer_loading", "eager_input_streaming"),
+        "input_examples",
+    }
+)
+"""The fields of tools that only this API has."""
+
 _SAMPLING = ("temperature", "top_p", "top_k")
+# The SDK sends these fields, and `betas`, as headers.
+_HEADERS = {
+    "user_profile_id": "anthropic-user-profile-id",
+    "workspace_id": "anthropic-workspace-id",
+}
+SENT_AS_HEADERS = ("betas", *_HEADERS)
+"""The parameters that are headers of requests."""
 _VERSION_WITH_SAMPLING = "2023-06-01"
 _ROLES = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant"}
 _CHOICES = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
@@ -47,13 +62,16 @@ def request_body(
     return body
 
 
-def request_headers(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that a request needs beyond the SDK's."""
+def request_headers(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that a request of these parameters needs beyond the SDK's."""
+    headers = {_HEADERS[name]: params[name] for name in _HEADERS if params.get(name)}
+    if betas := params.get("betas"):
+        headers["anthropic-beta"] = ",".join(betas)
     # Version 2026-10-21 of the API rejects every request that sets sampling parameters; models that
     # still take them are called with the version before.
-    if any(name in body for name in _SAMPLING):
-        return {"anthropic-version": _VERSION_WITH_SAMPLING}
-    return {}
+    if any(name in params for name in _SAMPLING):
+        headers["anthropic-version"] = _VERSION_WITH_SAMPLING
+    return headers
 
 
 def _turns(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
@@ -98,13 +116,15 @@ def _blocks(message: BaseMessage) -> list[Block]:
 def _parameters(given: dict[str, Any], fit_schema: FitSchema) -> dict[str, Any]:
     tools, stop = given.pop("tools", None), given.pop("stop", None)
     choice, parallel = given.pop("tool_choice", None), given.pop("parallel_tool_calls", None)
-    form = given.pop("response_format", None)
+    form, effort = given.pop("response_format", None), given.pop("effort", None)
     if stop:
         given["stop_sequences"] = stop
     if tools:
         given["tools"] = [_tool(tool) for tool in tools]
     if choice is not None or (tools and parallel is False):
         given["tool_choice"] = _tool_choice("auto" if choice is None else choice, parallel)
+    if effort is not None:
+        given["output_config"] = {**given.get("output_config", {}), "effort": effort}
     if form is not None:
         schema = fit_schema(_schema(form))
         format = {"type": "json_schema", "schema": schema}

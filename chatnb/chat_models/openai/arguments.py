@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from chatnb.chat_models.wire.model_options import ModelOptions, warn_once
+from chatnb.chat_models.wire.model_options import (
+    ModelOptions,
+    request_parameters,
+    warn_once,
+)
 from chatnb.schema.chunks import COMPLETE_REASONS
 from chatnb.schema.messages import AIMessage, BaseMessage
 
@@ -28,9 +32,27 @@ class RequestOptions(ModelOptions, total=False):
         modalities: Types of output, such as `["text", "audio"]`.
         audio: Settings of audio output.
         prediction: Text that the reply is expected to repeat.
+        web_search_options: Web search of the models that have it in chat completions.
+        stream_options: Further settings of streams; `stream_usage` has the request of usage.
+        moderation: Settings of OpenAI's moderation of the request.
+        prompt_cache_options: Further settings of the cache of prompts.
+        functions: Functions, by OpenAI's older name of tools.
+        function_call: Choice among the functions.
+        tools: Tools of each request; `bind_tools` takes functions.
+        tool_choice: Choice among the tools of each request.
         parallel_tool_calls: Whether one reply may have several calls; sent along with tools.
         truncation: `auto` lets the Responses API leave out messages that do not fit the context.
         background: Have the Responses API go on with a reply when the connection breaks.
+        background_options: Settings of such a reply.
+        instructions: System text of the Responses API.
+        conversation: OpenAI's conversation that the request belongs to.
+        prompt: Prompt template that OpenAI keeps.
+        text: Settings of the text of replies, of the Responses API.
+        max_tool_calls: Most calls of the provider's tools.
+        context_management: Rules by which the Responses API shortens the context.
+        access_programs: Programs of access that the request uses.
+        image: Settings of images in the reply.
+        previous_response_id: Id of the response that the request continues.
         use_previous_response_id: Send only the messages after the last reply of the Responses
             API, with its id.
         output_version: Without effect, with a warning, but that `responses/v1` chooses the
@@ -51,24 +73,42 @@ class RequestOptions(ModelOptions, total=False):
     modalities: list[str] | None
     audio: dict[str, Any] | None
     prediction: dict[str, Any] | None
+    web_search_options: dict[str, Any] | None
+    stream_options: dict[str, Any] | None
+    moderation: dict[str, Any] | None
+    prompt_cache_options: dict[str, Any] | None
+    functions: list[dict[str, Any]] | None
+    function_call: str | dict[str, Any] | None
+    tools: list[dict[str, Any]] | None
+    tool_choice: str | dict[str, Any] | None
     parallel_tool_calls: bool | None
     truncation: str | None
     background: bool | None
+    background_options: dict[str, Any] | None
+    instructions: str | None
+    conversation: str | dict[str, Any] | None
+    prompt: dict[str, Any] | None
+    text: dict[str, Any] | None
+    max_tool_calls: int | None
+    context_management: list[dict[str, Any]] | None
+    access_programs: list[Any] | None
+    image: dict[str, Any] | None
+    previous_response_id: str | None
     use_previous_response_id: bool
     output_version: str | None
 
 
-_SETTINGS = {"use_previous_response_id", "output_version"}
-REQUEST_PARAMETERS = tuple(
-    name
-    for name in RequestOptions.__annotations__
-    if name not in ModelOptions.__annotations__ and name not in _SETTINGS
+REQUEST_PARAMETERS = request_parameters(
+    RequestOptions, "use_previous_response_id", "output_version"
 )
 """The parameters of requests among the options."""
 
 # Chat completions have none of these. OpenRouter's have `reasoning`.
 _OF_RESPONSES = (*("truncation", "background", "previous_response_id", "use_previous_response_id"),)
-_OF_OPENAI_RESPONSES = ("reasoning", "include")
+_OF_OPENAI_RESPONSES = (
+    *("reasoning", "include", "background_options", "instructions", "conversation", "prompt"),
+    *("text", "max_tool_calls", "context_management", "access_programs", "image"),
+)
 
 
 def uses_responses_api(given: Mapping[str, Any], *, is_openai: bool) -> bool:

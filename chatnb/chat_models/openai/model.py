@@ -88,8 +88,10 @@ class ChatOpenAI(BatchChatModel):
         **options: Further parameters of each request: `max_completion_tokens`,
             `frequency_penalty`, `presence_penalty`, `logit_bias`, `service_tier`, `verbosity`,
             `prompt_cache_key`, `prompt_cache_retention`, `safety_identifier`, `user`,
-            `response_format`, `modalities`, `audio`, `prediction` and `parallel_tool_calls`; and
-            `truncation`, `background` and `use_previous_response_id` of the Responses API.
+            `response_format`, `modalities`, `audio`, `prediction`, `web_search_options`,
+            `stream_options` and every other field that the SDK's `create` takes, but that
+            `metadata` is that of runs; with those of the Responses API, such as `truncation`,
+            `background` and `instructions`, and `use_previous_response_id`.
             `default_headers`, `default_query`, `http_client` and `http_async_client`, for the
             SDK's clients. `name`, `tags`, `metadata`, `callbacks`, `streaming` and
             `disable_streaming`, for the runs of the model.
@@ -129,6 +131,7 @@ class ChatOpenAI(BatchChatModel):
     _aliases: ClassVar[Mapping[str, str]] = {
         "openai_api_base": "base_url",
         "openai_organization": "organization",
+        "max_output_tokens": "max_tokens",
         "request_timeout": "timeout",
         "stop_sequences": "stop",
     }
@@ -267,7 +270,10 @@ class ChatOpenAI(BatchChatModel):
         own: dict[str, Any] = {"stream": True} if stream else {}
         usage = params.get("stream_usage")
         if stream and (self.stream_usage if usage is None else usage):
-            own["stream_options"] = {"include_usage": True}
+            own["stream_options"] = {
+                "include_usage": True,
+                **(vars(self).get("stream_options") or {}),
+            }
         params = {**own, **params}
         if not is_replaying():  # The requests of a cassette were sent when they were recorded.
             messages = [*without_expired_audio(messages, time.time())]
@@ -276,6 +282,8 @@ class ChatOpenAI(BatchChatModel):
         request = super()._request(messages, params, stream=stream)
         if self.base_url is None and "messages" in request.body:
             check_roles(request.body["messages"])
+        if not stream:
+            request.body.pop("stream_options", None)
         # OpenAI has renamed the parameter; compatible servers know its old name.
         if self.base_url is None and "max_tokens" in request.body:
             request.body["max_completion_tokens"] = request.body.pop("max_tokens")

@@ -20,7 +20,7 @@ from chatnb.tools.provider_tools import INCLUDED
 _UNSUPPORTED = frozenset(
     {
         *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "modalities"),
-        *("prediction", "presence_penalty", "seed"),
+        *("prediction", "presence_penalty", "seed", "web_search_options"),
     }
 )
 _RENAMED = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"}

@@ -42,6 +42,12 @@ class ModelOptions(ClientOptions, total=False):
     verbose: bool | None
 
 
+def request_parameters(options: type, *settings: str) -> tuple[str, ...]:
+    """Return the fields of requests among the options of a class, but those that only set it."""
+    others = {*ModelOptions.__annotations__, *settings}
+    return tuple(name for name in options.__annotations__ if name not in others)
+
+
 def attributes_from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a model for its options; those that are not given are left out."""
     given = {name: value for name, value in options.items() if value is not None}
