@@ -196,10 +196,14 @@ def start_task(
 
 
 async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, and wait until all have ended."""
-    running = [task for task in tasks if not task.done()]
+    """Cancel tasks, and wait until those of the running loop have ended."""
+    loop = asyncio.get_running_loop()
+    running = [task for task in tasks if not task.done() and task.get_loop() is loop]
     for task in running:
         task.cancel()
+    for task in tasks:  # Of a generator that another loop began: that one may not run any more.
+        if task.get_loop() is not loop:
+            post(task.get_loop(), task.cancel)
     if running:  # A wait for ended tasks would wait, too, also where a closing loop forbids it.
         await asyncio.wait(running)
 

@@ -51,6 +51,7 @@ async def finish_in_thread(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({running})
         if task is not None:
+            task.uncancel()  # As the next line counts it again, and a timeout around here counts.
             task.cancel()
     return running.result()
 
@@ -126,7 +127,9 @@ async def iterate_in_thread(source: Callable[[], Iterator[T]]) -> AsyncGenerator
         return
     loop = asyncio.get_running_loop()
     arrived = asyncio.Queue[Delivery]()
-    pump = ThreadPump(source, lambda delivery: post(loop, arrived.put_nowait, delivery))
+    # The thread must not keep this generator, nor a task that waits for the queue: both end it.
+    inbox = ref(arrived)
+    pump = ThreadPump(source, lambda delivery: post(loop, _put, inbox, delivery))
     delivery = None
     try:
         pump.start()
@@ -136,6 +139,12 @@ async def iterate_in_thread(source: Callable[[], Iterator[T]]) -> AsyncGenerator
     finally:
         del delivery  # An error would keep this frame alive, and this frame the error.
         pump.stop()
+
+
+def _put(inbox: ref[asyncio.Queue[Delivery]], delivery: Delivery) -> None:
+    queue = inbox()
+    if queue is not None:
+        queue.put_nowait(delivery)
 
 
 def pull_in_thread(items: Iterator[T]) -> AsyncGenerator[T, None]:

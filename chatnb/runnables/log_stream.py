@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from chatnb.concurrency.locks import Lock
-from chatnb.concurrency.portal import package_portal
+from chatnb.concurrency.portal import end_tasks, package_portal
 from chatnb.concurrency.waiting import post
 from chatnb.errors import ConfigurationError
 from chatnb.runnables.config import RunnableConfig, effective_config, merge_configs
@@ -71,11 +71,10 @@ async def stream_feed(
         await task
     finally:
         feed.close()
-        task.cancel()
+        task.cancel()  # Also if it has failed, so that its error is not logged as unread.
         # asyncio.run closes this generator and the one around it at once, after all tasks: what is
         # waited for then, the one around it finds running.
-        if not task.done():
-            await asyncio.wait([task])
+        await end_tasks([task])
 
 
 class RunStop:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chatnb.concurrency.portal import dropped_objects, package_portal
-from chatnb.concurrency.threads import ThreadPump
+from chatnb.concurrency.threads import ThreadPump, iterate_in_thread
 from tests.support.hangs import wait_until
 
 ROUNDS = 20
@@ -117,3 +117,22 @@ def test_a_function_that_fails_keeps_no_other_from_its_object(
         del dropped
     wait_until(lambda: len(called) == 3)
     assert reported == 3 * [SystemExit]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_loop_that_is_closed_leaves_no_thread(waits: bool) -> None:
+    """A thread's iterator is closed once nobody can read it, also if a task waited for its item."""
+    source, loop = Source(), asyncio.new_event_loop()
+
+    async def read() -> object:
+        items = iterate_in_thread(source.items)
+        await anext(items)
+        return asyncio.ensure_future(anext(items)) if waits else items
+
+    begun = [loop.run_until_complete(read())]
+    loop.set_exception_handler(lambda *_: None)  # It tells that the task was destroyed.
+    loop.close()
+    begun.clear()
+    gc.collect()
+    wait_until(lambda: source.closed)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from chatnb.concurrency.threads import finish_in_thread
 from chatnb.concurrency.waiting import Ok, Promise, await_done, wait
 from tests.support.hangs import ends
 
@@ -53,3 +54,18 @@ def test_waits_that_time_out_leave_nothing_behind() -> None:
 
     threading.Thread(target=lambda: waiting.wait() and promise.set(Ok(7))).start()
     assert ends(last) == 7
+
+
+def test_work_that_is_finished_after_its_timeout_is_late() -> None:
+    """A cancellation that waits for the work counts once: the timeout around it is TimeoutError."""
+    allowed = threading.Event()
+
+    async def work() -> None:
+        async with asyncio.timeout(0):
+            asyncio.get_running_loop().call_later(0.01, allowed.set)
+            await finish_in_thread(allowed.wait)
+            await asyncio.sleep(0)
+
+    with pytest.raises(TimeoutError):
+        ends(lambda: asyncio.run(work()))
+    assert allowed.is_set()

@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from chatnb.chat_models import ChatOpenAI
+from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.concurrency.cancellation import Abandoned
 from chatnb.concurrency.threads import ClosableIterator
 from chatnb.output_parsers import StrOutputParser
 from chatnb.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
+from tests.support.hangs import ends, wait_until
 from tests.support.loopback import Exchange, LoopbackServer, Script, delta, head
 
 
@@ -251,3 +252,16 @@ def test_the_error_of_a_blocking_branch_is_not_masked() -> None:
     with pytest.raises(ValueError, match="bad"):
         asyncio.run(run())
     assert source.closed.is_set()
+
+
+@pytest.mark.parametrize("method", ["astream", "astream_log"])
+def test_a_stream_is_closed_on_another_loop(method: str) -> None:
+    """Closing waits for no task of a loop that does not run any more."""
+    model = ScriptedChatModel([["a", "b", "c"]], delay=0.001)
+    chunks = getattr(RunnableParallel(a=model, b=model), method)("x")
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(anext(chunks))
+    ends(lambda: asyncio.run(chunks.aclose()))
+    wait_until(lambda: loop.run_until_complete(asyncio.sleep(0)) or not asyncio.all_tasks(loop))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
