@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
-from chatnb.chat_models import generate as generating
+# `from chatnb.chat_models import generate` would ask for a name first, and read LangChain's.
+import chatnb.chat_models.generate as generating
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.provider_call import (
     NOT_IN_KEYS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,5 +35,7 @@ class Provider:
 @cache
 def known_providers() -> Mapping[str, Provider]:
     """Return the rows by the provider's name."""
+    import tomllib  # It is loaded where a model is looked for by its name.
+
     table = files("chatnb.chat_models").joinpath("providers.toml").read_text(encoding="utf-8")
     return {name: Provider(name=name, **row) for name, row in tomllib.loads(table).items()}

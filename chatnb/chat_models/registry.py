@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -355,6 +354,8 @@ def _row_availability(row: Provider) -> Availability:
 
 
 def _served(row: Provider, seconds: float = _TIMEOUT_SECONDS) -> list[str]:
+    import urllib.request  # It loads http.client and email, which nothing else here needs.
+
     address = f"{row.base_url.rstrip('/')}/models"
     # A proxy in the environment is for other machines.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

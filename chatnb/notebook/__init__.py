@@ -17,8 +17,6 @@ from chatnb.notebook.magics import (
     await_chat,
     keep_question_marks,
 )
-from chatnb.notebook.tables.answers import show_answers, show_results
-from chatnb.notebook.tables.evaluation import show_evaluations
 from chatnb.notebook.warm_up import start_warm_up
 from chatnb.notebook.widgets.footer import footer_mimebundle
 from chatnb.notebook.widgets.front_end import awaits_cells, in_interactive_notebook
@@ -32,6 +30,32 @@ _AFTER_ERROR = "%chat explain tells what went wrong; %chat fix proposes the mend
 _WELCOME = "Begin a cell with %%chat and write a question below it. %chat shows what else there is."
 
 
+# The code of a view is loaded when the first of its kind is shown.
+def _answer_tables(answer: Any) -> Any:
+    from chatnb.notebook.tables.answers import answer_mimebundle
+
+    return answer_mimebundle(answer)
+
+
+def _result_table(result: Any) -> Any:
+    from chatnb.notebook.tables.answers import result_mimebundle
+
+    return result_mimebundle(result)
+
+
+def _evaluation_table(evaluation: Any) -> Any:
+    from chatnb.notebook.tables.evaluation import evaluation_mimebundle
+
+    return evaluation_mimebundle(evaluation)
+
+
+_SHOWN_AS_TABLES = {
+    ("pydantic.main", "BaseModel"): _answer_tables,
+    ("chatnb.schema.results", "LLMResult"): _result_table,
+    ("chatnb.evaluation.evaluate", "Evaluation"): _evaluation_table,
+}
+
+
 def register(shell: Any) -> None:
     """Register the magics, completions and views in a shell; a second time does nothing."""
     if "ChatMagics" in shell.magics_manager.registry:
@@ -39,9 +63,8 @@ def register(shell: Any) -> None:
     magics = ChatMagics(shell)
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(completion_matcher(magics.session, OPTIONS))
-    show_answers(shell)
-    show_results(shell)
-    show_evaluations(shell)
+    for (module, name), shown in _SHOWN_AS_TABLES.items():
+        shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, shown)
     set_run_viewer(_run_log_tree)
     set_bar_factory(_progress_bar)
     shell.input_transformers_cleanup.append(keep_question_marks)

@@ -32,6 +32,7 @@ _MODULES = (
     "anywidget",
     "chatnb.notebook.cell.outputs",
     "chatnb.notebook.cell.reply_widget",
+    "chatnb.notebook.tables.answers",
 )
 
 

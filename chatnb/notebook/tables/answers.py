@@ -16,16 +16,10 @@ from chatnb.structured_output.parsers import requested_types
 _SHOWS_ITSELF = ("_repr_html_", "_repr_markdown_")
 
 
-def show_answers(shell: Any) -> None:
-    """Make an IPython shell show typed answers as tables."""
-    # This covers only the Pydantic models that a chat model was asked for: the display of others,
-    # and of those with a `_repr_html_` or the like, is up to their owner. Pydantic is not loaded.
-    formatter = shell.display_formatter.mimebundle_formatter
-    formatter.for_type_by_name("pydantic.main", "BaseModel", answer_mimebundle)
-
-
 def answer_mimebundle(answer: Any) -> Any:
     """Return the tables of a typed answer; nothing for other Pydantic objects."""
+    # The display of models that no chat model was asked for, and of those with a `_repr_html_` or
+    # the like, is up to their owner.
     model = type(answer)
     if hasattr(model, "_repr_mimebundle_"):
         return answer._repr_mimebundle_(include=None, exclude=None)
@@ -33,12 +27,6 @@ def answer_mimebundle(answer: Any) -> Any:
         return {}
     data = answer.model_dump(mode="json")
     return {"text/html": answer_html(data), "text/markdown": answer_markdown(model.__name__, data)}
-
-
-def show_results(shell: Any) -> None:
-    """Make an IPython shell show an `LLMResult` as a table of its calls."""
-    formatter = shell.display_formatter.mimebundle_formatter
-    formatter.for_type_by_name("chatnb.schema.results", "LLMResult", result_mimebundle)
 
 
 def result_mimebundle(result: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chatnb.evaluation import Evaluation, Result
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
@@ -25,12 +23,6 @@ _FIRST = f"padding: 2px 16px 2px 0; {LONG_TEXT}"
 _NUMBER = "padding: 2px 16px 2px 0; text-align: right; vertical-align: top; white-space: nowrap;"
 _MAX_FAILURES = 10
 _MAX_CHARACTERS = 120
-
-
-def show_evaluations(shell: Any) -> None:
-    """Make an IPython shell show an `Evaluation` as a table."""
-    formatter = shell.display_formatter.mimebundle_formatter
-    formatter.for_type_by_name("chatnb.evaluation.evaluate", "Evaluation", evaluation_mimebundle)
 
 
 def evaluation_mimebundle(evaluation: Evaluation) -> Mimebundle:
