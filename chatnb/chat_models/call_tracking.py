@@ -78,13 +78,8 @@ class TrackedCall:
 
     def add_chunk(self, chunk: AIMessage) -> None:
         """Add a chunk of the reply, or all of it."""
-        call, metadata = self._call, chunk.response_metadata
-        if chunk.usage_metadata is not None:
-            call.usage = latest_usage(call.usage, chunk.usage_metadata)
-        if metadata:
-            call.model = metadata.get("model_name") or call.model
-            call.finish_reason = metadata.get("finish_reason") or call.finish_reason
-            call.cached = bool(metadata.get("from_cache"))
+        self.add_reply(chunk)
+        call = self._call
         if call.first_seconds is None and self._started is not None and chunk.content:
             call.first_seconds = self._clock() - self._started
 
@@ -96,8 +91,13 @@ class TrackedCall:
 
     def add_reply(self, reply: AIMessage) -> None:
         """Add a whole reply, which has no time to the first token."""
-        self.add_chunk(reply)
-        self._call.first_seconds = None
+        call, metadata = self._call, reply.response_metadata
+        if reply.usage_metadata is not None:
+            call.usage = latest_usage(call.usage, reply.usage_metadata)
+        if metadata:
+            call.model = metadata.get("model_name") or call.model
+            call.finish_reason = metadata.get("finish_reason") or call.finish_reason
+            call.cached = bool(metadata.get("from_cache"))
 
     def __enter__(self) -> TrackedCall:
         return self

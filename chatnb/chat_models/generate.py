@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -39,6 +38,7 @@ Prompts: TypeAlias = Iterable[Sequence[MessageLike] | PromptValue]
 RunCall: TypeAlias = Callable[[ProviderCall, RunnableConfig | None], Replies]
 
 _BYTES_PER_TOKEN = 4
+_PROMPT_TYPES = (list, str, PromptValue)
 
 
 class _LastCall:
@@ -154,6 +154,7 @@ def result_of_outcomes(
     """Return the outcomes of prompts as one result; a failed prompt has no candidates."""
     replies = [[] if isinstance(outcome, Exception) else outcome for outcome in outcomes]
     result = llm_result(replies, model_name)
+    result.run = [RunInfo(uuid4()) for _ in replies] or None
     result.calls = calls
     result.errors = {i: error for i, error in enumerate(outcomes) if isinstance(error, Exception)}
     return result
@@ -170,8 +171,7 @@ def llm_result(replies: Sequence[Sequence[AIMessage]], model_name: str) -> LLMRe
     if unknown:
         output["calls_without_usage"] = unknown
     generations = [[_generation(reply) for reply in candidates] for candidates in replies]
-    runs = [RunInfo(uuid4()) for _ in replies]
-    return LLMResult(generations, output, runs or None)
+    return LLMResult(generations, output)
 
 
 def run_output(output: AIMessage | list[AIMessage], model_name: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def run_output(output: AIMessage | list[AIMessage], model_name: str) -> dict[str
     if isinstance(output, AIMessageChunk):
         return LLMResult([[_generation(output)]]).as_dict()
     result = llm_result([output if isinstance(output, list) else [output]], model_name)
-    return replace(result, run=None).as_dict()
+    return result.as_dict()
 
 
 def _generation(reply: AIMessage) -> ChatGeneration:
@@ -209,7 +209,7 @@ def _check_prompts(messages: Prompts) -> list[list[BaseMessage]]:
         raise TypeError(f"generate takes a list of lists of messages, not {messages!r}")
     prompts = input_list(messages)
     for prompt in prompts:
-        if not isinstance(prompt, list | str | PromptValue):
+        if not isinstance(prompt, _PROMPT_TYPES):
             raise TypeError(
                 "generate takes a list of lists of messages, one list a prompt; "
                 f"this item is no list: {prompt!r}. For one prompt write generate([messages])."

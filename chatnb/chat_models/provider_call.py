@@ -7,8 +7,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
+import chatnb.chat_models.cache as caching  # As `generate` in chatnb.chat_models.base.
 from chatnb.cassettes.active import active_cassette, is_replaying
-from chatnb.chat_models import cache as caching
 from chatnb.chat_models.cache import CacheEntry, ReplyCache, check_cache, request_key
 from chatnb.chat_models.call_tracking import (
     NullCallTracker,
@@ -138,7 +138,9 @@ class ProviderCall:
                 if (limiter := self._limiter()) is not None:
                     limiter.acquire()
                     tracker.restart()
-                replies = self._cut(self._send(hook, recorded_replies, tracker, streamed=False))
+                replies = self._send(hook, recorded_replies, tracker, streamed=False)
+                if self._cut_at:
+                    replies = self._cut(replies)
                 if entry is not None:
                     entry.store(replies)
             tracker.add_reply(replies[0])
@@ -159,9 +161,9 @@ class ProviderCall:
                 if (limiter := self._limiter()) is not None:
                     await limiter.aacquire()
                     tracker.restart()
-                replies = self._cut(
-                    await self._send(hook, arecorded_replies, tracker, streamed=False)
-                )
+                replies = await self._send(hook, arecorded_replies, tracker, streamed=False)
+                if self._cut_at:
+                    replies = self._cut(replies)
                 if entry is not None:
                     await entry.astore(replies)
             tracker.add_reply(replies[0])
@@ -253,7 +255,7 @@ class ProviderCall:
         return None if limiter is None or is_replaying() else limiter
 
     def _cut(self, replies: list[AIMessage]) -> list[AIMessage]:
-        return [cut_reply(self._cut_at, reply) for reply in replies] if self._cut_at else replies
+        return [cut_reply(self._cut_at, reply) for reply in replies]
 
     def _cache_entry(self) -> CacheEntry | None:
         """Return the entry of this request in the cache and the batch's checkpoint, if any."""

@@ -97,7 +97,9 @@ def track_calls_in_context(tracker: CallTracker) -> None:
 
 def current_trackers() -> tuple[CallTracker, ...]:
     """Return the trackers of a call that is made here and now."""
-    return (*_global_trackers, *_trackers_of_context())
+    # Every call of a model asks; few are within a block.
+    in_context = _trackers_of_context() if _open_blocks else _context_trackers.get() or ()
+    return (*_global_trackers, *in_context)
 
 
 def _trackers_of_context() -> tuple[CallTracker, ...]:
@@ -202,8 +204,9 @@ class UsageTotals:
         """Admit every call."""
 
     def record(self, call: ModelCall) -> None:
-        """Add a finished call."""
-        self._recorded.append(call)
+        """Add a finished call; one of unknown usage, and so cost, adds nothing."""
+        if call.usage is not None or call.given_cost is not None:
+            self._recorded.append(call)
 
     def _sum_up(self) -> None:
         while self._recorded:

@@ -113,12 +113,19 @@ def test_a_chunk_of_text_holds_only_what_was_said() -> None:
     [
         ("import chatnb", "typing re json asyncio pydantic openai IPython chatnb.schema"),
         ("from chatnb.schema import HumanMessage", "pydantic openai asyncio httpx2 jiter"),
-        ("from chatnb.chat_models import ChatOpenAI", "openai httpx2 IPython langchain_core"),
+        (
+            "from chatnb.chat_models import ChatOpenAI",
+            "openai httpx2 IPython langchain_core urllib.request chatnb.upstream_modules",
+        ),
         (
             "from chatnb import ChatOpenAI; ChatOpenAI(openai_api_key='none')",
             "openai httpx2 IPython langchain_core",
         ),
-        ("import chatnb.notebook", "openai httpx2 pydantic markdown_it anywidget langchain_core"),
+        (
+            "import chatnb.notebook",
+            "openai httpx2 pydantic markdown_it anywidget langchain_core chatnb.upstream_modules "
+            "chatnb.notebook.tables chatnb.structured_output chatnb.evaluation",
+        ),
     ],
 )
 def test_an_import_brings_only_what_it_needs(statement: str, unwanted: str) -> None:

@@ -87,7 +87,8 @@ class Pace:
     def should_retry(self, error: BaseException | None) -> bool:
         """Record how a call ended, and return whether to make it again at the new pace."""
         if not isinstance(error, RateLimitError):
-            self.record_success()
+            if self._held_until != _NEVER:  # `is_limited`; most batches never are.
+                self.record_success()
             return False
         if not is_limit_of_rate(error):
             return False

@@ -335,10 +335,10 @@ class Batch:
 
     def _seconds_queued(self, index: int) -> float:
         """Return how long an input has waited for others, and not for a busy machine."""
-        held = index in self._failed or (self.pace is not None and self.pace.is_limited)
-        if index < self.limit and not held:
-            return 0.0
-        return time.monotonic() - self._failed.get(index, self._opened)
+        waits = index >= self.limit or index in self._failed
+        if waits or (self.pace is not None and self.pace.is_limited):
+            return time.monotonic() - self._failed.get(index, self._opened)
+        return 0.0
 
     def _record(self, index: int, outcome: Outcome[Any]) -> bool:
         """Record an outcome, unless the call is to be made again."""
