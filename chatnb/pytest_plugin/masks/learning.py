@@ -32,6 +32,7 @@ _TOKEN = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]+")
 # After these a word is a part of a path, an id, a name or an entity of HTML.
 _WITHIN_NAMES = tuple("/\\#-_.@&")
+_WITHIN_PATHS = tuple("/\\")
 _HALVES_OF_THE_DAY = {"AM", "PM", "am", "pm"}
 _MIN_REPLY_WORD = 3
 # So many times more may differ, word by word.
@@ -158,9 +159,10 @@ def _kind(token: str) -> str:
 def _may_vary(own: list[str], span: _Span, replies: ReplyTexts) -> bool:
     mine = "".join(own[span.start : span.end])
     before, after = _up_to_word(own[: span.start][::-1])[::-1], _up_to_word(own[span.end :])
-    if STAND_IN in mine or STAND_IN in span.other:
-        return False
     close = own[span.start - 1] if span.start else ""
+    # A name that varies may be a folder of a path by chance, of which another machine has none.
+    if STAND_IN in mine + span.other and not close.endswith(_WITHIN_PATHS):
+        return False
     is_word, is_other_word = _has_plain_word(mine, close), _has_plain_word(span.other, close)
     # Instead of a number or a name, a word may be one as well; instead of nothing, it is a word.
     if (is_word and (is_other_word or not span.other)) or (is_other_word and not mine):

@@ -61,7 +61,7 @@ NUMBER, UNIT, TIME = _NUMBER.regex, _UNIT.regex, _TIME.regex
 _SIGNED = sequence(_SIGN, _NUMBER)
 _QUANTITY = sequence(_SIGNED, optional(one(r"\s")), _UNIT)
 _SPACES, _SOME_SPACES = any_number(" "), some(" ")
-_NAMES = tuple(map(some, (r"\w", r"[\w\-]", r"[\w./\\:~+@-]")))
+_NAMES = tuple(map(some, (rf"[\w{STAND_IN}]", rf"[\w\-{STAND_IN}]", rf"[\w./\\:~+@\-{STAND_IN}]")))
 _PART = re.compile(f"{OPEN}{OPEN}|{CLOSE}{CLOSE}|{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 
 

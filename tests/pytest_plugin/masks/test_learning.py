@@ -97,6 +97,27 @@ def test_a_name_is_masked_wherever_it_stands() -> None:
     assert mask.masked("text/html", broken) != texts[0]
 
 
+@pytest.mark.parametrize("here", [0, 1])
+def test_a_path_may_hold_a_name_that_varies(here: int) -> None:
+    """A path is masked on machines where a folder is named like another part that varies."""
+    machines = [
+        ("conda1", "/opt/conda1/bin/python3"),
+        ("nobody2", "/usr/bin/python3"),
+        ("guest33", "/home/x1/py3"),
+    ]
+    page = "host: {}\npython: {}"
+    own = page.format(*machines.pop(here))
+    mask = CellMask(
+        {"stdout": learn_part(own, [page.format(*each) for each in machines], NO_REPLIES)}
+    )
+
+    def masked(text: str) -> str:
+        return mask.masked("stdout", text)
+
+    assert masked(page.format("alice9", "/Users/alice9/bin/python3")) == masked(own)
+    assert masked(page.format("alice9", "python3")) != masked(own)
+
+
 def test_a_repr_that_is_broken_by_its_length_is_one_line() -> None:
     """Joined, it is masked and compared like a line; lines that come and go otherwise are not."""
     short, long = "(5, date(1))", "(123456,\n date(1))"
