@@ -202,7 +202,33 @@ async def arun_tools(
     max_result_chars: int | None = DEFAULT_MAX_RESULT_CHARS,
     config: RunnableConfig | None = None,
 ) -> list[BaseMessage]:
-    """Let a chat model call tools until it answers, without blocking; like `run_tools`."""
+    """Let a chat model call tools until it answers, without blocking the event loop.
+
+    Args:
+        chat: A chat model; with `bind_tools` its own choice of tools applies.
+        tools: Functions, `Tool`s and LangChain's tools.
+        messages: What the chat model takes.
+        approve: A function that allows or rejects each call, as for `ToolLoop`.
+        max_rounds: The most requests to the model.
+        max_result_chars: The most characters of a result for the model; None for all.
+        config: Tags, callbacks and other settings of the run.
+
+    Returns:
+        The new messages: the model's calls, their results, and the answer.
+
+    Raises:
+        ToolRoundsError: If the model still calls tools in the last round.
+
+    Example:
+        >>> import asyncio
+        >>> from chatnb.chat_models import ScriptedChatModel
+        >>> def add(a: int, b: int) -> int:
+        ...     return a + b
+        >>> call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c1"}
+        >>> chat = ScriptedChatModel([AIMessage("", tool_calls=[call]), "It is 3."])
+        >>> asyncio.run(arun_tools(chat, [add], "What is 1 + 2?"))[-1]
+        AIMessage(content='It is 3.')
+    """
     loop = ToolLoop(
         chat, tools, approve=approve, max_rounds=max_rounds, max_result_chars=max_result_chars
     )
