@@ -3,7 +3,7 @@
   const STATE = {
     running: false, error: null, model: "smollm2", models: ["smollm2", "gpt-5-mini"],
     temperature: null, system: "", usage: "", name: "notes", about: "", suggestions: [],
-    limits: { attachment_bytes: 100000, attachments_bytes: 150000, types: ["image/png", "text/*"] },
+    limits: { attachment_bytes: 102400, attachments_bytes: 153600, types: ["image/png", "text/*"] },
   };
 
   class FakeModel {

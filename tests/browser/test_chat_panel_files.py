@@ -76,12 +76,27 @@ def test_what_may_not_be_attached_is_said(panel: ChatPanelPage) -> None:
     )
     panel.run(DROP, [["a.txt", "text/plain", "a" * 90_000], ["f.mp4", "video/mp4", "v"]])
     expect(panel.page.get_by_text("f.mp4 is neither text nor")).to_be_visible()
-    panel.run(DROP, [["big.txt", "text/plain", "a" * 100_001]])
-    expect(panel.page.get_by_text("big.txt has 100 KB; a file may have 100 KB.")).to_be_visible()
+    panel.run(DROP, [["big.txt", "text/plain", "a" * 103_000]])
+    expect(panel.page.get_by_text("big.txt has 101 KB; a file may have 100 KB.")).to_be_visible()
     panel.run(DROP, [["more.txt", "text/plain", "a" * 70_000]])
-    expect(panel.page.get_by_text("With more.txt the files would have 160 KB")).to_be_visible()
+    expect(panel.page.get_by_text("With more.txt the files would have 156 KB")).to_be_visible()
     assert file_names(panel) == ["a.txt"]
     expect(panel.field).to_have_value("Look")
+
+
+def test_limits_are_in_the_unit_of_sizes_and_name_each_sort_of_file_once(
+    panel: ChatPanelPage,
+) -> None:
+    """The empty panel, the button and the line below the files give one limit in the same number,
+    and a sort of file that has several MIME types one name."""
+    types = ["image/webp", "audio/wav", "audio/x-wav", "audio/mp3", "audio/mpeg", "text/*"]
+    limits = {"attachment_bytes": 5 * 2**20, "attachments_bytes": 20 * 2**20, "types": types}
+    panel.open(limits=limits)
+    told = "WebP, WAV, MP3, text, 5 MB each, 20 MB in all"
+    expect(panel.log).to_contain_text(f"Drop or paste files: {told}")
+    expect(panel.button("Attach files")).to_have_attribute("title", f"Attach files: {told}")
+    panel.run(DROP, [["a.txt", "text/plain", "a" * 2048]])
+    expect(panel.page.get_by_text("2 KB of 20 MB")).to_be_visible()
 
 
 def test_a_pasted_table_is_text(panel: ChatPanelPage) -> None:

@@ -12,7 +12,10 @@ export interface Attachment {
 
 /** Browsers know no type for many files that are text. */
 const TEXTS = /\.(py|ipynb|md|txt|csv|tsv|json|jsonl|ya?ml|toml|ini|cfg|sh|sql|r|jl|js|ts|tsx|css|html?|xml|tex|rst|log|c|h|cc|cpp|hpp|java|go|rs|rb|php|scala|kt|swift|diff|patch)$/i;
-const MEGABYTE = 1024 * 1024;
+const KILOBYTE = 1024;
+const MEGABYTE = KILOBYTE * KILOBYTE;
+/** MIME types of the same files under several names, and names that are written otherwise. */
+const NAMES: Readonly<Record<string, string>> = { "X-WAV": "WAV", MPEG: "MP3", WEBP: "WebP" };
 const BASE64 = /^[\w+/]+={0,2}$/;
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
 const SOUNDS = /^audio\/(wav|mp3|mpeg|ogg|flac|aac)$/;
@@ -46,19 +49,14 @@ export function objectionTo(file: File, there: readonly Attachment[], limits: Li
 export function limitsIn(limits: Limits): string {
   if (!limits.types.length) return "";
   const { attachment_bytes: each, attachments_bytes: all } = limits;
-  const sizes = [each && `${limitOf(each)} each`, all && `${limitOf(all)} in all`].filter(Boolean);
+  const sizes = [each && `${bytes(each)} each`, all && `${bytes(all)} in all`].filter(Boolean);
   return [typesOf(limits), ...sizes].join(", ");
 }
 
-/** A limit, which is given in whole megabytes of 1024 x 1024 bytes. */
-function limitOf(size: number): string {
-  return size % MEGABYTE ? bytes(size) : `${size / MEGABYTE} MB`;
-}
-
-/** A size: 812 bytes, 3.4 KB, 12 MB. */
+/** A size: 812 bytes, 3.4 KB, 12 MB; a kilobyte has 1024 bytes, as in Python's limits. */
 export function bytes(size: number): string {
-  if (size < 1000) return `${size} byte${size === 1 ? "" : "s"}`;
-  const [unit, divisor] = size < 1_000_000 ? ["KB", 1000] : ["MB", 1_000_000];
+  if (size < KILOBYTE) return `${size} byte${size === 1 ? "" : "s"}`;
+  const [unit, divisor] = size < MEGABYTE ? ["KB", KILOBYTE] : ["MB", MEGABYTE];
   const value = size / (divisor as number);
   return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ${unit}`;
 }
@@ -78,7 +76,8 @@ function typesOf({ types }: Limits): string {
   const words = types.map((type) => {
     const [family, kind] = type.split("/");
     if (kind === "*") return family === "image" ? "images" : (family ?? "");
-    return (kind ?? "").toUpperCase();
+    const name = (kind ?? "").toUpperCase();
+    return NAMES[name] ?? name;
   });
   return [...new Set(words)].join(", ");
 }
