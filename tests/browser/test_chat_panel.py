@@ -374,7 +374,7 @@ def test_an_answer_says_how_long_it_is_waited_for(panel: ChatPanelPage) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("stopped", "Stopped before anything arrived"), ("done", "The answer is empty")],
+    [("stopped", "Stopped before anything arrived"), ("done", "The reply is empty")],
 )
 def test_an_answer_without_anything_says_so(panel: ChatPanelPage, status: str, words: str) -> None:
     """And it can be made again; of one with text there is nothing to say, or only that it was

@@ -72,6 +72,19 @@ def test_regenerate_delete_and_copy(panel: ChatPanelPage) -> None:
     assert panel.focused() == "Message"
 
 
+def test_try_again_begins_where_the_error_begins(panel: ChatPanelPage) -> None:
+    """On a narrow page, where the button stands below the error, it is not indented."""
+    panel.page.set_viewport_size({"width": 360, "height": 700})
+    error = "The model is overloaded by all the others who ask it. Try again in a moment."
+    panel.open([human(), ai("Half", status="failed", error=error)])
+    words = panel.message(1).get_by_text(error).bounding_box()
+    button = panel.button("Try again").bounding_box()
+    assert words
+    assert button
+    assert button["y"] >= words["y"] + words["height"]
+    assert button["x"] == words["x"]
+
+
 def test_editing_makes_a_branch(panel: ChatPanelPage) -> None:
     """Edit opens the message's text, keeps it until the new branch is there, and goes with Esc."""
     panel.open(turns(1))

@@ -41,6 +41,6 @@ export class StatusLine {
     if (this.isSilent) return;
     const speed = this.rate.perSecond ?? 0;
     const seconds = `${Math.round((performance.now() - this.startedAt) / 1000)} s`;
-    setText(this.root, speed >= 1 ? `${seconds} · about ${Math.round(speed)} tokens/s` : seconds);
+    setText(this.root, speed >= 1 ? `${Math.round(speed)} tokens/s · ${seconds}` : seconds);
   };
 }

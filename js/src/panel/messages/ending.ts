@@ -55,7 +55,7 @@ function wordsFor(item: Item): string {
   if (status === "failed") return error ? `Failed: ${error}` : "Failed";
   const stopped = isEmpty(item) ? "Stopped before anything arrived" : "Stopped";
   if (status === "stopped") return error ? `${stopped}: ${error}` : stopped;
-  if (status === "done" && isEmpty(item)) return "The answer is empty";
+  if (status === "done" && isEmpty(item)) return "The reply is empty";
   const asks = tool_calls.some(({ state }) => state === "asking");
   return status === "waiting" && !asks ? "Waiting for your approval" : "";
 }
