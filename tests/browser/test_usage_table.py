@@ -352,3 +352,16 @@ def test_sums_stand_below_their_columns(browser: Browser, width: int) -> None:
         cells = f":is(.chatnb-usage-call, .chatnb-usage-total) {kinds}"
         assert table.run(cut, cells) == []
         assert table.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_names_are_whole_where_there_is_room(browser: Browser) -> None:
+    """On a wide page the name of a model is not cut, and no text begins right after a number."""
+    with usage_table_page(browser, viewport={"width": 1200, "height": 800}) as table:
+        name = "claude-sonnet-4-5-20250929"
+        table.open([ModelCall(name, "anthropic", "Hi", seconds=3.0, finish_reason="stop")] * 3)
+        cells = [table.row(0).get_by_text(text, exact=True) for text in (name, "3.00 s", "stop")]
+        assert cells[0].evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+        latency, finish = (cell.bounding_box() for cell in cells[1:])
+        assert latency
+        assert finish
+        assert finish["x"] - (latency["x"] + latency["width"]) >= 16

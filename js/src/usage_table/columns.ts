@@ -6,8 +6,10 @@ import { count, duration, price, priceDigits } from "../widgets/formatting";
 
 /** The text in place of the cost of a cached reply. */
 const CACHED = "cached";
-/** The largest and the smallest width of a text column, in digits. */
+/** The largest width of a text column, in digits: where room is scarce, and where there is more. */
 const WIDEST_TEXT = 19;
+const WIDEST_TEXT_WITH_ROOM = 32;
+/** The smallest width of a column, in digits. */
 const NARROWEST = 5;
 
 export class Cells {
@@ -55,6 +57,12 @@ export class Cells {
     // Titles are in smaller letters, and have room for an arrow.
     const title = column.title.length * 0.85 + 1.5;
     return Math.max(NARROWEST, title, this.widest(column));
+  }
+
+  /** The width that a column takes where the page has room for it. */
+  roomyWidth(column: Column): number {
+    const text = column.kind === "text" ? Math.min(WIDEST_TEXT_WITH_ROOM, longest(column.words)) : 0;
+    return Math.max(this.width(column), text);
   }
 
   private widest(column: Column): number {

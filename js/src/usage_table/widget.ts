@@ -1,5 +1,5 @@
 // The widget of a usage table: toolbar, rows, totals and price note.
-import type { UsageModel } from "./columns";
+import type { Column, UsageModel } from "./columns";
 import { actOf, isOurs } from "./keyboard";
 import { Header, RowList } from "./rows";
 import { Summary } from "./summary";
@@ -87,16 +87,19 @@ class UsageTableView {
   /** Columns are as wide as what is in them; the first one has what is left. */
   private measure(): void {
     const { cells } = this.table;
-    const widths = cells.columns.map((column) => Math.ceil(cells.width(column) * 10) / 10);
-    const [, ...others] = widths;
-    const tracks = ["minmax(var(--chatnb-first), 1fr)", ...others.map((width) => `${width}ch`)];
-    const digits = others.reduce((sum, width) => sum + width, 0);
-    const pixels = GAP * others.length + 2 * PADDING;
+    const [, ...others] = cells.columns;
+    const indents = others.map((column, index) => indentOf(column, cells.columns[index]));
+    const tracks = others.map((column, index) => {
+      const [least, most] = [cells.width(column), cells.roomyWidth(column)].map(roundedUp);
+      return `minmax(calc(${least}ch + ${indents[index]}px), calc(${most}ch + ${indents[index]}px))`;
+    });
+    const digits = sumOf(others.map((column) => roundedUp(cells.width(column))));
+    const pixels = GAP * others.length + sumOf(indents) + 2 * PADDING;
     const { style } = this.grid;
     const put = (name: string, value: string): void => {
       if (style.getPropertyValue(name) !== value) style.setProperty(name, value);
     };
-    put("--chatnb-columns", tracks.join(" "));
+    put("--chatnb-columns", ["minmax(var(--chatnb-first), 1fr)", ...tracks].join(" "));
     put("--chatnb-width", `calc(var(--chatnb-first) + ${digits.toFixed(1)}ch + ${pixels}px)`);
     put("--chatnb-gap", `${GAP}px`);
     put("--chatnb-padding", `${PADDING}px`);
@@ -163,3 +166,16 @@ function hasMarkedText(root: HTMLElement): boolean {
 }
 
 export default defineWidget((model: UsageModel) => new UsageTable(model), showUsageTable);
+
+/** The room before a text that begins where the number before it ends, as `usage_table.css` gives it. */
+function indentOf(column: Column, before: Column | undefined): number {
+  return column.kind === "text" && before?.kind !== "text" ? GAP : 0;
+}
+
+function roundedUp(width: number): number {
+  return Math.ceil(width * 10) / 10;
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
