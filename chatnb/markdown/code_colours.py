@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +28,9 @@ _STYLES: dict[str, LiteralString] = {
     "Token.Generic.Inserted": "color: var(--jp-mirror-editor-number-color)",
     "Token.Generic.Deleted": "color: var(--jp-error-color1)",
 }
+# What follows a dot is a property for the editor, and only a name for Pygments.
+_NAMES = ("Token.Name", "Token.Name.Other")
+_PROPERTY: LiteralString = "color: var(--jp-mirror-editor-property-color)"
 # A notebook file keeps each coloured word; longer code is not read for its colours.
 _MAX_COLOURED = 20_000
 
@@ -38,7 +42,7 @@ def coloured_code(code: str, info: str) -> SafeHtml:
     # U+FDD0 marks what is put in later, which must stay in one piece.
     if lexer is None or "\ufdd0" in code:
         return SafeHtml(code)
-    words = [(_style(str(type)), text) for type, text in lexer.get_tokens(code)]
+    words = list(_styled((str(type), text) for type, text in lexer.get_tokens(code)))
     # A lexer ends the last line, and may drop what it cannot read.
     if "".join(text for _, text in words) != f"{code}\n":
         return SafeHtml(code)
@@ -50,8 +54,16 @@ def coloured_code(code: str, info: str) -> SafeHtml:
     return join(*(element("span", text, style=style) if style else text for style, text in pieces))
 
 
+def _styled(words: Iterable[tuple[str, str]]) -> Iterator[tuple[LiteralString | None, str]]:
+    """Yield the words with their styles instead of their types."""
+    before = ""
+    for type, text in words:
+        yield _PROPERTY if before == "." and type in _NAMES else _style(type), text
+        before = text
+
+
 @cache
-def _style(type: str) -> str | None:
+def _style(type: str) -> LiteralString | None:
     return next((style for name, style in _STYLES.items() if _is_of(type, name)), None)
 
 

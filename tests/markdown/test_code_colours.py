@@ -37,6 +37,8 @@ def test_colours_change_no_character(code: str, language: str) -> None:
         ("x = 'a'  # b", "py", "# b", "comment"),
         ("let a = 12;", "js", "12", "number"),
         ("-a\n+b", "diff", "+b", "number"),
+        ("df = pd.DataFrame(1.5)", "python", "DataFrame", "property"),
+        ("console.log(a)", "js", "log", "property"),
     ],
 )
 def test_words_have_the_colours_of_the_editor(

@@ -113,16 +113,19 @@ def _html(answer: Answer) -> SafeHtml:
     reasoning = answer.reasoning.strip()
     is_alone = not answer.text and not answer.media
     fold = reasoning_fold(reasoning, answer.reasoning_seconds, is_alone=is_alone)
+    error = element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else ""
     thoughts = [element("div", fold, class_=NO_MATH, style=MUTED)]
     return element(
         "div",
         element("div", answer.name, class_=NO_MATH, style=_TITLE) if answer.name else "",
         *(thoughts if reasoning else []),
-        # In an element of its own, as the live one: its first heading has no line above it, and its
-        # last block has the room below that JupyterLab gives to it.
-        element("div", _text(answer), class_="jp-RenderedHTMLCommon", style="padding-right: 0"),
+        # In an element of its own, as the live one, where the error ends the text too: its first
+        # heading has no line above it, and its last block has the room below that JupyterLab gives
+        # to it.
+        element(
+            "div", _text(answer), error, class_="jp-RenderedHTMLCommon", style="padding-right: 0"
+        ),
         *(media_html(one.mime_type, one.data, _ALT, _MEDIA) for one in answer.media),
-        element("p", element("strong", answer.error), class_=NO_MATH) if answer.error else "",
         element("div", answer.footer, class_=NO_MATH, style=MUTED),
         style="min-width: 0; overflow-wrap: anywhere",
     )

@@ -140,6 +140,15 @@ def test_columns_keep_the_reasoning() -> None:
     assert html.index("Let me &lt;think&gt;.") < html.index("Because.") < html.index("1.0 s")
 
 
+def test_an_error_ends_the_text_of_its_column() -> None:
+    """As in the live view, so that neither moves when the columns stay: after the last paragraph,
+    and before the end of the element that has JupyterLab's room around paragraphs."""
+    failed = Answer("one", "Half.", "one · 1.0 s", error="ServerError: Overloaded.")
+    html = comparison_mimebundle([failed]).get("text/html", "")
+    pattern = r"<p>Half\.</p>\s*<p[^>]*><strong>ServerError: Overloaded\.</strong></p></div><div"
+    assert re.search(pattern, html), html
+
+
 def test_the_prompt_is_the_cells(shell: InteractiveShell) -> None:
     """Values are put into it as in any other cell."""
     shell.run_cell("number = 7")
