@@ -32,6 +32,7 @@ _FRAME_STYLE = (
     "overflow: auto; font-size: var(--jp-content-font-size1, 14px);"
 )
 
+_OPENED_STYLE = f"{_REASONING_STYLE} margin-bottom: 8px"  # Room before the answer.
 _SUMMARY_STYLE = "width: fit-content; padding: 2px 0; line-height: 20px; cursor: pointer;"
 _OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
 _OUTCOMES_WITHOUT_REPLY = {
@@ -141,7 +142,8 @@ def reasoning_fold(
 
     What is all of a reply is open, with its last lines in sight.
     """
-    body = element("div", shortened(reasoning, _MAX_REASONING), style=_REASONING_STYLE)
+    style = _REASONING_STYLE if is_alone else _OPENED_STYLE
+    body = element("div", shortened(reasoning, _MAX_REASONING), style=style)
     if is_alone:
         # A reader without a mouse scrolls what has the focus.
         body = element("div", body, tabindex=0, style=_FRAME_STYLE)
