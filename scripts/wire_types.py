@@ -17,14 +17,17 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import traitlets
 
 from chatnb.markdown import diagrams
+from chatnb.markdown.delimiters import ENVIRONMENTS
 from chatnb.markdown.tex_commands import ALLOWED, ALLOWED_WITH
 from chatnb.notebook.cell import code_cell
 
@@ -80,13 +83,31 @@ def _files() -> Iterator[tuple[Path, str]]:
 
 
 def _tex_commands() -> str:
-    patterns = {name: pattern.pattern for name, pattern in ALLOWED_WITH.items()}
-    return (
-        f"{_HEADER}\n/** Commands of TeX that draw. */\n"
-        f"export const COMMANDS =\n  {json.dumps(' '.join(sorted(ALLOWED)))};\n\n"
-        "/** Others that draw with such arguments. */\n"
-        f"export const COMMANDS_WITH = {json.dumps(patterns, indent=2)};\n"
+    names_by_pattern = defaultdict[str, list[str]](list)
+    for name, pattern in ALLOWED_WITH.items():
+        names_by_pattern[pattern.pattern].append(name)
+    by_names = {" ".join(names): pattern for pattern, names in names_by_pattern.items()}
+    environments = "|".join(ENVIRONMENTS)
+    text = _constants(
+        ("ENVIRONMENTS", environments, "The environments of TeX that draw, as a pattern."),
+        (
+            "COMMANDS",
+            "".join(_differences(sorted(ALLOWED))),
+            "Commands of TeX that draw, each as the number of letters that it shares with the one "
+            "before, and its other letters.",
+        ),
+        ("COMMANDS_WITH", by_names, "Others that draw with such arguments, by their names."),
     )
+    begin, *rest = text.rsplit(environments, 1)
+    return '" + ENVIRONMENTS + "'.join([begin, *rest])
+
+
+def _differences(words: Iterable[str]) -> Iterator[str]:
+    """Yield each word without what it shares with the one before: a third less to send."""
+    for before, word in pairwise(["", *words]):
+        pairs = takewhile(lambda pair: pair[0] == pair[1], zip(before[:9], word, strict=False))
+        shared = len(list(pairs))
+        yield f"{shared}{word[shared:]}"
 
 
 def _code_languages() -> str:
@@ -98,27 +119,36 @@ def _code_languages() -> str:
 
 
 def _diagram_patterns() -> str:
-    members = {name: _pattern(pattern) for name, pattern in diagrams.MEMBERS.items()}
-    return _constants(
-        ("TYPE", _pattern(diagrams.TYPE), "The first line of a diagram."),
-        ("STATEMENT", _pattern(diagrams.STATEMENT), "Any other line."),
-        ("MEMBERS", members, "The lines that open members, by the type of the diagram."),
-        ("MEMBER", _pattern(diagrams.MEMBER), "A line of members."),
-        ("CHARACTERS", _pattern(diagrams.CHARACTERS), "The characters of every line."),
+    members = "".join(
+        f"  {json.dumps(name)}: {_literal(pattern)},\n"
+        for name, pattern in diagrams.MEMBERS.items()
+    )
+    return _declarations(
+        ("TYPE", _literal(diagrams.TYPE), "The first line of a diagram."),
+        ("STATEMENT", _literal(diagrams.STATEMENT), "Any other line."),
+        ("MEMBERS", f"{{\n{members}}}", "The lines that open members, by the type of the diagram."),
+        ("MEMBER", _literal(diagrams.MEMBER), "A line of members."),
+        ("CHARACTERS", _literal(diagrams.CHARACTERS), "The characters of every line."),
     )
 
 
-def _pattern(pattern: re.Pattern[str]) -> dict[str, str]:
-    """Return the arguments of `RegExp` for the whole of a line."""
+def _literal(pattern: re.Pattern[str]) -> str:
+    """Return a regular expression of TypeScript for the whole of a line."""
     flags = "i" if pattern.flags & re.IGNORECASE else ""
-    return {"source": f"^(?:{pattern.pattern})$", "flags": flags}
+    source = re.sub(r"(?<!\\\\)/", r"\/", pattern.pattern)
+    return f"/^(?:{source})$/{flags}"
 
 
 def _constants(*constants: tuple[str, object, str]) -> str:
     """Write constants with their names, values and documentation."""
+    written = ((name, json.dumps(value, indent=2), text) for name, value, text in constants)
+    return _declarations(*written)
+
+
+def _declarations(*declarations: tuple[str, str, str]) -> str:
+    """Write constants whose values are TypeScript."""
     tables = (
-        f"/** {documentation} */\nexport const {name} = {json.dumps(value, indent=2)};\n"
-        for name, value, documentation in constants
+        f"/** {text} */\nexport const {name} = {value};\n" for name, value, text in declarations
     )
     return "\n".join([_HEADER, *tables])
 

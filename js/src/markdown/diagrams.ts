@@ -9,22 +9,18 @@ const DRAWN = ".jp-RenderedMermaid";
 /** What a drawing consists of; its source and the report of an error are text. */
 const PARTS = new Set(["DIV", "FIGURE", "FIGCAPTION", "IMG", "DETAILS", "SUMMARY", "PRE", "CODE"]);
 const PICTURE = "data:image/svg+xml,";
-const type = compiled(TYPE);
-const statement = compiled(STATEMENT);
-const members = new Map(Object.entries(MEMBERS).map(([name, opening]) => [name, compiled(opening)]));
-const member = compiled(MEMBER);
-const characters = compiled(CHARACTERS);
+const OPENINGS = new Map(Object.entries(MEMBERS));
 
 /** Whether the source of a diagram can neither fetch nor act. */
 export function isInertDiagram(source: string): boolean {
   const lines = source.replace(/^\n+|\n+$/g, "").split("\n").map(asRead);
-  if (!lines.every((line) => isPrintable(line) && characters.test(line))) return false;
+  if (!lines.every((line) => isPrintable(line) && CHARACTERS.test(line))) return false;
   const [first = "", ...others] = lines;
-  if (!type.test(first)) return false;
-  const opening = members.get(first.replace(/-v2$/, ""));
+  if (!TYPE.test(first)) return false;
+  const opening = OPENINGS.get(first.replace(/-v2$/, ""));
   let isMember = false;
   for (const line of others) {
-    if (!(isMember ? member : statement).test(line)) return false;
+    if (!(isMember ? MEMBER : STATEMENT).test(line)) return false;
     if (opening) isMember = isMember ? line !== "}" : opening.test(line);
   }
   return true;
@@ -58,10 +54,6 @@ function copyOf(drawn: Element): HTMLElement {
     else made.append(child.nodeValue ?? "");
   }
   return made;
-}
-
-function compiled({ source, flags }: { source: string; flags: string }): RegExp {
-  return new RegExp(source, flags);
 }
 
 /** A line as Python's patterns read it, to which all letters and digits are those of words. */

@@ -4,11 +4,18 @@ import { COMMANDS, COMMANDS_WITH } from "../generated/tex_commands";
 import type { FormulaNode } from "./nodes";
 import type { Renderers } from "./host";
 
-const ALLOWED = new Set(COMMANDS.split(" "));
+const ALLOWED = new Set(commands());
 const ALLOWED_WITH = Object.entries(COMMANDS_WITH).map(
-  ([name, pattern]) => [name, new RegExp(pattern, "iy")] as const,
+  ([names, pattern]) => [names.split(" "), new RegExp(pattern, "iy")] as const,
 );
 const COMMAND = /\\(?:([A-Za-z]+)|[^])/g;
+
+function* commands(): Generator<string> {
+  let name = "";
+  for (const [, shared, letters] of COMMANDS.matchAll(/(\d)(\D*)/g)) {
+    yield (name = name.slice(0, Number(shared)) + letters);
+  }
+}
 
 /** Whether all the commands of a formula only draw. */
 export function onlyDraws(tex: string): boolean {
@@ -20,7 +27,7 @@ export function onlyDraws(tex: string): boolean {
 }
 
 function isAllowed(name: string, tex: string, end: number): boolean {
-  const argument = ALLOWED_WITH.find(([known]) => known === name)?.[1];
+  const argument = ALLOWED_WITH.find(([names]) => names.includes(name))?.[1];
   if (!argument) return ALLOWED.has(name);
   argument.lastIndex = end;
   return argument.test(tex);

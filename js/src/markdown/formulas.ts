@@ -1,5 +1,6 @@
 // Formulas in Markdown, found by the rule of chatnb/markdown/delimiters.py: the cases of
 // tests/markdown/formulas.json hold for both.
+import { ENVIRONMENTS } from "../generated/tex_commands";
 
 /** A half-open range of a text. */
 export interface Range {
@@ -15,9 +16,6 @@ export interface Formula extends Range {
   readonly isClosed: boolean;
 }
 
-const ENVIRONMENTS =
-  "align|aligned|alignat|alignedat|array|[Bb]matrix|cases|CD|dcases|eqnarray|equation|flalign|gather"
-  + "|gathered|matrix|multline|multlined|pmatrix|rcases|smallmatrix|split|subarray|subequations|[Vv]matrix";
 const MARK = new RegExp(
   `\\n[ \\t>]*\\n|\\\\{1,2}[()[\\]]|\\\\(?:begin|end)\\{(?:${ENVIRONMENTS})\\*?\\}|\\\\[^]|\\$+`, "g",
 );
