@@ -119,7 +119,12 @@ def test_a_comparison_streams_in_columns_and_leaves_no_widget(any_kernel: Kernel
     assert [column["model_name"] for column in columns] == ["short", "breaks"]
     assert any_kernel.deliver(ran) == set()
     assert "Short." in ran.streamed
-    assert "**ServerError: Overloaded.**" in ran.streamed
+    updates = [content["data"].get("state", {}) for content in ran.of("comm_msg")]
+    snapshots = [state["snapshots"] for state in updates if "snapshots" in state]
+    assert [column["text"] for column in snapshots[-1]] == [
+        "Short.",
+        "Half\n\n**ServerError: Overloaded.**",
+    ]
 
 
 def test_a_program_gets_the_columns_and_no_widget(any_kernel: Kernel) -> None:
