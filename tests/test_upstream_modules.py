@@ -128,7 +128,7 @@ def test_a_line_that_cannot_work_says_what_to_write(line: str, pointer: str) -> 
 
 @pytest.mark.parametrize(("line", "own"), SAME)
 def test_a_name_is_another_one_here(line: str, own: str) -> None:
-    """What has another name, or is in another module, is that very object."""
+    """An object with another name, or in another module, is that very object."""
     names: dict[str, Any] = {}
     exec(line, names)
     home, _, name = own.rpartition(".")

@@ -64,7 +64,7 @@ def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage)
 
 
 def test_reasoning_stays_as_the_reader_has_it(output_area: ReplyPage) -> None:
-    """What was opened in the live view is open in the finished reply, too."""
+    """Reasoning opened in the live view is open in the finished reply, too."""
     thought = "{ type: 'delta', seq: ++model.seq, text: '', reasoning: 'Hm.' }"
     output_area.run(f"model.message({thought}); model.delta('So.'); await later()")
     output_area.page.locator("summary").click()

@@ -64,7 +64,7 @@ def test_recordings_of_children_are_kept_as_long_as_they_are_requested(path: Pat
 
 
 def test_children_record_again_and_their_earlier_recordings_go(path: Path) -> None:
-    """What a child has requested again stands once in the file, with its new reply."""
+    """A request that a child makes again stands once in the file, with its new reply."""
     ask(path, "record", "a", "b")
     ask(path, "refresh", "a", reply="Better.")
     assert prompts(path) == ["a", "here", "here, too"]

@@ -175,7 +175,7 @@ def test_a_model_that_many_serve_needs_a_provider(name: str) -> None:
     ],
 )
 def test_a_configurable_model_has_another_spelling(name: list[str], options: Any) -> None:
-    """What LangChain makes a configurable model of is an error that says what to write."""
+    """Arguments of LangChain's configurable models are an error that says what to write."""
     with pytest.raises(TypeError, match="configurable_alternatives"):
         init_chat_model(*name, **options)
 

@@ -103,7 +103,7 @@ def test_an_interrupt_while_it_is_dropped_does_not_keep_it(
 def test_a_function_that_fails_keeps_no_other_from_its_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What fails for a dropped object is reported, and other dropped objects get their call."""
+    """An error for a dropped object is reported, and other dropped objects get their call."""
     reported, called = list[type[BaseException]](), list[int]()
 
     def fail() -> None:

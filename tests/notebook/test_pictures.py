@@ -124,7 +124,7 @@ def test_an_array_of_no_picture_says_why(array: Any, said: str) -> None:
     ids=["svg", "audio", "html", "markdown"],
 )
 def test_displays_go_as_what_they_show(value: Any, sent: Any) -> None:
-    """What IPython displays is sent as its data, and never as the name of its class."""
+    """A display of IPython is sent as its data, and never as the name of its class."""
     prompt = fill("{value}", {"value": value})
     shown = [(each.name, each.data) for each in prompt.attachments] or [prompt.text]
     assert shown == [sent]

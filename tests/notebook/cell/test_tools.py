@@ -168,7 +168,7 @@ def test_a_terminal_shows_the_whole_call_before_it_asks(
     capsys: pytest.CaptureFixture[str],
     filling: str,
 ) -> None:
-    """What follows a long beginning is not out of sight."""
+    """The end of a long argument is in sight, too."""
     shell.push({"caller": Caller(("look_up", {"word": f"heron{filling}; and more"}))})
     typed("n")
     shell.run_cell("%%chat -m caller --tools look_up\nHeron?")

@@ -357,7 +357,7 @@ def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
 
 
 def test_an_input_that_cannot_travel_fails_by_itself(pool: Executor) -> None:
-    """Where it is pickled and where it is read; the other inputs have their outputs."""
+    """It fails where it is pickled or read; the other inputs have their outputs."""
     inputs = [1, threading.Lock(), Unreadable(), 4]
     outputs = RunnableLambda(double).batch(inputs, executor=pool, return_exceptions=True)
     assert outputs[0] == 2
