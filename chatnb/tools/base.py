@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from chatnb.concurrency.pickling import find_in_module, name_in_module
 from chatnb.concurrency.portal import package_portal
@@ -45,6 +45,18 @@ ResponseFormat: TypeAlias = Literal["content", "content_and_artifact"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CALL_KEYS = {"name", "args", "type"}
+
+
+class ToolOptions(TypedDict, total=False):
+    """Options of a tool, as `Tool` takes them."""
+
+    args_schema: type[Any] | JsonSchema | None
+    response_format: ResponseFormat
+    return_direct: bool
+    handle_tool_error: ErrorHandler
+    handle_validation_error: ErrorHandler
+    extras: dict[str, Any] | None
+    error_on_invalid_docstring: bool
 
 
 class Tool(Runnable[ToolInput, Any]):
@@ -152,7 +164,7 @@ class Tool(Runnable[ToolInput, Any]):
         description: str | None = None,
         *,
         infer_schema: bool = True,
-        **options: Any,
+        **options: Unpack[ToolOptions],
     ) -> Tool:
         """Make a tool of a function, as LangChain's `StructuredTool` does.
 

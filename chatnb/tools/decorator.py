@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
-from chatnb.json_schemas import JsonSchema
-from chatnb.tools.base import ResponseFormat, Tool
-from chatnb.tools.handled_errors import ErrorHandler
+from chatnb.tools.base import Tool, ToolOptions
 
 
 @overload
@@ -19,30 +17,18 @@ def tool(
     /,
     *,
     description: str | None = None,
-    args_schema: type[Any] | JsonSchema | None = None,
-    response_format: ResponseFormat = "content",
-    return_direct: bool = False,
-    handle_tool_error: ErrorHandler = False,
-    handle_validation_error: ErrorHandler = False,
-    extras: dict[str, Any] | None = None,
     infer_schema: bool = True,
     parse_docstring: bool = True,
-    error_on_invalid_docstring: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     func: Callable[..., Any] | str | None = None,
     /,
     *,
     description: str | None = None,
-    args_schema: type[Any] | JsonSchema | None = None,
-    response_format: ResponseFormat = "content",
-    return_direct: bool = False,
-    handle_tool_error: ErrorHandler = False,
-    handle_validation_error: ErrorHandler = False,
-    extras: dict[str, Any] | None = None,
     infer_schema: bool = True,
     parse_docstring: bool = True,
-    error_on_invalid_docstring: bool = False,
+    **options: Unpack[ToolOptions],
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function: `@tool`, or `@tool("name", ...)`.
 
@@ -52,21 +38,9 @@ def tool(
     Args:
         func: The function; or the name of the tool, if it differs from the function's.
         description: The description for the model; by default the docstring up to its sections.
-        args_schema: A Pydantic model or a JSON schema of the arguments; by default the function's
-            parameters describe them.
-        response_format: With `content_and_artifact` the function returns a pair: the content for
-            the model, and the artifact of the `ToolMessage`.
-        return_direct: True to have tool loops answer with its result instead of asking the model
-            again.
-        handle_tool_error: The result in place of a `ToolException` that the function raises: True
-            for its text, a string, or a function of the exception.
-        handle_validation_error: The same for arguments that do not fit.
-        extras: Further fields of the tool for providers that have them, such as Anthropic's
-            `{"cache_control": {"type": "ephemeral"}}`.
         infer_schema: False for one argument that is a string, whatever the type hints are.
         parse_docstring: Accepted as LangChain's; docstrings are always parsed.
-        error_on_invalid_docstring: True to refuse a function whose docstring does not describe its
-            arguments in a section `Args`, or describes others.
+        **options: `args_schema`, `return_direct` and the other options of `Tool`.
 
     Returns:
         The tool, or a decorator that makes it.
@@ -95,13 +69,7 @@ def tool(
         Tool.from_function,
         name=name,
         description=description,
-        args_schema=args_schema,
-        response_format=response_format,
-        return_direct=return_direct,
-        handle_tool_error=handle_tool_error,
-        handle_validation_error=handle_validation_error,
-        extras=extras,
         infer_schema=infer_schema,
-        error_on_invalid_docstring=error_on_invalid_docstring,
+        **options,
     )
     return make if func is None or isinstance(func, str) else make(func)

@@ -20,7 +20,7 @@ def test_notes_and_reviews_steer_no_terminal() -> None:
     )
     reporter.config.getoption = lambda name: False
     note = unrequested_note(f"{TITLE}.yaml", [f"Say {TITLE}"], dropped=False)
-    change = ("a.ipynb", False, TITLE, 0, TITLE, "x", "old", "new", [])
+    change = ("a.ipynb", False, TITLE, 0, TITLE, "x", "old", "new", [], [], [])
     properties = [(f"{NOTE}{UNREQUESTED}", note), (CHANGE, change)]
     report = SimpleNamespace(when="teardown", nodeid="a", user_properties=properties)
     session: Any = SimpleNamespace(shouldfail="", shouldstop="")

@@ -331,14 +331,12 @@ class Batch:
         return call()
 
     def _open_slot(self, index: int) -> None:
-        current_slot.set(BatchSlot((*self.position, index), self._seconds_queued(index)))
-
-    def _seconds_queued(self, index: int) -> float:
-        """Return how long an input has waited for others, and not for a busy machine."""
-        waits = index >= self.limit or index in self._failed
-        if waits or (self.pace is not None and self.pace.is_limited):
-            return time.monotonic() - self._failed.get(index, self._opened)
-        return 0.0
+        waited = 0.0
+        # An input that is among the first, and was not held, has waited only for a busy machine.
+        is_first = index < self.limit and index not in self._failed
+        if not is_first or (self.pace is not None and self.pace.is_limited):
+            waited = time.monotonic() - self._failed.get(index, self._opened)
+        current_slot.set(BatchSlot((*self.position, index), waited))
 
     def _record(self, index: int, outcome: Outcome[Any]) -> bool:
         """Record an outcome, unless the call is to be made again."""
