@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.chat_models.wire.error_responses import request_id
-from chatnb.chat_models.wire.error_secrets import remove_secrets
+from chatnb.chat_models.wire.error_secrets import hide_call_in_logs, remove_secrets
 from chatnb.chat_models.wire.finish_reasons import RUN_BROKEN_REPLY_AGAIN
 from chatnb.concurrency.cancellation import cancellation
 from chatnb.concurrency.retry_notices import tell_retry
@@ -115,7 +115,8 @@ def mapped_errors(
     """Raise chatnb's errors for an SDK's, with the partial reply and without secrets."""
     call = CallState(decoder)
     try:
-        yield call
+        with hide_call_in_logs(secrets):
+            yield call
     except (CancelledError, Exception) as error:
         mapped = _mapped(sdk, error, call)
         if isinstance(mapped, ModelError):

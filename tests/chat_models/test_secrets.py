@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import pickle
@@ -104,6 +105,13 @@ CALLS: dict[str, Call] = {
     "headers of a batch": lambda url: openai(url).batch(["x"], extra_headers=HEADERS),
     "headers of generate": lambda url: openai(url).generate([["x"]], extra_headers=HEADERS),
     "headers of a binding": lambda url: openai(url).bind(extra_headers=HEADERS).invoke("x"),
+    "headers of an asynchronous call": lambda url: asyncio.run(
+        openai(url).ainvoke("x", extra_headers=HEADERS)
+    ),
+    "headers of an asynchronous batch": lambda url: asyncio.run(
+        openai(url).abatch(["x", "y"], extra_headers=HEADERS)
+    ),
+    "headers of a call to Anthropic": lambda url: anthropic(url).invoke("x", extra_headers=HEADERS),
     "query of a call": lambda url: openai(url)("x", extra_query={"token": SECRET}),
     "body of a call": lambda url: openai(url).invoke("x", extra_body=NESTED),
     "body of a call to Anthropic": lambda url: anthropic(url).invoke("x", extra_body=NESTED),
@@ -172,6 +180,7 @@ def outputs(error: BaseException) -> Iterator[tuple[str, str]]:
 def raised(
     request: pytest.FixtureRequest, loopback: LoopbackServer, caplog: pytest.LogCaptureFixture
 ) -> BaseException:
+    gc.collect()  # The secret is not to be known from a model of another test.
     caplog.set_level(logging.DEBUG)
     loopback.plays(echo("401 Unauthorized"))
     with pytest.raises(Exception) as caught:  # noqa: PT011 (of any class)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -57,6 +59,20 @@ def hide_in_logs(model: object) -> None:
 
 
 _logging_models = WeakValueDictionary[int, object]()
+_secrets_of_call = ContextVar[Callable[[], Iterable[str]] | None](
+    "chatnb_secrets_of_call", default=None
+)
+
+
+@contextmanager
+def hide_call_in_logs(secrets: Callable[[], Iterable[str]]) -> Generator[None]:
+    """Replace the secrets of a call's own options, too, in what is logged meanwhile."""
+    outer = _secrets_of_call.get()
+    _secrets_of_call.set(secrets)
+    try:
+        yield
+    finally:  # A stream may be closed in another context, where no token is valid.
+        _secrets_of_call.set(outer)
 
 
 def _hide_secrets(record: logging.LogRecord) -> bool:
@@ -66,6 +82,9 @@ def _hide_secrets(record: logging.LogRecord) -> bool:
         return True
     secrets = secrets_in(*_ADDRESS.findall(text))
     secrets.update(*map(model_secrets, list(_logging_models.values())))
+    of_call = _secrets_of_call.get()
+    if of_call is not None:
+        secrets.update(of_call())
     clean = redact(text, secrets)
     if clean != text:
         record.msg, record.args = clean, None
