@@ -135,7 +135,7 @@ def _diagram_patterns() -> str:
 def _literal(pattern: re.Pattern[str]) -> str:
     """Return a regular expression of TypeScript for the whole of a line."""
     flags = "i" if pattern.flags & re.IGNORECASE else ""
-    source = re.sub(r"(?<!\\\\)/", r"\/", pattern.pattern)
+    source = re.sub(r"(?<!\\)/", r"\/", pattern.pattern)
     return f"/^(?:{source})$/{flags}"
 
 

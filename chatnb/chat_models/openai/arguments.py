@@ -104,7 +104,7 @@ REQUEST_PARAMETERS = request_parameters(
 """The parameters of requests among the options."""
 
 # Chat completions have none of these. OpenRouter's have `reasoning`.
-_OF_RESPONSES = (*("truncation", "background", "previous_response_id", "use_previous_response_id"),)
+_OF_RESPONSES = ("truncation", "background", "previous_response_id", "use_previous_response_id")
 _OF_OPENAI_RESPONSES = (
     *("reasoning", "include", "background_options", "instructions", "conversation", "prompt"),
     *("text", "max_tool_calls", "context_management", "access_programs", "image"),
