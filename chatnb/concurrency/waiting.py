@@ -87,6 +87,17 @@ def outcome_of_task(task: asyncio.Task[T]) -> Outcome[T]:
     return Ok(task.result()) if error is None else Failed(error)
 
 
+def is_closing(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Return whether an error is that of a coroutine being closed, which may await no more."""
+    # Code of the user may raise GeneratorExit, too: then the task is running.
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:  # The event loop does not run any more.
+        return True
+
+
 def take(
     queue: SimpleQueue[T],
     timeout: float | None = None,

@@ -41,19 +41,26 @@ class DamagedRowError(ValueError):
     """A row does not have the contents that chatnb writes."""
 
 
+class _FileConnection(Connection):
+    """A connection that knows its file."""
+
+    file: tuple[int, int] | None = None
+
+
 class Database:
     """A SQLite file: any thread reads it, and a thread of its own writes it."""
 
     # Transactions are functions, which run one after another, each again while another process is
     # in its way. An interrupt ends the wait for one, never the transaction. Reads wait for none,
     # except in memory, where there is one connection. A forked process opens the file again; its
-    # copy of a database in memory is its own.
+    # copy of a database in memory is its own. So does every process once its file was deleted or
+    # replaced: what it went on to write would be in no file that anyone can open.
 
     def __init__(self, path: str | Path, format: FileFormat) -> None:
         self._path = str(path)
         self._format = format
-        self._reader: Connection | None = None
-        self._writer: Connection | None = None
+        self._reader: _FileConnection | None = None
+        self._writer: _FileConnection | None = None
         self._reset()
         self._when_free(self._reading, self._open_reader)
         _open_databases.add(self)
@@ -243,19 +250,32 @@ class Database:
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def _open_reader(self) -> Connection:
-        self._reader = self._reader or self._open()
+        self._reader = self._at_path(self._reader)
         return self._reader
 
     def _open_writer(self) -> Connection:
         if self._path == MEMORY:
             return self._open_reader()
-        self._writer = self._writer or self._open()
+        self._writer = self._at_path(self._writer)
         return self._writer
 
-    def _open(self) -> Connection:
+    def _at_path(self, connection: _FileConnection | None) -> _FileConnection:
+        """Return a connection to the file that is at the path now, this one if it still is."""
+        if connection is None:
+            return self._open()
+        if connection.in_transaction or connection.file == _file_at(self._path):
+            return connection
+        connection.close()
+        return self._open()
+
+    def _open(self) -> _FileConnection:
         self._format.check(self._path)
         connection = sqlite3.connect(
-            self._path, timeout=0, isolation_level=None, check_same_thread=False
+            self._path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_FileConnection,
         )
         try:
             self._format.prepare(connection)
@@ -264,6 +284,7 @@ class Database:
             if self._path == MEMORY or os.access(self._path, os.W_OK):
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.file = _file_at(self._path)
         except BaseException:
             connection.close()
             raise
@@ -299,6 +320,14 @@ class Database:
         if self._path != MEMORY:
             _inherited.extend((self._reader, self._writer))
             self._reader = self._writer = None
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Return the identity of a file, or None where there is none."""
+    with suppress(OSError):
+        status = Path(path).stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _transact(transaction: Callable[[Connection], T], connection: Connection) -> T:

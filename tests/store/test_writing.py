@@ -420,3 +420,44 @@ def test_a_thread_whose_start_is_interrupted_ends(
     assert not thread.is_alive()
     store.add("ideas", HumanMessage("two"), parent=None)
     assert texts(store) == ["two"]
+
+
+def test_a_file_that_was_deleted_is_made_again(store: Store, path: Path) -> None:
+    """What is written after another program has deleted the file is in a file all the same."""
+    Conversation("ideas", store=store).add(HumanMessage("Before"))
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    Conversation("ideas", store=store).add(HumanMessage("After"))
+    assert texts(store) == ["After"]
+    with closing(Store(path)) as other:
+        assert texts(other) == ["After"]
+
+
+def test_a_file_that_was_replaced_is_read_and_written(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    """A backup that is put in the file's place is what is read and continued from then on."""
+    Conversation("ideas", store=store).add(HumanMessage("Before"))
+    backup = tmp_path / "backup.db"
+    with closing(Store(backup)) as other:
+        Conversation("ideas", store=other).add(HumanMessage("Restored"))
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    backup.rename(path)
+    assert texts(store) == ["Restored"]
+    Conversation("ideas", store=store).add(HumanMessage("More"))
+    with closing(Store(path)) as other:
+        assert texts(other) == ["Restored", "More"]
+
+
+def test_a_reply_to_a_deleted_file_ends(store: Store, path: Path) -> None:
+    """A reply whose file is deleted while it streams ends without an error, and nothing hangs."""
+    conversation = Conversation("ideas", store=store)
+    with conversation.replying() as draft:
+        draft.append(AIMessageChunk("Hel"))
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        draft.append(AIMessageChunk("lo"))
+    conversation.add(HumanMessage("After"))
+    with closing(Store(path)) as other:
+        assert texts(other) == ["After"]

@@ -19,7 +19,7 @@ from weakref import WeakSet
 
 from chatnb.concurrency.portal import package_portal, start_task
 from chatnb.concurrency.threads import finish_in_thread, in_thread
-from chatnb.concurrency.waiting import Ok
+from chatnb.concurrency.waiting import Ok, is_closing
 from chatnb.conversations.paths import NodePath
 from chatnb.errors import ChatnbError, error_message
 from chatnb.notebook.attachments import (
@@ -260,11 +260,14 @@ class PanelController:
         await self._attempt(self._handle(request))
 
     async def _attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.current_task()
         try:
             await work
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
             raise
         except BaseException as error:  # A model's constructor may raise anything: show it.
+            if is_closing(error, task):
+                raise
             self.show_error(_request_error_line(error))
 
     async def _handle(self, request: requests.Request) -> None:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, wait
+from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, is_closing, wait
 from chatnb.conversations import Conversation
 from chatnb.errors import ChatnbError, error_line, error_message
 from chatnb.markdown.mimebundle import Mimebundle
@@ -171,7 +171,7 @@ class PanelReply:
 
     async def run(self, message_id: str, params: dict[str, Any]) -> None:
         """Reply to a message; the turn has its last message then, whole or partial."""
-        self._parent = message_id
+        self._parent, task = message_id, asyncio.current_task()
         try:
             await self._start_message()
             await asyncio.sleep(0)  # A stop that came meanwhile takes effect before the request.
@@ -184,9 +184,9 @@ class PanelReply:
             await self._end_message("done")
         except asyncio.CancelledError:
             await self._end_message("stopped")
-        except GeneratorExit:
-            raise
         except BaseException as error:  # `sys.exit` in the chat's function ends this reply alone.
+            if is_closing(error, task):
+                raise
             if not self._is_written:  # The disk failed, and not the reply, which has ended.
                 raise
             if self._stream is None:  # It failed between two messages.

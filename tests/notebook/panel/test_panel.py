@@ -140,6 +140,33 @@ def test_sys_exit_fails_its_turn_with_its_message() -> None:
         turn.result(SECONDS)
 
 
+@pytest.mark.parametrize(
+    "error", [GeneratorExit, SystemExit, KeyboardInterrupt, asyncio.CancelledError, StopIteration]
+)
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_function_may_raise_whatever_there_is(
+    error: type[BaseException], is_async: bool, store: Path
+) -> None:
+    """Whatever a chat's function raises, its turn ends, nothing streams on, and the next begins."""
+
+    def chat(messages: list[BaseMessage]) -> str:
+        if messages[-1].text == "Raise":
+            raise error("broken")
+        return "Hello"
+
+    async def achat(messages: list[BaseMessage]) -> str:
+        return chat(messages)
+
+    panel = ChatPanel(achat if is_async else chat)
+    panel.ask("Raise").wait()
+    assert panel.ask("Hi").result(SECONDS).text == "Hello"
+    with closing(sqlite3.connect(store)) as connection:
+        [(streaming,)] = connection.execute(
+            "SELECT COUNT(*) FROM nodes WHERE status = 'streaming'"
+        ).fetchall()
+    assert streaming == 0
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Write to a store as another process, which takes its time."""
