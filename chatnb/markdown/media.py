@@ -37,6 +37,21 @@ def is_shown(mime: str, data: str) -> bool:
     return mime in (*IMAGE_TYPES, *AUDIO_TYPES) and is_base64(data)
 
 
+def media_url(mime: str, data: str) -> str:
+    """Return the address of a picture or a sound, which holds its data.
+
+    Raises:
+        ValueError: If it is not shown.
+
+    Example:
+        >>> media_url("image/png", "iVBORw0KGgo=")
+        'data:image/png;base64,iVBORw0KGgo='
+    """
+    if not is_shown(mime, data):
+        raise ValueError(f"No picture or sound that is shown: {mime}")
+    return f"data:{mime};base64,{data}"
+
+
 def media_html(mime: str, data: str, alt: str = "", style: str | None = None) -> SafeHtml:
     """Return a picture or a sound as an element.
 
@@ -47,9 +62,7 @@ def media_html(mime: str, data: str, alt: str = "", style: str | None = None) ->
         >>> media_html("image/png", "iVBORw0KGgo=", "Sky")
         '<img src="data:image/png;base64,iVBORw0KGgo=" alt="Sky"></img>'
     """
-    if not is_shown(mime, data):
-        raise ValueError(f"No picture or sound that is shown: {mime}")
-    source = f"data:{mime};base64,{data}"
+    source = media_url(mime, data)
     if mime in IMAGE_TYPES:
         return element("img", src=source, alt=alt, style=style)
     return element("audio", controls=True, src=source)

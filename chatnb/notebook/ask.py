@@ -219,6 +219,7 @@ class ChatReply(_RunningReplies, ReplyView):
         self._state.end(answer.below)
         self.snapshot = self._state.snapshot()
         self.footer = answer.footer
+        self.media = answer.media_urls
         self.phase = reply.outcome
 
 

@@ -12,11 +12,14 @@ from tests.browser.conftest import ReplyPage
 
 pytestmark = pytest.mark.browser
 
+PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP///////yH+BSIgAAAAACwAAAAAAQABAAACAkQBADs="
+
 
 def open_columns(page: ReplyPage, *names: str, **traits: Any) -> Locator:
     """Show a comparison of models that are waited for; return its columns."""
     columns = [{"model_name": name, "phase": "waiting", "footer": "", "note": ""} for name in names]
-    page.open(columns=columns, snapshots=[{"seq": 0, "text": ""}] * len(names), **traits)
+    texts, media = [{"seq": 0, "text": ""}] * len(names), [[]] * len(names)
+    page.open(columns=columns, snapshots=texts, media=media, **traits)
     return page.page.locator(".chatnb-comparison > .chatnb-reply")
 
 
@@ -52,6 +55,25 @@ def test_each_column_gets_its_own_text_and_end(reply_page: ReplyPage) -> None:
     expect(columns.nth(1).locator(".chatnb-status")).to_have_text("Waiting for slow model…")
     change(reply_page, 1, note="attempt 2 of 3")
     expect(columns.nth(1).locator(".chatnb-status")).to_have_text("slow model: attempt 2 of 3")
+
+
+def test_pictures_and_sounds_come_at_the_end(reply_page: ReplyPage) -> None:
+    """They stand in the column of their reply, above its footer, once it has ended. Nothing is
+    fetched from another address."""
+    columns = open_columns(reply_page, "one", "two")
+    write(reply_page, 0, "Here.")
+    media = [[PICTURE, "data:audio/wav;base64,UklGRg==", "https://example.org/a.png"], []]
+    reply_page.run("model.receive('media', given)", media)
+    expect(columns.locator("img, audio")).to_have_count(0)
+    change(reply_page, 0, phase="done", footer="m · 1.0 s")
+    picture, sound = columns.nth(0).locator(".chatnb-media > *").all()
+    expect(picture).to_have_attribute("src", PICTURE)
+    expect(picture).to_have_accessible_name("Picture of the answer")
+    expect(sound).to_have_accessible_name("Sound of the answer")
+    above = columns.nth(0).locator(".chatnb-media + .chatnb-panel-calls + .chatnb-line")
+    expect(above).to_contain_text("m · 1.0 s")
+    change(reply_page, 1, phase="done")
+    expect(columns.nth(1).locator("img, audio")).to_have_count(0)
 
 
 def test_a_gap_in_one_column_is_healed_by_the_snapshots(reply_page: ReplyPage) -> None:

@@ -144,8 +144,7 @@ def test_a_comparison_keeps_what_came_and_fails_only_if_all_do() -> None:
 
 
 def test_a_reply_in_a_container_shows_what_is_not_its_text() -> None:
-    """Sources, names of pictures and errors stand below the text of the widget, not in its
-    value."""
+    """Pictures, sources and errors stand below the text of the widget, not in its value."""
     note = {"type": "url_citation", "url": "https://example.org/a", "title": "Example"}
     drawn = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     kwargs: dict[str, Any] = {"annotations": [note], "images": [drawn]}
@@ -155,10 +154,13 @@ def test_a_reply_in_a_container_shows_what_is_not_its_text() -> None:
     reply.result(30)
     compared = chatnb.compare("Really?", {"cited": cited, "failing": failing})
     compared.result(30)
-    for shown in (reply.snapshot["text"], compared.snapshots[0]["text"]):
-        assert shown.startswith("Yes.\n\n")
-        assert "[Example](https://example.org/a)" in shown
-        assert "image/png" in shown
+    shown = [(reply.snapshot, reply.media), (compared.snapshots[0], compared.media[0])]
+    for snapshot, media in shown:
+        assert snapshot["text"].startswith("Yes.\n\n")
+        assert "[Example](https://example.org/a)" in snapshot["text"]
+        assert "image/png" not in snapshot["text"]
+        assert media == ["data:image/png;base64,iVBORw0KGgo="]
+    assert compared.media[1] == []
     assert reply.value == compared.value["cited"] == "Yes."
     assert "Broken" in compared.snapshots[1]["text"]
 

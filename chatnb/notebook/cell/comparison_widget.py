@@ -42,6 +42,8 @@ class ComparisonView(StreamedWidget):
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     snapshots = traitlets.List(traitlets.Dict()).tag(sync=True)
+    # Apart from the columns, which are sent again as each of them goes on.
+    media = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
     grid_columns = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
@@ -58,6 +60,7 @@ class ComparisonView(StreamedWidget):
                 ColumnState(model_name=name, phase="waiting", footer="", note="") for name in names
             ],
             snapshots=[state.snapshot() for state in self._states],
+            media=[[] for _ in names],
             grid_columns=grid_columns(len(names)),
             **options,
         )
@@ -71,6 +74,10 @@ class ComparisonView(StreamedWidget):
         self.flush()
         self._states[index].end(answer.below)
         self.snapshots = self._current_snapshots()
+        if answer.media:
+            media = [*self.media]
+            media[index] = answer.media_urls
+            self.media = media
         self.change_column(index, phase=answer.outcome, footer=answer.footer)
 
     def change_column(self, index: int, **changes: str) -> None:

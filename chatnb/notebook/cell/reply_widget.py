@@ -233,6 +233,8 @@ class ReplyView(StreamedWidget):
     footer = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
     calls = traitlets.List(traitlets.Dict()).tag(sync=True)
+    media = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """The addresses of the pictures and sounds of a reply that has ended."""
 
     def __init__(
         self,

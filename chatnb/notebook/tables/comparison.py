@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chatnb.errors import error_line
 from chatnb.markdown.html import SafeHtml, element, rendered
-from chatnb.markdown.media import media_html
+from chatnb.markdown.media import media_html, media_url
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import static_renderer
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown, safe_markdown
@@ -53,10 +53,9 @@ class Answer(NamedTuple):
             cost=model and model.cost_of_run(message),
         )
         error = error_line(reply.error) if reply.error else ""
-        parts = reply.parts
-        text = "\n\n".join(filter(None, (message.text, rest_markdown(parts))))
-        media = shown_media(parts)
-        rest = rest_markdown(parts, shows_media=False)
+        rest = rest_markdown(reply.parts)
+        text = "\n\n".join(filter(None, (message.text, rest)))
+        media = shown_media(reply.parts)
         return Answer(
             name,
             text,
@@ -70,8 +69,13 @@ class Answer(NamedTuple):
         )
 
     @property
+    def media_urls(self) -> list[str]:
+        """The addresses of the pictures and sounds, which hold their data."""
+        return [media_url(one.mime_type, one.data) for one in self.media]
+
+    @property
     def below(self) -> str:
-        """The Markdown below the text in a widget: sources, names of media, and the error."""
+        """The Markdown below the text in a widget: sources, and the error."""
         return "\n\n".join(filter(None, (self.rest, bold(self.error))))
 
 

@@ -12,6 +12,7 @@ from chatnb.markdown.safe_markdown import SafeMarkdown, plain_markdown, safe_mar
 from chatnb.notebook.widgets.formatting import duration, price, shortened
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_text
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.messages import AIMessage, BaseMessage
 from chatnb.schema.usage import UsageMetadata, add_usage, usage_text
 from chatnb.terminal import SafeText
@@ -59,7 +60,8 @@ def limit_text(message: AIMessage) -> str:
 
 def outcome_text(message: AIMessage, outcome: str) -> str:
     """Write how a reply ended, or nothing where it is done."""
-    has_arrived = message.content or message.reasoning or message.tool_calls
+    parts = reply_parts(message)
+    has_arrived = message.content or message.reasoning or message.tool_calls or any(parts)
     return (_OUTCOMES if has_arrived else _OUTCOMES_WITHOUT_REPLY).get(outcome, "")
 
 

@@ -80,6 +80,7 @@ class ColumnModel implements ReplyModel {
 
   get(name: string): unknown {
     if (name === "snapshot") return this.model.get("snapshots")[this.index];
+    if (name === "media") return this.model.get("media")[this.index];
     return this.state?.[name as keyof ColumnState] ?? this.model.get(name as "stop_with");
   }
 

@@ -36,6 +36,7 @@ export class Reply {
   private asked = false;
   private readonly resync = new Resync(() => this.send({ type: "resync" }));
   private kernelIsGone = false;
+  private readonly handlers: [name: string, handler: (value: unknown) => void][];
 
   /** @param isColumn - Whether it stands beside others, under its name, and stops with them. */
   constructor(
@@ -45,11 +46,14 @@ export class Reply {
     const snapshot = readSnapshot(model.get("snapshot"));
     this.state = startState(snapshot);
     this.setClock(snapshot);
-    model.on("msg:custom", this.onMessage);
-    model.on("change:snapshot", this.takeSnapshot);
-    model.on("change:phase", this.turn);
-    model.on("change:note", this.turn);
-    model.on("change:calls", this.call);
+    this.handlers = [
+      ["msg:custom", this.onMessage],
+      ["change:snapshot", this.takeSnapshot],
+      ["change:phase", this.turn],
+      ["change:note", this.turn],
+      ["change:calls", this.call],
+    ];
+    for (const handler of this.handlers) model.on(...handler);
     this.kernel?.statusChanged?.connect(this.checkKernel);
     // A page that is loaded in mid-reply has missed the deltas since the last snapshot.
     if (readPhase(model.get("phase")) === "streaming") this.resync.request();
@@ -122,6 +126,11 @@ export class Reply {
     return readList(this.model.get("calls"), readCall);
   }
 
+  /** The addresses of its pictures and sounds, which hold their data. */
+  get media(): string[] {
+    return readList(this.model.get("media"), readMedia);
+  }
+
   decide(call: string, decision: Decide["decision"], reason: string): void {
     this.send({ type: "decide", call, decision, reason });
   }
@@ -133,11 +142,7 @@ export class Reply {
   }
 
   dispose(): void {
-    this.model.off("msg:custom", this.onMessage);
-    this.model.off("change:snapshot", this.takeSnapshot);
-    this.model.off("change:phase", this.turn);
-    this.model.off("change:note", this.turn);
-    this.model.off("change:calls", this.call);
+    for (const handler of this.handlers) this.model.off(...handler);
     this.kernel?.statusChanged?.disconnect(this.checkKernel);
     this.listeners.clear();
     this.resync.stop();
@@ -308,6 +313,10 @@ export function readSnapshot(value: unknown): Snapshot {
     return { seq: value.seq, text: value.text, reasoning, seconds };
   }
   return { seq: 0, text: "" };
+}
+
+function readMedia(value: unknown): string | null {
+  return String(value).startsWith("data:") ? String(value) : null;
 }
 
 function readCall(value: unknown): ItemToolCall | null {

@@ -6,6 +6,7 @@ import { MarkdownWriter } from "../markdown/writer";
 import { element } from "../widgets/html";
 import { KeepInSight } from "../widgets/in_sight";
 import { Reasoning, type Stage } from "../widgets/reasoning";
+import { mediaElement } from "../widgets/media";
 import { ToolCalls } from "../widgets/tool_calls";
 import type { ItemToolCall } from "../generated/tool_calls";
 import { HeldHeight } from "./held_height";
@@ -23,6 +24,7 @@ class ReplyView {
   readonly root = element("div", "chatnb-reply");
   private readonly text = element("div", TEXT_CLASSES);
   private readonly reasoning = new Reasoning();
+  private readonly media = element("div", "chatnb-media");
   private readonly calls: ToolCalls;
   private readonly painter: BlockPainter;
   private readonly line: StatusLine;
@@ -45,7 +47,7 @@ class ReplyView {
     this.text.setAttribute("aria-live", "polite");
     this.text.setAttribute("aria-label", `Reply of ${reply.modelName || "the model"}`);
     const title = reply.isColumn ? [element("div", "chatnb-title", reply.modelName)] : [];
-    this.root.append(...title, this.reasoning.root, this.text, this.calls.root, this.line.root);
+    this.root.append(...title, this.reasoning.root, this.text, this.media, this.calls.root, this.line.root);
     this.sticky = new StickToEdge(this.line.root, this.root);
     this.unlisten = reply.listen(this);
     this.reasoning.show(reply.reasoning, this.stage);
@@ -87,6 +89,7 @@ class ReplyView {
     this.sticky.turn(isLive(phase));
     if (isLive(phase)) return;
     this.writer.end();
+    this.media.replaceChildren(...this.reply.media.map(mediaElement));
     this.reasoning.show(this.reply.reasoning, this.stage);
   }
 

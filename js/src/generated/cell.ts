@@ -70,6 +70,7 @@ export interface ReplyViewTraits {
   footer: string;
   note: string;
   calls: unknown[];
+  media: string[];
   code_model: string;
   stop_with: string;
   mount_point: string;
@@ -95,6 +96,7 @@ export interface ColumnDelta {
 export interface ComparisonViewTraits {
   columns: unknown[];
   snapshots: unknown[];
+  media: string[][];
   grid_columns: string;
   code_model: string;
   stop_with: string;

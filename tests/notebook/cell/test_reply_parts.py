@@ -101,12 +101,13 @@ def test_terminals_name_what_they_cannot_show(
 
 
 def test_a_spoken_reply_is_read(shell: InteractiveShell, shown: list[Any]) -> None:
-    """The transcript stands where the text would."""
+    """The transcript stands where the text would, and no footer calls the reply empty."""
     message = AIMessage("", additional_kwargs={"audio": {"data": WAV, "transcript": "Hello."}})
     ask(shell, message)
-    text, sound, _ = shown
+    text, sound, footer = shown
     assert text["text/markdown"] == "Hello."
     assert "audio/wav" in sound["text/html"]
+    assert "empty" not in footer["text/plain"]
 
 
 @pytest.mark.parametrize(
