@@ -57,6 +57,21 @@ class ChatPanelPage:
             [human(text, id="new"), ai("", id="answer", status="streaming")],
         )
 
+    def mark_seen(self) -> None:
+        """Remember where the message in the middle of the log stands."""
+        self.run(
+            """
+            const log = document.querySelector(".chatnb-panel-log").getBoundingClientRect();
+            const isSeen = (item) => item.getBoundingClientRect().bottom > log.top + log.height / 2;
+            window.seen = [...document.querySelectorAll(".chatnb-panel-item")].find(isSeen);
+            window.before = seen.getBoundingClientRect().top;
+            """
+        )
+
+    def moved(self) -> float:
+        """The pixels by which that message has moved since."""
+        return self.run("return seen.getBoundingClientRect().top - before")
+
     @property
     def field(self) -> Locator:
         return self.page.get_by_label("Message", exact=True)

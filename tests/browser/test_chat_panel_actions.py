@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -237,36 +238,78 @@ def test_calls_are_allowed(panel: ChatPanelPage, name: str, decision: str) -> No
 # Long conversations.
 
 
+MOST_IN_PAGE = 140
+"""Messages of two heights of the log above and below what is in sight, in whole groups."""
+
+
 def test_a_long_conversation_opens_at_its_end(panel: ChatPanelPage) -> None:
-    """Few of its messages are in the page at first; the others follow in order, from the last to
-    the first, while the reader's place and what streams stay as they are."""
-    items = [*turns(150), ai("One ", status="streaming")]
+    """Few of its messages are in the page; as the reader scrolls up others come in their order,
+    while the reader's place and what streams stay as they are."""
+    items = [*turns(500), ai("One ", status="streaming")]
     shown = panel.page.locator(".chatnb-panel-item")
-    panel.page.clock.install()
-    panel.stop_clock()
-    panel.run("await openPanel(...given)", [items, {"running": True}])
-    assert shown.count() <= len(items) / 4
-    assert panel.log.get_attribute("aria-live") == "off"
+    panel.open(items, running=True)
+    assert shown.count() <= MOST_IN_PAGE
     expect(shown.last).to_contain_text("One")
     panel.log.hover()
     panel.page.mouse.wheel(0, -300)
     expect(panel.button("Jump to latest")).to_be_visible()
-    panel.run(
-        """
-        const log = document.querySelector(".chatnb-panel-log").getBoundingClientRect();
-        const isSeen = (item) => item.getBoundingClientRect().bottom > log.top + log.height / 2;
-        window.seen = [...document.querySelectorAll(".chatnb-panel-item")].find(isSeen);
-        window.topOf = () => seen.getBoundingClientRect().top;
-        window.before = topOf();
-        model.grow("two");
-        """
-    )
-    panel.page.clock.run_for(60_000)
-    expect(shown).to_have_count(len(items))
-    assert panel.log.get_attribute("aria-live") == "polite"
-    texts = panel.run(
-        "return [...document.querySelectorAll('.chatnb-panel-said')].map((e) => e.textContent)"
-    )
-    assert texts == [f"Question {n}?" for n in range(150)]
+    panel.settle()
+    panel.mark_seen()
+    panel.run("model.grow('two')")
+    panel.settle()
+    assert panel.moved() == pytest.approx(0, abs=2)
+    panel.log.press("Home")
+    expect(panel.page.get_by_text("Question 0?", exact=True)).to_be_visible()
+    assert shown.count() <= MOST_IN_PAGE
+    panel.button("Jump to latest").click()
     expect(shown.last).to_contain_text("One two")
-    assert panel.run("return topOf() - before") == pytest.approx(0, abs=2)
+
+
+SCROLL_UP = """
+const log = document.querySelector(".chatnb-panel-log"), seen = new Set(), moves = [];
+const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+let most = 0;
+while (true) {
+    const { top, bottom } = log.getBoundingClientRect();
+    const items = [...log.querySelectorAll(".chatnb-panel-item")];
+    const shown = items.filter((item) => {
+        const place = item.getBoundingClientRect();
+        return place.bottom > top && place.top < bottom;
+    });
+    for (const item of shown.toReversed()) seen.add(item.textContent);
+    most = Math.max(most, items.length);
+    if (log.scrollTop === 0) return { seen: [...seen], moves, most };
+    const before = shown.at(-1).getBoundingClientRect().top;
+    log.scrollBy(0, -150);
+    await drawn();
+    if (log.scrollTop > 0) moves.push(shown.at(-1).getBoundingClientRect().top - before);
+}
+"""
+
+
+def test_every_message_of_a_long_conversation_can_be_reached(panel: ChatPanelPage) -> None:
+    """Scrolled from the end to the beginning, each message has been in sight, in order, none moves
+    another, and the page has never had many of them."""
+    items = turns(100)
+    for number, item in enumerate(items):
+        item["text"] = f"Message {number}\n\n" + "- Herons wade.\n" * (number % 7)
+    panel.open(items)
+    scrolled = panel.run(SCROLL_UP)
+    numbers = re.findall(r"Message (\d+)", " ".join(scrolled["seen"]))
+    assert numbers == [str(number) for number in reversed(range(200))]
+    assert scrolled["moves"] == pytest.approx([150] * len(scrolled["moves"]), abs=2)
+    assert scrolled["most"] <= MOST_IN_PAGE
+
+
+def test_what_is_begun_in_a_message_out_of_sight_stays(panel: ChatPanelPage) -> None:
+    """A message that the reader edits stays as it is while another part is read."""
+    panel.open(turns(200))
+    last = panel.page.locator(".chatnb-panel-item").nth(-2)
+    last.hover()
+    last.get_by_role("button", name="Edit").click()
+    panel.page.get_by_label("Edit your message").fill("Half a thought")
+    panel.log.evaluate("log => log.scrollTo(0, 0)")
+    expect(panel.page.get_by_text("Question 0?", exact=True)).to_be_visible()
+    panel.log.evaluate("log => log.scrollTo(0, log.scrollHeight)")
+    panel.settle()
+    expect(panel.page.get_by_label("Edit your message")).to_have_value("Half a thought")

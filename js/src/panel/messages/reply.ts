@@ -87,6 +87,8 @@ export class ReplyView implements ItemView {
 /** More than this at a time is written in slices, for a conversation has many answers. */
 const AT_ONCE = 200;
 const SLICE = 2000;
+/** Of a longer reply only what is in sight is laid out; the heights of the rest are estimated. */
+const LONG = 20_000;
 
 export class StreamedText {
   readonly root = element("div", "chatnb-reply");
@@ -121,13 +123,18 @@ export class StreamedText {
     this.wanted += text;
     if (isBehind || text.length > SLICE) return this.advance();
     // Cutting it from the whole would cost more the longer that is.
-    this.writer.write(text);
-    this.written += text.length;
+    this.write(text);
   }
 
   dispose(): void {
     this.slices.remove(this.step);
     this.writer.dispose();
+  }
+
+  private write(text: string): void {
+    this.writer.write(text);
+    this.written += text.length;
+    this.text.toggleAttribute("data-long", this.written > LONG);
   }
 
   private reset(): void {
@@ -144,8 +151,7 @@ export class StreamedText {
 
   private readonly step = (): boolean => {
     const end = Math.min(this.wanted.length, this.written + SLICE);
-    if (end > this.written) this.writer.write(this.wanted.slice(this.written, end));
-    this.written = end;
+    if (end > this.written) this.write(this.wanted.slice(this.written, end));
     const more = end < this.wanted.length;
     if (!more && !this.open) this.writer.end();
     return more;
