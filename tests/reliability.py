@@ -43,6 +43,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 KILLS = 300
 _SHOWN_FAILURES = 20
+# The memory of a long run may not grow; in a short one little of it has been used after a fifth.
+_LONG_SECONDS, _MOST_GROWTH = 300, 1.1
 _PACKAGES = ("ipython", "jupyterlab", "httpx", "openai", "anthropic", "playwright")
 _HEAD = """\
 # Reliability
@@ -152,10 +154,13 @@ def everything(options: Options) -> Figures:
     except subprocess.CalledProcessError as error:
         return Figures(f"{options.seconds} s", "an error", [error.stderr.strip()[-300:]])
     kept, interrupts = told.pop("replies kept"), told.pop("interrupts")
+    begun, ended = told.pop("MB after a fifth of the time"), told.pop("MB at the end")
+    grown = f"memory grew from {begun} MB to {ended} MB"
     return Figures(
         f"{sum(told.values()):,} calls in {options.seconds} s, {interrupts:,} interrupted",
-        f"{kept:,} of {kept:,} replies kept",
-        [],
+        f"{kept:,} of {kept:,} replies kept; {begun} MB after a fifth of the time, {ended} MB "
+        "at the end",
+        [grown] if options.seconds >= _LONG_SECONDS and ended > _MOST_GROWTH * begun else [],
     )
 
 

@@ -246,8 +246,10 @@ class Soak:
     """
 
     def __init__(self, seconds: float, seed: int, folder: Path) -> None:
-        self._deadline = time.monotonic() + seconds
+        self._begun = time.monotonic()
+        self._deadline = self._begun + seconds
         self._seed = seed
+        self.memory = list[float]()  # In MB, once a fifth of the time has passed and at the end.
         self._file = folder / "conversations.db"
         os.environ["CHATNB_STORE"] = str(self._file)
         self._sync_names = _methods(SyncCalls)
@@ -273,6 +275,7 @@ class Soak:
             self._work_under_interrupts(sync_calls)
             for thread in threads:
                 thread.join()
+        self.memory.append(_memory())
         if self._failures:
             raise self._failures[0]
         _wait_until(lambda: not _busy_threads(), lambda: f"threads are left: {_busy_threads()}")
@@ -289,7 +292,10 @@ class Soak:
 
     def _goes_on(self) -> bool:
         """Return whether to start another call: each kind has one, however slow the machine is."""
-        late = time.monotonic() >= self._deadline and all(self.made.values())
+        now = time.monotonic()
+        if not self.memory and now - self._begun > 0.2 * (self._deadline - self._begun):
+            self.memory.append(_memory())
+        late = now >= self._deadline and all(self.made.values())
         return not late and not self._failures
 
     def _work(self, calls: SyncCalls, number: int) -> None:
@@ -412,6 +418,11 @@ def _open_files() -> set[str]:
     return {file.path for file in psutil.Process().open_files()}
 
 
+def _memory() -> float:
+    gc.collect()
+    return psutil.Process().memory_info().rss / 1e6
+
+
 def main() -> None:
     seconds, seed = float(sys.argv[1]), int(sys.argv[2])
     faulthandler.dump_traceback_later(seconds + 2 * CALL_SECONDS, exit=True)
@@ -420,7 +431,9 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         soak = Soak(seconds, seed, Path(folder))
         kept = soak.run()
-    print(json.dumps({"replies kept": kept, **soak.made}, indent=1))
+    begun, ended = soak.memory[0], soak.memory[-1]
+    memory = {"MB after a fifth of the time": round(begun), "MB at the end": round(ended)}
+    print(json.dumps({"replies kept": kept, **memory, **soak.made}, indent=1))
 
 
 if __name__ == "__main__":
