@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import sync_playwright
@@ -169,7 +169,7 @@ PARTS: dict[str, Callable[[Options], Figures]] = {
 }
 
 
-def _ran(module: str, *arguments: str) -> dict[str, int]:
+def _ran(module: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", module, *arguments]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(ran.stdout)
