@@ -323,6 +323,11 @@ class Cassette:
         with self._lock:
             return [request_text(request) for request in self._entries.repeated()]
 
+    def request_numbers(self) -> list[int]:
+        """Return the number of the request that each call of the file answers; 0 for none."""
+        with self._lock:
+            return self._entries.request_numbers()
+
     def note_moment(self, moment: str) -> None:
         """Record the moment that replays of a notebook take for now."""
         with self._lock:

@@ -106,6 +106,11 @@ class CassetteEntries:
         """Return the requests that this process has made more often than they are recorded."""
         return [entry.request for entry in self._repeated]
 
+    def request_numbers(self) -> list[int]:
+        """Return the number of the request that each entry of the file answers; 0 for none."""
+        self._count_children()
+        return [entry.order for entry in self._all()]
+
     def key(self, request: dict[str, Any]) -> str:
         """Return what equal requests have in common."""
         return request_key(self._ignored.without(request))

@@ -56,6 +56,10 @@ class Notebook(Protocol):
         """Run the cells that a selected one needs."""
         ...
 
+    def note_requests(self, cell: Any) -> None:
+        """Note how many requests there have been, where that is needed."""
+        ...
+
     def offer_for_review(self, cell: Any, outputs: Any) -> None:
         """Let a person decide about new outputs, where that is wanted."""
         ...
@@ -149,6 +153,7 @@ class NotebookCell(IPyNbCell, NamedItem):
             self._timed_out_here = file.timed_out and not was_late
             self._add_to_report()
         file.ran[self.cell_num] = self
+        file.note_requests(self)
         file.check_compared(self)
 
     def compare_outputs(self, test, ref, skip_compare=None) -> bool:

@@ -50,6 +50,12 @@ from chatnb.pytest_plugin.notebook_writer import rewrite
 from chatnb.pytest_plugin.one_test import NotebookTest
 from chatnb.pytest_plugin.outputs import OutputFolder, difference, images, readable
 from chatnb.pytest_plugin.reports.notes import NOTE, REPEATED, UNREQUESTED, VARYING
+from chatnb.pytest_plugin.reports.rejected_replies import (
+    RECORDED,
+    Recorded,
+    calling_cells,
+    read_text_before,
+)
 from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.reports.unrequested import repeated_note, unrequested_note
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
@@ -60,6 +66,9 @@ _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; 
 _CALLS_UNLIKE_RECORDED = (
     "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).calls_unlike_recorded()"
 )
+
+
+_REQUEST_NUMBERS = "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).request_numbers()"
 
 
 class NotebookFile(IPyNbFile):
@@ -78,6 +87,8 @@ class NotebookFile(IPyNbFile):
         self.cells: list[NotebookCell] = []
         self.next_cell = 0
         self.is_compared = False
+        self._cassette_before: str | None = None
+        self._requests_made = dict[int, int]()
         self.sanitize_patterns = OrderedDict()
 
     @property
@@ -219,6 +230,8 @@ class NotebookFile(IPyNbFile):
 
     def setup(self) -> None:
         """Start the kernel with the cassette."""
+        if self._is_recording_reviewed:
+            self._cassette_before = read_text_before(self.cassette)
         self.kernel = self._started_kernel(self.mode)
         self.setup_sanitize_files()
         if getattr(self.config.option, "cov_source", None):
@@ -331,9 +344,25 @@ class NotebookFile(IPyNbFile):
             entries.note_moment(datetime.now(UTC).replace(microsecond=0).isoformat())
         entries.note_varying(masks)
 
+    @property
+    def _is_recording_reviewed(self) -> bool:
+        """True if a person decides about what is recorded."""
+        return self.mode in ("record", "refresh") and bool(self.config.option.chatnb_review)
+
+    def note_requests(self, cell: NotebookCell) -> None:
+        """Note how many requests there have been, so that the calls of a cell can be rejected."""
+        if self.kernel is not None and self._is_recording_reviewed:
+            numbers: list[int] = self.kernel.evaluate(_REQUEST_NUMBERS)
+            self._requests_made[cell.cell_num] = max(numbers, default=0)
+
     def _offer_changes(self, verified: Verified) -> None:
         """Let a person decide about the cells whose outputs have changed by a recording."""
         assert self.last_cell is not None
+        assert self.kernel is not None
+        numbers: list[int] = self.kernel.evaluate(_REQUEST_NUMBERS)
+        cells = calling_cells(numbers, self._requests_made)
+        recorded = Recorded(self.shown_path, str(self.cassette), self._cassette_before, cells)
+        self.last_cell.user_properties.append((RECORDED, list(recorded)))
         for cell, new in zip(self.cells, verified.outputs, strict=True):
             if difference(cell.saved_outputs, new, verified.rules[cell.cell_num]):
                 change = self._change(cell, new)

@@ -15,7 +15,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from chatnb import ScriptedChatModel, cassette
 from chatnb.pytest_plugin.outputs import images
+from chatnb.pytest_plugin.reports.rejected_replies import Recorded, restore_rejected
 from chatnb.pytest_plugin.reports.review import Change, decision_lines, save_accepted
 from chatnb.pytest_plugin.reports.review_page import review_on_page, review_page
 from chatnb.pytest_plugin.reports.review_terminal import review_in_terminal
@@ -265,3 +267,66 @@ def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
     assert "1 accepted in" in ran.said
     assert ran.code == pytest.ExitCode.OK
     assert "FAILED" not in ran.said
+
+
+def recorded_calls(path: Path, *requests: str) -> str:
+    """Record a call for each request, answered by it, and return the cassette."""
+    with cassette(path, "record"):
+        for request in requests:
+            ScriptedChatModel([f"{request}1"]).invoke(request)
+    return path.read_text()
+
+
+def replies_in(path: Path) -> list[str]:
+    return re.findall("- text: (.+)", path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("decisions", "replies"),
+    [
+        ({1: True, 2: True}, ["A2", "B2", "C2", "D2"]),
+        ({1: True, 2: False}, ["A2", "B2", "C1", "D2"]),
+        ({1: False, 2: True}, ["A1", "B1", "C2", "D2"]),
+        ({1: False, 2: None}, ["A1", "B1", "C2", "D2"]),
+        ({1: False, 2: False}, ["A1", "B1", "C1", "D1", "E1"]),
+    ],
+)
+def test_replies_of_rejected_cells_do_not_stay(
+    tmp_path: Path, decisions: dict[int, bool | None], replies: list[str]
+) -> None:
+    """Nor those of cells before it that show nothing: the earlier replies come back. Without an
+    accepted cell, the cassette is as it was to the last byte."""
+    path = tmp_path / "calls.yaml"
+    before = recorded_calls(path, *"ABCDE")
+    path.write_text(re.sub("- text: (.)1", r"- text: \g<1>2", before).rpartition("\n- request")[0])
+    is_restored = restore_rejected(
+        Recorded("calls.ipynb", str(path), before, [0, 1, 2, 3]), decisions
+    )
+    assert replies_in(path) == replies
+    assert is_restored == (False in decisions.values())
+    assert (path.read_text() == before) == (set(decisions.values()) == {False})
+
+
+def test_a_cassette_of_rejected_cells_alone_does_not_stay(tmp_path: Path) -> None:
+    """Where there was none before."""
+    path = tmp_path / "calls.yaml"
+    recorded_calls(path, "A")
+    restore_rejected(Recorded("calls.ipynb", str(path), None, [0]), {0: False})
+    assert not path.exists()
+
+
+@pytest.mark.slow
+def test_a_rejected_recording_replays_as_before(tmp_path: Path) -> None:
+    """One of two cells with another prompt is rejected: the cassette has its earlier reply."""
+    ask = "from chatnb import ScriptedChatModel as M\nprint(M(['{0}']).invoke('{0}').text)"
+    notebook = write_notebook(tmp_path / "asks.ipynb", *map(ask.format, ("One.", "Two.")))
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
+    path = tmp_path / "cassettes" / "asks.yaml"
+    for old, new in (("One.", "Uno."), ("Two.", "Due.")):
+        edit(notebook, ask.format(old).partition("\n")[2], ask.format(new).partition("\n")[2])
+    answers = ("sh", "-c", "printf 'a\\nr\\n' | \"$@\"", "sh")
+    options = ("--chatnb-record", "--chatnb-review=terminal", ".")
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers, COLUMNS="200")
+    assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
+    assert "Cassettes have the earlier replies of rejected cells again." in ran.said
+    assert replies_in(path) == ["Uno.", "Two."]

@@ -12,6 +12,7 @@ import pytest
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.notebook_files.kept_outputs import accept_kept_outputs
 from chatnb.pytest_plugin.notebook_writer import accept_outputs
+from chatnb.pytest_plugin.reports.rejected_replies import RECORDED, Recorded, restore_rejected
 from chatnb.pytest_plugin.reports.side_by_side import Image
 from chatnb.terminal import SafeText
 
@@ -19,9 +20,10 @@ CHANGE = "chatnb-change"
 PROBLEMS = "chatnb-problems"
 """The number of a test's problems, where it is not 1: a change is one of them."""
 
-_RECORDED = (
-    "Their new replies are recorded nevertheless, so that replays differ there. Review them again "
-    "with --chatnb-review alone, or take the cassettes back from version control."
+_RESTORED = "Cassettes have the earlier replies of rejected cells again."
+_UNANSWERED = (
+    "The new replies of cells without an answer are recorded nevertheless, so that replays differ "
+    "there. Review them again with --chatnb-review alone."
 )
 
 
@@ -65,6 +67,7 @@ class Review:
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
         self._changes: list[tuple[str, Change]] = []
+        self._recorded = list[Recorded]()
         self._problems = dict[str, int]()
         self._session: pytest.Session | None = None
 
@@ -78,6 +81,8 @@ class Review:
             for name, value in report.user_properties:
                 if name == CHANGE:
                     self._changes.append((report.nodeid, Change(*value)))
+                elif name == RECORDED:
+                    self._recorded.append(Recorded(*value))
                 elif name == PROBLEMS:
                     self._problems[report.nodeid] = value
 
@@ -102,8 +107,8 @@ class Review:
         accepted -= unsaved.keys()
         for line in decision_lines(changes, decisions, accepted):
             terminalreporter.write_line(SafeText(line))
-        if len(accepted) < len(changes) and _is_recording(terminalreporter.config):
-            terminalreporter.write_line(_RECORDED)
+        for line in restored_lines(self._recorded, changes, decisions):
+            terminalreporter.write_line(SafeText(line))
         left = Counter({nodeid: self._problems.get(nodeid, 1) for nodeid, _ in found})
         left.subtract(found[index][0] for index in accepted)
         self._count_as_accepted(
@@ -125,10 +130,6 @@ class Review:
             session.exitstatus = 0
 
 
-def _is_recording(config: pytest.Config) -> bool:
-    return any(config.getoption(name) for name in ("chatnb_record", "chatnb_refresh"))
-
-
 def summary(accepted: int, changes: int) -> str:
     """Return the sentence about the decisions."""
     left = changes - accepted
@@ -145,6 +146,25 @@ def decision_lines(
         if index not in accepted:
             words = {True: "Not saved", False: "Rejected", None: "Not answered"}
             yield f"{words[decisions.get(index)]}: {change.notebook}::{change.name}"
+
+
+def restored_lines(
+    recorded: Sequence[Recorded], changes: Sequence[Change], decisions: Mapping[int, bool]
+) -> Iterator[str]:
+    """Restore the earlier replies of rejected cells, and yield what is to be said about it."""
+    by_notebook = defaultdict[str, dict[int, bool | None]](dict)
+    for index, change in enumerate(changes):
+        by_notebook[change.notebook][change.cell] = decisions.get(index)
+    is_restored = is_left = False
+    for each in recorded:
+        answers = by_notebook[each.notebook]
+        is_left |= None in answers.values()
+        try:
+            is_restored |= restore_rejected(each, answers)
+        except (OSError, CassetteError) as error:
+            yield f"{each.cassette} cannot be restored: {error}"
+    yield from [_RESTORED] * is_restored
+    yield from [_UNANSWERED] * is_left
 
 
 def save_accepted(changes: Sequence[Change], accepted: Collection[int]) -> dict[int, str]:
