@@ -93,8 +93,10 @@ class PanelBackend:
         """Read what is shown of the conversation."""
         conversation, path = self.current, self.path()
         siblings = conversation.forks() if conversation else {}
-        name = conversation.name if conversation else ""
-        return StoredConversation(name, path, siblings, self._kept_settings())
+        settings = self._kept_settings()
+        # The name that the store gave it is no title: it would replace "Chat" at the first message.
+        name = conversation.name if conversation and not settings.get(UNNAMED) else ""
+        return StoredConversation(name, path, siblings, settings)
 
     def change(self, work: Callable[[], T]) -> tuple[Outcome[T], Outcome[StoredConversation]]:
         """Do some work, and read what is shown after it."""
