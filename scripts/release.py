@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 IN_VENV = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
+IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 
 
 def main() -> int:
@@ -98,12 +99,21 @@ def replay_notebooks(wheel: Path, version: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "venv", IN_VENV)
         run(uv, "venv", "--quiet", "--python", version, Path(folder, "venv"))
-        extras = f"chatnb[jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
-        wanted = [extras, "matplotlib", "pandas"]
-        constraints = ROOT / "constraints.txt"
-        run(uv, "pip", "install", "--quiet", "--python", python, "-c", constraints, *wanted)
+        package = f"chatnb[jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
+        constraints = ("-c", ROOT / "constraints.txt", *imported_packages())
+        run(uv, "pip", "install", "--quiet", "--python", python, package, *constraints)
         shutil.copytree(ROOT / "notebooks", Path(folder, "notebooks"))
         run(python, "-m", "pytest", "-q", "--chatnb", "notebooks", cwd=folder)
+
+
+def imported_packages() -> set[str]:
+    """Return the packages that cells of the notebooks import, besides chatnb and Python's own."""
+    names = set[str]()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                names |= set(IMPORT.findall("".join(cell["source"])))
+    return names - sys.stdlib_module_names - {"chatnb"}
 
 
 def run(*command: str | Path, cwd: str | Path = ROOT) -> None:
