@@ -25,7 +25,7 @@ from chatnb.runnables.batches.batch import BatchOptions
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage, file_part
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.store import Node, Store
-from chatnb.store.rows import Summary
+from chatnb.store.nodes import Summary
 from chatnb.strict_json import parse_json
 from chatnb.tools import run_tools, tool
 from tests.support.run_logs import LogWriter

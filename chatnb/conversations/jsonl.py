@@ -16,7 +16,8 @@ from chatnb.schema.serialization import (
     message_to_dict,
 )
 from chatnb.store import Node, Store, shared_store
-from chatnb.store.rows import STATUSES, bad_facts, is_time
+from chatnb.store.nodes import STATUSES
+from chatnb.store.rows import bad_facts, is_time
 from chatnb.strict_json import parse_object
 
 _FORMAT = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatnb.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from chatnb.store.rows import Changes, Node, Status, Summary
+    from chatnb.store.nodes import Changes, Node, Status, Summary
     from chatnb.store.search import Found
     from chatnb.store.store import STORE_VARIABLE, Store, shared_store, store_path
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from sqlite3 import Connection
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, cast
 
 from chatnb.errors import DeletedMessageError
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
@@ -17,39 +17,13 @@ from chatnb.schema.serialization import (
     with_readable_fields,
 )
 from chatnb.store.database import DamagedRowError
+from chatnb.store.nodes import STATUSES, Changes, Node, Status, Summary
 from chatnb.strict_json import parse_object
 
-Status: TypeAlias = Literal["done", "streaming", "stopped", "failed"]
-STATUSES: Final = ("done", "streaming", "stopped", "failed")
 COLUMNS: Final = "number, id, parent, message, status, metadata, created, hidden, writer, heartbeat"
 TYPE: Final = "CASE WHEN json_valid(message) THEN json_extract(message, '$.type') END"
 """The type of a node's message; null for a damaged one."""
 _SPACES: Final = dict.fromkeys(range(9), " ")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A message in the tree of a conversation.
-
-    Args:
-        number: Increases from node to node within a file.
-        id: Its id, for other nodes and for the browser.
-        parent: The id of the message that it follows, or None for a first one.
-        message: The message; of a streaming reply, the part that is on disk.
-        status: `done`, `streaming`, `stopped` by the user or with its process, or `failed`.
-        created: Its time, in seconds since 1970.
-        facts: Its metadata: model, seconds, first_seconds, reasoning_seconds, cost, error...
-        hidden: True if it was deleted, with all messages below it.
-    """
-
-    number: int
-    id: str
-    parent: str | None
-    message: BaseMessage
-    status: Status
-    created: float
-    facts: dict[str, Any]
-    hidden: bool = False
 
 
 def node_from_row(row: tuple[Any, ...], chunks: Iterable[str] = ()) -> Node:
@@ -406,45 +380,3 @@ def _touch_hidden_by(connection: Connection, now: float, node_id: str) -> None:
 
 UNNAMED = "unnamed"
 """The setting of a conversation whose name nobody chose: lists leave it out after a while."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A conversation in a list.
-
-    Args:
-        name: Its name.
-        origin: The notebook that began it, or "".
-        turns: Number of user messages on all its branches.
-        created: Its start, in seconds since 1970.
-        changed: Its last change, likewise.
-        first: The beginning of the first user message.
-        settings: System prompt, model...
-    """
-
-    name: str
-    origin: str
-    turns: int
-    created: float
-    changed: float
-    first: str
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Changes of a conversation since it was last read.
-
-    Args:
-        conversation: Its number; another number means another conversation of the same name.
-        version: Increases with every change.
-        leaf: The id of the last message on the selected path.
-        settings: System prompt, model...
-        nodes: New and changed messages.
-    """
-
-    conversation: int
-    version: int
-    leaf: str | None
-    settings: dict[str, Any]
-    nodes: list[Node]

@@ -22,17 +22,8 @@ from chatnb.store import rows
 from chatnb.store.database import Database
 from chatnb.store.file_format import MEMORY
 from chatnb.store.migrations import store_format
-from chatnb.store.rows import (
-    COLUMNS,
-    Changes,
-    Node,
-    Status,
-    Summary,
-    clean_text,
-    dict_json,
-    message_json,
-    node_from_row,
-)
+from chatnb.store.nodes import Changes, Node, Status, Summary
+from chatnb.store.rows import COLUMNS, clean_text, dict_json, message_json, node_from_row
 from chatnb.store.search import Found, search
 from chatnb.strict_json import parse_object
 from chatnb.terminal import warn
@@ -130,13 +121,24 @@ class Store:
     ) -> Promise[T]:
         """Start a transaction without waiting for it; it is written as a whole, or not at all.
 
-        The writing thread calls `then` with the outcome before it begins another transaction.
+        Args:
+            transaction: Called on the writing thread with the connection and the time.
+            then: Called there with the outcome, before another transaction begins.
+
+        Returns:
+            A promise of what the transaction returns.
         """
         now = self._clock()
         return self._database.post(lambda connection: transaction(connection, now), then)
 
     def write(self, transaction: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a transaction and return its value; an interrupt ends only the wait."""
+        """Run a transaction and return its value; an interrupt ends only the wait.
+
+        Args:
+            transaction: Called on the writing thread with the connection and the time.
+            *args: Further arguments of it.
+            **kwargs: Further arguments of it.
+        """
         now = self._clock()
         return self._database.write(
             lambda connection: transaction(connection, now, *args, **kwargs)
@@ -147,7 +149,7 @@ class Store:
         return self._database.version()
 
     def error(self, problem: Exception) -> ConfigurationError:
-        """Return the error of a file whose contents are not those that chatnb writes."""
+        """Return the error of a file with contents, or a `problem`, that are not chatnb's."""
         return self._database.error(problem)
 
     def summaries(self) -> list[Summary]:
@@ -239,7 +241,7 @@ class Store:
         return id
 
     def append(self, node_id: str, chunk: AIMessageChunk | None) -> None:
-        """Write the next chunk of a streaming reply, or only a heartbeat."""
+        """Write the next `chunk` of the streaming reply `node_id`; None is a mere heartbeat."""
         self.write(rows.append_chunk, node_id, chunk)
 
     def finish(
@@ -260,19 +262,19 @@ class Store:
         self.write(rows.finish_node, node_id, message, status, facts or {})
 
     def select(self, name: str, leaf: str | None) -> None:
-        """Select the message that the path ends with."""
+        """Select the message `leaf` as the end of the path of the conversation `name`."""
         self.write(rows.select, name, leaf)
 
     def hide(self, node_id: str) -> None:
-        """Hide a message and all that follow it, until `unhide`."""
+        """Hide the message `node_id` and all that follow it, until `unhide`."""
         self.write(rows.hide, node_id)
 
     def unhide(self, node_id: str) -> None:
-        """Show the messages again that `hide` hid."""
+        """Show the message `node_id` again, which `hide` hid, and all that follow it."""
         self.write(rows.unhide, node_id)
 
     def change_settings(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Set some settings of a conversation; None removes one."""
+        """Set some `settings` of the conversation `name`; None removes one."""
         self.write(rows.change_settings, name, settings)
 
     def begin(self, stem: str, origin: str = "") -> str:
@@ -288,7 +290,7 @@ class Store:
         return self.write(rows.begin, stem, origin)
 
     def set_aside(self, name: str) -> str | None:
-        """Rename a conversation, so that its name is free.
+        """Rename the conversation `name`, so that the name is free.
 
         Returns:
             The new name, or None if there is no such conversation.
@@ -296,7 +298,7 @@ class Store:
         return self.write(rows.set_aside, name)
 
     def forget(self, name: str) -> bool:
-        """Remove a conversation for good, down to the bytes of the file.
+        """Remove the conversation `name` for good, down to the bytes of the file.
 
         Returns:
             True if there was one.

@@ -20,12 +20,10 @@ from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
 from chatnb.redaction import environment_secrets, hide, redact, secrets_in
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
-from chatnb.schema.content.media_data import media_file
-from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage
 from chatnb.schema.prompt_values import ChatPromptValue
 from chatnb.tools.base import Tool
+from chatnb.tools.mcp_content import content_from_mcp, message_from_mcp, resource_part
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -87,7 +85,24 @@ def mcp_tools(
 
 
 class McpTools(list[Tool]):
-    """The tools of an MCP server, as a list; `mcp_tools` makes it."""
+    """The tools of an MCP server, as a list; `mcp_tools` makes it, with a `prefix` of names.
+
+    The `connection` starts the server, and starts it again if it ended.
+
+    Example:
+        >>> server = '''
+        ... from mcp.server import MCPServer
+        ... server = MCPServer("birds")
+        ... @server.tool()
+        ... def count(bird: str) -> int:
+        ...     return len(bird)
+        ... server.run()
+        ... '''
+        >>> import sys
+        >>> with mcp_tools([sys.executable, "-c", server]) as tools:
+        ...     print(tools, tools[0].invoke("wren"))
+        McpTools(count) 4
+    """
 
     def __init__(self, connection: _Connection, prefix: str = "") -> None:
         self._connection = connection
@@ -107,13 +122,13 @@ class McpTools(list[Tool]):
         return {str(resource.uri): resource.title or resource.name for resource in found}
 
     def resource(self, uri: str) -> list[ContentPart]:
-        """Return a resource as content parts, for a `HumanMessage` or `panel.ask`.
+        """Return the resource `uri` as content parts, for a `HumanMessage` or `panel.ask`.
 
         Raises:
             ToolServerError: If the server has no such resource.
         """
         result = self._connection.run(lambda client: client.read_resource(uri))
-        return [_resource_part(content) for content in result.contents]
+        return [resource_part(content) for content in result.contents]
 
     def prompts(self) -> dict[str, McpPrompt]:
         """Return the prompts of the server by name: runnables like prompt templates."""
@@ -186,7 +201,7 @@ class McpPrompt(Runnable[Mapping[str, Any], ChatPromptValue]):
         args = {name: str(value) for name, value in input.items()}
         name = str(self.name)
         result = await self._connection.ask(lambda client: client.get_prompt(name, args))
-        return ChatPromptValue([_prompt_message(message) for message in result.messages])
+        return ChatPromptValue([message_from_mcp(message) for message in result.messages])
 
 
 class _Connection:
@@ -383,60 +398,11 @@ def _all_pages(method: str, field: str) -> Callable[[Client], Coroutine[Any, Any
 
 async def _call_tool(name: str, args: dict[str, Any], client: Client) -> tuple[Content, Any]:
     result = await client.call_tool(name, args)
-    content = _content(result.content, result.structured_content)
+    content = content_from_mcp(result.content, result.structured_content)
     if result.is_error:
         said = content if isinstance(content, str) else json.dumps(content)
         raise ToolServerError(said or f"The MCP server gave no reason why {name} failed.")
     return content, result.structured_content
-
-
-def _content(blocks: Sequence[Any], structured: Any = None) -> Content:
-    parts = [_part(block) for block in blocks]
-    if not parts and structured is not None:
-        return json.dumps(structured, ensure_ascii=False)
-    if all(part["type"] == "text" for part in parts):
-        return "\n".join(part["text"] for part in parts)
-    return [*parts]
-
-
-def _part(block: Any) -> dict[str, Any]:
-    match block.type:
-        case "text":
-            return text_part(block.text)
-        case "image" | "audio":
-            return _media_part(block)
-        case "resource":
-            return _resource_part(block.resource)
-        case "resource_link":
-            return text_part(f"{block.title or block.name}: {block.uri}")
-        case _:
-            return text_part(block.model_dump_json(by_alias=True, exclude_none=True))
-
-
-def _media_part(block: Any) -> dict[str, Any]:
-    """Return a picture or sound; its name alone, if a provider would refuse the whole request."""
-    try:
-        mime, data = media_file(block.mime_type, block.data)
-    except ValueError:
-        mime, data = "", ""
-    if not mime.startswith(f"{block.type}/"):
-        return text_part(
-            f"[{block.type} of the type {block.mime_type:.100}, which is not readable]"
-        )
-    return encoded_part(mime, data, block.type)
-
-
-def _resource_part(resource: Any) -> dict[str, Any]:
-    text = getattr(resource, "text", None)
-    if text is not None:
-        return text_part(text)
-    name = str(resource.uri).rpartition("/")[2] or "resource"
-    return encoded_part(resource.mime_type or "application/octet-stream", resource.blob, name)
-
-
-def _prompt_message(message: Any) -> BaseMessage:
-    content = _content([message.content])
-    return AIMessage(content) if message.role == "assistant" else HumanMessage(content)
 
 
 def _usable_name(name: str, taken: set[str]) -> str:

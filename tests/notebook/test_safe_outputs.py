@@ -49,7 +49,7 @@ from chatnb.schema import (
 )
 from chatnb.schema.model_call import ModelCall
 from chatnb.store import Store
-from chatnb.store.rows import Summary
+from chatnb.store.nodes import Summary
 from chatnb.store.search import Found
 from chatnb.tracing import LoggingHandler
 from tests.support.traced_runs import at, model, replied

@@ -24,7 +24,7 @@ from chatnb.notebook.usage_table.static import usage_mimebundle
 from chatnb.notebook.widgets.footer import footer_mimebundle, reasoning_mimebundle
 from chatnb.schema import AIMessage, RunLog, RunLogPatch
 from chatnb.schema.model_call import ModelCall
-from chatnb.store.rows import Node, Summary
+from chatnb.store.nodes import Node, Summary
 from chatnb.store.search import Found
 
 TEXT = "$\\unicode[x]{y}$"

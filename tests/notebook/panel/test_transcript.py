@@ -12,7 +12,7 @@ from chatnb.notebook.panel.transcript import panel_mimebundle, transcript_cells
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage
 from chatnb.schema.message_types import BaseMessage
 from chatnb.store import Node
-from chatnb.store.rows import Status
+from chatnb.store.nodes import Status
 
 HOSTILE = (
     "<img src=x onerror=alert(1)><script>alert(2)</script> ![a](https://evil.example/x.png) "
