@@ -1,7 +1,5 @@
 """The errors that chatnb raises.
 
-::
-
     ChatnbError
     ├── ConfigurationError          missing or wrong configuration
     │   ├── CassetteError           recorded replies cannot be used
@@ -43,7 +41,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -80,34 +77,6 @@ def _printable(text: str) -> str:
     return str(SafeText(text))
 
 
-MAX_RETRY_AFTER = 600.0
-"""The most seconds that are waited before another attempt, whatever a provider says."""
-
-
-def seconds_to_retry(error: BaseException | None) -> float | None:
-    """Return the seconds that an error says to wait, 0 or more, or None if it says none.
-
-    Example:
-        >>> seconds_to_retry(RateLimitError("Slower.", retry_after=-1.0)), seconds_to_retry(None)
-        (0.0, None)
-    """
-    given = getattr(error, "retry_after", None)
-    if isinstance(given, bool) or not isinstance(given, int | float) or given != given:
-        return None
-    return inf if given > 2**53 else float(max(0, given))
-
-
-def is_wait_too_long(error: BaseException) -> bool:
-    """Return whether an error says to wait so long that it is raised at once; then it says so."""
-    wait = seconds_to_retry(error)
-    if wait is None or wait <= MAX_RETRY_AFTER:
-        return False
-    note = f"Not tried again: {wait:g} s is longer than the {MAX_RETRY_AFTER:g} s that is waited."
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
-    return True
-
-
 def _sentences(message: str, *others: str) -> str:
     """Join a message and what follows it, so that each is a sentence of its own."""
     others = tuple(filter(None, others))
@@ -117,7 +86,16 @@ def _sentences(message: str, *others: str) -> str:
 
 
 class ChatnbError(Exception):
-    """The base class of chatnb's errors."""
+    """The base class of chatnb's errors.
+
+    Example:
+        >>> from chatnb import ChatPromptTemplate
+        >>> try:
+        ...     ChatPromptTemplate(["Hi {name}"]).invoke({})
+        ... except ChatnbError as error:
+        ...     print(type(error).__name__, error, sep=": ")
+        MissingVariableError: The prompt needs name, and was given nothing
+    """
 
     # Errors quote providers, models and files, and end up on terminals. Subclasses say what they
     # say in `_text`.
@@ -271,7 +249,12 @@ class StreamInterruptedError(ModelError):
 
 
 class MissingVariableError(ChatnbError, KeyError, ValueError):
-    """A prompt was not given all its variables; `missing` and `given` name them."""
+    """A prompt was not given all its variables; `missing` and `given` name them.
+
+    Example:
+        >>> str(MissingVariableError(["name"], given=["age"]))
+        'The prompt needs name, and was given age'
+    """
 
     def __init__(self, missing: Iterable[str], given: Iterable[str]) -> None:
         self.missing = list(missing)
@@ -361,7 +344,14 @@ class ToolServerError(ChatnbError):
 
 
 class ToolRoundsError(ChatnbError):
-    """A model called tools without reaching an answer; `messages` has all messages so far."""
+    """A model called tools without reaching an answer; `messages` has all messages so far.
+
+    The `message` says how many rounds there were.
+
+    Example:
+        >>> str(ToolRoundsError("The model called tools in 8 rounds.", messages=[]))
+        'The model called tools in 8 rounds.'
+    """
 
     def __init__(self, message: str, messages: Sequence[BaseMessage]) -> None:
         super().__init__(message, messages)
@@ -450,7 +440,12 @@ def _class_for(failure: type[Exception]) -> type[BatchError]:
 
 
 class BatchInterrupted(KeyboardInterrupt):
-    """A batch was interrupted; `results`, `failures` and `remaining` as in `BatchError`."""
+    """A batch was interrupted; `results`, `failures` and `remaining` as in `BatchError`.
+
+    Example:
+        >>> str(BatchInterrupted({0: "fine"}, {}, [1, 2]))
+        '1 inputs finished, 2 did not'
+    """
 
     def __init__(
         self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]

@@ -62,9 +62,8 @@ from chatnb.chat_models.wire.model_options import (
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
 from chatnb.chat_models.wire.retry_after import seconds_to_wait
 from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
-from chatnb.errors import MAX_RETRY_AFTER
 from chatnb.redaction import hide, model_secrets
-from chatnb.runnables.batches.backoff import slow_down
+from chatnb.runnables.batches.backoff import MAX_RETRY_AFTER, slow_down
 from chatnb.runnables.deadlines import Deadline
 from chatnb.schema.characters import encodable_json
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage

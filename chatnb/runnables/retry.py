@@ -17,10 +17,9 @@ from chatnb.errors import (
     BudgetSpentError,
     QuotaSpentError,
     error_line,
-    is_wait_too_long,
-    seconds_to_retry,
 )
 from chatnb.runnables.base import Runnable, to_runnable
+from chatnb.runnables.batches.backoff import is_wait_too_long, seconds_to_retry
 from chatnb.runnables.binding import ModelWrapper
 from chatnb.runnables.chunks import aread_to_content, read_to_content
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config

@@ -19,7 +19,6 @@ from chatnb.chat_models.wire.retry_after import (
     wait_in_text,
 )
 from chatnb.errors import (
-    MAX_RETRY_AFTER,
     AuthenticationError,
     BadRequestError,
     ContentFilterError,
@@ -31,6 +30,7 @@ from chatnb.errors import (
     RateLimitError,
     ServerError,
 )
+from chatnb.runnables.batches.backoff import MAX_RETRY_AFTER
 
 _Sorted: TypeAlias = tuple[type[ModelError], str]
 

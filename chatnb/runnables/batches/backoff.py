@@ -6,16 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from math import inf
 
 from chatnb.concurrency.cancellation import pause
 from chatnb.concurrency.locks import Lock
-from chatnb.errors import (
-    MAX_RETRY_AFTER,
-    QuotaSpentError,
-    RateLimitError,
-    is_wait_too_long,
-    seconds_to_retry,
-)
+from chatnb.errors import QuotaSpentError, RateLimitError
 
 _FIRST_PAUSE = 1.0
 _MAX_PAUSE = 60.0
@@ -25,6 +20,9 @@ _SPEED_UP = 0.9
 # So many pauses in a row without one answered call are not a mere rate limit.
 _MAX_FAILED_PAUSES = 8
 _NEVER = float("-inf")
+
+MAX_RETRY_AFTER = 600.0
+"""The most seconds that are waited before another attempt, whatever a provider says."""
 
 current_pace: ContextVar[Pace | None] = ContextVar("chatnb_pace", default=None)
 
@@ -134,3 +132,27 @@ def is_limit_of_rate(error: BaseException | None) -> bool:
         and not isinstance(error, QuotaSpentError)
         and not is_wait_too_long(error)
     )
+
+
+def seconds_to_retry(error: BaseException | None) -> float | None:
+    """Return the seconds that an error says to wait, 0 or more, or None if it says none.
+
+    Example:
+        >>> seconds_to_retry(RateLimitError("Slower.", retry_after=-1.0)), seconds_to_retry(None)
+        (0.0, None)
+    """
+    given = getattr(error, "retry_after", None)
+    if isinstance(given, bool) or not isinstance(given, int | float) or given != given:
+        return None
+    return inf if given > 2**53 else float(max(0, given))
+
+
+def is_wait_too_long(error: BaseException) -> bool:
+    """Return whether an error says to wait so long that it is raised at once; then it says so."""
+    wait = seconds_to_retry(error)
+    if wait is None or wait <= MAX_RETRY_AFTER:
+        return False
+    note = f"Not tried again: {wait:g} s is longer than the {MAX_RETRY_AFTER:g} s that is waited."
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+    return True

@@ -22,8 +22,13 @@ from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.pickling import dumps
 from chatnb.concurrency.processes import is_running, this_machine
 from chatnb.concurrency.waiting import Failed, Ok, Outcome
-from chatnb.errors import BudgetSpentError, ConfigurationError, error_line, seconds_to_retry
-from chatnb.runnables.batches.backoff import Pace, current_pace, is_limit_of_rate
+from chatnb.errors import BudgetSpentError, ConfigurationError, error_line
+from chatnb.runnables.batches.backoff import (
+    Pace,
+    current_pace,
+    is_limit_of_rate,
+    seconds_to_retry,
+)
 from chatnb.runnables.batches.batch import BatchOptions, values_of
 from chatnb.runnables.batches.checkpoint import (
     Checkpoint,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatnb import errors
-from chatnb.errors import MAX_RETRY_AFTER
+from chatnb.runnables.batches.backoff import MAX_RETRY_AFTER
 from tests.chat_models.contract.providers import PROVIDERS, Provider
 from tests.support.loopback import Exchange, LoopbackServer, Script
 
