@@ -105,7 +105,16 @@ __all__ = [
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Make `%%chat` known to a notebook: what `%load_ext chatnb` calls."""
+    """Make `%%chat` known to a notebook: what `%load_ext chatnb` calls.
+
+    Args:
+        shell: The notebook's shell.
+
+    Example:
+        >>> from IPython import get_ipython
+        >>> if shell := get_ipython():
+        ...     load_ipython_extension(shell)
+    """
     from chatnb.notebook import register
 
     register(shell)

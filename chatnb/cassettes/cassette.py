@@ -267,7 +267,7 @@ class Cassette:
         return self._start(request, secrets, streamed, index)
 
     def http_call(self, request: dict[str, Any], secrets: Collection[str]) -> CassetteCall:
-        """Start a call of HTTP.
+        """Return a call of HTTP, to be replayed or recorded.
 
         Args:
             request: The request, as `http_request` writes it.
@@ -297,7 +297,7 @@ class Cassette:
         return CassetteCall(self, request, secrets, ticket, recording, index)
 
     def add(self, ticket: int, call: dict[str, Any], recording: Recording) -> None:
-        """Add the recording of a call to the file."""
+        """Add the `recording` of a `call` to the file, in the place of its `ticket`."""
         with self._lock:
             self._entries.add(ticket, call, recording)
 
@@ -329,17 +329,17 @@ class Cassette:
             return self._entries.request_numbers()
 
     def note_moment(self, moment: str) -> None:
-        """Record the moment that replays of a notebook take for now."""
+        """Record the `moment` that replays of a notebook take for now."""
         with self._lock:
             self._entries.note_moment(moment)
 
     def wait(self, seconds: float) -> None:
-        """Sleep for the recorded time before a chunk, at the replay's pace."""
+        """Sleep for the recorded `seconds` before a chunk, at the replay's pace."""
         if self.pace is not None and seconds > 0:
             self._sleep(seconds / self.pace)
 
     async def await_pace(self, seconds: float) -> None:
-        """Sleep likewise without blocking the event loop."""
+        """Sleep for `seconds` likewise, without blocking the event loop."""
         if self.pace is not None and seconds > 0:
             await self._asleep(seconds / self.pace)
 
@@ -356,7 +356,7 @@ def cassette(
     pace: float | None = None,
     ignore: Iterable[str] = (),
 ) -> Cassette:
-    """Record the calls of chat models to a file, and replay them from it afterwards.
+    """Return a cassette, which records the calls of chat models, and replays them afterwards.
 
     Use it around the calls: `with cassette("calls.yaml"):`, or `async with`. See `Cassette`.
 

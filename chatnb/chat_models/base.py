@@ -246,33 +246,33 @@ class BaseChatModel(
     def generate_prompt(
         self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
     ) -> LLMResult:
-        """Return the replies to several prompt values; like `generate`."""
+        """Return the replies to `prompts`; `stop` and `params` are those of `generate`."""
         return self.generate(generating.messages_from_prompts(prompts), stop, **params)
 
     async def agenerate_prompt(
         self, prompts: Sequence[PromptValue], stop: list[str] | None = None, **params: Any
     ) -> LLMResult:
-        """Return the replies to several prompt values without blocking; like `agenerate`."""
+        """Return the replies to `prompts` without blocking; see `generate_prompt`."""
         return await self.agenerate(generating.messages_from_prompts(prompts), stop, **params)
 
     def predict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
-        """Text in, text out."""
+        """Return the text of the reply to `text`; `stop` and `params` are those of `invoke`."""
         return self(text, stop, **params).text()
 
     async def apredict(self, text: str, *, stop: list[str] | None = None, **params: Any) -> str:
-        """Text in, text out, without blocking."""
+        """Return the text of the reply to `text` without blocking; see `predict`."""
         return (await self.apredict_messages([text], stop=stop, **params)).text()
 
     def predict_messages(
         self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
-        """Messages in, message out."""
+        """Return the reply to `messages`; `stop` and `params` are those of `invoke`."""
         return self(messages, stop, **params)
 
     async def apredict_messages(
         self, messages: Sequence[MessageLike], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
-        """Messages in, message out, without blocking."""
+        """Return the reply to `messages` without blocking; see `predict_messages`."""
         config, params = take_config(None, hide_in_options(params))
         call = self._call(messages, stop, params)
         return (await call.atraced_replies(partial(self._arun_call, call), config))[0]
@@ -387,11 +387,11 @@ class BaseChatModel(
         )
 
     def get_num_tokens(self, text: str) -> int:
-        """Return the number of tokens in a text; see `chatnb.chat_models.generate`."""
+        """Return the number of tokens in `text`; see `chatnb.chat_models.generate`."""
         return generating.count_tokens(text, self.model_name)
 
     def get_num_tokens_from_messages(self, messages: ChatInput) -> int:
-        """Return the number of tokens in messages, with 4 that frame each of them.
+        """Return the number of tokens in `messages`, with 4 that frame each of them.
 
         Tool calls and their results are counted as text, and media as what they take about.
         """

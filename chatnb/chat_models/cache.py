@@ -40,11 +40,11 @@ class ReplyCache(Protocol):
     """A thread-safe store of replies: text by key."""
 
     def lookup(self, key: str) -> str | None:
-        """Return the text under a key, or None."""
+        """Return the text under `key`, or None."""
         ...
 
     def store(self, key: str, text: str) -> None:
-        """Store a text under a key."""
+        """Store `text` under `key`."""
         ...
 
     def clear(self) -> None:
@@ -57,6 +57,9 @@ class InMemoryCache:
 
     Args:
         max_size: The most replies to hold; the least recently used one goes first.
+
+    Raises:
+        ValueError: If `max_size` is less than 1.
 
     Example:
         >>> cache = InMemoryCache(max_size=1)
@@ -74,7 +77,7 @@ class InMemoryCache:
         self._lock = Lock()
 
     def lookup(self, key: str) -> str | None:
-        """Return the text under a key, or None."""
+        """Return the text under `key`, or None."""
         with self._lock:
             text = self._texts.get(key)
             if text is not None:
@@ -82,7 +85,7 @@ class InMemoryCache:
             return text
 
     def store(self, key: str, text: str) -> None:
-        """Store a text under a key."""
+        """Store `text` under `key`."""
         with self._lock:
             self._texts[key] = text
             self._texts.move_to_end(key)
@@ -121,12 +124,12 @@ class SQLiteCache:
         return SQLiteCache, (self.path,)
 
     def lookup(self, key: str) -> str | None:
-        """Return the text under a key, or None."""
+        """Return the text under `key`, or None."""
         rows = self._open().read("SELECT text FROM replies WHERE key = ?", key)
         return rows[0][0] if rows else None
 
     def store(self, key: str, text: str) -> None:
-        """Store a text under a key."""
+        """Store `text` under `key`."""
         self._write("INSERT OR REPLACE INTO replies VALUES (?, ?)", key, text)
 
     def clear(self) -> None:

@@ -88,7 +88,7 @@ class Conversation:
         return dict(self._settings)
 
     def change_settings(self, **settings: Any) -> None:
-        """Set some settings by name; None removes one."""
+        """Set `settings` by name, such as `system`; None removes one."""
         self._store.change_settings(self._name, settings)
         self.refresh()
 
@@ -157,7 +157,7 @@ class Conversation:
         return list(self._tree.nodes.values())
 
     def node(self, node_id: str) -> Node:
-        """Return a message by its id, as it was when last read.
+        """Return the message with the id `node_id`, as it was when last read.
 
         Raises:
             LookupError: If there is none, or it was deleted.
@@ -197,7 +197,7 @@ class Conversation:
     said_to = messages_through
 
     def branches(self, node_id: str) -> list[str]:
-        """Return the ids of the alternatives to a message, itself among them, oldest first."""
+        """Return the ids of `node_id` and the alternatives to that message, oldest first."""
         self.node(node_id)
         return self._tree.branches(node_id)
 
@@ -207,18 +207,18 @@ class Conversation:
             return self._tree.forks()
 
     def is_replying(self, node_id: str) -> bool:
-        """Return whether a reply is streaming at the end of the branch of a message."""
+        """Return whether a reply is streaming at the end of the branch of `node_id`."""
         with self._lock:
             last = self._tree.newest_below(node_id)
             return last is not None and self.node(last).status == "streaming"
 
     def select(self, node_id: str) -> None:
-        """Select the path through a message, and on through the newest messages below it."""
+        """Select the path through `node_id`, and on through the newest messages below it."""
         self.node(node_id)
         self._choose(self._tree.newest_below(node_id))
 
     def end_at(self, node_id: str | None) -> None:
-        """Select the path that ends with a message, or an empty one; nothing is deleted."""
+        """Select the path that ends with `node_id`, or an empty one; nothing is deleted."""
         if node_id is not None:
             self.node(node_id)
         self._choose(node_id)
@@ -305,7 +305,7 @@ class Conversation:
         return self.replying(parent, facts=facts).begin()
 
     def delete(self, node_id: str) -> None:
-        """Hide a message and all that follow it; `restore` shows them again.
+        """Hide the message `node_id` and all that follow it; `restore` shows them again.
 
         The path continues with another branch there, if there is one. Only `forget` removes
         messages from the disk.
@@ -322,7 +322,7 @@ class Conversation:
             self._choose(self._tree.newest_below(parent))
 
     def restore(self, node_id: str) -> None:
-        """Show the messages again that `delete` hid."""
+        """Show the message `node_id` again, which `delete` hid, and all that follow it."""
         self._store.unhide(node_id)
         self.refresh()
         self.select(node_id)

@@ -66,7 +66,7 @@ class Draft:
         self._ending = self._ended = self._warned = False
 
     def begin(self) -> Draft:
-        """Add the node, unless it is there, as entering a `with` block does."""
+        """Add the node, unless it is there, as a `with` block does, and return the draft."""
         add, self._add = self._add, lambda: None
         if self._beat is None:  # Else `begin_reply` has begun it, and a `with` block does again.
             self._beat = partial(_call_if_alive, WeakMethod(self._post))
@@ -103,7 +103,7 @@ class Draft:
             self._post_until_written()
 
     def append(self, chunk: AIMessageChunk) -> None:
-        """Add the next chunk, from any thread. It is on disk within a second."""
+        """Add the next `chunk`, from any thread. It is on disk within a second."""
         self._pending.append(chunk)
 
     def finish(

@@ -23,7 +23,18 @@ _SHOWN = 5
 
 
 class EvaluationFailedError(ChatnbError, AssertionError):
-    """Scores of an evaluation are below the bound; lists them and the first failures."""
+    """Scores of an evaluation are below the bound; lists them and the first failures.
+
+    Example:
+        >>> from chatnb import ScriptedChatModel
+        >>> from chatnb.evaluation import contains
+        >>> rows = [{"question": "Capital of France?"}]
+        >>> try:
+        ...     evaluate(ScriptedChatModel(["Lyon."]), rows, [contains("Paris")]).require()
+        ... except EvaluationFailedError as error:
+        ...     print(str(error).splitlines()[0])
+        scripted: contains Paris is 0.00, below 1.00
+    """
 
 
 @dataclass(frozen=True)
@@ -102,11 +113,11 @@ class Evaluation:
         return [result for result in self.results if not result.passed]
 
     def results_of(self, model: str) -> list[Result]:
-        """Return the results of one model, in the order of the rows."""
+        """Return the results of one `model`, in the order of the rows."""
         return [result for result in self.results if result.model == model]
 
     def calls_of(self, model: str) -> list[ModelCall]:
-        """Return the calls that one model made, without those of judges."""
+        """Return the calls that one `model` made, without those of judges."""
         return [call for result in self.results_of(model) for call in result.calls]
 
     def require(self, at_least: float = 1.0, **checks: float) -> None:

@@ -30,7 +30,7 @@ class BaseOutputParser(Runnable[Reply, Out]):
     run_type = "parser"
 
     def parse(self, text: str) -> Out:
-        """Parse a complete reply.
+        """Return the value of a complete reply.
 
         Args:
             text: The reply's text.
@@ -44,7 +44,7 @@ class BaseOutputParser(Runnable[Reply, Out]):
         return self.parse_reply(reply_text(input))
 
     def parse_reply(self, text: str) -> Out:
-        """Parse a reply; caches and checkpoints forget one that cannot be parsed.
+        """Return the value of a reply; caches and checkpoints forget one that has none.
 
         Args:
             text: The reply's text.

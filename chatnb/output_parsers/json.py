@@ -31,11 +31,11 @@ class GrowingJsonParser(BaseOutputParser[Out]):
     chunks_replace = True
 
     def value(self, found: FoundJson, text: str) -> Out:
-        """Convert the value of complete JSON, or raise an OutputParserError with `text`."""
+        """Return the value of complete JSON, `found` in `text`, or raise an OutputParserError."""
         raise NotImplementedError
 
     def partial_value(self, data: Any) -> Out:
-        """Convert the value of the JSON so far."""
+        """Return the value of the JSON so far, whose `data` may be incomplete."""
         raise NotImplementedError
 
     def parse(self, text: str) -> Out:

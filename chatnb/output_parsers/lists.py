@@ -15,12 +15,22 @@ class ListOutputParser(BaseOutputParser[list[str]]):
     """A parser of lists; a subclass implements `parse` and `split`.
 
     A stream yields each item, in a list, as soon as it is whole; the lists add up.
+
+    Example:
+        >>> class Words(ListOutputParser):
+        ...     def parse(self, text):
+        ...         return text.split()
+        ...     def split(self, text):
+        ...         whole, space, rest = text.rpartition(" ")
+        ...         return whole + space, rest
+        >>> list(Words().transform(iter(["one t", "wo three"])))
+        [['one'], ['two'], ['three']]
     """
 
     instructions: ClassVar[str] = ""
 
     def split(self, text: str) -> tuple[str, str]:
-        """Split text that streams in into whole items and the rest, which may grow.
+        """Return the whole items of text that streams in, and the rest, which may grow.
 
         Args:
             text: The text since the last whole item.

@@ -33,6 +33,17 @@ class JsonOutputToolsParser(BaseOutputParser[Any]):
         self.return_id = return_id
 
     def invoke(self, input: Reply, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Return the tool calls of a reply.
+
+        Args:
+            input: The reply of a model, as an `AIMessage`.
+            config: The config of the run.
+            **kwargs: Ignored, as of other parsers.
+
+        Raises:
+            TypeError: If the input is no reply of a model.
+            OutputParserError: If a call is invalid.
+        """
         if not isinstance(input, AIMessage):
             raise TypeError(
                 f"{type(self).__name__} takes a reply of a model, which has tool calls, "

@@ -16,6 +16,13 @@ class BasePromptTemplate(Runnable[Any, Out]):
 
     It is invoked with a dict that has a value for each variable, or with the value of its only
     variable.
+
+    Example:
+        >>> from chatnb.prompts import ChatPromptTemplate, PromptTemplate
+        >>> for prompt in [PromptTemplate("Hi {name}"), ChatPromptTemplate(["Hi {name}"])]:
+        ...     print(isinstance(prompt, BasePromptTemplate), prompt.invoke("Bob").to_messages())
+        True [HumanMessage(content='Hi Bob')]
+        True [HumanMessage(content='Hi Bob')]
     """
 
     in_place = True
@@ -79,10 +86,10 @@ class BasePromptTemplate(Runnable[Any, Out]):
         return self.format_prompt(**values)
 
     def format(self, **values: Any) -> str:
-        """Return the prompt as text; see `format_prompt`."""
+        """Return the prompt as text, with `values` for its variables; see `format_prompt`."""
         prompt: Any = self.format_prompt(**values)
         return prompt.to_string()
 
     async def aformat(self, **values: Any) -> str:
-        """Return the prompt as text, for asynchronous code; see `format_prompt`."""
+        """Return the prompt as text, for asynchronous code; see `format`."""
         return self.format(**values)

@@ -78,12 +78,16 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
 
     @classmethod
     def from_messages(cls, messages: Sequence[Any], **options: Any) -> ChatPromptTemplate:
-        """Return a prompt of several messages; see `ChatPromptTemplate`."""
+        """Return a prompt of `messages`, with the `options` of `ChatPromptTemplate`."""
         return cls(messages, **options)
 
     @classmethod
     def from_template(cls, template: str, **options: Any) -> ChatPromptTemplate:
-        """Return a prompt of one message from the user; see `ChatPromptTemplate`.
+        """Return a prompt of one message from the user.
+
+        Args:
+            template: The message's text.
+            **options: Those of `ChatPromptTemplate`.
 
         Example:
             >>> ChatPromptTemplate.from_template("Hi {name}").format_messages(name="Bob")
@@ -117,7 +121,7 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
         self._add([message])
 
     def extend(self, messages: Sequence[Any]) -> None:
-        """Add items to the end of this prompt; see `append`."""
+        """Add `messages` to the end of this prompt; see `append`."""
         self._add(check_items(messages))
 
     def __len__(self) -> int:

@@ -157,7 +157,7 @@ class FewShotChatMessagePromptTemplate(BasePromptTemplate[ChatPromptValue]):
         return [message for messages in examples for message in messages]
 
     def format_messages(self, **values: Any) -> list[BaseMessage]:
-        """Return the messages of all examples; see `messages`."""
+        """Return the messages of all examples, for `values` of variables; see `messages`."""
         return self.messages(values)
 
     def pretty_repr(self) -> str:

@@ -147,7 +147,7 @@ class MessagePromptTemplate:
 
     @classmethod
     def from_template(cls, template: str, **options: Any) -> Any:
-        """Return the message template of a text; see `MessagePromptTemplate` for the options."""
+        """Return the message template of a text, `template`, with the `options` of the class."""
         return cls(template, **options)
 
     def __repr__(self) -> str:
@@ -175,11 +175,11 @@ class MessagePromptTemplate:
         return [replace(self._message, content=_filled(self._template, values))]
 
     def format(self, **values: Any) -> BaseMessage:
-        """Return the message, with values in place of its variables; see `messages`."""
+        """Return the message, with `values` in place of its variables; see `messages`."""
         return self.messages(values)[0]
 
     def format_messages(self, **values: Any) -> list[BaseMessage]:
-        """Return a list with the message; see `messages`."""
+        """Return a list with the message, with `values` in place of its variables."""
         return self.messages(values)
 
     def pretty_repr(self) -> str:
@@ -197,6 +197,10 @@ class _OfRole(MessagePromptTemplate):
 class HumanMessagePromptTemplate(_OfRole):
     """A template of a user's message.
 
+    Args:
+        prompt: The text, a `PromptTemplate`, or a list of parts.
+        **options: Those of `MessagePromptTemplate`.
+
     Example:
         >>> HumanMessagePromptTemplate.from_template("Hi {name}").format(name="Bob")
         HumanMessage(content='Hi Bob')
@@ -207,6 +211,10 @@ class HumanMessagePromptTemplate(_OfRole):
 
 class AIMessagePromptTemplate(_OfRole):
     """A template of a model's message.
+
+    Args:
+        prompt: The text, a `PromptTemplate`, or a list of parts.
+        **options: Those of `MessagePromptTemplate`.
 
     Example:
         >>> AIMessagePromptTemplate("Hi {name}").messages({"name": "Bob"})
@@ -219,6 +227,10 @@ class AIMessagePromptTemplate(_OfRole):
 class SystemMessagePromptTemplate(_OfRole):
     """A template of a system message.
 
+    Args:
+        prompt: The text, a `PromptTemplate`, or a list of parts.
+        **options: Those of `MessagePromptTemplate`.
+
     Example:
         >>> SystemMessagePromptTemplate("Speak {tongue}.").messages({"tongue": "French"})
         [SystemMessage(content='Speak French.')]
@@ -229,6 +241,11 @@ class SystemMessagePromptTemplate(_OfRole):
 
 class ChatMessagePromptTemplate(MessagePromptTemplate):
     """A template of a message of any role.
+
+    Args:
+        prompt: The text, a `PromptTemplate`, or a list of parts.
+        role: The role, such as `critic`.
+        **options: Those of `MessagePromptTemplate`.
 
     Example:
         >>> ChatMessagePromptTemplate.from_template("Hm, {x}.", role="critic").format(x="no")
@@ -285,7 +302,7 @@ class MessagesPlaceholder:
         return given if self.n_messages is None else given[len(given) - self.n_messages :]
 
     def format_messages(self, **values: Any) -> list[BaseMessage]:
-        """Return the messages of the variable; see `messages`."""
+        """Return the messages in `values` of the variable; see `messages`."""
         return self.messages(values)
 
     def pretty_repr(self) -> str:

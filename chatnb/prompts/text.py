@@ -53,7 +53,7 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
 
     @classmethod
     def from_template(cls, template: str, **options: Any) -> PromptTemplate:
-        """Return the prompt of a text; see `PromptTemplate` for the options."""
+        """Return the prompt of a text, `template`, with the `options` of `PromptTemplate`."""
         return cls(template, **options)
 
     @classmethod

@@ -41,7 +41,7 @@ class ModelWrapper(KeepsModelMethods[In, Out]):
         return [vars(self)["bound"]] if "bound" in vars(self) else []
 
     def around(self, wrapped: list[Runnable[Any, Any]]) -> Any:
-        """Return the same around other runnables."""
+        """Return a copy that calls the runnables `wrapped`."""
         changed = copy(self)
         changed.bound = wrapped[0]
         changed.chunks_replace = wrapped[0].chunks_replace
@@ -67,7 +67,7 @@ class RunnableDelegate(ModelWrapper[In, Out], Runnable[In, Out]):
         self.name = bound.name
 
     def resolve(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
-        """Return the runnable to call, its config and its arguments."""
+        """Return the runnable to call, with its config and arguments, for `config` and `kwargs`."""
         raise NotImplementedError
 
     def get_name(self) -> str:

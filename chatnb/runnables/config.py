@@ -19,7 +19,14 @@ from chatnb.tracing.run import Run
 
 
 class RunnableConfig(TypedDict, total=False):
-    """The config of a run; every key is optional."""
+    """The config of a run; every key is optional.
+
+    Example:
+        >>> from chatnb.runnables import RunnableLambda
+        >>> config: RunnableConfig = {"run_name": "double", "tags": ["demo"]}
+        >>> RunnableLambda(lambda x: 2 * x).invoke(4, config)
+        8
+    """
 
     tags: list[str]
     """Labels of this run and of all runs below it."""

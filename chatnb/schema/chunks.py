@@ -81,6 +81,10 @@ class BaseMessageChunk(BaseMessage):
         TypeError: If anything but a chunk is added.
         ValueError: If chunks of different speakers are added, or if the right side has a value in
             a field that the left class lacks.
+
+    Example:
+        >>> HumanMessageChunk("Good ") + HumanMessageChunk("morning")
+        HumanMessageChunk(content='Good morning')
     """
 
     type: ClassVar[str] = "BaseMessageChunk"

@@ -27,7 +27,15 @@ class RunFailure(TypedDict):
 
 
 class LogEntry(TypedDict):
-    """A run within the logged one. Times are ISO 8601 in UTC; `type` is LangChain's run type."""
+    """A run within the logged one. Times are ISO 8601 in UTC; `type` is LangChain's run type.
+
+    Example:
+        >>> from chatnb import ChatPromptTemplate, RunLog, ScriptedChatModel
+        >>> chain = ChatPromptTemplate(["Hi {name}"]) | ScriptedChatModel(["Hello."])
+        >>> log = RunLog(*chain.stream_log("Bob"))
+        >>> {name: entry["type"] for name, entry in log.state["logs"].items()}
+        {'ChatPromptTemplate': 'prompt', 'ScriptedChatModel': 'llm'}
+    """
 
     id: str
     name: str
@@ -47,7 +55,14 @@ class LogEntry(TypedDict):
 
 
 class RunState(TypedDict):
-    """The logged run; `error` is there only if it failed or was stopped."""
+    """The logged run; `error` is there only if it failed or was stopped.
+
+    Example:
+        >>> from chatnb import RunLog, ScriptedChatModel
+        >>> log = RunLog(*ScriptedChatModel(["Hello."]).stream_log("Hi"))
+        >>> log.state["final_output"]["generations"][0][0]["text"]
+        'Hello.'
+    """
 
     id: str
     streamed_output: list[Any]
@@ -57,7 +72,14 @@ class RunState(TypedDict):
 
 
 class RunRoot(TypedDict, total=False):
-    """Metadata of the logged run that LangChain's state has no field for."""
+    """Metadata of the logged run that LangChain's state has no field for.
+
+    Example:
+        >>> from chatnb import RunLog, ScriptedChatModel
+        >>> log = RunLog(*ScriptedChatModel(["Hello."]).stream_log("Hi"))
+        >>> log.root["name"], log.root["type"]
+        ('ScriptedChatModel', 'llm')
+    """
 
     name: str
     type: str

@@ -33,6 +33,12 @@ class RunRow:
         status: running, done, failed or stopped.
         cost: The cost in US dollars; None where it is not known.
         branch: The key of the RunnableParallel's branch that the run is, from its tags.
+
+    Example:
+        >>> from chatnb import RunLog, ScriptedChatModel
+        >>> log = RunLog(*ScriptedChatModel(["Hello."]).stream_log("Hi"))
+        >>> [(row.name, row.status) for row in run_rows(log.state, log.root)]
+        [('ScriptedChatModel', 'done')]
     """
 
     id: str

@@ -30,6 +30,16 @@ class StructuredReply(TypedDict, Generic[T]):
 
     Both `parsed` and `parsing_error` are None only while a reply streams in that has no value yet;
     otherwise one of them is.
+
+    Example:
+        >>> from chatnb import ScriptedChatModel
+        >>> schema = {"title": "Age", "type": "object", "properties": {"age": {"type": "integer"}}}
+        >>> chat = ScriptedChatModel(['{"age": 9}']).with_structured_output(
+        ...     schema, method="json_mode", include_raw=True
+        ... )
+        >>> reply = chat.invoke("How old is the cat?")
+        >>> reply["parsed"], reply["raw"].content
+        ({'age': 9}, '{"age": 9}')
     """
 
     raw: AIMessage
@@ -54,6 +64,14 @@ class StructuredOutput(Runnable[ChatInput, Out]):
         ConfigurationError: If strict mode cannot express the schema.
         TypeError: If the schema is none of these.
         ValueError: If there is no such method, or repair is negative.
+
+    Example:
+        >>> from chatnb import ScriptedChatModel
+        >>> schema = {"title": "Age", "type": "object", "properties": {"age": {"type": "integer"}}}
+        >>> chat = ScriptedChatModel(['{"age": 9}'])
+        >>> typed = chat.with_structured_output(schema, method="json_mode")
+        >>> isinstance(typed, StructuredOutput), typed.invoke("How old is the cat?")
+        (True, {'age': 9})
     """
 
     chunks_replace = True
@@ -127,7 +145,7 @@ class StructuredOutput(Runnable[ChatInput, Out]):
         yield loop.result()
 
     def request_messages(self, input: ChatInput) -> list[BaseMessage]:
-        """Return the messages of the first request for a value."""
+        """Return the messages of the first request for a value of `input`."""
         return self._repair_loop(input).messages
 
     def request_params(self) -> dict[str, Any]:
@@ -135,7 +153,7 @@ class StructuredOutput(Runnable[ChatInput, Out]):
         return dict(self._method.params())
 
     def value_of(self, reply: AIMessage) -> Any:
-        """Return the value in a reply; raise the error of an invalid one."""
+        """Return the value in a `reply`, or raise a StructuredOutputError."""
         loop = self._repair_loop([])
         loop.add_reply(reply)
         return loop.result()

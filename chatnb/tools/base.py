@@ -277,7 +277,7 @@ class Tool(Runnable[ToolInput, Any]):
         return await self.ainvoke(tool_input, config)
 
     def without_injected(self, call: ToolCall) -> ToolCall:
-        """Return a model's call without arguments that only the program may give."""
+        """Return a model's `call` without arguments that only the program may give."""
         if call["args"].keys().isdisjoint(self._injected):
             return call
         args = {name: arg for name, arg in call["args"].items() if name not in self._injected}

@@ -21,7 +21,10 @@ from chatnb.tools.stopping import StoppableCall
 
 @dataclass(frozen=True)
 class Reject:
-    """The rejection of a tool call, with a reason for the model.
+    """The rejection of a tool call.
+
+    Args:
+        reason: The reason in a sentence, for the model.
 
     Example:
         >>> def approve(call):

@@ -22,7 +22,16 @@ class InjectedToolArg:
 
 
 class InjectedToolCallId(InjectedToolArg):
-    """Marks a tool's parameter that gets the id of the call."""
+    """Marks a tool's parameter that gets the id of the call.
+
+    Example:
+        >>> from chatnb.tools import tool
+        >>> @tool
+        ... def log(text: str, id: Annotated[str, InjectedToolCallId]) -> str:
+        ...     return f"{id}: {text}"
+        >>> log.invoke({"type": "tool_call", "id": "c1", "name": "log", "args": {"text": "Hi"}})
+        ToolMessage(content='c1: Hi', name='log', tool_call_id='c1')
+    """
 
 
 def injected_parameters(hints: Mapping[str, Any]) -> dict[str, Injected]:

@@ -27,11 +27,11 @@ class RunHandler(Protocol):
     """
 
     def on_start(self, run: Run) -> object:
-        """Handle the start of a run; `run.type` is the type of its runnable."""
+        """Handle the start of `run`; `run.type` is the type of its runnable."""
         ...
 
     def on_token(self, run: Run, chunk: Any) -> object:
-        """Handle a chunk of a chat model's stream."""
+        """Handle a `chunk` of the stream of a chat model's `run`."""
         ...
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> object:
@@ -46,7 +46,7 @@ class RunHandler(Protocol):
         ...
 
     def on_end(self, run: Run) -> object:
-        """Handle the end of a run that returned its output."""
+        """Handle the end of a `run` that returned its output."""
         ...
 
     def on_error(self, run: Run) -> object:
@@ -132,7 +132,7 @@ def remove_handler(handler: Any) -> None:
 
 @contextmanager
 def handling(handler: Any) -> Generator[None]:
-    """Call a handler for every run of this process within the block.
+    """Return a `with` block within which a handler is called for every run of this process.
 
     Args:
         handler: The handler.

@@ -80,7 +80,7 @@ class JSONLHandler:
             self._file.close()
 
     def on_start(self, run: Run) -> None:
-        """Write the start of a run."""
+        """Write the start of `run`."""
         if run.inputs is None:
             with self._lock:
                 self._without_inputs.add(run)
@@ -88,20 +88,20 @@ class JSONLHandler:
         self._append("start", run.start_time, {**_identity(run), **details})
 
     def on_token(self, run: Run, chunk: Any) -> None:
-        """Write a chunk."""
+        """Write a `chunk` of `run`."""
         self._append("token", self._now(), _identity(run), chunk=chunk)
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> None:
-        """Write a failed attempt."""
+        """Write a failed `attempt` of `run`: its `error`, and the `pause` after it."""
         details = {"attempt": attempt, "error": error, "pause": pause}
         self._append("retry", self._now(), _identity(run), **details)
 
     def on_end(self, run: Run) -> None:
-        """Write the end of a run."""
+        """Write the end of `run`."""
         self._append("end", run.end_time or self._now(), self._result(run))
 
     def on_error(self, run: Run) -> None:
-        """Write the failure of a run."""
+        """Write the failure of `run`."""
         self._append("error", run.end_time or self._now(), self._result(run), error=run.error)
 
     def _result(self, run: Run) -> dict[str, Any]:

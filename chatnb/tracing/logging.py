@@ -52,20 +52,20 @@ class LoggingHandler:
         self._secrets = environment_secrets()
 
     def on_start(self, run: Run) -> None:
-        """Log the start of a run."""
+        """Log the start of `run`."""
         self._log(logging.DEBUG, run, "starts", run.inputs)
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> None:
-        """Log a failed attempt."""
+        """Log a failed `attempt` of `run`: its `error`, and the `pause` after it."""
         event = f"retries in {pause:.2f} s, attempt {attempt} failed: {type(error).__name__}"
         self._log(logging.WARNING, run, event, error)
 
     def on_end(self, run: Run) -> None:
-        """Log the end of a run."""
+        """Log the end of `run`."""
         self._log(self.level, run, f"ended{_usage(run)}", _output(run))
 
     def on_error(self, run: Run) -> None:
-        """Log the failure of a run."""
+        """Log the failure of `run`."""
         error_type = run.error["type"] if run.error else "unknown"
         if run.error and run.error["stopped"]:
             self._log(logging.INFO, run, f"was stopped{_usage(run)}: {error_type}", _output(run))

@@ -84,7 +84,7 @@ class OpenTelemetryHandler:
         self._spans: WeakKeyDictionary[Run, Span] = WeakKeyDictionary()
 
     def on_start(self, run: Run) -> None:
-        """Start the span of a run."""
+        """Start the span of `run`."""
         span_kind = self._trace.SpanKind
         span = self._tracer.start_span(
             span_name(run),
@@ -97,17 +97,17 @@ class OpenTelemetryHandler:
             self._spans[run] = span
 
     def on_retry(self, run: Run, attempt: int, error: BaseException, pause: float) -> None:
-        """Add an event for a failed attempt to the span of the run that retries."""
+        """Add an event for a failed `attempt` to the span of `run`, with `error` and `pause`."""
         if span := self._span(run):
             details = {"attempt": attempt, "error.type": type(error).__name__, "pause": pause}
             span.add_event("chatnb.retry", details)
 
     def on_end(self, run: Run) -> None:
-        """End the span of a run."""
+        """End the span of `run`."""
         self._end(run)
 
     def on_error(self, run: Run) -> None:
-        """End the span of a failed run."""
+        """End the span of a failed `run`."""
         self._end(run)
 
     def _end(self, run: Run) -> None:

@@ -51,6 +51,16 @@ class Run:
         inputs_came_late: Whether the input was not known at the start.
         error: The failure, for logs.
         exception: The failure, as it was raised.
+
+    Example:
+        >>> from chatnb import ScriptedChatModel
+        >>> from chatnb.tracing import handling
+        >>> class Times:
+        ...     def on_end(self, run):
+        ...         print(run.name, run.type, run.end_time >= run.start_time)
+        >>> with handling(Times()):
+        ...     reply = ScriptedChatModel(["Hello."]).invoke("Hi")
+        ScriptedChatModel llm True
     """
 
     id: str

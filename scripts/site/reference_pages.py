@@ -55,7 +55,7 @@ def page(module: ModuleType, title: str, homes: dict[int, str], file: str) -> st
         homes[id(value)] = f"{file}#{path}"
         own.append(f"::: {path}\n")
     intro = inspect.getdoc(module) or ""
-    parts = [f"# {title}", f"`{module.__name__}`: {intro.splitlines()[0]}", *own]
+    parts = [f"# {title}", f"`{module.__name__}`: {intro}", *own]
     if others:
         parts += ["## Also here", "\n".join(others)]
     return "\n\n".join(parts) + "\n"
@@ -65,7 +65,7 @@ def public_names(module: ModuleType) -> Iterator[tuple[str, object]]:
     names = getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+        if inspect.isclass(value) and value.__module__ == module.__name__
     ]
     for name in names:
         yield name, getattr(module, name)

@@ -57,7 +57,13 @@ class _Part:
 class BatchJob:
     """A job of a provider's batch API; `chat.submit(prompts)` makes one.
 
-    Its state is in a file of the user's data folder, so that it outlives this process.
+    Its state, `record`, is a file of `folder`, by default the user's data folder, so that it
+    outlives this process; `chat` is the model that asks the provider for it.
+
+    Example:
+        >>> BatchJob.load("job-1", folder="no-such-folder")
+        Traceback (most recent call last):
+        chatnb.errors.ConfigurationError: There is no batch job 'job-1'. There are: none.
     """
 
     def __init__(self, record: Mapping[str, Any], folder: Path, chat: SubmittingModel) -> None:
@@ -128,7 +134,7 @@ class BatchJob:
         return all(part.state.ended for part in self._parts)
 
     def resume(self) -> BatchJob:
-        """Submit what was not submitted, after a crash or a lost connection.
+        """Submit what was not submitted, after a crash or a lost connection, and return the job.
 
         A batch that the provider has, though its id was not received, is taken over.
         """
@@ -156,7 +162,7 @@ class BatchJob:
         return f"{self.id}-{number}"
 
     def refresh(self) -> BatchJob:
-        """Ask the provider how far the job has come."""
+        """Ask the provider how far the job has come, and return the job."""
         before = [part.state for part in self._parts]
         for part in self._parts:
             if part.remote_id is not None and not part.state.ended:
@@ -166,7 +172,7 @@ class BatchJob:
         return self
 
     def wait(self, timeout: float | None = None, *, poll: float = _POLL_SECONDS) -> BatchJob:
-        """Wait until the job has ended; an interrupt ends the wait, and not the job.
+        """Wait until the job has ended, and return it; an interrupt ends only the wait.
 
         Args:
             timeout: The most seconds to wait.
@@ -183,7 +189,10 @@ class BatchJob:
         return self
 
     def cancel(self) -> BatchJob:
-        """Have the provider make no more calls; replies so far can be read, and are charged."""
+        """Have the provider make no more calls, and return the job.
+
+        Replies so far can be read, and are charged.
+        """
         for part in self._parts:
             if part.remote_id is not None and not part.state.ended:
                 self._api.cancel(part.remote_id)

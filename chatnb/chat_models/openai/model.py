@@ -302,7 +302,7 @@ class ChatOpenAI(BatchChatModel):
         return [*following], {**params, "previous_response_id": response_id}
 
     def replies_from_json(self, body: bytes) -> list[AIMessage]:
-        """Return the replies in a response, of the API that its request was sent to."""
+        """Return the replies in `body`, a response of the API that its request was sent to."""
         # The tools of a job may have chosen it, which is loaded without them.
         if parse_json(body).get("object") == "response":
             return self._with_tag(RESPONSES).replies(body)

@@ -81,7 +81,11 @@ class RunLogTree(RunTreeView):
 
     @classmethod
     def of_turn(cls, stop: Callable[[], object]) -> RunLogTree:
-        """Return the tree of a turn, which calls `append` and `end` on the package's event loop."""
+        """Return the tree of a turn, which calls `append` and `end` on the package's event loop.
+
+        Args:
+            stop: Called by the tree's Stop button.
+        """
         tree = cls(RunLog())
         tree._running, tree._stop_source, tree.phase = Promise(), stop, "live"
         tree._running.add_done_callback(lambda _: tree._show_end())
@@ -129,7 +133,7 @@ class RunLogTree(RunTreeView):
             super().close()
 
     def static_mimebundle(self, mount: str = "") -> Mimebundle:
-        """Return the static tree as far as it has come."""
+        """Return the static tree as far as it has come, for the mount point `mount` of a widget."""
         return run_tree_mimebundle(self.log, mount)
 
     def publish(self) -> None:
@@ -159,7 +163,7 @@ class RunLogTree(RunTreeView):
             write_text("chatnb: the run that was stopped has not ended yet.\n", file=sys.stderr)
 
     def append(self, patch: RunLogPatch) -> None:
-        """Add a patch of a live run."""
+        """Add a `patch` of a live run."""
         self._keep(patch)
         if self.comm is not None:
             self.wake()

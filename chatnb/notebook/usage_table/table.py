@@ -150,9 +150,9 @@ class UsageTable(UsageTableView):
         return plot_calls(list(self.rows), what, by, ax)
 
     def static_mimebundle(self, mount: str = "") -> Mimebundle:
-        """Return the table as HTML, Markdown and text."""
+        """Return the table as HTML, Markdown and text, for the mount point `mount` of a widget."""
         return usage_mimebundle(self.rows, mount)
 
     def mimebundle(self, form: Form) -> tuple[Mimebundle, dict[str, Any]]:
-        """Return an output that shows the table, as a widget if it has rows, and not too many."""
+        """Return an output of a `form`: a widget only if the table has rows, and not too many."""
         return super().mimebundle(form if self.rows and not self.is_paged else "static")
