@@ -217,6 +217,9 @@ def test_handlers_write_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         "eyJ-",
         "token: a|",
         "token=a1b",
+        "password ",
+        "pin:",
+        "secret key",
         "://a:",
         "1//0",
     ],
@@ -259,9 +262,53 @@ def test_a_named_secret_needs_no_quotation_marks(form: str) -> None:
     assert clean.endswith(text.partition(RANDOM)[2])
 
 
+@pytest.mark.parametrize("secret", ["hunter2", "correct-horse-7", "p@sswort!", "Sommer2026"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "password={}",
+        "PASSWORD: {}",
+        "the password is {}, as always",
+        "passphrase => {}",
+        "DB_PASS={}",
+        "pw = {}",
+        "export CLIENT_SECRET={}",
+        "--password {} --verbose",
+        "--token {}",
+        "machine host login ada password {}",
+        "<password>{}</password>",
+        '("password", "{}")',
+        '{{\\"password\\": \\"{}\\"}}',
+        "api key: {}",
+        "AccountKey={};",
+        "license_key={}",
+    ],
+)
+def test_a_password_that_people_made_is_redacted(form: str, secret: str) -> None:
+    """Short as it is, wherever a name says that it is one."""
+    text = form.format(secret)
+    clean = redact(text)
+    assert secret not in clean
+    assert clean.startswith(text.partition(secret)[0])
+    assert redact(clean) == clean
+
+
+@pytest.mark.parametrize("text", ["PIN: 4821", "otp=482913", "the passcode is 004711"])
+def test_a_number_may_be_a_password(text: str) -> None:
+    """Under a name of such a number."""
+    assert redact(text).endswith("***")
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "password=settings.db1.password",
+        "password: see docs/auth2.md",
+        "pass 1000 rows1 on to the next",
+        "passwords_checked=1000",
+        "secret_count: 12",
+        "password=get_password1(user)",
+        "The password was refused 3 times",
         "token = tokenizer.next_token(source)",
         "secret: the lock of the garden",
         "password=configuration.password",

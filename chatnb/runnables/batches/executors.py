@@ -200,7 +200,8 @@ class _Driver:
     def close(self) -> None:
         """End what the workers still do, and remove what this batch left."""
         self._home.close()
-        for future in self._running:
+        # An executor without its scheduler has nobody to tell, and would log an error for each.
+        for future in self._running if self._workers.lost_server() is None else ():
             future.cancel()
         if self._own_executor is not None:
             self._own_executor.shutdown(wait=False, cancel_futures=True)
