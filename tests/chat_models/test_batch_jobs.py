@@ -82,6 +82,21 @@ def test_a_job_has_the_result_of_generate_at_half_price(make: Make, server: Batc
 
 
 @each_provider
+def test_a_password_in_an_address_is_not_on_disk(
+    make: Make, server: BatchServer, tmp_path: Path
+) -> None:
+    """The job is loaded with its model, which knows the password, and says so without it."""
+    chat = make(server.base_url.replace("://", "://ada:hunter2@"))
+    job = chat.submit(["a"])
+    server.finish()
+    assert not any(b"hunter2" in file.read_bytes() for file in tmp_path.rglob("*.json*"))
+    with pytest.raises(ConfigurationError, match=r"password .*://\*\*\*@.*chat=\.\.\."):
+        BatchJob.load(job.id)
+    loaded = BatchJob.load(job.id, chat=chat)
+    assert loaded.result(poll=0).generations[0][0].text == "reply to a"
+
+
+@each_provider
 def test_a_job_is_found_after_a_restart(make: Make, server: BatchServer) -> None:
     """Its file has all but the key, and an unknown id names those that there are."""
     id = make(server.base_url).submit(["a"]).id

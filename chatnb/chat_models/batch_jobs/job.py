@@ -22,6 +22,7 @@ from chatnb.chat_models.generate import call_from_outcome, result_of_outcomes
 from chatnb.concurrency.cancellation import pause
 from chatnb.errors import ChatnbError, ConfigurationError, ModelError, error_line
 from chatnb.files import PRIVATE, replace_text
+from chatnb.redaction import REDACTED, redact
 from chatnb.schema.conversion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage
 from chatnb.schema.model_call import ModelCall, prompt_line
@@ -88,7 +89,8 @@ class BatchJob:
             folder: The folder of the jobs' files, if it is not that of `submit`.
 
         Raises:
-            ConfigurationError: If there is no such job, or its file is damaged.
+            ConfigurationError: If there is no such job, its file is damaged, or the model has a
+                password in its address and is not given.
         """
         path = _folder(folder) / f"{Path(id).name}.json"
         if not path.is_file():
@@ -99,6 +101,11 @@ class BatchJob:
             from chatnb.chat_models.registry import init_chat_model
 
             base = {"base_url": record["base_url"]} if record["base_url"] else {}
+            if REDACTED in base.get("base_url", ""):
+                raise ConfigurationError(
+                    f"The password of the address {base['base_url']} is not on disk. Give the "
+                    f"model: BatchJob.load({id!r}, chat=...)"
+                )
             chat = cast("Any", init_chat_model(f"{record['provider']}:{record['model']}", **base))
         return cls(record, path.parent, cast("SubmittingModel", chat))
 
@@ -321,7 +328,7 @@ def submit(
         "created": time.time(),
         "provider": chat.provider,
         "model": chat.model_name,
-        "base_url": chat.base_url,
+        "base_url": redact(chat.base_url or "", by_name=False) or None,
         "parts": [asdict(part) for part in _parts(lines, api)],
     }
     jobs = _folder(folder)
