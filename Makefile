@@ -14,8 +14,9 @@ SECONDS := 600
 SEED := 1
 COUNT := 20
 # Modules that only cost time in tests are not found there.
-test test-quick lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
+test test-rest test-all test-quick lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+QUICK := not browser and not lab and not packaging and not slow and not thorough
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,7 +38,7 @@ LITE := $(VENV)/lite
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-scale bench-view screenshots docs lite release-check structure constraints clean
+.PHONY: help lab test test-rest test-all test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-scale bench-view screenshots docs lite release-check structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -45,12 +46,20 @@ help: ## say what can be made
 lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
 	$(BIN)/python -m chatnb lab --dir notebooks $(ARGS)
 
-test: $(VENV)/.test js ## run every test, the notebooks included
+test: $(VENV)/.test js ## run the tests of every feature, and the notebooks
+	$(BIN)/python tests/support/install_browser.py
+	$(PYTEST) --chatnb -m "not thorough" $(ARGS)
+
+test-rest: $(VENV)/.test js ## run the thorough tests, which `make test` leaves out
+	$(BIN)/python tests/support/install_browser.py
+	$(PYTEST) --chatnb -m thorough $(ARGS)
+
+test-all: $(VENV)/.test js ## run every test, and the notebooks
 	$(BIN)/python tests/support/install_browser.py
 	$(PYTEST) --chatnb $(ARGS)
 
 test-quick: $(VENV)/.test js ## run the tests that need no browser and no other process
-	$(PYTEST) -m "not browser and not lab and not packaging and not slow" $(ARGS)
+	$(PYTEST) -m "$(QUICK)" $(ARGS)
 
 lowest: $(VENV)/.made js ## run the quick tests with the lowest versions that pyproject.toml allows
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LOWEST)
@@ -58,7 +67,7 @@ lowest: $(VENV)/.made js ## run the quick tests with the lowest versions that py
 		--resolution lowest-direct '.[test,tokens]'
 	$(LOWEST)/bin/python -m chatnb download smollm2
 	$(LOWEST)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
-		-m "not browser and not lab and not packaging and not slow" $(ARGS)
+		-m "$(QUICK)" $(ARGS)
 
 soak: $(VENV)/.test js ## run the whole attack and fault suite: SECONDS=600 SEED=1 ARGS=texts
 	$(BIN)/python tests/support/install_browser.py

@@ -27,7 +27,7 @@ from coverage import Coverage, CoverageData
 ROOT = Path(__file__).parents[1]
 COPY = ROOT / ".venv" / "mutants"
 _COPIED = ("chatnb", "tests", "docs", "conftest.py", "pyproject.toml", "README.md")
-_QUICK = "not browser and not lab and not packaging and not slow"
+_QUICK = "not browser and not lab and not packaging and not slow and not thorough"
 _NO_TESTS = 5
 _OTHERS = 200  # The most tests for one mutant.
 # What nbval imports at each start takes longer than most tests.

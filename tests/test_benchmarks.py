@@ -20,6 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
+@pytest.mark.thorough
 def test_every_work_runs(run: Any) -> None:
     """Each client that can do a work does it against the server and says how long it took."""
     works = [work for work in run.WORKS if not work.statements]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import ReplyPage
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.browser
 
@@ -265,7 +266,9 @@ def test_images_are_links(reply_page: ReplyPage) -> None:
     )
 
 
-@pytest.mark.parametrize("worst", [">", "`", "*", "_a", "[", "$$", "[a](", "- ", "http://a"])
+@pytest.mark.parametrize(
+    "worst", ["`", "_a", *thorough([">", "*", "[", "$$", "[a](", "- ", "http://a"])]
+)
 def test_no_line_is_too_long(reply_page: ReplyPage, worst: str) -> None:
     """A hundred thousand characters of the worst kinds come to an end, before the page gives up."""
     reply_page.run(
@@ -293,9 +296,19 @@ REPEATED = [
 
 
 @pytest.mark.parametrize(
-    ("length", "size"), [(16_000, 16_000), (4_800, 16)], ids=["whole", "in pieces"]
+    ("patterns", "length", "size"),
+    [
+        (REPEATED[::9], 4_800, 16),
+        *thorough(
+            [
+                (REPEATED, 16_000, 16_000),
+                ([each for each in REPEATED if each not in REPEATED[::9]], 4_800, 16),
+            ]
+        ),
+    ],
+    ids=["some in pieces", "whole", "others in pieces"],
 )
-def test_work_is_linear(reply_page: ReplyPage, length: int, size: int) -> None:
+def test_work_is_linear(reply_page: ReplyPage, patterns: list[str], length: int, size: int) -> None:
     """A long text takes about as long as 8 of an eighth of its length, and not 8 times as long."""
     slow = reply_page.run(
         """
@@ -324,7 +337,7 @@ def test_work_is_linear(reply_page: ReplyPage, length: int, size: int) -> None:
         }
         return null;
         """,
-        [REPEATED, length, size],
+        [patterns, length, size],
     )
     assert slow is None
 

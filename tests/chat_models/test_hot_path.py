@@ -38,6 +38,7 @@ def highest_memory(chunks: int, read: bytes) -> int:
     return highest
 
 
+@pytest.mark.thorough
 def test_a_stream_that_nobody_keeps_takes_constant_memory() -> None:
     """Three times the chunks take no more memory, once the text is longer than is kept there."""
     read = event(content="a word of text ") * 100

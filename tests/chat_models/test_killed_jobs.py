@@ -19,6 +19,7 @@ from tests.support.batch_server import BatchServer, batch_server
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.thorough,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked"),
 ]
 TEXTS = [f"reply to {prompt}" for prompt in "abc"]

@@ -17,7 +17,7 @@ def notebook7(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
     notebook.close()
 
 
-@pytest.fixture(params=["lab", "notebook7"])
+@pytest.fixture(params=["lab", pytest.param("notebook7", marks=pytest.mark.thorough)])
 def jupyter(request: pytest.FixtureRequest) -> JupyterLab:
     """JupyterLab and Notebook 7 in turn."""
     return request.getfixturevalue(request.param)

@@ -41,6 +41,7 @@ class ChatLocalOnce(ChatLocal):
 
 
 @pytest.mark.anyio
+@pytest.mark.thorough
 class TestEmbeddedModel(ChatModelIntegrationTests):
     """The small model on this machine: text, streams, usage, and JSON by grammar."""
 

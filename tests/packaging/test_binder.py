@@ -46,6 +46,7 @@ def test_the_image_installs_the_requirements_and_runs_the_post_build(clone: Path
     assert "3.11" in dockerfile
 
 
+@pytest.mark.thorough
 def test_the_welcome_notebook_runs_in_two_gigabytes(clone: Path, tmp_path: Path) -> None:
     """Installed and built as the image is, with no key, JupyterLab opens on the welcome notebook,
     and what runs it takes less memory than Binder gives."""

@@ -72,6 +72,7 @@ def is_partial_of_a_killed_process(path: Path, seconds: float) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_sigkill_costs_no_finished_turn_and_at_most_a_second_of_the_last(tmp_path: Path) -> None:
     """Killed 20 times at random moments: every turn that was finished is there, in order, and of
     the reply that streamed all that came a second before; it is marked as stopped."""

@@ -36,6 +36,7 @@ def errors_in(name: str) -> dict[int, str]:
     }
 
 
+@pytest.mark.thorough
 def test_the_types_of_chains_are_inferred() -> None:
     """A checker knows what goes into a chain and what comes out, without annotations."""
     assert errors_in("chains.py") == {}

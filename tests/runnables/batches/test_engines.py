@@ -16,7 +16,7 @@ from chatnb.errors import ChatnbError
 from chatnb.runnables import RunnableLambda
 from tests.support.many_workers import Logged, double, process_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 _ROOT = str(Path(__file__).parents[3])
 
 

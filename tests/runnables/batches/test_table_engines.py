@@ -12,7 +12,7 @@ import pytest
 
 from chatnb import ScriptedChatModel, mapper
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _ROOT = str(Path(__file__).parents[3])
 _SCHEMA = "prompt string, reply string, reply_tokens long, reply_cost double, reply_error string"
