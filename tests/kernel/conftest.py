@@ -11,7 +11,10 @@ from tests.kernel.driver import Kernel
 from tests.kernel.versions import OLDER, install
 
 
-@pytest.fixture(scope="session", params=["installed", *OLDER])
+@pytest.fixture(
+    scope="session",
+    params=["installed", *(pytest.param(older, marks=pytest.mark.thorough) for older in OLDER)],
+)
 def any_kernel(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kernel]:
@@ -32,7 +35,7 @@ def any_kernel(
 @pytest.fixture
 def kernel() -> Iterator[Kernel]:
     """A fresh kernel with chatnb loaded."""
-    kernel = Kernel()
+    kernel = Kernel(forked=True)
     _prepare(kernel)
     yield kernel
     kernel.close()

@@ -284,7 +284,7 @@ def test_replies_go_on_after_all_widgets_were_closed(kernel: Kernel) -> None:
 def test_a_reply_brings_its_code_where_pages_may_lack_it(cell_id: str, setup: str) -> None:
     """So it does in VS Code, in a front end that tells no cell, and in a kernel that could not
     hear the page ask for it; the page's widget has it only where others take it."""
-    fresh = Kernel()
+    fresh = Kernel(forked=True)
     try:
         fresh.run(f"{setup}\n%load_ext chatnb", cell_id=cell_id)
         for _ in range(2):
@@ -309,7 +309,7 @@ def reply_views(ran: Ran) -> list[dict[str, Any]]:
 def test_a_front_end_that_does_not_answer_gets_text() -> None:
     """jupyter console tells no cell and takes no updates: the first reply is printed when nobody
     has answered for a second, later ones stream as text, until a page says that it is there."""
-    unknown = Kernel()
+    unknown = Kernel(forked=True)
     unknown.run("%load_ext chatnb\nfrom chatnb import ScriptedChatModel", cell_id="")
     unknown.run("brief = ScriptedChatModel(['Hello there.'])", cell_id="")
     try:

@@ -37,7 +37,7 @@ SLOW = "ScriptedChatModel([' '.join(map(str, range(3000)))], delay=0.005)"
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Kernel]:
     """One kernel for tests that leave nothing behind that others would mind."""
-    kernel = Kernel()
+    kernel = Kernel(forked=True)
     kernel.run("import chatnb\nfrom chatnb import ChatPanel, ScriptedChatModel")
     yield kernel
     kernel.close()
@@ -429,6 +429,7 @@ def kill_in_mid_reply(store: Path, number: int, seconds: float) -> float:
     return killed - min(late) if late else 0.0
 
 
+@pytest.mark.thorough
 def test_a_killed_kernel_loses_less_than_a_second(tmp_path: Path) -> None:
     """Killed in mid-reply at a random moment, three times each in two conversations: every
     finished turn is there, and of the reply everything that was shown a second before."""

@@ -213,7 +213,7 @@ def test_tab_leaves_everything_else_as_it_was(completing_kernel: Kernel) -> None
 
 @pytest.fixture(scope="module")
 def completing_kernel():
-    kernel = Kernel()
+    kernel = Kernel(forked=True)
     kernel.run(
         "%load_ext chatnb\nfrom chatnb.chat_models import ScriptedChatModel\n"
         "from dataclasses import dataclass\n@dataclass\nclass City:\n    name: str\n"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.anthropic_events import answering
 from tests.support.anthropic_events import whole as anthropic_whole
+from tests.support.forked_kernels import CLIENTS
 from tests.support.loopback import LoopbackServer, delta, head, saying, usage, whole
 from tests.support.notebook_runs import edit, run_pytest, write_notebook
 
@@ -69,7 +70,9 @@ def test_sdks_are_recorded_and_replayed_in_one_command(
     whole and streamed, sync and async. One character of a reply that differs is caught."""
     loopback.plays(*SCRIPTS)
     notebook = write_notebook(tmp_path / "sdks.ipynb", *CELLS)
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **variables(loopback))
+    ran = run_pytest(
+        tmp_path, "--chatnb", "--chatnb-record", ".", imported=CLIENTS, **variables(loopback)
+    )
     assert ran.code == 0, ran.said
     assert len(loopback.exchanges) == len(SCRIPTS)
     cells = json.loads(notebook.read_text())["cells"]
@@ -79,7 +82,7 @@ def test_sdks_are_recorded_and_replayed_in_one_command(
     assert KEY not in cassette.read_text()
     edit(cassette, "Blue, at once.", "Blue, at 0nce.")
     edit(cassette, "Pink", "P1nk")
-    ran = run_pytest(tmp_path, "--chatnb", ".", **variables(None))
+    ran = run_pytest(tmp_path, "--chatnb", ".", imported=CLIENTS, **variables(None))
     assert "2 failed, 5 passed" in ran.said
     for line in ("+ Blue, at 0nce.", "- Orange Pink", "+ Orange P1nk"):
         assert line in ran.said.splitlines()
@@ -96,9 +99,12 @@ def test_a_replay_refuses_the_network_and_names_cell_and_address(
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
     given = {**variables(loopback), "PORT": str(port)}
-    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **given).code == 0
+    assert (
+        run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", imported=CLIENTS, **given).code
+        == 0
+    )
     edit(notebook, "Name a colour.", "Name a city.")
-    ran = run_pytest(tmp_path, "--chatnb", ".", **given)
+    ran = run_pytest(tmp_path, "--chatnb", ".", imported=CLIENTS, **given)
     assert "2 failed, 1 passed" in ran.said
     lines = ran.said.splitlines()
     first = lines.index("asks.ipynb, code cell 1:")
@@ -112,6 +118,6 @@ def test_a_replay_refuses_the_network_and_names_cell_and_address(
     assert len(loopback.exchanges) == 1
     edit(notebook, "Name a city.", "Name a colour.")
     allowed = f"--chatnb-allow-hosts=other.example, localhost:{port}"
-    ran = run_pytest(tmp_path, "--chatnb", allowed, ".", **given)
+    ran = run_pytest(tmp_path, "--chatnb", allowed, ".", imported=CLIENTS, **given)
     server.close()
     assert ran.code == 0, ran.said

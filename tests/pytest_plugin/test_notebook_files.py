@@ -53,7 +53,7 @@ def test_text_and_stripped_notebooks_are_compared_with_their_cassettes(tmp_path:
     assert all("text: |\n      Teal.\n" in text for text in recorded)
     for cassette in cassettes[:2]:
         edit(cassette, "- text: Teal.", "- text: Tea1.")
-    ran = run_pytest(tmp_path, "--chatnb", "-n2", ".")
+    ran = run_pytest(tmp_path, "--chatnb", "-n1", ".")
     assert "2 failed, 2 passed" in ran.said
     assert ran.said.count("+ Tea1.") == 2
     for cassette, text in zip(cassettes, recorded, strict=True):
@@ -165,7 +165,9 @@ def test_a_notebook_runs_in_its_own_kernel_where_that_is_installed(tmp_path: Pat
         notebook = write_notebook(tmp_path / f"{name}.ipynb", "import os; print(os.getenv('MINE'))")
         edit(notebook, '"name": "python3"', f'"name": "{name}"')
     jupyter = str(tmp_path / "share")
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", JUPYTER_PATH=jupyter)
+    ran = run_pytest(
+        tmp_path, "--chatnb", "--chatnb-record", ".", own_kernels=True, JUPYTER_PATH=jupyter
+    )
     assert "2 passed, 1 error" in ran.said
     assert "The kernel 'bare' of bare.ipynb cannot record" in ran.said
     assert 'Install "chatnb[testing]" in its environment' in ran.said

@@ -204,7 +204,7 @@ def test_processes_that_a_notebook_started_end_with_its_kernel(tmp_path: Path) -
         "server = subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
         "print(server.pid, file=open('pids', 'a'))",
     )
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "server.ipynb")
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "server.ipynb", own_kernels=True)
     assert ran.code == 0, ran.said
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) > 1  # Of the recording, and of the replays that verify it.
@@ -252,7 +252,7 @@ def test_options_that_do_not_go_together_are_refused(
     tmp_path: Path, options: list[str], said: str
 ) -> None:
     """Before anything runs, with what to do."""
-    ran = run_pytest(tmp_path, *options)
+    ran = run_pytest(tmp_path, *options, own_kernels=True)
     assert ran.code == pytest.ExitCode.USAGE_ERROR
     assert said in ran.said
 

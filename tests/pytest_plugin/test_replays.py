@@ -34,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "notebooks"
 
 
+@pytest.mark.thorough
 def test_notebooks_replay_alike_each_time(tmp_path: Path) -> None:
     """Without a network, a key or the model's weights, each in a kernel of its own, equal every
     time; a replay takes less than ten seconds of work, starting the kernel included."""
@@ -47,6 +48,7 @@ def test_notebooks_replay_alike_each_time(tmp_path: Path) -> None:
         "--chatnb",
         ".",
         before=without_network(),
+        own_kernels=True,
         CHATNB_MODEL_PATH="/nowhere/SmolLM2-135M-Instruct.gguf",
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

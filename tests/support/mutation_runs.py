@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from chatnb.pytest_plugin.outputs import difference
-from tests.support.forked_kernels import NAME as KERNEL
-from tests.support.forked_kernels import forked_kernels
+from tests.support.forked_kernels import CLIENTS
 from tests.support.notebook_mutations import KINDS, Mutant, Source, mutants, sources
 from tests.support.notebook_runs import run_pytest
 from tests.support.output_mutations import KINDS as OUTPUT_KINDS
@@ -55,25 +54,22 @@ def replayed(found: Sequence[Mutant], originals: Sequence[Source]) -> Iterator[O
     mutated = {mutant.source.name for mutant in found}
     originals = [source for source in originals if source.name in mutated]
     with tempfile.TemporaryDirectory() as made:
-        kernels = Path(made, "jupyter")
-        kernels.mkdir()
-        with forked_kernels(kernels) as path:
-            whole = Mutant("", next(iter(originals)), "")
-            unchanged = [whole._replace(source=source) for source in originals]
-            base = _run(Path(made, "base"), unchanged, path)
-            assert not base.failures, base.failures
-            assert not base.noted, base.noted
-            plain = dict(zip((source.name for source in originals), base.executed, strict=True))
-            rest = iter(found)
-            for number, some in enumerate(iter(lambda: list(islice(rest, _AT_ONCE)), [])):
-                ran = _run(Path(made, str(number)), some, path)
-                for index, mutant in enumerate(some):
-                    failure = ran.failures.get(index, "")
-                    is_noted = index in ran.noted and not failure
-                    reason = ""
-                    if not failure and not is_noted:
-                        reason = _reason(mutant, plain[mutant.source.name], ran.executed[index])
-                    yield Outcome(mutant, failure, is_noted, reason)
+        whole = Mutant("", next(iter(originals)), "")
+        unchanged = [whole._replace(source=source) for source in originals]
+        base = _run(Path(made, "base"), unchanged)
+        assert not base.failures, base.failures
+        assert not base.noted, base.noted
+        plain = dict(zip((source.name for source in originals), base.executed, strict=True))
+        rest = iter(found)
+        for number, some in enumerate(iter(lambda: list(islice(rest, _AT_ONCE)), [])):
+            ran = _run(Path(made, str(number)), some)
+            for index, mutant in enumerate(some):
+                failure = ran.failures.get(index, "")
+                is_noted = index in ran.noted and not failure
+                reason = ""
+                if not failure and not is_noted:
+                    reason = _reason(mutant, plain[mutant.source.name], ran.executed[index])
+                yield Outcome(mutant, failure, is_noted, reason)
 
 
 class _Ran(NamedTuple):
@@ -82,12 +78,12 @@ class _Ran(NamedTuple):
     executed: list[dict[str, Any]]
 
 
-def _run(folder: Path, some: Sequence[Mutant], jupyter_path: str) -> _Ran:
+def _run(folder: Path, some: Sequence[Mutant]) -> _Ran:
     """Replay mutants; return failures, notes and executed cells by their ids."""
     for index, mutant in enumerate(some):
         mutant.source.write(folder, f"m{index:03}")
     ran = run_pytest(folder, "--chatnb", "--chatnb-executed", "executed", "--junitxml=cells.xml",
-                     "--nbval-kernel-name", KERNEL, ".", JUPYTER_PATH=jupyter_path)  # fmt: skip
+                     ".", imported=CLIENTS)  # fmt: skip
     failures = dict[int, str]()
     if not (folder / "cells.xml").exists():
         raise RuntimeError(ran.said[-2000:])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked_kernels import NAME, shared_kernels
 from tests.support.pytest_runs import OWN_PATHS, pytest_runs
 
 _NOT_NEEDED = (
@@ -70,8 +71,27 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = (), **variables: str) -> Ran:
-    """Run pytest in a folder, with only the plugins of chatnb, nbval and xdist."""
+def run_pytest(
+    folder: Path,
+    *options: str,
+    before: tuple[str, ...] = (),
+    own_kernels: bool = False,
+    imported: tuple[str, ...] = (),
+    **variables: str,
+) -> Ran:
+    """Run pytest in a folder, with only the plugins of chatnb, nbval and xdist.
+
+    Args:
+        folder: The folder.
+        options: Those of pytest.
+        before: A command that runs pytest in a new process.
+        own_kernels: Start kernels as people do, and not as copies of one that runs.
+        imported: Modules that such copies have imported.
+        variables: Those of the environment that differ.
+    """
+    if "--chatnb" in options and not own_kernels:
+        options = ("--nbval-kernel-name", NAME, *options)
+        variables = {"JUPYTER_PATH": shared_kernels(*imported), **variables}
     given = ["-q", "-p", "no:cacheprovider", *(f"-pno:{name}" for name in _NOT_NEEDED), *options]
     # Under CI, pytest's summary repeats whole messages.
     kept = {

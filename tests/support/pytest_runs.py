@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -10,10 +11,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 _SECONDS = 500
+_MODULES = ("IPython.display", "nbval.plugin", "pytest", "yaml", "chatnb.pytest_plugin.notebook",
+            "chatnb.pytest_plugin.only_once", "chatnb.pytest_plugin.outputs",
+            "chatnb.pytest_plugin.settings")  # fmt: skip
 OWN_PATHS = (Path(__file__).parents[2], Path(__file__).with_name("stubs"))
 """The folders in which processes of tests look for modules before all else."""
 
@@ -51,12 +56,9 @@ def pytest_runs() -> PytestRuns:
 
 def _serve() -> None:
     sys.path[:0] = map(str, OWN_PATHS)
-    import nbval.plugin  # noqa: F401
-    import pytest  # noqa: F401
-
-    import chatnb.pytest_plugin.notebook
-    import chatnb.pytest_plugin.outputs  # noqa: F401
-
+    for name in _MODULES:
+        import_module(name)
+    gc.freeze()  # A collection in a copy would copy all that it looks at.
     for line in sys.stdin:
         folder, options, environment = json.loads(line)
         child = os.fork()

@@ -39,6 +39,7 @@ def record(folder: Path) -> Ran:
             "--chatnb",
             "--chatnb-record",
             ".",
+            own_kernels=True,
             OPENAI_API_KEY="sk-none",
             OPENAI_BASE_URL=server.base_url,
             ANTHROPIC_API_KEY="none",
@@ -48,7 +49,7 @@ def record(folder: Path) -> Ran:
 
 def replay(folder: Path) -> Ran:
     """Replay notebooks, without a network where that can be had."""
-    return run_pytest(folder, "--chatnb", ".", before=without_network())
+    return run_pytest(folder, "--chatnb", ".", before=without_network(), own_kernels=True)
 
 
 def counted(ran: Ran) -> Counter[str]:

@@ -20,6 +20,7 @@ _TAGGED = 1  # A coin that is really tossed.
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_notebooks_of_all_styles_replay_alike(tmp_path: Path) -> None:
     """With the SDKs of OpenAI and Anthropic, LangChain, plain HTTP, magics, plots and times, and
     without a network or a key: every cell is equal."""

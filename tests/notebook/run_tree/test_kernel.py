@@ -47,7 +47,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def kernel(saved: Path) -> Iterator[Kernel]:
-    kernel = Kernel()
+    kernel = Kernel(forked=True)
     kernel.run(SETUP.format(path=str(saved)))
     yield kernel
     kernel.close()

@@ -29,7 +29,7 @@ calls = [ModelCall("m", prompt="Hi"), ModelCall("n", prompt="Hey")]
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[Kernel]:
-    kernel = Kernel()
+    kernel = Kernel(forked=True)
     kernel.run(SETUP)
     yield kernel
     kernel.close()
