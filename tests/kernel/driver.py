@@ -83,7 +83,7 @@ class Kernel:
         self._sockets = TemporaryDirectory(prefix="chatnb-", ignore_cleanup_errors=True)
         sockets = str(Path(self._sockets.name, "kernel"))
         self._manager = KernelManager(transport="ipc", ip=sockets)
-        if forked:
+        if forked and hasattr(os, "fork"):
             self._manager.kernel_spec_manager.kernel_dirs = [f"{shared_kernels()}/kernels"]
             self._manager.kernel_name = FORKED
         self._manager.kernel_spec.argv[0] = sys.executable  # type: ignore[union-attr]
