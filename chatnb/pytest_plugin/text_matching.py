@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 # What difflib compares exactly: about 5,000 characters, or 1,000 items. Characters and items that
 # are often repeated take it a time of the square of their number.
 _MAX_CHARACTER_PAIRS = 25_000_000
 _MAX_ITEM_PAIRS = 1_000_000
+# How often what is between items that both have once is divided in the same way.
+_MAX_DEPTH = 5
 
 _Opcode: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 
@@ -41,22 +45,77 @@ class BoundedMatcher(difflib.SequenceMatcher[str]):
     def get_opcodes(self) -> list[_Opcode]:
         """Return the steps from the old items to the new ones.
 
-        Between the equal ones at the beginning and at the end, it is one step if they are many.
+        Where many items differ, those that both have once are found first, in their order. What
+        is between them is one step if it is still too much.
         """
-        old, new = self._old, self._new
-        start = _count_equal(old, new)
-        end = _count_equal(old[start:][::-1], new[start:][::-1])
-        a, b = len(old) - end, len(new) - end
-        middle: list[_Opcode] = [("replace", start, a, start, b)] if a > start or b > start else []
-        if 0 < (a - start) * (b - start) <= _MAX_ITEM_PAIRS:
-            matcher = difflib.SequenceMatcher(None, old[start:a], new[start:b], autojunk=False)
-            middle = [
-                (change, i + start, j + start, k + start, m + start)
-                for change, i, j, k, m in matcher.get_opcodes()
-            ]
-        head: list[_Opcode] = [("equal", 0, start, 0, start)] if start else []
-        tail: list[_Opcode] = [("equal", a, len(old), b, len(new))] if end else []
-        return [*head, *middle, *tail]
+        return list(_joined(_opcodes(self._old, self._new, 0, 0, _MAX_DEPTH)))
+
+
+def _opcodes(
+    old: Sequence[str], new: Sequence[str], a: int, b: int, depth: int
+) -> Iterator[_Opcode]:
+    """Yield the steps from some items to others, which begin at the indexes a and b of all."""
+    start = _count_equal(old, new)
+    end = _count_equal(old[start:][::-1], new[start:][::-1])
+    yield "equal", a, a + start, b, b + start
+    one, other = old[start : len(old) - end], new[start : len(new) - end]
+    yield from _middle(one, other, a + start, b + start, depth)
+    yield "equal", a + len(old) - end, a + len(old), b + len(new) - end, b + len(new)
+
+
+def _middle(
+    old: Sequence[str], new: Sequence[str], a: int, b: int, depth: int
+) -> Iterator[_Opcode]:
+    """Yield the steps between items of which the first and the last differ."""
+    if len(old) * len(new) <= _MAX_ITEM_PAIRS:
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        for change, i, j, k, m in matcher.get_opcodes():
+            yield change, a + i, a + j, b + k, b + m
+        return
+    anchors = _common_once(old, new) if depth else []
+    if not anchors:
+        yield "replace", a, a + len(old), b, b + len(new)
+        return
+    i = k = 0
+    for j, m in [*anchors, (len(old), len(new))]:
+        yield from _opcodes(old[i:j], new[k:m], a + i, b + k, depth - 1)
+        i, k = j, m
+
+
+def _common_once(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where the items are that both have once, as many as are in the same order."""
+    counts, other_counts = Counter(old), Counter(new)
+    places = {item: index for index, item in enumerate(new) if other_counts[item] == 1}
+    pairs = [(i, places[x]) for i, x in enumerate(old) if counts[x] == 1 and x in places]
+    # The longest increasing sequence of the second indexes.
+    ends, last, before = list[int](), list[int](), list[int]()
+    for number, (_, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        ends[length : length + 1], last[length : length + 1] = [place], [number]
+        before.append(last[length - 1] if length else -1)
+    found = list[tuple[int, int]]()
+    number = last[-1] if last else -1
+    while number >= 0:
+        found.append(pairs[number])
+        number = before[number]
+    return found[::-1]
+
+
+def _joined(steps: Iterable[_Opcode]) -> Iterator[_Opcode]:
+    """Yield steps without empty ones, and neighbours of one kind as one."""
+    held: _Opcode | None = None
+    for step in steps:
+        change, i, j, k, m = step
+        if i == j and k == m:
+            continue
+        if held is not None and held[0] == change:
+            held = change, held[1], j, held[3], m
+            continue
+        if held is not None:
+            yield held
+        held = step
+    if held is not None:
+        yield held
 
 
 def _count_equal(one: Sequence[str], other: Sequence[str]) -> int:

@@ -158,6 +158,19 @@ def test_a_long_line_that_does_not_match_takes_no_long_time() -> None:
     assert pattern.match("(x1) " * 2000) is None
 
 
+def test_what_differs_in_a_long_line_is_found() -> None:
+    """Also where another number of words varies, beside texts that repeat and a reply."""
+    cells = [f'<td style="a: b; c: d; e: f">row {number} · 1 ms</td>' for number in range(150)]
+    one = "".join([*cells[:50], "A reply took 9 s. ", *cells[50:]])
+    late = one.replace("row 120 · 1 ms", "row 120 · 7 s")
+    others = [late.replace("row 3 · 1 ms", f"row 3 · {text}") for text in ("&lt; 1 ms", "2 s")]
+    pattern = learn_line(one, others, ReplyTexts("A reply took 9 s."))
+    assert pattern is not None
+    assert pattern.match(one.replace("row 3 · 1 ms", "row 3 · 5 s")) is not None
+    for text in ("row 4 · 1 ms", "row 121 · 1 ms", "9 s"):
+        assert pattern.match(one.replace(text, text.replace("1", "2").replace("9", "8"))) is None
+
+
 def test_patterns_of_lines_that_are_gone_are_dropped() -> None:
     """Those that still match stay as they are."""
     learned = learn_part("1.5 s\n2.5 s", ["1 s\n2 s"], NO_REPLIES)
