@@ -50,15 +50,16 @@ class CassetteCall:
         self._last = cassette.clock()
         self.seconds = 0.0
         """The recorded seconds that a replay of the call has lasted so far."""
+        self.skip: Callable[[float], object] = float  # Gets the seconds that are left out.
 
     def wait(self, seconds: float) -> None:
         """Let recorded seconds pass, at the pace of the replay."""
-        self._cassette.wait(seconds)
+        self.skip(self._cassette.wait(seconds))
         self.seconds += seconds
 
     async def await_pace(self, seconds: float) -> None:
         """Let recorded seconds pass without blocking the event loop."""
-        await self._cassette.await_pace(seconds)
+        self.skip(await self._cassette.await_pace(seconds))
         self.seconds += seconds
 
     def add_chunk(self, chunk: AIMessageChunk) -> None:
@@ -104,7 +105,7 @@ def fresh_error(recording: Recording) -> ModelError | None:
     """Return a copy of a recording's error: raising an error changes it."""
     error = recording.error
     if error is None:
-        return StreamInterruptedError(_CUT, hint=_CUT_HINT) if recording.cut else None
+        return StreamInterruptedError(_CUT, hint="Record it again.") if recording.cut else None
     return type(error)(
         error.message,
         hint=error.hint,
@@ -115,7 +116,6 @@ def fresh_error(recording: Recording) -> ModelError | None:
 
 
 _CUT = "This reply was closed early when it was recorded."
-_CUT_HINT = "Record it again."
 
 
 def _redacted(data: dict[str, Any], secrets: Collection[str]) -> dict[str, Any]:
@@ -333,15 +333,19 @@ class Cassette:
         with self._lock:
             self._entries.note_moment(moment)
 
-    def wait(self, seconds: float) -> None:
-        """Sleep for the recorded `seconds` before a chunk, at the replay's pace."""
-        if self.pace is not None and seconds > 0:
-            self._sleep(seconds / self.pace)
+    def wait(self, seconds: float) -> float:
+        """Sleep for recorded `seconds` at the replay's pace; return those that are left out."""
+        pause = seconds / self.pace if self.pace else 0.0
+        if pause > 0:
+            self._sleep(pause)
+        return max(0.0, seconds - pause)
 
-    async def await_pace(self, seconds: float) -> None:
+    async def await_pace(self, seconds: float) -> float:
         """Sleep for `seconds` likewise, without blocking the event loop."""
-        if self.pace is not None and seconds > 0:
-            await self._asleep(seconds / self.pace)
+        pause = seconds / self.pace if self.pace else 0.0
+        if pause > 0:
+            await self._asleep(pause)
+        return max(0.0, seconds - pause)
 
     @property
     def name(self) -> str:

@@ -426,7 +426,11 @@ class BaseChatModel(
         if "stream" in params:
             params = without_stream(params, stream=stream)
         cut_at = self._client_side_stop_sequences(stop, params)
-        return ProviderCall(self, to_messages(input), stop, params, cut_at, self._not_in_cache_key)
+        messages = to_messages(input)
+        call = ProviderCall(self, messages, stop, params, cut_at, self._not_in_cache_key)
+        if config:
+            call.run = config.get("parent_run")
+        return call
 
 
 if not TYPE_CHECKING:  # LangChain's module of this path has `init_chat_model`.

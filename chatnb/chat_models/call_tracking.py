@@ -75,6 +75,7 @@ class TrackedCall:
         """Take the time from a replay, which knows how long the recorded call has lasted so far."""
         self._clock, self._started = clock, 0.0
         self._call.replayed = True
+        self._call.queue_seconds = None  # How long the recorded call has waited is not known.
 
     def add_chunk(self, chunk: AIMessage) -> None:
         """Add a chunk of the reply, or all of it."""

@@ -43,6 +43,7 @@ from chatnb.runnables.tracing import (
 )
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.serialization import messages_to_dict
+from chatnb.tracing.run import Run
 from chatnb.tracing.usage_tracking import CallTracker, current_slot
 
 T = TypeVar("T")
@@ -69,7 +70,16 @@ class CallableModel(TrackedModel, Protocol):
 class ProviderCall:
     """One call of a chat model; each method takes the provider's hook that makes it."""
 
-    __slots__ = ("_cut_at", "_messages", "_model", "_not_in_key", "_params", "_stop", "tracker")
+    __slots__ = (
+        "_cut_at",
+        "_messages",
+        "_model",
+        "_not_in_key",
+        "_params",
+        "_stop",
+        "run",
+        "tracker",
+    )
 
     def __init__(
         self,
@@ -87,6 +97,7 @@ class ProviderCall:
         self._cut_at = cut_at
         self._not_in_key = not_in_key
         self.tracker: CallTracker | None = None  # One of this call's own.
+        self.run: Run | None = None  # That handlers see.
 
     @property
     def is_streamed(self) -> bool:
@@ -110,7 +121,7 @@ class ProviderCall:
         deadline, config = take_deadline(config)
         if deadline is not None:
             return invoke_within(deadline, partial(self.traced_replies, work, config))
-        return run_instrumented(self._model, self._messages, config, work)
+        return run_instrumented(self._model, self._messages, config, partial(self._run, work))
 
     async def atraced_replies(
         self,
@@ -121,7 +132,12 @@ class ProviderCall:
         deadline, config = take_deadline(config)
         if deadline is not None:
             return await ainvoke_within(deadline, partial(self.atraced_replies, work, config))
-        return await arun_instrumented(self._model, self._messages, config, work)
+        work_of_run = partial(self._run, work)
+        return await arun_instrumented(self._model, self._messages, config, work_of_run)
+
+    def _run(self, work: Callable[[RunnableConfig | None], T], config: RunnableConfig | None) -> T:
+        self.run = config.get("parent_run") if config else None
+        return work(config)
 
     def replies(self, hook: Callable[..., list[AIMessage]]) -> list[AIMessage]:
         """Return every candidate, from the cache if it has them."""
@@ -247,6 +263,8 @@ class ProviderCall:
         call = cassette.call(self._model, messages, stop, params, streamed=streamed, index=index)
         if call.recording is not None:
             tracker.follow_recording(lambda: call.seconds)
+            if self.run is not None:
+                call.skip = self.run.skip
         start = partial(hook, messages, stop=stop, **params)
         return recorded(cassette, call, start, getattr(self._model, "_sdk_name", ""))
 

@@ -86,7 +86,7 @@ class ActiveRun:
 
     def fail(self, exception: BaseException) -> None:
         """Record an exception, with the output so far."""
-        self.run.fail(exception, origin.get().now())
+        self.run.fail(exception, self.run.time(origin.get().now()))
         self._end(self._sum_chunks())
 
     def _sum_chunks(self) -> tuple[Any, ...]:
@@ -99,7 +99,7 @@ class ActiveRun:
 
     def _end(self, output: tuple[Any, ...]) -> None:
         run, runnable, input = self.run, self.runnable, self.input
-        run.end_time = origin.get().now()
+        run.end_time = run.time(origin.get().now())
         if input is not None and input.seen:
             run.inputs = _sum(input.seen, replace=input.replace)
             run.inputs_came_late = True
@@ -184,7 +184,7 @@ def _token_methods(config: RunnableConfig | None, chunk: Any = None) -> list[Han
 
 def _note_first_token(run: Run, chunk: Any) -> None:
     if run.first_token_time is None and run.type == "llm" and has_content(chunk):
-        run.first_token_time = origin.get().now()
+        run.first_token_time = run.time(origin.get().now())
 
 
 def _call_handlers(methods: Iterable[HandlerMethod], event: str, *args: Any) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
 from typing import Any
@@ -17,6 +17,7 @@ from chatnb.redaction import environment_secrets, redact
 from chatnb.schema.run_state import RunFailure
 from chatnb.schema.usage import UsageMetadata
 
+_BRANCH = "map:key:"
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
@@ -79,6 +80,51 @@ class Run:
     inputs_came_late: bool = False
     error: RunFailure | None = None
     exception: BaseException | None = None
+    # The recorded time of replayed calls so far, which the replay itself has not taken.
+    _skipped: timedelta = field(default=timedelta(0), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Start after the calls that the run above has replayed, or at once in a parallel."""
+        if (above := self.parent) is not None:
+            self._skipped = above._skipped_at_start if self._is_branch else above._skipped
+            self.start_time += self._skipped
+        self._skipped_at_start = self._skipped
+
+    @property
+    def _is_branch(self) -> bool:
+        return bool(self.tags) and self.tags[0].startswith(_BRANCH)
+
+    def skip(self, seconds: float) -> None:
+        """Let recorded seconds pass for this run and those above it.
+
+        Args:
+            seconds: The seconds that a replayed call has lasted, and its replay has not.
+
+        Example:
+            >>> run = Run("r1", "chat", "llm", datetime(2026, 1, 2, tzinfo=UTC))
+            >>> run.skip(1.5)
+            >>> run.time(datetime(2026, 1, 2, tzinfo=UTC)).isoformat()
+            '2026-01-02T00:00:01.500000+00:00'
+        """
+        run = self
+        run._skipped += timedelta(seconds=seconds)
+        while (above := run.parent) is not None and above._skipped < run._skipped:
+            above._skipped = run._skipped
+            run = above
+
+    def time(self, now: datetime) -> datetime:
+        """Return the time of the run, which is later than now by what a replay has left out.
+
+        Args:
+            now: The time now.
+
+        Returns:
+            The time, as the recording had it.
+        """
+        above = self.parent
+        if above is not None and above._skipped > self._skipped and not self._is_branch:
+            self._skipped = above._skipped  # It has read the stream of a replayed call.
+        return now + self._skipped
 
     @property
     def parent_id(self) -> str | None:

@@ -344,6 +344,16 @@ def test_a_wait_for_the_rate_limiter_is_in_the_queue() -> None:
     assert all(call.queue_seconds is not None for call in tracker.calls)
 
 
+def test_a_replayed_call_has_no_time_in_the_queue(tmp_path: Path) -> None:
+    """As that of the recording is not known, and that of the replay is another one each time."""
+    chat = ScriptedChatModel(["Hi"])
+    for mode in ("record", "replay"):
+        with Cassette(tmp_path / "calls.yaml", mode), track_usage() as tracker:
+            chat.batch(["a", "b", "c"], {"max_concurrency": 1})
+        known = [call.queue_seconds is not None for call in tracker.calls]
+        assert known == [mode == "record"] * 3
+
+
 def test_a_replayed_call_has_the_times_of_the_recording(tmp_path: Path) -> None:
     """Whole or streamed, blocking or not, and to the first token."""
     ticks = count()
