@@ -142,7 +142,7 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
             retry_if_exception_type: The exceptions after which to retry.
             stop_after_attempt: The number of attempts in all.
             wait_exponential_jitter: True to wait between attempts, longer each time.
-            **waiting: `initial`, `maximum`, `sleep`, `asleep` and `random` of `RunnableRetry`.
+            **waiting: `exponential_jitter_params` and the others of `RunnableRetry`.
         """
         from chatnb.runnables.retry import RunnableRetry
 

@@ -152,6 +152,8 @@ class RunnableRetry(_Attempts[In, Out]):
         wait_exponential_jitter: True to wait between attempts.
         initial: The first wait, in seconds.
         maximum: The longest wait, except for `retry_after`.
+        exponential_jitter_params: The same by LangChain's names: `initial`, `max`, `exp_base`, the
+            2 of the powers above, and `jitter`, the most random seconds.
         sleep: The wait of the synchronous methods.
         asleep: The wait of the asynchronous methods.
         random: A function that returns a number from 0 to 1.
@@ -176,6 +178,7 @@ class RunnableRetry(_Attempts[In, Out]):
         wait_exponential_jitter: bool = True,
         initial: float = 1.0,
         maximum: float = 60.0,
+        exponential_jitter_params: Mapping[str, float] | None = None,
         sleep: Callable[[float], None] = pause,
         asleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomness.random,
@@ -188,7 +191,13 @@ class RunnableRetry(_Attempts[In, Out]):
         self.handled = self.retry_on = retry_if_exception_type
         self.attempts = stop_after_attempt
         self._waits = wait_exponential_jitter
-        self._initial, self._maximum = initial, maximum
+        self._waiting = {
+            "initial": initial,
+            "max": maximum,
+            "exp_base": 2.0,
+            "jitter": 1.0,
+            **(exponential_jitter_params or {}),
+        }
         self._sleep, self._asleep, self._random = sleep, asleep, random
 
     def __repr__(self) -> str:
@@ -206,7 +215,9 @@ class RunnableRetry(_Attempts[In, Out]):
             raise error
         if not self._waits:
             return 0.0
-        growing = min(self._initial * 2 ** (attempt - 1), self._maximum) + self._random()
+        waiting = self._waiting
+        growing = min(waiting["initial"] * waiting["exp_base"] ** (attempt - 1), waiting["max"])
+        growing += waiting["jitter"] * self._random()
         return max(growing, seconds_to_retry(error) or 0.0)
 
     def add_to_graph(self, graph: Graph) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 from chatnb.langchain_objects import is_langchain, load_adapter
 from chatnb.schema.content.blocks import calls_of, spoken_text
 from chatnb.schema.content.openai_parts import (
+    check_part_types,
     content_of_format,
     openai_content,
     without_tool_results,
@@ -170,6 +171,7 @@ def convert_to_openai_messages(
     *,
     text_format: Literal["string", "block"] | None = None,
     include_id: bool = False,
+    pass_through_unknown_blocks: bool = True,
 ) -> dict[str, Any] | list[dict[str, Any]]:
     """Convert messages to OpenAI's dicts.
 
@@ -179,6 +181,7 @@ def convert_to_openai_messages(
         text_format: `string` joins the texts of a content that has nothing else; `block` makes a
             string a list of one text part; None leaves both as they are.
         include_id: True to keep the ids of messages, as `id`.
+        pass_through_unknown_blocks: False to refuse parts of a form that OpenAI does not have.
 
     Returns:
         A dict for one message, string or dict; otherwise a list.
@@ -202,6 +205,8 @@ def convert_to_openai_messages(
     written = list[dict[str, Any]]()
     for message in without_tool_results(given):
         fields = message_to_openai(message)
+        if not pass_through_unknown_blocks:
+            check_part_types(fields["content"])
         fields["content"] = content_of_format(fields["content"], text_format)
         written.append({**fields, "id": message.id} if include_id and message.id else fields)
     is_single = not isinstance(messages, list | PromptValue)

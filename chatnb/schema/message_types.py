@@ -38,6 +38,17 @@ class MessageText(str):
         return str.__str__(self)
 
 
+def _plain_part(part: Any, owner: str) -> ContentPart:
+    if isinstance(part, str | dict):
+        return cast("ContentPart", part)
+    dump = getattr(part, "model_dump", None)
+    if not callable(dump):
+        raise TypeError(
+            f"A part of a {owner} is a string or a dict, not {type(part).__name__}: {part!r}"
+        )
+    return cast("ContentPart", dump(exclude_none=True))  # Of an SDK, as in `response.content`.
+
+
 @message_class
 class BaseMessage(PydanticMethods):
     """A message of a conversation.
@@ -94,12 +105,8 @@ class BaseMessage(PydanticMethods):
                 f"{type(self).__name__} takes its content as a string or a list of parts, "
                 f"not {type(content).__name__}: {content!r}"
             )
-        for part in content:
-            if not isinstance(part, str | dict):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(
-                    f"A part of a {type(self).__name__} is a string or a dict, "
-                    f"not {type(part).__name__}: {part!r}"
-                )
+        if not all(isinstance(part, str | dict) for part in content):  # pyright: ignore[reportUnnecessaryIsInstance]
+            self.content = [_plain_part(part, type(self).__name__) for part in content]
 
     def _standard_blocks(self) -> list[dict[str, Any]]:
         from chatnb.schema.content.blocks import content_blocks

@@ -108,6 +108,15 @@ class Tool(Runnable[ToolInput, Any]):
 
     run_type = "tool"
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_run" in vars(cls) and not cls.__module__.startswith("chatnb."):
+            raise TypeError(
+                f"{cls.__name__} is a tool of LangChain's form, with a method _run. Write it as a "
+                "function with @tool, or StructuredTool.from_function(func, name=..., "
+                "description=..., args_schema=...)."
+            )
+
     def __init__(
         self,
         func: Callable[..., Any],

@@ -12,6 +12,8 @@ from chatnb.tools.base import Tool, ToolOptions
 @overload
 def tool(func: Callable[..., Any], /) -> Tool: ...
 @overload
+def tool(name: str, func: Callable[..., Any], /, **options: Unpack[ToolOptions]) -> Tool: ...
+@overload
 def tool(
     name: str | None = None,
     /,
@@ -23,6 +25,7 @@ def tool(
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     func: Callable[..., Any] | str | None = None,
+    named: Callable[..., Any] | None = None,
     /,
     *,
     description: str | None = None,
@@ -37,6 +40,7 @@ def tool(
 
     Args:
         func: The function; or the name of the tool, if it differs from the function's.
+        named: The function after its name, without a decorator: `tool("name", func)`.
         description: The description for the model; by default the docstring up to its sections.
         infer_schema: False for one argument that is a string, whatever the type hints are.
         parse_docstring: Accepted as LangChain's; docstrings are always parsed.
@@ -64,7 +68,7 @@ def tool(
         >>> add.invoke({"a": 2})
         3
     """
-    name = func if isinstance(func, str) else None
+    name, func = (func, named) if isinstance(func, str) else (None, func)
     make = partial(
         Tool.from_function,
         name=name,
@@ -72,4 +76,4 @@ def tool(
         infer_schema=infer_schema,
         **options,
     )
-    return make if func is None or isinstance(func, str) else make(func)
+    return make if func is None else make(func)

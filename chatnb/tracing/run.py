@@ -132,6 +132,11 @@ class Run:
         return self.parent.id if self.parent else None
 
     @property
+    def run_type(self) -> str:
+        """The run's type, by LangChain's name."""
+        return self.type
+
+    @property
     def outputs(self) -> Any:
         """The output, by LangChain's name."""
         return self.output

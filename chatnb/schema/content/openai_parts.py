@@ -32,6 +32,7 @@ NOT_SENT = frozenset(
         *("server_tool_result", "tool_call", "tool_call_chunk"),
     }
 )
+_PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
 _ALSO_NOT_SENT = frozenset({"input_json_delta", "redacted_thinking"})
 _ANTHROPIC_ONLY = ("container_upload", "tool_result")
 # The fields that a part keeps on the way from one form to another.
@@ -58,6 +59,14 @@ def content_of_format(content: Content | None, text_format: str | None) -> Conte
     if all(part.get("type") == "text" for part in parts):
         return "\n".join(part["text"] for part in parts)
     return content
+
+
+def check_part_types(content: Content | None) -> None:
+    """Raise a ValueError for a part of a type that OpenAI's messages do not have."""
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict) and part.get("type") not in _PART_TYPES:
+            known = ", ".join(_PART_TYPES)
+            raise ValueError(f"A part of an OpenAI message is one of {known}, not {part!r}")
 
 
 def provider_part(block: Mapping[str, Any], taker: str) -> Block:

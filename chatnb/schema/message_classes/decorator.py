@@ -19,7 +19,10 @@ _BLOCKS = inspect.Parameter(
 
 @dataclass_transform(field_specifiers=(field,))
 def message_class(cls: type[_Message]) -> type[_Message]:
-    """Make a dataclass of a message's class, whose content may be given as `content_blocks=`."""
+    """Make a dataclass of a message's class, whose content may be given as `content_blocks=`.
+
+    It also takes its own `type`, which is no field, so that `model_dump` gives its arguments.
+    """
     made = dataclass(repr=False)(cls)
     init = cast("Callable[..., None]", made.__init__)
     # A field would be copied by `dataclasses.replace`, over the content that it was read from.
@@ -30,6 +33,8 @@ def message_class(cls: type[_Message]) -> type[_Message]:
 def _with_blocks(name: str, init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
     def __init__(self: Any, *args: Any, content_blocks: Any = None, **fields: Any) -> None:
+        if "type" in fields and fields.pop("type") != self.type:
+            raise TypeError(f"The type of a {name} is {self.type!r}")
         if content_blocks is None:
             init(self, *args, **fields)
         elif args or "content" in fields:
