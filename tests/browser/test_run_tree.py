@@ -22,6 +22,7 @@ from tests.support.run_logs import (
     story,
     tokens,
 )
+from tests.support.thorough import some_of, thorough
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +38,7 @@ def tree(browser: Browser) -> Iterator[RunTreePage]:
 # The rows are those that Python makes of the log for the static tree.
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some_of(range(8), 4))
 def test_rows_are_those_of_the_log(tree: RunTreePage, seed: int) -> None:
     """Names, branches, kinds, nesting, states and tokens are those that Python folds from the same
     patches, at the end of the log and in the middle of it."""
@@ -299,7 +300,7 @@ def test_odd_messages_are_ignored(tree: RunTreePage) -> None:
 # Rewinding.
 
 
-@pytest.mark.parametrize("make", [story, lambda: generated(3, 17), lambda: nested(10)])
+@pytest.mark.parametrize("make", [story, *thorough([lambda: generated(3, 17), lambda: nested(10)])])
 def test_rewinding_is_folding_from_the_start(tree: RunTreePage, make: object) -> None:
     """At any patch, reached from either side, the tree is what the patches up to it make."""
     patches: list[RunLogPatch] = make().patches  # type: ignore[operator]
@@ -586,6 +587,7 @@ def test_stop_is_offered_while_the_run_is_live(tree: RunTreePage) -> None:
 # Size.
 
 
+@pytest.mark.thorough
 def test_rows_in_the_page_do_not_grow_with_the_log(tree: RunTreePage) -> None:
     """Of 5,000 runs only those that can be seen are in the page, wherever one scrolls."""
     patches = many(5_000).patches

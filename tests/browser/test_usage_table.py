@@ -13,6 +13,7 @@ from chatnb.notebook.usage_table.static import text_table
 from chatnb.schema.model_call import ModelCall
 from tests.browser.usage_table_page import TOTALS, UsageTablePage, usage_table_page
 from tests.support.model_calls import made_up, tokens
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +34,7 @@ def clipboard(table: UsageTablePage) -> str:
 # What it shows is what Python shows.
 
 
-@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize("models", [*thorough([1]), 3])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_cells_and_sums_are_those_of_the_static_table(
     table: UsageTablePage, models: int, gaps: bool
@@ -281,6 +282,7 @@ def test_ctrl_c_copies_the_selected_rows(browser: Browser) -> None:
 # Many rows.
 
 
+@pytest.mark.thorough
 def test_only_visible_rows_are_in_the_page(table: UsageTablePage) -> None:
     """Ten thousand rows are as few elements as a hundred, and each says which one it is."""
     counts = list[int]()

@@ -15,6 +15,7 @@ import pytest
 
 from chatnb.chat_models import BaseChatModel
 from tests.chat_models.contract.providers import PROVIDERS, Provider, Wire
+from tests.support.thorough import some_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 WIRES = [each for each in PROVIDERS if each.name in ("openai", "openai-responses", "anthropic")]
@@ -55,7 +56,7 @@ class EchoServer(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
 
-@pytest.fixture(params=WIRES, ids=lambda each: each.name)
+@pytest.fixture(params=some_of(WIRES, 3), ids=lambda each: each.name)
 def provider(request: pytest.FixtureRequest) -> Provider:
     return request.param
 

@@ -88,6 +88,7 @@ def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:
     raised.value.close()
 
 
+@pytest.mark.thorough
 def test_it_is_silent_and_ends_with_its_process() -> None:
     """Nothing but the program's own words on stdout and stderr, and a clean exit."""
     ran = run(
@@ -131,6 +132,7 @@ def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
         ChatLocal(model_path=broken).invoke("Hi")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_has_a_server_of_its_own() -> None:
     """After a fork both sides get replies and both exit with their own status."""

@@ -68,6 +68,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.thorough
 def test_hostile_markdown_does_nothing_while_it_streams_and_when_it_is_done(
     lab: JupyterLab, browser: Browser
 ) -> None:
@@ -149,6 +150,7 @@ def test_code_is_highlighted_while_the_reply_streams(lab: JupyterLab, browser: B
         notebook.wait_until_done(cell)
 
 
+@pytest.mark.thorough
 def test_nothing_jumps_when_a_reply_is_finished(lab: JupyterLab, browser: Browser) -> None:
     """The first finished reply in a language, which JupyterLab draws only once it has loaded that,
     takes the place of the live one without the output ever being lower, nor the notebook moved."""

@@ -99,6 +99,7 @@ COUNT_BYTES = """() => {
 }"""
 
 
+@pytest.mark.thorough
 def test_later_replies_take_their_code_from_the_page(lab: JupyterLab, browser: Browser) -> None:
     """A kernel's first reply brings the code of the view, and the next ones do not. They stream
     all the same: in the page that is loaded again, before and after that, in a second window, and

@@ -153,6 +153,7 @@ def test_a_tool_waits_for_the_word(jupyter: JupyterLab, browser: Browser) -> Non
         expect(panel.items.nth(11)).to_contain_text("It rains.")
 
 
+@pytest.mark.thorough
 def test_a_page_that_is_loaded_again_in_mid_stream_misses_nothing(
     jupyter: JupyterLab, browser: Browser
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_restarted_kernel_resumes(jupyter: JupyterLab, browser: Browser) -> No
         panel.ask("Count to 2", "0 1 of 5.")
 
 
+@pytest.mark.thorough
 def test_two_panels_stream_while_a_cell_computes(jupyter: JupyterLab, browser: Browser) -> None:
     """Neither waits for the other, nor the cell for them."""
     enough = jupyter.folder / "two.enough"
@@ -216,6 +218,7 @@ def test_two_panels_stream_while_a_cell_computes(jupyter: JupyterLab, browser: B
             expect(panel.items.nth(1)).to_contain_text(f"{counted(400)} of 1.")
 
 
+@pytest.mark.thorough
 def test_the_embedded_model_talks(lab: JupyterLab, browser: Browser) -> None:
     """Two turns with the model in the kernel, stopped and whole."""
     path = prepared(lab, "embedded", "ChatPanel('local:smollm2', temperature=0)")

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.lab.jupyterlab import JupyterLab, NotebookPage
+from tests.support.thorough import thorough
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
@@ -79,7 +80,7 @@ def prompts(notebook: NotebookPage) -> list[Any]:
     )
 
 
-@pytest.mark.parametrize("active", [1, 2])
+@pytest.mark.parametrize("active", [1, *thorough([2])])
 def test_code_becomes_a_cell(notebook: NotebookPage, active: int) -> None:
     """With any cell active, the code stands below the panel's own cell, character by character,
     has the cursor, and has not been run."""

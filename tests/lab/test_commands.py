@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.lab
 
@@ -34,7 +35,7 @@ def lefts(columns: Locator) -> list[float]:
     return [box["x"] for box in boxes if box is not None]
 
 
-@pytest.mark.parametrize(("width", "beside"), [(1200, 3), (520, 1)])
+@pytest.mark.parametrize(("width", "beside"), [(1200, 3), *thorough([(520, 1)])])
 def test_models_stream_side_by_side_and_stay_there(
     lab: JupyterLab, browser: Browser, width: int, beside: int
 ) -> None:

@@ -88,6 +88,7 @@ def test_stop_closes_the_stream(lab: JupyterLab, browser: Browser) -> None:
         expect(notebook.run(2).locator(OUTPUT)).to_have_text("True")
 
 
+@pytest.mark.thorough
 def test_a_page_that_is_loaded_again_shows_the_whole_log(lab: JupyterLab, browser: Browser) -> None:
     """A file's tree, and a page that comes to it later, know every patch."""
     path = prepared(lab, "file.ipynb", 'RunLogTree("story.jsonl")')

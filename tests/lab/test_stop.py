@@ -11,6 +11,7 @@ from tests.lab.jupyterlab import OUTPUT, REPLY, JupyterLab
 pytestmark = pytest.mark.lab
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", OLDER)
 def test_the_button_stops_a_kernel_that_cannot_hear_it(
     version: str, lab: JupyterLab, browser: Browser

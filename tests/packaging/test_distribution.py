@@ -79,6 +79,7 @@ def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> 
     assert "cell.js" in report
 
 
+@pytest.mark.thorough
 def test_the_sdist_needs_no_node(sdist: Path, tmp_path: Path) -> None:
     """The sdist holds js/ and what is built from it: a wheel is made of it where no Node.js is."""
     with tarfile.open(sdist) as archive:

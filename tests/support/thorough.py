@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 
 def thorough(rows: Iterable[Any]) -> list[Any]:
@@ -19,5 +20,7 @@ def some_of(rows: Iterable[Any], each: int) -> list[Any]:
 
 
 def _thorough(row: Any) -> Any:
-    values = row if isinstance(row, tuple) else (row,)
+    if isinstance(row, ParameterSet):
+        return pytest.param(*row.values, marks=[*row.marks, pytest.mark.thorough], id=row.id)
+    values = row if type(row) is tuple else (row,)
     return pytest.param(*values, marks=pytest.mark.thorough)

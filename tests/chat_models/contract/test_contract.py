@@ -22,6 +22,7 @@ from chatnb.schema import AIMessage, AIMessageChunk
 from chatnb.schema.messages import join_chunks
 from tests.chat_models.contract.providers import COMPATIBLE, KEY, PROVIDERS, Provider
 from tests.support.loopback import LoopbackServer, head, reset, saying
+from tests.support.thorough import thorough
 
 Ask = Callable[..., AIMessage]
 Collect = Callable[..., list[AIMessageChunk]]
@@ -54,7 +55,16 @@ def astream(chat: BaseChatModel, *args: Any, **params: Any) -> AIMessage:
     return join_chunks(async_stream(chat, *args, **params)).to_message()
 
 
-each_provider = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: p.name)
+# They speak one protocol, with a few differences: those with the most stand for the others.
+_LIKE_OTHERS = {*COMPATIBLE} - {"deepseek", "gemini", "mistral", "openrouter"}
+each_provider = pytest.mark.parametrize(
+    "provider",
+    [
+        *(each for each in PROVIDERS if each.name not in _LIKE_OTHERS),
+        *thorough(each for each in PROVIDERS if each.name in _LIKE_OTHERS),
+    ],
+    ids=lambda each: each.name,
+)
 each_method = pytest.mark.parametrize("ask", [invoke, ainvoke, stream, astream])
 # Where the four methods share their code, a sync and an async one stand for all.
 two_methods = pytest.mark.parametrize("ask", [invoke, astream])
