@@ -7,11 +7,13 @@ when its own event loop is woken by `wake`. It is never done on another thread, 
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from chatnb.concurrency import waiting
@@ -98,6 +100,26 @@ def interrupts_raised() -> Generator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def run_within_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on an event loop of its own, while the one that runs on this thread waits.
+
+    What it leaves running is cancelled at its end.
+    """
+    outer = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    try:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            # Its own `run` would turn an interrupt into a cancellation, which a sleep outlasts.
+            return runner.get_loop().run_until_complete(coroutine)
+    finally:
+        asyncio._set_running_loop(outer)
+        if task is not None:
+            asyncio._enter_task(outer, task)
+
+
 def _interrupt_main_thread() -> None:
     kill = getattr(signal, "pthread_kill", None)
     ident = threading.main_thread().ident
@@ -108,6 +130,9 @@ def _interrupt_main_thread() -> None:
 
     _thread.interrupt_main()
 
+
+on_interrupt = ContextVar[Callable[[], object]]("on_interrupt", default=lambda: None)
+"""Is called once the user has interrupted work for which this context waits on another thread."""
 
 main_thread_work = MainThreadWork()
 """The work of the whole package."""

@@ -20,6 +20,7 @@ from chatnb.tools.openai_schema import ToolLike, tool_declaration
 Verdict: TypeAlias = bool | Reject
 
 NOBODY_TO_ASK = Reject("Nobody is there to allow it: a program runs the notebook.")
+_STOPPED = "The call was stopped while it ran; what it had done by then stays."
 ALLOWED_FUNCTIONS = "allowed_functions"
 """The setting of a conversation with the digests of functions that are always allowed there."""
 
@@ -100,6 +101,18 @@ class Approvals:
             if other.tool == call.tool and other.state == "asking":
                 other.decide(verdict=True)
         return call.tool
+
+    def stopped_results(self) -> list[ToolMessage]:
+        """Return results for the calls that run, as their reply is stopped."""
+        ids = (call_id(self._message_id, index) for index in range(len(self._call_ids)))
+        calls = [self.calls.get(id) for id in ids]
+        if not all(call is None or call.verdict.done() for call in calls):
+            return []  # None has begun before all are decided.
+        return [
+            ToolMessage(_STOPPED, name=call.tool, tool_call_id=id, status="error")
+            for call, id in zip(calls, self._call_ids, strict=True)
+            if call is not None and call.verdict.result() is True
+        ]
 
     def end(self, result: ToolMessage) -> bool:
         """End the call that a result answers; return whether it was rejected."""

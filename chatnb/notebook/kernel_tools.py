@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import inspect
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from reprlib import Repr
 from typing import Any
 
+from IPython.core.async_helpers import _asyncio_runner
 from IPython.core.getipython import get_ipython
 from IPython.utils.capture import CapturedIO, capture_output
 
 from chatnb.concurrency.cancellation import Abandoned
-from chatnb.concurrency.main_thread import interrupts_raised, main_thread_work
-from chatnb.concurrency.waiting import is_main_thread
+from chatnb.concurrency.main_thread import (
+    interrupts_raised,
+    main_thread_work,
+    on_interrupt,
+    run_within_loop,
+)
+from chatnb.concurrency.waiting import has_threads, is_main_thread
 from chatnb.errors import ChatnbError
 from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary
@@ -41,11 +47,7 @@ _MAX_STRING = 1_000
 _MAX_BITS = 4_000
 _COLLECTIONS = (dict, list, tuple, set, frozenset)
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, range, *_COLLECTIONS)
-_NO_AWAIT = (
-    "Code with a top-level await cannot run here, as the kernel's event loop is running. Put it "
-    "into a function and run that on a thread of its own: "
-    "concurrent.futures.ThreadPoolExecutor().submit(asyncio.run, main()).result()"
-)
+_NO_AWAIT = "Code with a top-level await cannot run here, as a browser has but one event loop."
 _NO_EXIT = "exit and quit would end the user's kernel with all variables, and are not for tools."
 
 
@@ -75,6 +77,7 @@ def run_python(code: str) -> Any:
     try:
         return running.result()
     except KeyboardInterrupt:
+        on_interrupt.get()()
         raise CodeInterruptedError("KeyboardInterrupt: the user stopped the code.") from None
     except Exception:
         raise
@@ -139,12 +142,13 @@ def _shell() -> Any:
 
 def _result(shell: Any, code: str) -> Content:
     """Run code on the main thread, and return its output as the content of a message."""
-    if asyncio._get_running_loop() is not None and shell.should_run_async(
-        code, transformed_cell=shell.transform_cell(code)
+    with (
+        _tracebacks(shell) as tracebacks,
+        _no_exit(shell),
+        _awaiting(shell),
+        _captured(shell) as captured,
+        within_cell(),
     ):
-        raise ValueError(_NO_AWAIT)
-    captures = capture_output()
-    with _tracebacks(shell) as tracebacks, _no_exit(shell), captures as captured, within_cell():
         ran = shell.run_cell(code, store_history=False)
     error = ran.error_before_exec or ran.error_in_exec
     if not main_thread_work.is_idle:  # Else the output of another cell would get it.
@@ -152,6 +156,37 @@ def _result(shell: Any, code: str) -> Content:
     if isinstance(error, KeyboardInterrupt):
         raise error
     return _content(captured, tracebacks)
+
+
+@contextmanager
+def _captured(shell: Any) -> Generator[CapturedIO]:
+    """Capture the output of code, and let the kernel take messages meanwhile."""
+    publisher = shell.display_pub
+    # Within the trap, that of the code does not bring the hook back that shows values.
+    with shell.display_trap, capture_output() as captured:
+        # Messages of widgets come on another thread, and each one tells the publisher.
+        if hasattr(publisher, "set_parent"):
+            shell.display_pub.set_parent = publisher.set_parent
+        yield captured
+
+
+@contextmanager
+def _awaiting(shell: Any) -> Generator[None]:
+    """Let code await although the kernel's event loop runs, which IPython would run once more."""
+    before = shell.loop_runner
+    if asyncio._get_running_loop() is None or before is not _asyncio_runner:
+        yield
+        return
+    shell.loop_runner = run_within_loop if has_threads() else _refuse_to_await
+    try:
+        yield
+    finally:
+        shell.loop_runner = before
+
+
+def _refuse_to_await(coroutine: Coroutine[Any, Any, Any]) -> None:
+    coroutine.close()
+    raise ValueError(_NO_AWAIT)
 
 
 @contextmanager

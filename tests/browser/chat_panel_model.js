@@ -18,6 +18,7 @@
 
     /** anywidget gives each lifecycle function an object of its own. */
     proxy() {
+      const model = this;
       return {
         get: (name) => this.traits[name],
         set: () => {},
@@ -27,6 +28,7 @@
         off: (event, handler) => {
           this.handlers = this.handlers.filter(([e, h]) => e !== event || h !== handler);
         },
+        get widget_manager() { return { kernel: model.kernel }; },
       };
     }
 

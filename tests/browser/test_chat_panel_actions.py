@@ -313,3 +313,31 @@ def test_what_is_begun_in_a_message_out_of_sight_stays(panel: ChatPanelPage) -> 
     panel.log.evaluate("log => log.scrollTo(0, log.scrollHeight)")
     panel.settle()
     expect(panel.page.get_by_label("Edit your message")).to_have_value("Half a thought")
+
+
+@pytest.mark.parametrize(
+    ("status", "answers", "call_state", "interrupted"),
+    [
+        ("idle", False, "running", True),
+        ("busy", False, "running", False),
+        ("idle", True, "running", False),
+        ("idle", False, "done", False),
+    ],
+    ids=["deaf", "a cell runs", "it answers", "no call runs"],
+)
+def test_stop_interrupts_a_kernel_that_code_of_the_turn_keeps_from_hearing(
+    panel: ChatPanelPage, status: str, answers: bool, call_state: str, interrupted: bool
+) -> None:
+    """Only while a call runs, and neither while a cell does nor if the kernel answers."""
+    panel.page.clock.install()
+    calls = [call(call_state, id="a.0")]
+    panel.open([human(), ai("", status="streaming", tool_calls=calls)], running=True)
+    kernel = "{ status: given, interrupt: async () => { window.interrupts += 1; } }"
+    panel.run(f"window.interrupts = 0; model.kernel = {kernel}", status)
+    panel.stop_clock()
+    panel.button("Stop").dispatch_event("click")
+    assert len(panel.sent("stop")) == 1
+    if answers:
+        panel.run("model.set({ running: false })")
+    panel.page.clock.run_for(1500)
+    assert panel.run("return window.interrupts") == int(interrupted)

@@ -30,6 +30,13 @@ coder = ScriptedChatModel([
     calls("third = 3"), "Always.",
     calls("fourth = 4"), "Not asked.",
 ])"""
+PANEL_CODER = """\
+coder = ScriptedChatModel([
+    calls("%matplotlib inline\\nimport matplotlib.pyplot as plt, asyncio\\n"
+          "await asyncio.sleep(0)\\nplt.plot([1, 3, 2])\\nplt.show()\\n6 * 7"), "Plotted.",
+    calls("import time\\nfirst = 'begun'\\ntime.sleep(600)\\nfirst = 'ended'"),
+    calls("first"), "Went on.",
+])"""
 ASK = "%%chat -m coder --tools run_python --conversation {}\nCompute it."
 DRAWN = """\
 %load_ext chatnb
@@ -113,6 +120,35 @@ def test_code_runs_in_the_kernel_after_a_click(jupyter: JupyterLab, browser: Bro
         cell = notebook.run(4)
         expect(cell).to_contain_text("Not asked.")
         expect(variables(notebook, 5)).to_have_text("['first', 'third', 'fourth']")
+
+
+def test_code_of_a_panel_is_seen_and_stopped(lab: JupyterLab, browser: Browser) -> None:
+    """Its figure and its value are in the panel; Stop ends code that sleeps, and the next code
+    runs."""
+    setup = TOOLS.partition("coder = ")[0] + PANEL_CODER
+    panel = "from chatnb import ChatPanel\nChatPanel(coder, tools=[run_python])"
+    path = lab.write("panel_code.ipynb", setup, panel)
+    with lab.open(browser, path) as notebook:
+        notebook.run(0)
+        shown = notebook.run(1)
+
+        def ask(text: str) -> None:
+            shown.get_by_role("textbox", name="Message").fill(text)
+            shown.get_by_role("textbox", name="Message").press("Enter")
+            asking(shown).get_by_role("button", name="Allow once").click()
+
+        ask("Plot it.")
+        expect(shown).to_contain_text("Plotted.")
+        expect(shown.get_by_alt_text("Picture of the answer")).to_be_visible()
+        calls = shown.locator(".chatnb-panel-call")
+        expect(calls).to_contain_text("→ 42")
+        ask("Sleep.")
+        expect(calls.last).to_contain_text("running")
+        shown.get_by_role("button", name="Stop").click()
+        expect(calls.last).to_contain_text("stopped while it ran")
+        ask("Go on.")
+        expect(shown).to_contain_text("Went on.")
+        expect(calls.last).to_contain_text("→ 'begun'")
 
 
 def test_a_figure_goes_out_as_a_picture(

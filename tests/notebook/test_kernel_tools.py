@@ -121,6 +121,50 @@ def test_an_async_loop_runs_it_too(shell: InteractiveShell) -> None:
     assert asyncio.run(main()).endswith("42")
 
 
+AWAITING = """\
+import asyncio
+async def late(value):
+    await asyncio.sleep(0)
+    return value
+left = asyncio.create_task(asyncio.sleep(600))
+print(await late("late"))
+print(sum(await asyncio.gather(late(40), late(2))))"""
+
+
+@ways
+def test_code_awaits(shell: InteractiveShell, run: Callable[[str], str]) -> None:
+    """As in a cell, also while the event loop of the kernel runs, and within a task of it; which
+    are as before afterwards. What the code leaves running has ended."""
+    assert run(AWAITING) == "late\n42"
+
+    async def main() -> tuple[str, bool]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        said = run(AWAITING)
+        same = (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+        return said, same and shell.user_ns["left"].cancelled()
+
+    assert asyncio.run(main()) == ("late\n42", True)
+    assert run("await late(1 / 0)").endswith("ZeroDivisionError: division by zero")
+
+
+def test_an_interrupt_stops_code_that_awaits(shell: InteractiveShell) -> None:
+    """Also while nothing but the event loop runs."""
+    code = (
+        "import asyncio, os, signal\nloop = asyncio.get_running_loop()\n"
+        "loop.call_soon(os.kill, os.getpid(), signal.SIGINT)\nawait asyncio.sleep(600)"
+    )
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            run_directly(code)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        asyncio.run(main())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @ways
 def test_long_output_is_bounded(shell: InteractiveShell, run: Callable[[str], str]) -> None:
     """Its begin and its end come back, with a note."""

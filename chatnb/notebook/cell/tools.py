@@ -224,6 +224,10 @@ class CellCalls:
         self._show()
         return rejected
 
+    def stopped_results(self) -> list[ToolMessage]:
+        """Return results for the calls that run, as the reply is stopped."""
+        return self._approvals.stopped_results()
+
     def stop(self) -> None:
         """Show calls without a result as not made: the reply has ended."""
         for item in self.items:

@@ -313,6 +313,8 @@ class Turn:
             self._show_rest()
             return self._finish()
         except asyncio.CancelledError:
+            for result in self._calls.stopped_results():
+                await self._add(result)
             return self._finish("stopped")
         except Exception as error:
             return self._finish("failed", error)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from chatnb.concurrency.main_thread import on_interrupt
 from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, is_closing, wait
 from chatnb.conversations import Conversation
 from chatnb.errors import ChatnbError, error_line, error_message
@@ -177,6 +178,7 @@ class PanelReply:
             await asyncio.sleep(0)  # A stop that came meanwhile takes effect before the request.
             messages = self._conversation.messages_through(message_id)
             track_calls_in_context(self._replayed)
+            on_interrupt.set(self._turn.stop)
             with retry_notes(self._show_note):
                 async with aclosing(self._chat.astream(messages, **params)) as outputs:
                     async for output in outputs:
@@ -184,6 +186,8 @@ class PanelReply:
             await self._end_message("done")
         except asyncio.CancelledError:
             await self._end_message("stopped")
+            for result in self.approvals.stopped_results():
+                await self._add_result(result)
         except BaseException as error:  # `sys.exit` in the chat's function ends this reply alone.
             if is_closing(error, task):
                 raise

@@ -309,6 +309,8 @@ def items_from_path(
         following = (path[after] for after in range(index + 1, len(path)))
         results = list(takewhile(is_result, following))
         item["tool_calls"] = [*_tool_calls(node, results, call_states or {})]
+        for result in results:  # A figure that code has drawn, say.
+            item["attachments"] += item_attachments(result.message, {})
         if any(call["state"] == "asking" for call in item["tool_calls"]):
             item["status"] = "waiting"
         items.append(item)

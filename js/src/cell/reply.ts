@@ -5,6 +5,7 @@ import { findRenderers, type Renderers } from "../markdown/host";
 import { receiveHighlighter } from "../markdown/highlighting";
 import { CALL_STATES, type Decide, type ItemToolCall } from "../generated/tool_calls";
 import { isRecord, oneOf, readList, readNumber, readString } from "../widgets/base";
+import { interrupt, isLost, type KernelConnection, kernelOf } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
 import { TokenRate } from "../widgets/token_rate";
 
@@ -118,7 +119,7 @@ export class Reply {
 
   /** Stop the turn, by a message or by an interrupt of the kernel. */
   async stop(): Promise<void> {
-    if (this.model.get("stop_with") === "interrupt" && (await this.interrupt())) return;
+    if (this.model.get("stop_with") === "interrupt" && (await interrupt(this.kernel))) return;
     this.send({ type: "stop" });
   }
 
@@ -148,25 +149,12 @@ export class Reply {
     this.resync.stop();
   }
 
-  /** Only JupyterLab's widget manager knows its kernel; elsewhere the answer is false. */
-  private async interrupt(): Promise<boolean> {
-    const kernel = this.kernel;
-    if (!kernel) return false;
-    try {
-      await kernel.interrupt();
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   private get kernel(): KernelConnection | null {
-    const manager = this.model.widget_manager as { kernel?: KernelConnection | null } | undefined;
-    return manager?.kernel ?? null;
+    return kernelOf(this.model);
   }
 
   private readonly checkKernel = (): void => {
-    if (this.kernelIsGone || !LOST.includes(this.kernel?.status ?? "")) return;
+    if (this.kernelIsGone || !isLost(this.kernel)) return;
     this.kernelIsGone = true;
     this.resync.stop();
     this.turn();
@@ -222,16 +210,6 @@ export class Reply {
     }
   }
 }
-
-/** The part of JupyterLab's kernel connection that is used here. */
-interface KernelConnection {
-  readonly status: string;
-  readonly statusChanged?: { connect(slot: () => void): void; disconnect(slot: () => void): void };
-  interrupt(): Promise<void>;
-}
-
-/** The states of a kernel in which a reply that was streaming does not go on. */
-const LOST = ["restarting", "autorestarting", "terminating", "dead"];
 
 /** The text so far; `gapped` from a missed delta until a snapshot closes the gap. */
 export interface ReplyState {

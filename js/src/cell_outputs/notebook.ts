@@ -43,11 +43,6 @@ interface Signal<Args> {
   disconnect(slot: (sender: unknown, args: Args) => void): void;
 }
 
-export interface KernelConnection {
-  readonly status: string;
-  readonly statusChanged?: Signal<string>;
-}
-
 export interface NotebookContext {
   readonly ready: Promise<void>;
   readonly saveState: Signal<string>;
@@ -70,11 +65,6 @@ export function notebookOf(model: AnyModel): NotebookContext | null {
   const manager = model.widget_manager as { context?: NotebookContext } | undefined;
   const context = manager?.context;
   return context?.model?.cells && context.saveState ? context : null;
-}
-
-export function kernelOf(model: AnyModel): KernelConnection | null {
-  const manager = model.widget_manager as { kernel?: KernelConnection | null } | undefined;
-  return manager?.kernel ?? null;
 }
 
 export interface Found {

@@ -3,17 +3,16 @@
 import type { AnyModel } from "@anywidget/types";
 import type { CellOutputsTraits, Draft, FinalOutputs, Request, RunningReply } from "../generated/cell_outputs";
 import { defineWidget, isRecord, readString } from "../widgets/base";
+import { isLost, type KernelConnection, kernelOf } from "../widgets/kernel";
 import { addActions } from "./actions";
 import { colourPrompts } from "./prompts";
 import {
-  codeCells, type Found, findOutput, kernelOf, type KernelConnection, type NotebookContext, notebookOf, type Output,
+  codeCells, type Found, findOutput, type NotebookContext, notebookOf, type Output,
   plainText, removeOwnState, viewIn, WIDGET_VIEW,
 } from "./notebook";
 
 const GONE = "*Broke off: the kernel is gone. `%chat resume` goes on.*";
 const GONE_BEFORE_ANYTHING = "*Nothing arrived: the kernel is gone. Run the cell again.*";
-/** The states of a kernel in which a reply that was streaming does not go on. */
-const LOST = ["restarting", "autorestarting", "terminating", "dead"];
 
 export class CellOutputs {
   private readonly context: NotebookContext | null;
@@ -156,7 +155,7 @@ export class CellOutputs {
   }
 
   private readonly checkKernel = (): void => {
-    if (LOST.includes(this.kernel?.status ?? "")) this.kernelIsGone = true;
+    if (isLost(this.kernel)) this.kernelIsGone = true;
   };
 
   private replies(): [string, RunningReply][] {

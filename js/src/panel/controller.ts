@@ -5,8 +5,9 @@ import { Draft, newNonce, Outbox } from "./composer/draft";
 import { mentioned } from "./composer/suggestions";
 import type { Request, State, Update, Variable } from "../generated/panel";
 import type { GetHighlighter } from "../generated/widgets";
-import { type Conversation, type Effect, fold, gap, NOTHING, type PanelModel, readMessage } from "./updates";
+import { type Conversation, type Effect, fold, gap, NOTHING, isRunning, type PanelModel, readMessage } from "./updates";
 import { readNumber, readString } from "../widgets/base";
+import { interrupt, kernelOf } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
 
 export interface PanelListener {
@@ -16,6 +17,8 @@ export interface PanelListener {
   waits(): void;
 }
 
+/** A kernel that is idle answers sooner, unless code runs that no cell has started. */
+const DEAF_MILLISECONDS = 1000;
 /** A trait may overtake the message with its number. */
 const LAG_MILLISECONDS = 1000;
 /** Nobody waits for an answer to these: a view that scrolls into sight must not claim that the kernel is gone. */
@@ -87,6 +90,15 @@ export class PanelController {
     }
     if (!UNACKNOWLEDGED.includes(message.type)) this.watchdog.wait();
     return true;
+  }
+
+  /** Stop the turn. A kernel in which code of the turn runs cannot hear of it, and is interrupted. */
+  stop(): void {
+    this.send({ type: "stop" });
+    this.later(DEAF_MILLISECONDS, () => {
+      const kernel = kernelOf(this.model);
+      if (this.watchdog.isWaiting && kernel?.status === "idle" && this.items.some(isRunning)) void interrupt(kernel);
+    });
   }
 
   /** The variables that go along with the draft. */
@@ -221,6 +233,11 @@ export class KernelWatchdog {
 
   /** @param onTurn - Called when silence begins or ends. */
   constructor(private readonly onTurn: () => void) {}
+
+  /** Whether the kernel has not answered a message yet. */
+  get isWaiting(): boolean {
+    return this.silent || this.timer !== undefined;
+  }
 
   /** Expect a message. */
   wait(): void {

@@ -29,6 +29,11 @@ export function isOpen({ status }: Item): boolean {
   return status === "streaming" || status === "waiting";
 }
 
+/** Whether a tool call of a message runs. */
+export function isRunning({ tool_calls }: Item): boolean {
+  return tool_calls.some(({ state }) => state === "running");
+}
+
 /** Whether nothing has come of a message. */
 export function isEmpty({ text, reasoning, attachments, tool_calls }: Item): boolean {
   return !text && !reasoning && attachments.length === 0 && tool_calls.length === 0;

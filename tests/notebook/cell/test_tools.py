@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -281,6 +282,26 @@ def test_a_failing_tool_is_told_to_the_model(shell: InteractiveShell) -> None:
     shell.run_cell("def look_up(word: str) -> str:\n    raise LookupError('no such word')")
     assert shell.run_cell("%%chat -m caller --tools look_up --approve all\nGo").success
     assert "no such word" in shell.user_ns["_reply"].text
+
+
+def test_a_call_that_an_interrupt_ends_is_not_called_rejected(
+    shell: InteractiveShell,
+) -> None:
+    """It has begun: the next request says that it was stopped while it ran."""
+    shell.run_cell(
+        "import asyncio, os, signal\n"
+        "async def look_up(word: str) -> str:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    await asyncio.Event().wait()"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        shell.run_cell("%%chat -m caller --tools look_up --approve all\nGo")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    shell.run_cell("%%chat -m caller\nAnd now?")
+    [result] = [m for m in shell.user_ns["caller"].requests[-1] if isinstance(m, ToolMessage)]
+    assert "stopped while it ran" in result.text
 
 
 def item(state: str, **fields: str) -> ItemToolCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import sqlite3
 import threading
@@ -39,6 +40,9 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
 
 
 def calling(*calls: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
@@ -609,6 +613,52 @@ async def test_a_stop_while_a_call_waits_ends_the_turn() -> None:
     await driver.ask("Something else")
     assert ran == []
     assert [message.type for message in heard[-1]] == ["human", "ai", "tool", "human"]
+
+
+async def test_a_call_that_a_stop_ends_is_not_called_rejected() -> None:
+    """It has begun: the panel and the next request say that it was stopped while it ran, of that
+    call alone."""
+    begun = asyncio.Event()
+
+    async def slow() -> str:
+        """Take long."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "done"
+
+    def other() -> str:
+        """Do something else."""
+        raise AssertionError("it was rejected")
+
+    model = ScriptedChatModel([calling(("slow", {}), ("other", {})), "Fine."])
+    driver = PanelDriver(model, tools=[slow, other], approve=lambda call: call["name"] == "slow")
+    await driver.send({"type": "send", "text": "Go"})
+    await asyncio.wait_for(begun.wait(), 60)
+    await driver.send({"type": "stop"})
+    await driver.controller.wait_idle()
+    assert [state for state, _ in states(driver)] == ["failed", "rejected"]
+    assert "stopped while it ran" in states(driver)[0][1]
+    await driver.ask("And now?")
+    assert driver.browser.last["text"] == "Fine."
+
+
+async def test_pictures_of_results_are_shown_with_their_calls() -> None:
+    """As those of a figure that code has drawn."""
+
+    def draw() -> list[Any]:
+        """Draw."""
+        url = {"url": f"data:image/png;base64,{PNG}"}
+        return [{"type": "text", "text": "A line."}, {"type": "image_url", "image_url": url}]
+
+    driver = PanelDriver(
+        ScriptedChatModel([calling(("draw", {})), "Drawn."]),
+        tools=[draw],
+        approve=lambda call: True,
+    )
+    await driver.ask("Go")
+    [picture] = driver.browser.items[1]["attachments"]
+    assert (picture["mime"], picture["data"]) == ("image/png", PNG)
+    assert driver.browser.last["attachments"] == []
 
 
 async def test_a_tool_that_fails_is_told_and_shown() -> None:

@@ -101,7 +101,7 @@ export class Composer {
   }
 
   stop(): void {
-    this.panel.send({ type: "stop" });
+    this.panel.stop();
   }
 
   private turn(stops: boolean): void {

@@ -33,7 +33,7 @@ export class ReplyView implements ItemView {
     this.footer = new MessageFooter(context, action("regenerate", "Regenerate", regenerate));
     this.root.dataset.role = "ai";
     this.root.setAttribute("aria-label", "Answer");
-    const parts = [this.reasoning, this.text, this.media, this.calls, this.ending, this.footer];
+    const parts = [this.reasoning, this.text, this.calls, this.media, this.ending, this.footer];
     this.root.append(...parts.map(({ root }) => root));
   }
 
