@@ -67,6 +67,7 @@ def test_models_stream_side_by_side_and_stay_there(
         assert "widgets" not in saved["metadata"]
 
 
+@pytest.mark.thorough
 def test_the_fixed_cell_is_proposed_under_its_explanation(
     lab: JupyterLab, browser: Browser
 ) -> None:

@@ -151,6 +151,7 @@ def test_code_of_a_panel_is_seen_and_stopped(lab: JupyterLab, browser: Browser) 
         expect(calls.last).to_contain_text("→ 'begun'")
 
 
+@pytest.mark.thorough
 def test_a_figure_goes_out_as_a_picture(
     lab: JupyterLab, browser: Browser, server: LoopbackServer
 ) -> None:

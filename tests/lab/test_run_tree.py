@@ -75,6 +75,7 @@ def rewind(notebook: NotebookPage, cell: Locator) -> None:
     expect(cell.get_by_role("region", name="Details of RunnableSequence")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_stop_closes_the_stream(lab: JupyterLab, browser: Browser) -> None:
     """The button stops the run, and what was running is stopped in the tree."""
     path = prepared(lab, "stop.ipynb", "tree = RunLogTree(replay(hang=True))\ntree", "closed")
@@ -101,6 +102,7 @@ def test_a_page_that_is_loaded_again_shows_the_whole_log(lab: JupyterLab, browse
         expect(rows_of(notebook.cell(1))).to_have_count(9)
 
 
+@pytest.mark.thorough
 def test_a_notebook_without_its_kernel_shows_the_static_tree(
     lab: JupyterLab, browser: Browser
 ) -> None:

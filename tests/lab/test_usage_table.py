@@ -44,6 +44,7 @@ def test_what_generate_gave_is_a_table(lab: JupyterLab, browser: Browser) -> Non
         expect(again).to_have_count(3)
 
 
+@pytest.mark.thorough
 def test_a_notebook_without_its_kernel_shows_the_static_table(
     lab: JupyterLab, browser: Browser
 ) -> None:

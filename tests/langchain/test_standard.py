@@ -115,6 +115,7 @@ class TestOpenAIWire(ChatModelIntegrationTests):
         return self._counted(stream=stream)
 
 
+@pytest.mark.thorough
 class TestOpenAIWireByToolCalls(TestOpenAIWire):
     """The same, with structured output by the arguments of a tool."""
 

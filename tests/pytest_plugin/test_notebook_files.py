@@ -152,6 +152,7 @@ def test_replies_that_nothing_requests_are_named_and_can_be_dropped(tmp_path: Pa
     assert notebook.read_text() == before
 
 
+@pytest.mark.thorough
 def test_a_notebook_runs_in_its_own_kernel_where_that_is_installed(tmp_path: Path) -> None:
     """Elsewhere in this environment; a kernel that cannot record says what to install."""
     start = "import sys; {}; from ipykernel.kernelapp import launch_new_instance as run; run()"
