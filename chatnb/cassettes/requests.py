@@ -23,6 +23,9 @@ _TRANSPORT_PARAMETERS = frozenset(
         *("http_client", "http_async_client", "streaming", "disable_streaming"),
     }
 )
+_MODEL_ENDPOINT = re.compile(
+    r"POST https?://[^?#]*?(/(?:chat/completions|completions|responses|messages|embeddings))"
+)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _DATA_URL = re.compile(r"(data:[\w.+-]+/[\w.+-]+;base64),([A-Za-z0-9+/=]{64,})")
 
@@ -60,9 +63,23 @@ def check_request(request: Any) -> None:
 
 
 def request_key(request: Mapping[str, Any]) -> str:
-    """Return the key of a request: the same in every process and for any order of its fields."""
+    """Return the key of a request: the same in every process and for any order of its fields.
+
+    Where a model is called does not count, as a gateway may be set on one machine alone.
+    """
+    if (endpoint := _model_endpoint(request)) is not None:
+        request = {**request, "http": endpoint}
     text = json.dumps(request, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _model_endpoint(request: Mapping[str, Any]) -> str | None:
+    """Return the end of the address of a model's HTTP, or None for other requests."""
+    body = request.get("body")
+    if not isinstance(body, dict) or "model" not in body:
+        return None
+    found = _MODEL_ENDPOINT.fullmatch(request.get("http", ""))
+    return found[1] if found else None
 
 
 def plain_data(value: Any) -> Any:

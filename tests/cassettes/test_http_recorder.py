@@ -172,6 +172,34 @@ def test_a_request_that_was_not_recorded_is_refused_with_the_nearest(
     assert len(loopback.exchanges) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "is_found"),
+    [
+        ("/chat/completions", {"model": "m", "messages": []}, True),
+        ("/chat/completions", {"messages": []}, False),
+        ("/messages", {"text": "Hi"}, False),
+    ],
+)
+def test_a_model_is_found_at_another_address(
+    recording: Callable[..., Path],
+    loopback: LoopbackServer,
+    path: str,
+    body: dict[str, Any],
+    is_found: bool,
+) -> None:
+    """As where it was recorded through a gateway; other services have to stay where they were."""
+    recording("record")
+    loopback.plays(whole("Hello."))
+    httpx.post(f"{loopback.base_url}{path}", json=body)
+    recording("replay")
+    address = f"https://api.example.com/models/v2{path}"
+    if is_found:
+        assert "Hello." in httpx.post(address, json=body).text
+    else:
+        with pytest.raises(NetworkRefused, match="has no reply to this request"):
+            httpx.post(address, json=body)
+
+
 def test_a_missing_cassette_is_told_at_the_request(
     client_module: Any, recording: Callable[..., Path]
 ) -> None:
