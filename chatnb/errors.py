@@ -41,7 +41,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from chatnb.schema.messages import AIMessage, BaseMessage
@@ -88,6 +88,9 @@ def _sentences(message: str, *others: str) -> str:
 class ChatnbError(Exception):
     """The base class of chatnb's errors.
 
+    Args:
+        *args: The message.
+
     Example:
         >>> from chatnb import ChatPromptTemplate
         >>> try:
@@ -98,7 +101,16 @@ class ChatnbError(Exception):
     """
 
     # Errors quote providers, models and files, and end up on terminals. Subclasses say what they
-    # say in `_text`.
+    # say in `_text`. A section of the documentation is a note, which tracebacks show below.
+
+    section: ClassVar[str] = ""
+
+    def __init__(self, *args: object) -> None:
+        Exception.__init__(self, *args)
+        if self.section:
+            from chatnb.documentation import section_address
+
+            self.add_note(f"See {section_address(self.section)}")
 
     def __str__(self) -> str:
         return _printable(self._text())
@@ -113,6 +125,8 @@ class ConfigurationError(ChatnbError):
 
 class CassetteError(ConfigurationError):
     """A cassette of recorded replies is missing, damaged, or of another format."""
+
+    section = "cassettes"
 
 
 class CassetteMissError(CassetteError):
@@ -129,6 +143,8 @@ class DamagedFileError(ConfigurationError, ValueError):
 class MissingKeyError(ConfigurationError):
     """A provider needs an API key and none was given."""
 
+    section = "providers"
+
 
 class MissingRuntimeError(ConfigurationError):
     """An optional package is not installed."""
@@ -137,9 +153,13 @@ class MissingRuntimeError(ConfigurationError):
 class MissingWeightsError(ConfigurationError):
     """No file with a model's weights was found."""
 
+    section = "install"
+
 
 class UnknownModelError(ConfigurationError):
     """No chat model has the given name."""
+
+    section = "providers"
 
 
 class DeletedMessageError(ChatnbError, LookupError):
@@ -299,6 +319,8 @@ class StructuredOutputError(OutputParserError):
         ('The reply lacks name. Ask again.', '{}')
     """
 
+    section = "typed-answers"
+
     def __init__(
         self,
         message: str,
@@ -353,6 +375,8 @@ class ToolRoundsError(ChatnbError):
         'The model called tools in 8 rounds.'
     """
 
+    section = "tool-loops"
+
     def __init__(self, message: str, messages: Sequence[BaseMessage]) -> None:
         super().__init__(message, messages)
         self.message = message
@@ -364,6 +388,8 @@ class ToolRoundsError(ChatnbError):
 
 class BudgetSpentError(ChatnbError):
     """The budget of a block is spent; the message has the calls by model."""
+
+    section = "budgets"
 
 
 class BatchError(ChatnbError):

@@ -341,7 +341,7 @@ class Cassette:
         return max(0.0, seconds - pause)
 
     async def await_pace(self, seconds: float) -> float:
-        """Sleep for `seconds` likewise, without blocking the event loop."""
+        """Sleep for `seconds` likewise, without blocking; return what `wait` returns."""
         pause = seconds / self.pace if self.pace else 0.0
         if pause > 0:
             await self._asleep(pause)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tomllib
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
+import chatnb.errors
+from chatnb.documentation import SECTIONS
+from chatnb.errors import ChatnbError, MissingKeyError
+from chatnb.notebook.commands import all_commands
 from tests.docs.test_code_blocks import PAGES, ROOT
 
 LINK = re.compile(r'(?:\]\(|src="|srcset=")(?!https?:|mailto:)([^)#"\s]+)')
@@ -52,6 +58,30 @@ def test_each_notebook_is_in_the_navigation() -> None:
     site = (ROOT / "zensical.toml").read_text("utf-8")
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert f'"notebooks/{notebook.stem}.md"' in site
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_messages_refer_to_sections_that_exist(section: str) -> None:
+    """Each section that an error or a command names is a heading of a page."""
+    page, _, anchor = SECTIONS[section].partition("#")
+    text = FENCE.sub("", (ROOT / "docs" / page).read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert anchor in {"", *slugs}
+
+
+def test_errors_and_commands_name_sections() -> None:
+    """Errors and commands name all the sections, and a traceback has that of its error."""
+    errors = [value for value in vars(chatnb.errors).values() if inspect.isclass(value)]
+    sections = {error.section for error in errors if issubclass(error, ChatnbError)}
+    commands = {command.section for command in all_commands().values()}
+    assert {*sections, *commands} - {""} == set(SECTIONS)
+    shown = "".join(format_exception(MissingKeyError("There is no key.")))
+    address = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    assert shown.endswith(
+        "MissingKeyError: There is no key.\n"
+        f"See {address['Repository']}/blob/main/docs/{SECTIONS['providers']}\n"
+    )
 
 
 def test_the_address_of_the_project_is_one() -> None:

@@ -132,9 +132,7 @@ def has_example(value: Any) -> bool:
     if {"Example", "Examples"} & doc_of(value).sections.keys():
         return True
     is_error = inspect.isclass(value) and issubclass(value, BaseException)
-    adds = {name for name in vars(value) if not name.startswith("__")} | {"__init__"} & set(
-        vars(value)
-    )
+    adds = {"__init__", "_text"} & vars(value).keys() if is_error else set[str]()
     return is_error and not adds and has_example(value.__bases__[0])
 
 

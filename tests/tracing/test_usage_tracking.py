@@ -230,7 +230,7 @@ def test_replies_of_the_cache_are_free() -> None:
 
 def test_a_budget_of_nothing_says_no_more_than_that() -> None:
     """The error names no model if no call was made."""
-    with budget(tokens=0), pytest.raises(BudgetSpentError, match=r"spent: 0 of 0 tokens$"):
+    with budget(tokens=0), pytest.raises(BudgetSpentError, match=r"spent: 0 of 0 tokens\n"):
         Charged().invoke("Hi")
 
 

@@ -40,6 +40,7 @@ class Command(NamedTuple):
     takes: str
     summary: str
     run: Callable[..., None]
+    section: str
 
     @property
     def usage(self) -> str:
@@ -50,11 +51,11 @@ class Command(NamedTuple):
 _commands = dict[str, Command]()
 
 
-def command(name: str, takes: str, summary: str) -> Callable[[F], F]:
-    """Register a function as a line command."""
+def command(name: str, takes: str, summary: str, section: str = "cell") -> Callable[[F], F]:
+    """Register a function as a line command, with the section of the documentation about it."""
 
     def register(run: F) -> F:
-        _commands[name] = Command(name, takes, summary, run)
+        _commands[name] = Command(name, takes, summary, run, section)
         return run
 
     return register

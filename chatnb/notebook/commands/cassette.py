@@ -19,7 +19,12 @@ _MODES = {
 }
 
 
-@command("cassette", "[FILE [MODE] | off]", "record replies to a file, or replay them from there")
+@command(
+    "cassette",
+    "[FILE [MODE] | off]",
+    "record replies to a file, or replay them from there",
+    "cassettes",
+)
 def cassette(session: Session, file: str | None = None, mode: str | None = None) -> None:
     """Insert a cassette, eject it, or print which one is active."""
     if file is None:

@@ -34,7 +34,7 @@ _WRITERS: dict[str, Callable[[Conversation], str]] = {
 }
 
 
-@command("new", "[NAME]", "start a conversation again; its messages are set aside")
+@command("new", "[NAME]", "start a conversation again; its messages are set aside", "conversations")
 def new(session: Session, name: str = MAIN) -> None:
     """Start the notebook's own conversation again, or the named one, and continue it."""
     if name == MAIN:
@@ -45,7 +45,9 @@ def new(session: Session, name: str = MAIN) -> None:
     _notify(f"Cells continue {name}." + (f" Its earlier messages are in {aside}." if aside else ""))
 
 
-@command("list", "[all]", "list the stored conversations; all adds old unnamed panels")
+@command(
+    "list", "[all]", "list the stored conversations; all adds old unnamed panels", "conversations"
+)
 def list_conversations(session: Session, which: str = "") -> None:
     """Show a table of the conversations."""
     if which not in ("", "all"):
@@ -61,7 +63,7 @@ def list_conversations(session: Session, which: str = "") -> None:
     publish(conversations_mimebundle(shown, own, current, hidden=len(summaries) - len(shown)))
 
 
-@command("history", "[NAME]", "show the messages of a conversation")
+@command("history", "[NAME]", "show the messages of a conversation", "conversations")
 def history(session: Session, name: str | None = None) -> None:
     """Show the turns of the conversation that cells continue, or of the named one."""
     conversations = session.conversations
@@ -77,7 +79,9 @@ def history(session: Session, name: str | None = None) -> None:
         )
 
 
-@command("resume", "[NAME]", "continue NAME, or this notebook's previous conversation")
+@command(
+    "resume", "[NAME]", "continue NAME, or this notebook's previous conversation", "conversations"
+)
 def resume(session: Session, name: str | None = None) -> None:
     """Choose the conversation of cells without -c."""
     conversations = session.conversations
@@ -93,13 +97,15 @@ def resume(session: Session, name: str | None = None) -> None:
     _notify(f"Cells continue {name}: {count(turns, 'turn')}. %chat history shows them.")
 
 
-@command("search", "WORDS", "find messages in all conversations")
+@command("search", "WORDS", "find messages in all conversations", "conversations")
 def search(session: Session, word: str, *more: str) -> None:
     """Show the messages that have all the words."""
     publish(found_mimebundle(session.conversations.store.search(" ".join([word, *more]))))
 
 
-@command("export", "FILE [NAME]", "copy a conversation to a .md, .ipynb or .jsonl file")
+@command(
+    "export", "FILE [NAME]", "copy a conversation to a .md, .ipynb or .jsonl file", "conversations"
+)
 def export(session: Session, file: str, name: str | None = None) -> None:
     """Write the chosen path as Markdown or as a notebook, or the whole tree as JSON lines."""
     path = Path(file).expanduser()
@@ -123,7 +129,7 @@ def export(session: Session, file: str, name: str | None = None) -> None:
     _notify(f"{stored} is in {path}.{left_out}")
 
 
-@command("import", "FILE.jsonl [NAME]", "read a conversation that was exported")
+@command("import", "FILE.jsonl [NAME]", "read a conversation that was exported", "conversations")
 def import_conversation(session: Session, file: str, name: str | None = None) -> None:
     """Read JSON lines into a new conversation."""
     path = Path(file).expanduser()
@@ -135,7 +141,7 @@ def import_conversation(session: Session, file: str, name: str | None = None) ->
     _notify(f"{path.name} is the conversation {read.name}. %chat resume {read.name} continues it.")
 
 
-@command("forget", "NAME", "delete a conversation from the disk")
+@command("forget", "NAME", "delete a conversation from the disk", "conversations")
 def forget(session: Session, name: str) -> None:
     """Delete all messages of a conversation."""
     stored = _stored(session, name)

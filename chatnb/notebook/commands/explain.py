@@ -10,19 +10,26 @@ from chatnb.notebook.session import Session
 _SHOW = "--show"
 
 
-@command("explain", "[--show]", "explain the last error, and propose the fixed cell")
+@command(
+    "explain", "[--show]", "explain the last error, and propose the fixed cell", "errors-in-cells"
+)
 def explain(session: Session, option: str = "") -> None:
     """Have the model explain the last error, or show what it would get."""
     _explain(session, option, in_words=True)
 
 
-@command("fix", "[--show]", "propose the fixed cell without an explanation")
+@command("fix", "[--show]", "propose the fixed cell without an explanation", "errors-in-cells")
 def fix(session: Session, option: str = "") -> None:
     """Have the model fix the cell that failed last, or show what it would get."""
     _explain(session, option, in_words=False)
 
 
-@command("edit", "[NUMBER] WHAT", "propose a change of the cell above, or of In[NUMBER], not run")
+@command(
+    "edit",
+    "[NUMBER] WHAT",
+    "propose a change of the cell above, or of In[NUMBER], not run",
+    "edits",
+)
 def edit(session: Session, *words: str) -> None:
     """Have the model change the last cell that ran, or another, as the words say."""
     from chatnb.notebook.cell.edit import edit_cell

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from IPython.core.error import UsageError
 
+from chatnb.documentation import section_address
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.commands import SECTIONS, Command, all_commands, command
@@ -28,6 +29,7 @@ _GRID = (
     "display: grid; grid-template-columns: fit-content(50%) minmax(0, 1fr); gap: 2px 16px; "
     + UI_FONT
 )
+_LAST = "padding-top: 8px;"
 _TITLE = "grid-column: 1 / -1; font-weight: 600; padding-top: 8px;"
 
 
@@ -40,7 +42,7 @@ def help_page(session: Session, name: str | None = None) -> None:
     found = all_commands().get(name.rstrip("?"))
     if found is None:
         raise UsageError(f"There is no command %chat {name}. %chat lists all of them.")
-    print_line(f"{found.usage}\n{found.summary}")
+    print_line(f"{found.usage}\n{found.summary}\nSee {section_address(found.section)}")
 
 
 def _page() -> Mimebundle:
@@ -50,16 +52,22 @@ def _page() -> Mimebundle:
         "\n".join([title, *(f"  {usage:{width}}   {text}" for usage, text in rows.items())])
         for title, rows in sections
     ]
+    address = section_address("cell")
     shown = (part for section in sections for part in _section(*section))
     return {
-        "text/plain": SafeText("\n\n".join([_INTRODUCTION, *texts])),
+        "text/plain": SafeText("\n\n".join([_INTRODUCTION, *texts, f"Documentation: {address}"])),
         "text/html": element(
             "div",
             element("div", _INTRODUCTION, style=MUTED),
             element("div", *shown, style=_GRID),
+            element("div", "Documentation: ", _link(address), style=f"{MUTED} {_LAST}"),
             class_=NO_MATH,
         ),
     }
+
+
+def _link(address: str) -> SafeHtml:
+    return element("a", address, href=address, target="_blank", rel="noopener noreferrer")
 
 
 def _sections() -> Iterator[tuple[str, dict[str, str]]]:

@@ -16,14 +16,14 @@ from chatnb.notebook.widgets.front_end import VIEWS, choose_view, chosen_view, v
 from chatnb.terminal import print_line
 
 
-@command("use", "MODEL", "set the model of cells without -m")
+@command("use", "MODEL", "set the model of cells without -m", "models-in-cells")
 def use(session: Session, name: str) -> None:
     """Set the session's model; one that lacks a key is an error now, and not in the next cell."""
     _use(session, name)
     print_line(f"{name} answers from now on.")
 
 
-@command("models", "[PROVIDER]", "list the providers, or the models that one serves")
+@command("models", "[PROVIDER]", "list the providers, or the models that one serves", "providers")
 def models(session: Session, provider: str | None = None) -> None:
     """Show the table of providers, or what the server of one of them has loaded."""
     from chatnb.chat_models.registry import all_providers, models_served, running_servers
@@ -37,7 +37,7 @@ def models(session: Session, provider: str | None = None) -> None:
     print_line("\n".join(models_served(provider)))
 
 
-@command("jobs", "", "list the jobs of batch APIs")
+@command("jobs", "", "list the jobs of batch APIs", "batch-apis")
 def jobs(session: Session) -> None:
     """Print the jobs that `chat.submit` has left on disk."""
     from datetime import UTC, datetime

@@ -14,7 +14,7 @@ _NO_CONTEXT = "No context has been sent yet. `%%chat --context cells` sends the 
 _NOT_SENT = "This is what the model would get; nothing has been sent."
 
 
-@command("panel", "[NAME]", "open a conversation in a panel")
+@command("panel", "[NAME]", "open a conversation in a panel", "panel")
 def panel(session: Session, name: str | None = None) -> None:
     """Show the panel of the conversation that cells continue, or of the one that is named."""
     from chatnb.notebook.panel.panel import ChatPanel
@@ -23,7 +23,9 @@ def panel(session: Session, name: str | None = None) -> None:
     display(ChatPanel(session.defaults.model, name=conversation.name))
 
 
-@command("context", "[CONTEXT]", "show what --context sent last, or what it would send now")
+@command(
+    "context", "[CONTEXT]", "show what --context sent last, or what it would send now", "context"
+)
 def context(session: Session, typed: str = "") -> None:
     """Show the last context, or gather one and send nothing."""
     from chatnb.notebook.cell.context import DEFAULT_TOKENS, context_of
@@ -39,7 +41,7 @@ def context(session: Session, typed: str = "") -> None:
     publish(reply_mimebundle("\n\n".join(filter(None, [heading, found.text]))))
 
 
-@command("usage", "", "show the calls of this session with their tokens and cost")
+@command("usage", "", "show the calls of this session with their tokens and cost", "usage")
 def usage(session: Session) -> None:
     """Show the table of the session's calls."""
     from chatnb.notebook.usage_table.table import UsageTable

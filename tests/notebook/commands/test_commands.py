@@ -17,6 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from chatnb.chat_models import ChatLocal, ChatOpenAI, providers
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.registry import all_providers, models_served
+from chatnb.documentation import section_address
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.notebook import register
 from chatnb.notebook.options import split_words
@@ -69,6 +70,7 @@ def test_help_lists_the_commands(
     shown = capsys.readouterr().out
     assert "%chat use MODEL" in shown
     assert "write %%chat on a cell's first line" in shown
+    assert "/docs/cell.md" in shown.splitlines()[-1]
 
 
 @pytest.mark.parametrize("line", ["%chat use?", "%chat help use", "?%chat use", "%chat help use?"])
@@ -77,7 +79,9 @@ def test_help_about_one_command(
 ) -> None:
     """A question mark after a command asks what it takes."""
     assert shell.run_cell(line).success
-    assert capsys.readouterr().out == "%chat use MODEL\nset the model of cells without -m\n"
+    usage, summary, address = capsys.readouterr().out.splitlines()
+    assert (usage, summary) == ("%chat use MODEL", "set the model of cells without -m")
+    assert address == f"See {section_address('models-in-cells')}"
 
 
 @pytest.mark.parametrize(
