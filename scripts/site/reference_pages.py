@@ -65,7 +65,7 @@ def public_names(module: ModuleType) -> Iterator[tuple[str, object]]:
     names = getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
-        if inspect.isclass(value) and value.__module__ == module.__name__
+        if inspect.isclass(value) and value.__module__.startswith(module.__name__)
     ]
     for name in names:
         yield name, getattr(module, name)

@@ -11,8 +11,8 @@ from traceback import format_exception
 import pytest
 
 import chatnb.errors
-from chatnb.documentation import SECTIONS
 from chatnb.errors import ChatnbError, MissingKeyError
+from chatnb.errors.documentation import SECTIONS
 from chatnb.notebook.commands import all_commands
 from tests.docs.test_code_blocks import PAGES, ROOT
 

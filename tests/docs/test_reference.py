@@ -72,7 +72,7 @@ def error_names() -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if inspect.isclass(value) and value.__module__ == module.__name__
+        if inspect.isclass(value) and value.__module__.startswith(module.__name__)
     ]
 
 

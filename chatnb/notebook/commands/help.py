@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from IPython.core.error import UsageError
 
-from chatnb.documentation import section_address
+from chatnb.errors.documentation import section_address
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.commands import SECTIONS, Command, all_commands, command

@@ -17,8 +17,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from chatnb.chat_models import ChatLocal, ChatOpenAI, providers
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.registry import all_providers, models_served
-from chatnb.documentation import section_address
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
+from chatnb.errors.documentation import section_address
 from chatnb.notebook import register
 from chatnb.notebook.options import split_words
 from chatnb.notebook.tables.providers import ProviderTable

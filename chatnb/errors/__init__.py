@@ -41,82 +41,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING
+
+from chatnb.errors.base import ChatnbError as ChatnbError
+from chatnb.errors.base import error_line as error_line
+from chatnb.errors.base import error_message as error_message
+from chatnb.errors.base import sentences
+from chatnb.errors.batches import BatchError as BatchError
+from chatnb.errors.batches import BatchInterrupted as BatchInterrupted
 
 if TYPE_CHECKING:
     from chatnb.schema.messages import AIMessage, BaseMessage
-
-
-def error_line(error: BaseException) -> str:
-    """Return an error's type and message, as in the last line of a traceback.
-
-    Example:
-        >>> error_line(ValueError("no")), error_line(KeyboardInterrupt())
-        ('ValueError: no', 'KeyboardInterrupt')
-    """
-    return ": ".join(filter(None, (type(error).__name__, error_message(error))))
-
-
-def error_message(error: BaseException) -> str:
-    """Return an error's message as text that can be encoded, whatever its `__str__` does.
-
-    Example:
-        >>> error_message(ValueError("no"))
-        'no'
-    """
-    try:
-        message = str(error)
-    except Exception as problem:  # What reports a failure must not fail by it.
-        message = f"<no message: {type(problem).__name__} in its __str__>"
-    return message.encode("utf-8", "replace").decode()
-
-
-def _printable(text: str) -> str:
-    from chatnb.terminal import SafeText  # Not to be loaded by `import chatnb`.
-
-    return str(SafeText(text))
-
-
-def _sentences(message: str, *others: str) -> str:
-    """Join a message and what follows it, so that each is a sentence of its own."""
-    others = tuple(filter(None, others))
-    if others and message and not message.endswith((".", "!", "?", "…", ":")):
-        message += "."
-    return " ".join(filter(None, (message, *others)))
-
-
-class ChatnbError(Exception):
-    """The base class of chatnb's errors.
-
-    Args:
-        *args: The message.
-
-    Example:
-        >>> from chatnb import ChatPromptTemplate
-        >>> try:
-        ...     ChatPromptTemplate(["Hi {name}"]).invoke({})
-        ... except ChatnbError as error:
-        ...     print(type(error).__name__, error, sep=": ")
-        MissingVariableError: The prompt needs name, and was given nothing
-    """
-
-    # Errors quote providers, models and files, and end up on terminals. Subclasses say what they
-    # say in `_text`. A section of the documentation is a note, which tracebacks show below.
-
-    section: ClassVar[str] = ""
-
-    def __init__(self, *args: object) -> None:
-        Exception.__init__(self, *args)
-        if self.section:
-            from chatnb.documentation import section_address
-
-            self.add_note(f"See {section_address(self.section)}")
-
-    def __str__(self) -> str:
-        return _printable(self._text())
-
-    def _text(self) -> str:
-        return Exception.__str__(self)
 
 
 class ConfigurationError(ChatnbError):
@@ -209,7 +144,7 @@ class ModelError(ChatnbError):
 
     def _text(self) -> str:
         request = f"(request {self.request_id})" if self.request_id else ""
-        return _sentences(self.message, self.hint, request)
+        return sentences(self.message, self.hint, request)
 
 
 class AuthenticationError(ModelError):
@@ -337,7 +272,7 @@ class StructuredOutputError(OutputParserError):
         self.attempts = list(attempts)
 
     def _text(self) -> str:
-        return _sentences(self.message, self.hint)
+        return sentences(self.message, self.hint)
 
 
 class ToolArgumentsError(ChatnbError, ValueError):
@@ -390,96 +325,3 @@ class BudgetSpentError(ChatnbError):
     """The budget of a block is spent; the message has the calls by model."""
 
     section = "budgets"
-
-
-class BatchError(ChatnbError):
-    """Some inputs of a batch failed.
-
-    The error raised is also of the class of the first failure and has its attributes, so that
-    `except ValueError` or `except RateLimitError as error: error.retry_after` around a batch works
-    as it does around a single call. The first failure itself is the `__cause__`. After a failure
-    no input is started any more, and the batch waits for those that are running.
-
-    Args:
-        results: The finished inputs: index to output.
-        failures: The failed inputs: index to exception.
-        remaining: The indexes of inputs that were not started.
-
-    Example:
-        >>> error = BatchError.of({0: "fine"}, {1: ValueError("no")}, [2])
-        >>> isinstance(error, ValueError), str(error)
-        (True, '1 of 3 inputs failed, 1 finished, 1 not started; input 1: ValueError: no')
-    """
-
-    def __init__(
-        self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
-    ) -> None:
-        Exception.__init__(self, results, failures, remaining)
-        self.results = results
-        self.failures = failures
-        self.remaining = list(remaining)
-
-    def _text(self) -> str:
-        total = len(self.results) + len(self.failures) + len(self.remaining)
-        summary = f"{len(self.failures)} of {total} inputs failed, {len(self.results)} finished"
-        if self.remaining:
-            summary += f", {len(self.remaining)} not started"
-        index, first = next(iter(self.failures.items()))
-        return f"{summary}; input {index}: {error_line(first)}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BatchError.of, (self.results, self.failures, self.remaining)
-
-    @staticmethod
-    def of(
-        results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
-    ) -> BatchError:
-        """Return the error of a batch, which is also of the class of its first failure.
-
-        Args:
-            results: The finished inputs: index to output.
-            failures: The failed inputs: index to exception, in order of failure.
-            remaining: The indexes of inputs that were not started.
-
-        Returns:
-            The error, with the first failure as its cause.
-        """
-        first = next(iter(failures.values()))
-        try:
-            error = _class_for(type(first))(results, failures, remaining)
-        except (TypeError, AttributeError):  # The class has a constructor of its own.
-            error = BatchError(results, failures, remaining)
-        for name, value in vars(first).items():
-            error.__dict__.setdefault(name, value)
-        error.__cause__ = first
-        return error
-
-
-def _class_for(failure: type[Exception]) -> type[BatchError]:
-    if issubclass(BatchError, failure) or issubclass(failure, StopIteration | StopAsyncIteration):
-        return BatchError
-    try:
-        bases = (BatchError, failure)
-        return cast("type[BatchError]", type("BatchError", bases, {"__doc__": BatchError.__doc__}))
-    except TypeError:  # A class that cannot be combined with another.
-        return BatchError
-
-
-class BatchInterrupted(KeyboardInterrupt):
-    """A batch was interrupted; `results`, `failures` and `remaining` as in `BatchError`.
-
-    Example:
-        >>> str(BatchInterrupted({0: "fine"}, {}, [1, 2]))
-        '1 inputs finished, 2 did not'
-    """
-
-    def __init__(
-        self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
-    ) -> None:
-        super().__init__(f"{len(results)} inputs finished, {len(remaining)} did not")
-        self.results = results
-        self.failures = failures
-        self.remaining = list(remaining)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BatchInterrupted, (self.results, self.failures, self.remaining)
