@@ -35,6 +35,7 @@ RAW = [
 ]
 
 
+@pytest.mark.thorough
 def test_the_traps_go_off(lab: JupyterLab, browser: Browser) -> None:
     """Raw texts of each kind spring the trap that is meant for them."""
     with trapped_page(lab, browser) as page:

@@ -233,6 +233,7 @@ def test_the_embedded_model_talks(lab: JupyterLab, browser: Browser) -> None:
         expect(panel.items.nth(3)).to_contain_text("Stopped")
 
 
+@pytest.mark.thorough
 def test_a_notebook_without_its_kernel_shows_the_transcript(
     jupyter: JupyterLab, browser: Browser
 ) -> None:

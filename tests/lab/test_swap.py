@@ -86,6 +86,7 @@ def film_of_swap(
     return notebook.page.evaluate("() => { recording = false; return strip; }")
 
 
+@pytest.mark.thorough
 def test_a_finished_reply_has_the_height_of_its_live_view(
     lab: JupyterLab, browser: Browser
 ) -> None:
