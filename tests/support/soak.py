@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -278,7 +279,7 @@ class Soak:
         self.memory.append(_memory())
         if self._failures:
             raise self._failures[0]
-        _wait_until(lambda: not _busy_threads(), lambda: f"threads are left: {_busy_threads()}")
+        _wait_until(lambda: not _busy_threads(), lambda: f"threads are left: {_stacks()}")
         _wait_until(lambda: not _unfinished_tasks(), lambda: f"tasks: {_unfinished_tasks()}")
         store.close()
         _wait_until(
@@ -407,6 +408,16 @@ def _busy_threads() -> list[str]:
     kept = Counter({"MainThread": 1, "chatnb": 1, "chatnb-finalizer": 1, "chatnb-store": 2})
     names = Counter(thread.name for thread in threading.enumerate())
     return sorted((names - kept).elements())
+
+
+def _stacks() -> str:
+    """The stacks of all threads, by name."""
+    frames = sys._current_frames()
+    return "\n\n".join(
+        f"{thread.name}\n{''.join(traceback.format_stack(frames[thread.ident]))}"
+        for thread in threading.enumerate()
+        if thread.ident in frames
+    )
 
 
 def _unfinished_tasks() -> list[str]:
