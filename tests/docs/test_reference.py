@@ -181,7 +181,7 @@ def twins(name: Name) -> Iterator[Doc]:
 
 
 def says_result(doc: Doc) -> bool:
-    """Whether a docstring has a section for the result, or opens with it."""
+    """Return whether a docstring has a section for the result, or opens with it."""
     says = re.search(r"\b([Rr]eturn|Yield|Make)\b", doc.summary)
     return bool(says) or not doc.sections.keys().isdisjoint({"Returns", "Yields"})
 

@@ -308,7 +308,7 @@ def test_replies_of_rejected_cells_do_not_stay(
 
 
 def test_a_cassette_of_rejected_cells_alone_does_not_stay(tmp_path: Path) -> None:
-    """Where there was none before."""
+    """If there was none before the review, there is none after it."""
     path = tmp_path / "calls.yaml"
     recorded_calls(path, "A")
     restore_rejected(Recorded("calls.ipynb", str(path), None, [0]), {0: False})

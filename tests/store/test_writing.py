@@ -423,7 +423,7 @@ def test_a_thread_whose_start_is_interrupted_ends(
 
 
 def test_a_file_that_was_deleted_is_made_again(store: Store, path: Path) -> None:
-    """What is written after another program has deleted the file is in a file all the same."""
+    """After another program has deleted the file, what is written is in a file all the same."""
     Conversation("ideas", store=store).add(HumanMessage("Before"))
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()

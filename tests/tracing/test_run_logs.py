@@ -24,7 +24,7 @@ def chain(*replies: Any) -> Any:
 
 
 def outline(log: RunLog) -> dict[str, Any]:
-    """What a tree shows of a log, but its times and ids."""
+    """The parts of a log that a tree shows, but its times and ids."""
     rows = {
         key: (entry["type"], entry["inputs"], entry["final_output"], entry["streamed_output_str"])
         for key, entry in log.state["logs"].items()
