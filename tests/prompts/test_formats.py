@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.prompts import ChatPromptTemplate as LangChainPrompt
 from langchain_core.utils import mustache as langchain_mustache
@@ -57,6 +57,7 @@ def test_mustache_is_that_of_langchain(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["{{#s}}", "{{/s}}", "{{x}}", "{{^s}}", "\n", " ", "a", "{{!c}}"])))
+@example(["{{#s}}", "{{^s}}", "{{/s}}", "{{/s}}", "{{#s}}"])
 @settings(max_examples=40, deadline=None)
 def test_any_mixture_of_tags_renders_or_is_refused(parts: list[str]) -> None:
     """A text is a template, and then renders as LangChain's does, or a ValueError.
@@ -67,7 +68,8 @@ def test_any_mixture_of_tags_renders_or_is_refused(parts: list[str]) -> None:
     try:
         template = PromptTemplate(text, template_format="mustache")
     except ValueError:
-        with pytest.raises(langchain_mustache.ChevronError):
+        # LangChain's own fails with an IndexError where a tag ends more sections than are open.
+        with pytest.raises((langchain_mustache.ChevronError, IndexError)):
             langchain_mustache.render(text, {"s": [1, 2], "x": "v"})
         return
     values = {"s": [1, 2], "x": "v"}
