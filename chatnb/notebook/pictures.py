@@ -104,13 +104,18 @@ def _figure(value: Any) -> Any:
         return None
     if hasattr(value, "new_frame_seq"):
         return value._fig
-    return value if hasattr(value, "savefig") else getattr(value, "figure", None)
+    figure = getattr(value, "figure", None)  # seaborn's grids have a `savefig`, too.
+    return value if figure is None and hasattr(value, "savefig") else figure
 
 
 def _plotly_png(figure: Any) -> bytes:
     try:
         return figure.to_image(format="png")
-    except (ValueError, ImportError, RuntimeError) as error:
+    except RuntimeError as error:  # kaleido's, which shows a page to Chrome.
+        raise ValueError(
+            f"plotly makes no picture of it ({' '.join(error_line(error).split())})"
+        ) from None
+    except (ValueError, ImportError) as error:
         raise ValueError(
             f"plotly makes no picture of it ({error_line(error)}). Install kaleido: "
             "pip install kaleido"

@@ -28,6 +28,15 @@ WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(20)
 PNG = picture_png(Image.new("RGB", (3, 2), "red")) or b""
 
 
+class FacetGrid:
+    """A grid like seaborn's, which can be saved and is no figure."""
+
+    __module__ = "seaborn.axisgrid"
+
+    def __init__(self, figure: Any) -> None:
+        self.figure, self.savefig = figure, figure.savefig
+
+
 @pytest.fixture(scope="module")
 def drawn() -> Iterator[dict[str, Any]]:
     """A figure, and everything that stands for it in a notebook."""
@@ -43,6 +52,7 @@ def drawn() -> Iterator[dict[str, Any]]:
         "grid": grid,
         "row": grid[0],
         "moving": moving,
+        "facets": FacetGrid(figure),
     }
     moving._draw_was_started = True  # It warns of an animation that nobody saw.
     pyplot.close(figure)
@@ -61,7 +71,9 @@ def shell(
     return bare_shell
 
 
-@pytest.mark.parametrize("name", ["figure", "axes", "lines", "line", "grid", "row", "moving"])
+@pytest.mark.parametrize(
+    "name", ["figure", "axes", "lines", "line", "grid", "row", "moving", "facets"]
+)
 def test_what_is_drawn_goes_as_a_picture(drawn: dict[str, Any], name: str) -> None:
     """A figure, its axes, and what a plotting call returned are one and the same picture."""
     prompt = fill(f"What does {{{name}}} show?", drawn)
