@@ -68,7 +68,9 @@ def request_key(request: Mapping[str, Any]) -> str:
     Where a model is called does not count, as a gateway may be set on one machine alone.
     """
     if (endpoint := _model_endpoint(request)) is not None:
-        request = {**request, "http": endpoint}
+        # Clients ask for the usage of streams at some addresses, and at others not.
+        body = {name: item for name, item in request["body"].items() if name != "stream_options"}
+        request = {**request, "http": endpoint, "body": body}
     text = json.dumps(request, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

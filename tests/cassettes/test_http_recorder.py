@@ -187,14 +187,16 @@ def test_a_model_is_found_at_another_address(
     body: dict[str, Any],
     is_found: bool,
 ) -> None:
-    """As where it was recorded through a gateway; other services have to stay where they were."""
+    """As where it was recorded through a gateway, where clients ask for no usage of streams;
+    other services have to stay where they were."""
     recording("record")
     loopback.plays(whole("Hello."))
     httpx.post(f"{loopback.base_url}{path}", json=body)
     recording("replay")
     address = f"https://api.example.com/models/v2{path}"
     if is_found:
-        assert "Hello." in httpx.post(address, json=body).text
+        there = {**body, "stream_options": {"include_usage": True}}
+        assert "Hello." in httpx.post(address, json=there).text
     else:
         with pytest.raises(NetworkRefused, match="has no reply to this request"):
             httpx.post(address, json=body)
