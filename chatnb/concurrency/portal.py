@@ -237,11 +237,13 @@ class TaskPump:
             self.task = start_task(self._run(), self._context, self._finish)
 
     def cancel(self) -> None:
-        """Cancel the task, or keep it from starting."""
+        """Cancel the task, or keep it from starting; further calls do nothing."""
+        if self._cancelled:
+            return
+        self._cancelled = True
         if self.task is not None:
             self.task.cancel()
-        elif not self._cancelled:
-            self._cancelled = True
+        else:
             self._deliver_last(None)
 
     async def aclose(self) -> None:
@@ -254,6 +256,8 @@ class TaskPump:
         loop = asyncio.get_running_loop()
         async with aclosing(self._source()) as items:
             async for item in items:
+                if self._cancelled:  # The generator has swallowed it.
+                    return
                 self._requested = loop.create_future()
                 self._deliver(Ok(item))
                 await self._requested
@@ -383,10 +387,12 @@ class LoopIterator(Generic[T]):
     def _end(self) -> bool:
         """Cancel the task, and return whether it is there to be waited for."""
         self._ended = True
+        running = self._end_pump()
+        # After it, as an interrupt that comes before leaves the task to the finalizer.
         dropped_objects.remove(self._finalizer)
         if self._scope is not None:
             self._scope.remove_callback(self._on_cancel)
-        return self._end_pump()
+        return running
 
 
 def _end_pump(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
-import chatnb
 from chatnb import AIMessage, AIMessageChunk, Conversation, HumanMessage
 from chatnb.store import Node, Store
+from tests.support.interrupts import interrupt_at_call
 
 
 def last(name: str = "ideas") -> Node:
@@ -120,6 +118,7 @@ def test_an_interrupt_at_any_call_leaves_no_streaming_reply(tmp_path: Path) -> N
             draft.append(AIMessageChunk("one "))
             draft.append(AIMessageChunk("two"))
 
+    call = 0
     for call in itertools.count():
         conversation = Conversation(f"ideas {call}", store=store)
         if not interrupt_at_call(call, lambda: reply(conversation)):  # noqa: B023
@@ -132,30 +131,6 @@ def test_an_interrupt_at_any_call_leaves_no_streaming_reply(tmp_path: Path) -> N
     ]
     assert {node.status for node in nodes} == {"done", "stopped"}
     assert {node.message.text for node in nodes} == {"", "one ", "one two"}
-
-
-def interrupt_at_call(number: int, work: Callable[[], object]) -> bool:
-    """Do work, raise KeyboardInterrupt at one of chatnb's calls, and return whether it had."""
-    calls, package = itertools.count(), str(Path(chatnb.__file__).parent)
-
-    # Python handles signals when a function begins and when a built-in one has returned; it ignores
-    # what a finalizer raises.
-    def interrupt(frame: FrameType, event: str, arg: object) -> None:
-        code = frame.f_code
-        if event not in ("call", "c_return") or code.co_name == "__del__":
-            return
-        if code.co_filename.startswith(package) and next(calls) == number:
-            raise KeyboardInterrupt
-
-    previous = sys.getprofile()
-    sys.setprofile(interrupt)
-    try:
-        work()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.setprofile(previous)
-    return False
 
 
 def test_a_reply_that_is_not_entered_adds_nothing() -> None:
