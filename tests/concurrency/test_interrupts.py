@@ -103,13 +103,15 @@ WORKS = [
 @pytest.mark.parametrize("work", WORKS)
 def test_an_interrupt_at_any_call_leaves_nothing_running(work: Callable[[], None]) -> None:
     """Wherever it comes, the tasks and threads of a stream or batch end."""
-    work()  # What is opened once and kept.
-    before = set(threading.enumerate())
+    before = set[threading.Thread]()
 
     def running() -> list[object]:
         gc.collect()
-        threads = set(threading.enumerate()) - before
-        return [*threads, *package_portal.run(other_tasks())]
+        tasks = package_portal.run(other_tasks())
+        return [*tasks, *(set(threading.enumerate()) - before)]
+
+    work()  # What is opened once and kept.
+    before.update(thread for thread in running() if isinstance(thread, threading.Thread))
 
     call = 0
     for call in itertools.count():

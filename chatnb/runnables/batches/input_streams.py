@@ -18,6 +18,7 @@ from contextlib import aclosing, contextmanager
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeAlias, cast
+from weakref import ref
 
 from chatnb.concurrency.portal import LoopIterator, end_tasks, package_portal
 from chatnb.concurrency.threads import start_thread
@@ -45,15 +46,19 @@ def stream_completed(
     """Call a function with each input on threads, and yield each index and output as it ends."""
     # The caller's thread takes the inputs, so that they may be rows of a database's cursor.
     batch = StreamedBatch(inputs, options, in_order=in_order)
-    waiting, ended = SimpleQueue[tuple[int, Any] | None](), SimpleQueue[Ended]()
+    waiting, ended = SimpleQueue["tuple[int, Any] | ref[_Owner]"](), SimpleQueue[Ended]()
     threads = 0
+    # Dropped with the generator, it ends the threads though an interrupt came in a finalizer.
+    owner = _Owner()
+    dropped = ref(owner, waiting.put)
 
     def work() -> None:
         try:
-            while (item := waiting.get()) is not None:
+            while not isinstance(item := waiting.get(), ref):
                 index, input = item
                 batch.run(index, partial(call, input))
                 ended.put(index)
+            waiting.put(dropped)  # For the next thread.
         except BaseException as error:
             ended.put(Failed(error))
 
@@ -77,9 +82,13 @@ def stream_completed(
                     yield from batch.outputs(index)
                 batch.tick()
         finally:
-            for _ in range(threads):
-                waiting.put(None)
+            waiting.put(dropped)
+            del owner
     batch.raise_failures()
+
+
+class _Owner:
+    """An object whose end is told to threads."""
 
 
 async def astream_completed(

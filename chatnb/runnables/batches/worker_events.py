@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from chatnb.concurrency.pickling import dumps
@@ -13,6 +13,7 @@ from chatnb.runnables.tracing import notify
 from chatnb.tracing.run import Run
 
 _ANY_VALUES = {"inputs", "output"}
+_FIELDS = [field.name for field in fields(Run) if field.init]
 # The fields of a run that may be new at an event between its start and its end.
 _CHANGES = {"on_token": ("first_token_time",), "on_retry": ()}
 
@@ -49,10 +50,10 @@ class EventRecorder:
         self._record("on_error", run)
 
     def _record(self, name: str, run: Run, *args: Any) -> None:
-        fields = {**vars(run), "parent": None, "exception": None}
-        if name in _CHANGES:  # Runs may have thousands of tokens, and inputs of megabytes.
-            fields = {field: fields[field] for field in _CHANGES[name]}
-        self.events.append(Event(name, run.id, run.parent_id, _pickled(fields, args)))
+        # Runs may have thousands of tokens, and inputs of megabytes.
+        state = {field: getattr(run, field) for field in _CHANGES.get(name, _FIELDS)}
+        state |= {field: None for field in ("parent", "exception") if field in state}
+        self.events.append(Event(name, run.id, run.parent_id, _pickled(state, args)))
 
 
 def _pickled(fields: dict[str, Any], args: tuple[Any, ...]) -> bytes:
