@@ -59,6 +59,8 @@ _NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$",
 # The organisation and the project that pay are not secret, but do not belong in a shared file.
 _ACCOUNT_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID")
 _ACCOUNT_ATTRIBUTES = ("organization", "project")
+# What a scripted model was asked grows with each call, and says nothing of the model.
+_NO_OPTIONS = frozenset({"_requests"})
 
 
 def is_secret_name(name: str) -> bool:
@@ -80,7 +82,8 @@ def environment_secrets() -> set[str]:
 
 def model_secrets(model: object, *options: object) -> set[str]:
     """Collect the secrets of a chat model, of options of a call, and of the environment."""
-    own = cast("dict[str, Any]", getattr(model, "__dict__", {}))
+    attributes = cast("dict[str, Any]", getattr(model, "__dict__", {}))
+    own = {name: value for name, value in attributes.items() if name not in _NO_OPTIONS}
     accounts = [SecretText(own.get(name) or "") for name in _ACCOUNT_ATTRIBUTES]
     return secrets_in(own, accounts, *options) | environment_secrets()
 

@@ -12,9 +12,10 @@ import pytest
 
 from chatnb.cassettes.cassette import Cassette
 from chatnb.cassettes.cassette_file import CassetteFile
-from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.errors import CassetteError
 from chatnb.schema import AIMessage, BaseMessage
+from tests.support.call_counting import calls_during
 
 PROMPTS = [f"prompt {number}" for number in range(40)]
 
@@ -214,3 +215,15 @@ def test_the_locks_of_all_cassettes_are_a_bounded_number_of_files(
         with CassetteFile(tmp_path / f"{number}.yaml").lock():
             pass
     assert 100 < len(list(tmp_path.iterdir())) <= 256
+
+
+def test_a_call_costs_no_more_after_many(tmp_path: Path) -> None:
+    """Also that of a scripted model, which keeps what it was asked."""
+    chat = ScriptedChatModel(["Hello."])
+    with Cassette(tmp_path / "calls.yaml", "record"):
+        chat.invoke("first")
+        few = calls_during(lambda: chat.invoke("second"))
+        for number in range(200):
+            chat.invoke(f"prompt {number}")
+        many = calls_during(lambda: chat.invoke("last"))
+    assert sum(many.values()) < 1.2 * sum(few.values())
