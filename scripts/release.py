@@ -99,7 +99,7 @@ def replay_notebooks(wheel: Path, version: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "venv", IN_VENV)
         run(uv, "venv", "--quiet", "--python", version, Path(folder, "venv"))
-        package = f"chatnb[jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
+        package = f"chatnb[ipyparallel,jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
         constraints = ("-c", ROOT / "constraints.txt", *imported_packages())
         run(uv, "pip", "install", "--quiet", "--python", python, package, *constraints)
         shutil.copytree(ROOT / "notebooks", Path(folder, "notebooks"))
