@@ -54,6 +54,12 @@ def texts(store: Store, name: str = "ideas") -> list[str]:
     return [node.message.text for node in changes.nodes] if changes else []
 
 
+def delete(path: Path) -> None:
+    """Delete a store with its log, as another program."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+
+
 def bytes_beside(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
@@ -425,8 +431,7 @@ def test_a_thread_whose_start_is_interrupted_ends(
 def test_a_file_that_was_deleted_is_made_again(store: Store, path: Path) -> None:
     """After another program has deleted the file, what is written is in a file all the same."""
     Conversation("ideas", store=store).add(HumanMessage("Before"))
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
+    delete(path)
     Conversation("ideas", store=store).add(HumanMessage("After"))
     assert texts(store) == ["After"]
     with closing(Store(path)) as other:
@@ -441,8 +446,7 @@ def test_a_file_that_was_replaced_is_read_and_written(
     backup = tmp_path / "backup.db"
     with closing(Store(backup)) as other:
         Conversation("ideas", store=other).add(HumanMessage("Restored"))
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
+    delete(path)
     backup.rename(path)
     assert texts(store) == ["Restored"]
     Conversation("ideas", store=store).add(HumanMessage("More"))
@@ -455,8 +459,7 @@ def test_a_reply_to_a_deleted_file_ends(store: Store, path: Path) -> None:
     conversation = Conversation("ideas", store=store)
     with conversation.replying() as draft:
         draft.append(AIMessageChunk("Hel"))
-        for file in path.parent.glob(f"{path.name}*"):
-            file.unlink()
+        delete(path)
         draft.append(AIMessageChunk("lo"))
     conversation.add(HumanMessage("After"))
     with closing(Store(path)) as other:

@@ -201,8 +201,9 @@ class _Driver:
         """End what the workers still do, and remove what this batch left."""
         self._home.close()
         # An executor without its scheduler has nobody to tell, and would log an error for each.
-        for future in self._running if self._workers.lost_server() is None else ():
-            future.cancel()
+        if self._running and self._workers.lost_server() is None:
+            for future in self._running:
+                future.cancel()
         if self._own_executor is not None:
             self._own_executor.shutdown(wait=False, cancel_futures=True)
         # Workers that still run write replies, which they note.

@@ -83,7 +83,6 @@ def stream_completed(
                 batch.tick()
         finally:
             waiting.put(dropped)
-            del owner
     batch.raise_failures()
 
 

@@ -26,6 +26,7 @@ export class Log {
   /** What each view shows. */
   private readonly shown = new Map<string, readonly unknown[]>();
   private readonly groups: Group[] = [];
+  private readonly groupOf = new WeakMap<Element, Group>();
   private readonly none: EmptyState;
   private readonly observer: IntersectionObserver;
   private items: readonly Item[] = [];
@@ -86,6 +87,7 @@ export class Log {
     for (let number = before; number < count; number += 1) {
       const group = new Group(number);
       this.groups.push(group);
+      this.groupOf.set(group.root, group);
       this.content.append(group.root);
       this.observer.observe(group.root);
       // All but the last ones wait until the reader comes near.
@@ -100,7 +102,7 @@ export class Log {
     // A log that is hidden, or is being moved, is near nothing: then all stays as it is.
     if (!this.root.checkVisibility()) return;
     for (const { target, isIntersecting } of entries) {
-      const group = this.groups.find(({ root }) => root === target);
+      const group = this.groupOf.get(target);
       if (group) group.isNear = isIntersecting;
     }
     for (const group of this.groups) {
