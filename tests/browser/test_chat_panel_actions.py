@@ -301,6 +301,19 @@ def test_every_message_of_a_long_conversation_can_be_reached(panel: ChatPanelPag
     assert scrolled["most"] <= MOST_IN_PAGE
 
 
+def test_home_goes_to_the_first_message(panel: ChatPanelPage) -> None:
+    """However much higher the messages on the way are than their spaces."""
+    panel.open(turns(150, "## Herons\n\nThey wade.\n\n- one\n- two\n\n" * 6))
+    panel.log.hover()
+    panel.page.mouse.wheel(0, -2_500)
+    expect(panel.button("Jump to latest")).to_be_visible()
+    panel.log.press("Home")
+    panel.page.wait_for_timeout(1_000)  # For a scroll that goes on, if there is one.
+    assert panel.log.evaluate("log => log.scrollTop") == 0
+    expect(panel.page.get_by_text("Question 0?", exact=True)).to_be_in_viewport()
+    expect(panel.button("Jump to latest")).to_be_visible()
+
+
 def test_what_is_begun_in_a_message_out_of_sight_stays(panel: ChatPanelPage) -> None:
     """A message that the reader edits stays as it is while another part is read."""
     panel.open(turns(200))

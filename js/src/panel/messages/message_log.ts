@@ -8,6 +8,7 @@ import type { SliceQueue } from "../scrolling";
 import type { Field, Item } from "../../generated/panel";
 import { SystemMessage, UserMessage } from "./user_message";
 import { element } from "../../widgets/html";
+import { isPlain } from "../../widgets/keyboard";
 
 /** So many messages are put into the page, and taken out of it, together. */
 const GROUP_MESSAGES = 20;
@@ -37,6 +38,7 @@ export class Log {
     this.root.setAttribute("aria-label", "Conversation");
     this.root.setAttribute("aria-live", "polite");
     this.root.tabIndex = 0;
+    this.root.addEventListener("keydown", this.press);
     this.none = new EmptyState(context.begin);
     this.content.append(this.none.root);
     this.root.append(this.content);
@@ -75,6 +77,14 @@ export class Log {
     this.observer.disconnect();
     for (const [id, view] of this.views) this.take(id, view);
   }
+
+  // The browser would scroll there by and by, and stop short by as much as the groups on the way
+  // turn out to be higher than their spaces.
+  private readonly press = (event: KeyboardEvent): void => {
+    if (event.key !== "Home" || event.target !== this.root || !isPlain(event)) return;
+    event.preventDefault();
+    this.root.scrollTop = 0;
+  };
 
   /** Have as many groups as the messages need. */
   private fitGroups(): void {
