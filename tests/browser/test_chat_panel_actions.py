@@ -302,12 +302,14 @@ def test_every_message_of_a_long_conversation_can_be_reached(panel: ChatPanelPag
 
 
 def test_home_goes_to_the_first_message(panel: ChatPanelPage) -> None:
-    """However much higher the messages on the way are than their spaces."""
-    panel.open(turns(150, "## Herons\n\nThey wade.\n\n- one\n- two\n\n" * 6))
+    """At once, however much higher the messages on the way are than their spaces."""
+    text = "## Herons\n\nThey wade.\n\n- one\n- two\n\n```python\nwade()\n```\n\n" * 3
+    panel.open(turns(150, text))
     panel.log.hover()
     panel.page.mouse.wheel(0, -2_500)
     expect(panel.button("Jump to latest")).to_be_visible()
     panel.log.press("Home")
+    assert panel.log.evaluate("log => log.scrollTop") == 0
     panel.page.wait_for_timeout(1_000)  # For a scroll that goes on, if there is one.
     assert panel.log.evaluate("log => log.scrollTop") == 0
     expect(panel.page.get_by_text("Question 0?", exact=True)).to_be_in_viewport()
