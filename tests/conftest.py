@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Error, expect, sync_playwright
 from traitlets.config import Config
 from xdist.scheduler import LoadFileScheduling
 
+from chatnb.tracing import usage_tracking
 from tests.kernel.versions import OLDER
 from tests.lab.jupyterlab import JupyterLab
 from tests.support.chromium import launch
@@ -79,7 +80,10 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def bare_shell() -> Iterator[InteractiveShell]:
     """An IPython without a kernel, which remembers nothing."""
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    tracking = list(usage_tracking._global_trackers)
     yield shell
+    # The extension tracks the calls of its process, for as long as that lives.
+    usage_tracking._global_trackers[:] = tracking
     shell.displayhook.do_full_cache = False  # To flush it would collect the garbage of all tests.
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
