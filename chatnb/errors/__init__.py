@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING
 from chatnb.errors.base import ChatnbError as ChatnbError
 from chatnb.errors.base import error_line as error_line
 from chatnb.errors.base import error_message as error_message
+from chatnb.errors.base import error_notes as error_notes
 from chatnb.errors.base import sentences
 from chatnb.errors.batches import BatchError as BatchError
 from chatnb.errors.batches import BatchInterrupted as BatchInterrupted
@@ -150,6 +151,8 @@ class ModelError(ChatnbError):
 class AuthenticationError(ModelError):
     """The provider rejected the API key."""
 
+    section = "providers"
+
 
 class RateLimitError(ModelError):
     """Too many requests; `retry_after` is the number of seconds to wait."""
@@ -173,6 +176,8 @@ class ContextOverflowError(BadRequestError):
 
 class UnsupportedContentError(BadRequestError, ValueError):
     """The provider cannot take a part of a message; nothing was sent."""
+
+    section = "files-in-cells"
 
 
 class ContentFilterError(ModelError):
@@ -298,6 +303,8 @@ class ToolArgumentsError(ChatnbError, ValueError):
 
 class ToolServerError(ChatnbError):
     """An MCP server failed, refused a request, or cannot be reached."""
+
+    section = "tools-in-cells"
 
 
 class ToolRoundsError(ChatnbError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, cast
 
 
 class ChatnbError(Exception):
@@ -28,9 +29,9 @@ class ChatnbError(Exception):
     def __init__(self, *args: object) -> None:
         Exception.__init__(self, *args)
         if self.section:
-            from chatnb.errors.documentation import section_address
+            from chatnb.errors.documentation import see_section
 
-            self.add_note(f"See {section_address(self.section)}")
+            self.add_note(see_section(self.section))
 
     def __str__(self) -> str:
         return _printable(self._text())
@@ -61,6 +62,22 @@ def error_message(error: BaseException) -> str:
     except Exception as problem:  # What reports a failure must not fail by it.
         message = f"<no message: {type(problem).__name__} in its __str__>"
     return message.encode("utf-8", "replace").decode()
+
+
+def error_notes(error: BaseException) -> list[str]:
+    """Return an error's notes, which tracebacks show below its message.
+
+    Example:
+        >>> error = ValueError("no")
+        >>> error.add_note("See the manual.")
+        >>> error_notes(error)
+        ['See the manual.']
+    """
+    notes = cast(object, getattr(error, "__notes__", ()))
+    if not isinstance(notes, list | tuple):  # Python lets it be anything.
+        return []
+    kept = cast("Sequence[object]", notes)
+    return [note.encode("utf-8", "replace").decode() for note in kept if isinstance(note, str)]
 
 
 def _printable(text: str) -> str:

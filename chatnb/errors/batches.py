@@ -27,10 +27,12 @@ class BatchError(ChatnbError):
         (True, '1 of 3 inputs failed, 1 finished, 1 not started; input 1: ValueError: no')
     """
 
+    section = "errors-in-batches"
+
     def __init__(
         self, results: dict[int, Any], failures: dict[int, Exception], remaining: Sequence[int]
     ) -> None:
-        Exception.__init__(self, results, failures, remaining)
+        ChatnbError.__init__(self, results, failures, remaining)
         self.results = results
         self.failures = failures
         self.remaining = list(remaining)

@@ -10,13 +10,16 @@ SECTIONS = {
     "cell": "cell.md",
     "conversations": "cell.md#conversations",
     "edits": "cell.md#changing-a-cell",
+    "errors-in-batches": "batches.md#errors-in-a-batch",
     "errors-in-cells": "cell.md#errors",
+    "files-in-cells": "cell.md#pictures-and-files",
     "models-in-cells": "cell.md#choose-a-model",
     "context": "cell.md#the-notebook-as-context",
     "install": "index.md#install",
     "panel": "panel.md",
     "providers": "providers.md#built-in-providers",
     "batch-apis": "scale.md#batch-apis",
+    "tools-in-cells": "cell.md#tools",
     "tool-loops": "recipes.md#approve-each-tool-call",
     "typed-answers": "structured_output.md",
     "usage": "batches.md#usage-tables",
@@ -32,6 +35,16 @@ def section_address(name: str) -> str:
         'batches.md#budgets'
     """
     return f"{_folder()}/{SECTIONS[name]}"
+
+
+def see_section(name: str) -> str:
+    """Return the sentence with which errors and help refer to a section.
+
+    Example:
+        >>> see_section("budgets").startswith("See ")
+        True
+    """
+    return f"See {section_address(name)}"
 
 
 @cache

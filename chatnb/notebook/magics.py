@@ -61,7 +61,7 @@ class ChatMagics(Magics):
         is. Nothing that a model wrote is run.
 
         %chat new [NAME] starts a conversation again; %chat list lists them; %chat alone lists all
-        commands, with the address of the documentation.
+        commands.
         """
         with _printable_usage_errors():
             if cell is None:

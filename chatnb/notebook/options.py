@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments
+
+from chatnb.errors.documentation import see_section
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,7 +132,10 @@ def cell_options(magic: F) -> F:
     """Give a magic the parser and the documentation of the options."""
     for option in reversed(_OPTIONS):
         magic = option(magic)
-    return magic_arguments()(magic)
+    described = magic_arguments()(magic)
+    # IPython's `?` asks for it first, and the address takes a while to be found.
+    described.getdoc = lambda: f"{inspect.getdoc(described)}\n\n{see_section('cell')}"
+    return described
 
 
 class CellOptions:

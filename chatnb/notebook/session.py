@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatnb.cassettes.active import is_replaying
 from chatnb.conversations import Conversation
-from chatnb.errors import ChatnbError, error_line
+from chatnb.errors import ChatnbError
 from chatnb.notebook.chats import Chat, SessionModels, find_chat_model
+from chatnb.notebook.widgets.formatting import error_lines
 from chatnb.schema.messages import BaseMessage, SystemMessage
 from chatnb.store import Store, shared_store
-from chatnb.terminal import SafeText
 from chatnb.tracing.usage_tracking import UsageTracker, add_global_tracker
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class ReplyInterrupted(KeyboardInterrupt):
 
 
 def without_traceback(error: E) -> E:
-    """Make IPython show an error as one line, without the frames that led to it."""
-    line = SafeText(error_line(error))
-    error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
+    """Make IPython show an error as its message and notes, without the frames that led to it."""
+    lines = error_lines(error)
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
     return error

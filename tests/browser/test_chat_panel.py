@@ -402,6 +402,20 @@ def test_a_failed_answer_is_made_again_by_its_button(panel: ChatPanelPage) -> No
     assert [request["id"] for request in panel.sent("regenerate")] == ["a1"]
 
 
+def test_addresses_in_errors_are_links(panel: ChatPanelPage) -> None:
+    """They open beside the notebook and do not fold the error; what is no address is text."""
+    address = "https://example.org/docs/providers.md#built-in-providers"
+    error = f"There is no key. Set it. See {address}. {'Or http:, ftp://x or javascript:1. ' * 4}"
+    panel.open([human(), ai("", status="failed", error=error, id="a1")], error=f"See {address}")
+    for root in (panel.message(1), panel.page.get_by_role("alert")):
+        link = root.get_by_role("link")
+        expect(link).to_have_count(1)
+        expect(link).to_have_text(address)
+        expect(link).to_have_attribute("href", address)
+        expect(link).to_have_attribute("target", "_blank")
+    expect(panel.message(1).get_by_text("Details")).to_be_hidden()
+
+
 def test_a_call_of_a_tool_is_one_line(panel: ChatPanelPage) -> None:
     """It says the call as Python would, and a short result; one that failed is open."""
     calls = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chatnb.errors import ChatnbError, ConfigurationError
+from chatnb.errors import ChatnbError, ConfigurationError, error_notes
+from chatnb.errors.base import sentences
 from chatnb.notebook.cell.code_answer import CodeAnswer, ask_for_code
 from chatnb.notebook.cell.code_cell import code_blocks
 from chatnb.notebook.cell.display import reply_mimebundle
@@ -74,7 +75,8 @@ def _own_explanation(error: BaseException) -> str:
     meaning = (type(error).__doc__ or "").strip().splitlines()[0].rstrip(".")
     wait = getattr(error, "retry_after", None)
     waiting = f"\n\nThe provider takes the next request in {wait:g} s." if wait else ""
-    return f"**{type(error).__name__}**: {meaning}.\n\n{error}{waiting}"
+    text = sentences(str(error), *error_notes(error))
+    return f"**{type(error).__name__}**: {meaning}.\n\n{text}{waiting}"
 
 
 def _question(failed: FailedCell, *, in_words: bool) -> list[BaseMessage]:

@@ -20,12 +20,12 @@ from ipywidgets import DOMWidget
 
 from chatnb.concurrency.portal import package_portal
 from chatnb.concurrency.waiting import Ok, Promise, post, resolve
-from chatnb.errors import error_line
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import close_fence
 from chatnb.markdown.safe_markdown import SafeMarkdown, join_blocks, plain_markdown
 from chatnb.notebook.cell.reply_widget import Code, view_code
 from chatnb.notebook.widgets.base import ComputedTrait, Widget, static_file
+from chatnb.notebook.widgets.formatting import error_lines
 from chatnb.notebook.widgets.front_end import (
     cell_id,
     current_kernel,
@@ -299,9 +299,9 @@ def _execution_count() -> int:
 
 
 def _error_output(error: BaseException) -> dict[str, Any]:
-    line = SafeText(error_line(error))
+    lines = error_lines(error)
     name = type(error).__name__
-    return {"output_type": "error", "ename": name, "evalue": line, "traceback": [line]}
+    return {"output_type": "error", "ename": name, "evalue": lines[0], "traceback": lines}
 
 
 def _common_start(old: str, new: str) -> int:

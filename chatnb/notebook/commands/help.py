@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from IPython.core.error import UsageError
 
-from chatnb.errors.documentation import section_address
+from chatnb.errors.documentation import section_address, see_section
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.commands import SECTIONS, Command, all_commands, command
@@ -42,7 +42,7 @@ def help_page(session: Session, name: str | None = None) -> None:
     found = all_commands().get(name.rstrip("?"))
     if found is None:
         raise UsageError(f"There is no command %chat {name}. %chat lists all of them.")
-    print_line(f"{found.usage}\n{found.summary}\nSee {section_address(found.section)}")
+    print_line(f"{found.usage}\n{found.summary}\n{see_section(found.section)}")
 
 
 def _page() -> Mimebundle:
@@ -52,15 +52,14 @@ def _page() -> Mimebundle:
         "\n".join([title, *(f"  {usage:{width}}   {text}" for usage, text in rows.items())])
         for title, rows in sections
     ]
-    address = section_address("cell")
     shown = (part for section in sections for part in _section(*section))
     return {
-        "text/plain": SafeText("\n\n".join([_INTRODUCTION, *texts, f"Documentation: {address}"])),
+        "text/plain": SafeText("\n\n".join([_INTRODUCTION, *texts, see_section("cell")])),
         "text/html": element(
             "div",
             element("div", _INTRODUCTION, style=MUTED),
             element("div", *shown, style=_GRID),
-            element("div", "Documentation: ", _link(address), style=f"{MUTED} {_LAST}"),
+            element("div", "See ", _link(section_address("cell")), style=f"{MUTED} {_LAST}"),
             class_=NO_MATH,
         ),
     }

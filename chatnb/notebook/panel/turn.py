@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from chatnb.concurrency.main_thread import on_interrupt
 from chatnb.concurrency.waiting import Failed, Ok, Promise, await_done, is_closing, wait
 from chatnb.conversations import Conversation
-from chatnb.errors import ChatnbError, error_line, error_message
+from chatnb.errors import ChatnbError, error_line, error_message, error_notes
+from chatnb.errors.base import sentences
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.notebook.approvals import Approvals, Verdict
 from chatnb.notebook.cell.display import reply_mimebundle
@@ -19,6 +20,7 @@ from chatnb.notebook.chats import find_chat_model, get_chat_name, reply_part
 from chatnb.notebook.kernel import is_within_cell
 from chatnb.notebook.panel.updates import Field
 from chatnb.notebook.reply_stream import Outcome, ReplayedTimes, ReplyStream, retry_notes
+from chatnb.notebook.widgets.formatting import error_lines
 from chatnb.runnables.base import Runnable
 from chatnb.schema.messages import (
     AIMessage,
@@ -91,7 +93,7 @@ class PanelTurn:
         self.wait()
         outcome = self._reply.outcome
         if isinstance(outcome, Failed):
-            return {"text/plain": SafeText(error_line(outcome.error))}
+            return {"text/plain": SafeText("\n".join(error_lines(outcome.error)))}
         return reply_mimebundle(self._reply.result().text)
 
 
@@ -257,6 +259,7 @@ class PanelReply:
 
 
 def panel_error_line(error: BaseException) -> str:
-    """Return an error in one line; chatnb's own say themselves what to do."""
+    """Return an error and its notes in one line; chatnb's own say themselves what to do."""
     message = error_message(error) if isinstance(error, ChatnbError) else ""
-    return " ".join((message or error_line(error)).split())[:_MAX_ERROR]
+    text = sentences(message or error_line(error), *error_notes(error))
+    return " ".join(text.split())[:_MAX_ERROR]

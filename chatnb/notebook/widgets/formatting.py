@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from chatnb.errors import error_line, error_notes
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.prompt_values import ChatPromptValue, PromptValue, get_buffer_string
@@ -23,6 +24,11 @@ def shortened(text: str, limit: int) -> str:
     """Cut a text for display, and say below it how much is missing."""
     shown, more = truncate(text, limit)
     return f"{shown}\n… {more:,} more characters" if more else shown
+
+
+def error_lines(error: BaseException) -> list[SafeText]:
+    """Return an error's type and message, and its notes: the end of its traceback."""
+    return [SafeText(line) for line in (error_line(error), *error_notes(error))]
 
 
 def one_line(text: str, limit: int = 500) -> str:

@@ -1,7 +1,8 @@
 // Errors above the composer, and announcements to screen readers.
 import { wordButton } from "../widgets/buttons";
 import type { PanelController } from "./controller";
-import { element, setText } from "../widgets/html";
+import { setLinkedText } from "./linked_text";
+import { element } from "../widgets/html";
 
 export class Notice {
   readonly root = element("div", "chatnb-panel-notice");
@@ -23,7 +24,7 @@ export class Notice {
     this.root.hidden = !words;
     this.root.dataset.tone = watchdog.silent && !objection ? "silent" : "error";
     this.again.hidden = !watchdog.silent || Boolean(objection);
-    setText(this.text, words);
+    setLinkedText(this.text, words);
     if (hadFocus && !this.again.checkVisibility()) this.onFocusLost();
   }
 

@@ -8,6 +8,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from chatnb.chat_models import BaseChatModel, ChatOpenAI, ScriptedChatModel
+from chatnb.errors import AuthenticationError
+from chatnb.errors.documentation import see_section
 from chatnb.notebook import register
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from tests.support.loopback import LoopbackServer, delta, event, head, refusal, saying
@@ -197,6 +199,33 @@ def test_help_documents_every_option(
     ):
         assert option in shown
     assert "%chat new" in shown
+    assert see_section("cell") in shown
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%chat -m refused\nHi",
+        *(
+            pytest.param(cell, marks=pytest.mark.thorough)
+            for cell in (
+                "%%chat --compare refused,turned_away\nHi",
+                "%%chat -m nobody:x\nHi",
+                "%chat use nobody:x",
+            )
+        ),
+    ],
+)
+def test_errors_in_cells_name_a_section_of_the_documentation(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    """Below its one line, an error names the section that its traceback would name."""
+    model = ScriptedChatModel([AuthenticationError("No such key.")])
+    shell.push({"refused": model, "turned_away": model})
+    assert not shell.run_cell(cell).success
+    *_, line, section = capsys.readouterr().out.splitlines()
+    assert line.startswith(("AuthenticationError: ", "UnknownModelError: "))
+    assert section == see_section("providers")
 
 
 def test_loading_the_extension_twice_does_no_harm(shell: InteractiveShell) -> None:

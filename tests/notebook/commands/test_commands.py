@@ -18,7 +18,7 @@ from chatnb.chat_models import ChatLocal, ChatOpenAI, providers
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.registry import all_providers, models_served
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
-from chatnb.errors.documentation import section_address
+from chatnb.errors.documentation import see_section
 from chatnb.notebook import register
 from chatnb.notebook.options import split_words
 from chatnb.notebook.tables.providers import ProviderTable
@@ -70,7 +70,7 @@ def test_help_lists_the_commands(
     shown = capsys.readouterr().out
     assert "%chat use MODEL" in shown
     assert "write %%chat on a cell's first line" in shown
-    assert "/docs/cell.md" in shown.splitlines()[-1]
+    assert shown.splitlines()[-1] == see_section("cell")
 
 
 @pytest.mark.parametrize("line", ["%chat use?", "%chat help use", "?%chat use", "%chat help use?"])
@@ -81,7 +81,7 @@ def test_help_about_one_command(
     assert shell.run_cell(line).success
     usage, summary, address = capsys.readouterr().out.splitlines()
     assert (usage, summary) == ("%chat use MODEL", "set the model of cells without -m")
-    assert address == f"See {section_address('models-in-cells')}"
+    assert address == see_section("models-in-cells")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 from chatnb import Conversation, ScriptedChatModel
 from chatnb.chat_models import ChatOpenAI
 from chatnb.errors import ServerError
+from chatnb.errors.documentation import see_section
 from chatnb.notebook.panel import controller
 from chatnb.notebook.panel.backend import PanelBackend
 from chatnb.schema import (
@@ -292,7 +293,8 @@ async def test_a_failure_is_shown_with_what_to_do(loopback: LoopbackServer) -> N
     loopback.plays(refusal("401 Unauthorized", "Incorrect API key: sk-for-loopback."))
     driver = PanelDriver(ChatOpenAI("m", api_key="sk-for-loopback", base_url=loopback.base_url))
     await driver.ask("Hi")
-    line = "Incorrect API key: ***. Check the API key (OPENAI_API_KEY)."
+    hint = "Incorrect API key: ***. Check the API key (OPENAI_API_KEY)."
+    line = f"{hint} {see_section('providers')}"
     assert (driver.browser.state["error"], driver.browser.last["error"]) == (None, line)
     assert driver.browser.texts == ["Hi", ""]
     again = PanelDriver("scripted:Hello.")

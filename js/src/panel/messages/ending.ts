@@ -1,10 +1,11 @@
 // The line that says why a reply has no text, or no more: waiting, stopped or failed.
 import { switchOff, wordButton } from "../../widgets/buttons";
 import type { Item } from "../../generated/panel";
+import { setLinkedText } from "../linked_text";
 import { isEmpty, isSilent } from "../updates";
 import { element, setText } from "../../widgets/html";
 
-/** An error that is longer than this is folded after its first sentence. */
+/** An error that is longer than this, without its addresses, is folded after its first sentence. */
 const LONG_CHARACTERS = 200;
 
 export class Ending {
@@ -28,9 +29,9 @@ export class Ending {
     const words = wordsFor(item);
     this.again.hidden = item.status !== "failed" && !(words && isEmpty(item));
     switchOff(this.again, busy);
-    this.details.hidden = words.length <= LONG_CHARACTERS;
-    setText(this.all, this.details.hidden ? "" : words);
-    setText(this.words, this.details.hidden ? words : beginningOf(words));
+    this.details.hidden = words.replace(/https?:\S+/g, "").length <= LONG_CHARACTERS;
+    setLinkedText(this.all, this.details.hidden ? "" : words);
+    setLinkedText(this.words, this.details.hidden ? words : beginningOf(words));
     this.root.hidden = !words;
     if (!isSilent(item)) return this.clock.stop();
     this.root.hidden = false;
