@@ -9,6 +9,10 @@
       this.patches = patches;
       this.handlers = [];
       this.sent = [];
+      // Each answer of a kernel is a task of its own.
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data: first }) => this.page(first);
+      this.answers = port2;
     }
 
     /** anywidget gives each lifecycle function an object of its own. */
@@ -27,7 +31,7 @@
 
     receiveFromBrowser(message) {
       this.sent.push(message);
-      if (message.type === "resync") queueMicrotask(() => this.page(message.first));
+      if (message.type === "resync") this.answers.postMessage(message.first);
     }
 
     trigger(event, ...args) {

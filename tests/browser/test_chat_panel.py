@@ -244,6 +244,32 @@ def test_buttons_of_a_long_question_are_beside_it_in_a_narrow_panel(panel: ChatP
     assert question["width"] > whole["width"] / 2
 
 
+def test_blocks_of_a_long_reply_are_in_groups(panel: ChatPanelPage) -> None:
+    """Of 400 blocks the page lays out those in sight and some 30 groups, all in their order."""
+    text = "".join(f"## Part {i}\n\nText {i}\n\n" for i in range(200))
+    panel.open([human(), ai("", status="streaming")], running=True)
+    panel.run(
+        "for (let at = 0; at < given.length; at += 300) model.grow(given.slice(at, at + 300))", text
+    )
+    panel.settle()
+    blocks = panel.run(
+        """
+        const text = document.querySelector("[data-role=ai] .chatnb-text");
+        const isSkipped = ({ firstElementChild: first }) =>
+            !first.checkVisibility({ contentVisibilityAuto: true });
+        const paragraphs = [...text.querySelectorAll("p")];
+        return {
+            top: text.children.length,
+            texts: paragraphs.map((paragraph) => paragraph.textContent),
+            skipped: [...text.querySelectorAll(":scope > div")].filter(isSkipped).length,
+        };
+        """
+    )
+    assert blocks["texts"] == [f"Text {i}" for i in range(200)]
+    assert blocks["top"] < 50
+    assert blocks["skipped"] > 5
+
+
 def test_nodes_touched_per_delta_do_not_grow(panel: ChatPanelPage) -> None:
     """A delta touches nodes of the last message alone, and as few of them at the end of a reply of
     100,000 characters as at its beginning, but for the one attribute that marks it as long."""
@@ -258,7 +284,8 @@ def test_nodes_touched_per_delta_do_not_grow(panel: ChatPanelPage) -> None:
         const line = "Herons **wade**, `fish`, [wait](https://a.test).\\n\\n- one\\n- two\\n\\n";
         while (model.items.at(-1).text.length < 100000) {
             model.grow(line);
-            const isDelta = ({ attributeName }) => attributeName !== "data-long";
+            const isGroup = ({ className }) => className === "chatnb-panel-blocks";
+            const isDelta = ({ addedNodes }) => ![...addedNodes].some(isGroup);
             const records = observer.takeRecords().filter(isDelta);
             const elsewhere = records.filter(({ target }) => !last.contains(target));
             for (const { target } of elsewhere) outside.add(target.className);

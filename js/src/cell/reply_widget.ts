@@ -1,7 +1,7 @@
 // The view of a reply while it streams: its Markdown, tool calls and reasoning above a status line.
 import { isLive, type Phase, type Reply } from "./reply";
 import { BlockPainter } from "../markdown/highlighting";
-import { TEXT_CLASSES } from "../markdown/page";
+import { PagePart, TEXT_CLASSES } from "../markdown/page";
 import { MarkdownWriter } from "../markdown/writer";
 import { element } from "../widgets/html";
 import { KeepInSight } from "../widgets/in_sight";
@@ -112,6 +112,6 @@ class ReplyView {
   }
 
   private newWriter(): MarkdownWriter {
-    return new MarkdownWriter(this.text, this.painter);
+    return new MarkdownWriter(new PagePart(this.text, this.painter));
   }
 }

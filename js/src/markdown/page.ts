@@ -87,10 +87,15 @@ export class PagePart {
     if (kept) return kept;
     const next = shown?.places[0] ?? after;
     const made = this.make(node);
-    for (const place of made.places) parent.insertBefore(place, next);
+    if (next) next.before(...made.places);
+    else this.append(parent, made.places);
     for (const place of shown?.places ?? []) place.remove();
     this.announce(made);
     return made;
+  }
+
+  protected append(parent: Element, places: readonly ChildNode[]): void {
+    parent.append(...places);
   }
 
   /** Change what is shown into the node, if that is what it grows to. */

@@ -2,7 +2,7 @@
 // those before them stay as they are.
 import { makeBlocks, type PageNode } from "./nodes";
 import { narrow, type OpenBlock, type Reading, readFrom } from "./open_block";
-import { type BlockListener, PagePart } from "./page";
+import type { PagePart } from "./page";
 import { parse, readDefinitions, type References } from "./parser";
 import { decidedLength } from "./unfinished";
 
@@ -16,7 +16,6 @@ const LAYOUT_MILLISECONDS = 1 / 200;
 const LONGEST_WAIT = 100;
 
 export class MarkdownWriter {
-  private readonly part: PagePart;
   /** The text from the first block on that may change. */
   private tail = "";
   /** The text before it, whose blocks are final, but for links that are defined later. */
@@ -33,9 +32,7 @@ export class MarkdownWriter {
   private nextReading = 0;
   private readLength = 0;
 
-  constructor(root: Element, listener: BlockListener) {
-    this.part = new PagePart(root, listener);
-  }
+  constructor(private readonly part: PagePart) {}
 
   /** Whether everything was closed; such a writer takes no more text. */
   get ended(): boolean {

@@ -4,6 +4,7 @@ import { MarkdownWriter } from "../../markdown/writer";
 import { action } from "../../widgets/buttons";
 import { CodeBlocks } from "./code_blocks";
 import { Ending } from "./ending";
+import { GroupedBlocks } from "./grouped_blocks";
 import { MessageFooter } from "./message_footer";
 import type { MessageContext, ItemView } from "./message_log";
 import type { SliceQueue } from "../scrolling";
@@ -87,8 +88,6 @@ export class ReplyView implements ItemView {
 /** More than this at a time is written in slices, for a conversation has many answers. */
 const AT_ONCE = 200;
 const SLICE = 2000;
-/** Of a longer reply only what is in sight is laid out; the heights of the rest are estimated. */
-const LONG = 20_000;
 
 export class StreamedText {
   readonly root = element("div", "chatnb-reply");
@@ -103,7 +102,7 @@ export class StreamedText {
     private readonly slices: SliceQueue,
     private readonly listener: BlockListener,
   ) {
-    this.writer = new MarkdownWriter(this.text, listener);
+    this.writer = this.newWriter();
     this.root.append(this.text);
   }
 
@@ -134,14 +133,17 @@ export class StreamedText {
   private write(text: string): void {
     this.writer.write(text);
     this.written += text.length;
-    this.text.toggleAttribute("data-long", this.written > LONG);
   }
 
   private reset(): void {
     this.dispose();
     this.text.replaceChildren();
-    this.writer = new MarkdownWriter(this.text, this.listener);
+    this.writer = this.newWriter();
     this.written = 0;
+  }
+
+  private newWriter(): MarkdownWriter {
+    return new MarkdownWriter(new GroupedBlocks(this.text, this.listener));
   }
 
   private advance(): void {
