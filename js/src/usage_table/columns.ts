@@ -18,6 +18,7 @@ export class Cells {
   private readonly cached: Column | undefined;
   private readonly errors: Column | undefined;
   private readonly digits: number;
+  private readonly widths = new Map<Column, number>();
 
   constructor(readonly calls: Calls) {
     const named = (name: string): Column | undefined => calls.columns.find((column) => column.name === name);
@@ -54,9 +55,13 @@ export class Cells {
 
   /** The width of a column in digits, for its values, its sum and its title. */
   width(column: Column): number {
+    const known = this.widths.get(column);
+    if (known !== undefined) return known;
     // Titles are in smaller letters, and have room for an arrow.
     const title = column.title.length * 0.85 + 1.5;
-    return Math.max(NARROWEST, title, this.widest(column));
+    const width = Math.max(NARROWEST, title, this.widest(column));
+    this.widths.set(column, width);
+    return width;
   }
 
   /** The width that a column takes where the page has room for it. */
@@ -130,7 +135,9 @@ function readColumn(told: Record<string, unknown>, length: number): Column[] {
 }
 
 function numbers(told: readonly unknown[], length: number): (number | null)[] {
-  return Array.from({ length }, (_, row) => readNumber(told[row]));
+  const values: (number | null)[] = [];
+  for (let row = 0; row < length; row += 1) values.push(readNumber(told[row]));
+  return values;
 }
 
 /** Flags come as the indexes of the rows that have them. */

@@ -8,6 +8,7 @@ export class RowList {
   readonly root = element("div", "chatnb-usage-rows");
   private views = new Map<number, RowView>();
   private readonly spare: RowView[] = [];
+  private scrollTop = 0;
 
   /** @param scroller - What scrolls; the list is in it.
       @param height - How many pixels of it rows can be seen in. */
@@ -17,7 +18,7 @@ export class RowList {
     private readonly height: () => number,
   ) {
     this.root.setAttribute("role", "rowgroup");
-    scroller.addEventListener("scroll", this.draw, { passive: true });
+    scroller.addEventListener("scroll", this.scroll, { passive: true });
   }
 
   show(): void {
@@ -31,6 +32,7 @@ export class RowList {
     if (row === undefined) return;
     this.table.active = row;
     reveal(this.scroller, place, this.height());
+    this.scrollTop = this.scroller.scrollTop;
     this.table.changed();
     this.views.get(row)?.root.focus({ preventScroll: true });
   }
@@ -42,9 +44,14 @@ export class RowList {
     return -1;
   }
 
-  private readonly draw = (): void => {
+  private readonly scroll = (): void => {
+    this.scrollTop = this.scroller.scrollTop;
+    this.draw();
+  };
+
+  private draw(): void {
     const { rows, active, cells, selection } = this.table;
-    const places = windowOf(this.scroller.scrollTop, rows.length, rows.indexOf(active));
+    const places = windowOf(this.scrollTop, rows.length, rows.indexOf(active));
     const wanted = new Map(places.map((place) => [rows[place] as number, place]));
     for (const [row, view] of this.views) if (!wanted.has(row)) this.take(row, view);
     // In the order of the rows, which is that in which screen readers read; what is there stays.
@@ -55,7 +62,7 @@ export class RowList {
       if (view.root === next) next = next.nextSibling;
       else this.root.insertBefore(view.root, next);
     }
-  };
+  }
 
   private viewOf(row: number): RowView {
     const view = this.views.get(row) ?? this.spare.pop() ?? new RowView();

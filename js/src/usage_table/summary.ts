@@ -141,20 +141,19 @@ function byModel(cells: Cells, rows: readonly number[]): [string, number[]][] {
   const named = (name: string): Column | undefined =>
     cells.calls.columns.find((column) => column.name === name);
   const [model, provider] = [named("model"), named("provider")];
-  const word = (column: Column | undefined, row: number): string => (column ? cells.text(column, row) : "");
-  const groups = new Map<string, number[]>();
-  const makers = new Map<string, Set<string>>();
+  const word = (column: Column | undefined, row = 0): string => (column ? cells.text(column, row) : "");
+  // By the numbers of their words: texts of ten thousand rows would take longer.
+  const groups = new Map<number, number[]>();
   for (const row of [...rows].sort((one, other) => one - other)) {
-    const key = `${word(provider, row)}\n${word(model, row)}`;
+    const [maker, name] = [provider?.values[row] ?? -1, model?.values[row] ?? -1];
+    const key = (maker + 1) * (1 + (model?.words.length ?? 0)) + name + 1;
     const group = groups.get(key);
     if (group) group.push(row);
     else groups.set(key, [row]);
-    const made = makers.get(word(model, row)) ?? new Set();
-    makers.set(word(model, row), made.add(word(provider, row)));
   }
-  return [...groups].map(([key, some]) => {
-    const [maker = "", name = ""] = key.split("\n");
-    const label = (makers.get(name)?.size ?? 0) > 1 ? `${maker}:${name}` : name;
-    return [label || "unknown model", some];
+  const found = [...groups.values()].map((some) => ({ some, name: word(model, some[0]), maker: word(provider, some[0]) }));
+  return found.map(({ some, name, maker }) => {
+    const isAmbiguous = found.some((other) => other.name === name && other.maker !== maker);
+    return [(isAmbiguous ? `${maker}:${name}` : name) || "unknown model", some];
   });
 }

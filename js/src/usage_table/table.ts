@@ -104,7 +104,7 @@ export class Filter {
 
   rows(filter: string): number[] {
     const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-    const all = Array.from({ length: this.cells.calls.length }, (_, row) => row);
+    const all = [...Array(this.cells.calls.length).keys()];
     if (!words.length) return all;
     this.texts ??= all.map((row) => textOf(this.cells, row));
     const texts = this.texts;

@@ -31,7 +31,8 @@ class UsageTableView {
   private readonly summary: Summary;
   private readonly note = element("div", "chatnb-usage-prices");
   private readonly unlisten: () => void;
-  private readonly observer = new ResizeObserver(() => this.hint());
+  // What has been laid out is measured: reading it while rows are made would lay them out each time.
+  private readonly observer = new ResizeObserver(() => this.fit());
   private readonly freeKeys = keepKeys(this.root, isOurs);
 
   constructor(private readonly table: UsageTable) {
@@ -50,7 +51,7 @@ class UsageTableView {
     this.list.root.addEventListener("focusin", (event) => this.activate(event.target));
     this.unlisten = table.listen(() => this.show());
     this.grid.addEventListener("scroll", this.hint, { passive: true });
-    this.observer.observe(this.grid);
+    for (const part of [this.grid, this.list.root, this.summary.root]) this.observer.observe(part);
   }
 
   show(): void {
@@ -59,7 +60,6 @@ class UsageTableView {
     this.toolbar.show();
     this.header.show();
     this.summary.show();
-    this.grid.style.setProperty("--chatnb-summary", `${this.summary.root.offsetHeight}px`);
     this.list.show();
     this.none.hidden = rows.length > 0;
     this.none.textContent = filter ? "No call has all of these words." : "No calls yet.";
@@ -67,6 +67,10 @@ class UsageTableView {
     this.note.textContent = cells.calls.note;
     this.grid.setAttribute("aria-rowcount", String(1 + rows.length + this.summary.length));
     this.grid.setAttribute("aria-colcount", String(cells.columns.length));
+  }
+
+  private fit(): void {
+    this.grid.style.setProperty("--chatnb-summary", `${this.summary.root.offsetHeight}px`);
     this.hint();
   }
 
