@@ -59,7 +59,9 @@ NUMBER, UNIT, TIME = _NUMBER.regex, _UNIT.regex, _TIME.regex
 """The regular expressions of numbers, units and times of the day."""
 
 _SIGNED = sequence(_SIGN, _NUMBER)
-_QUANTITY = sequence(_SIGNED, optional(one(r"\s")), _UNIT)
+# Durations of less than a millisecond are shown as `< 1 ms`, which HTML escapes.
+_LESS_THAN = sequence(either(literal("<"), literal("&lt;")), optional(literal(" ")))
+_QUANTITY = sequence(optional(_LESS_THAN), _SIGNED, optional(one(r"\s")), _UNIT)
 _SPACES, _SOME_SPACES = any_number(" "), some(" ")
 _NAMES = tuple(map(some, (rf"[\w{STAND_IN}]", rf"[\w\-{STAND_IN}]", rf"[\w./\\:~+@\-{STAND_IN}]")))
 _PART = re.compile(f"{OPEN}{OPEN}|{CLOSE}{CLOSE}|{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")

@@ -25,7 +25,7 @@ REGEXES = [
     r"[\w\-]+",
     r"[\w./\\:~+@-]+",
     f"[-+]?{NUMBER}",
-    rf"[-+]?{NUMBER}\s?{UNIT}",
+    rf"(?:(?:<|&lt;) ?)?[-+]?{NUMBER}\s?{UNIT}",
     TIME,
     " *",
     r" *\w+ *",
@@ -47,6 +47,14 @@ def test_no_pattern_takes_years(text: str, between: str) -> None:
         line = unit * (2_000 // len(unit))
         assert pattern.match(line) is None
         assert pattern.match(f"{line}?") is None
+
+
+@pytest.mark.parametrize(("recorded", "shown"), [("6 ms", "< 1 ms"), ("&lt; 1 ms", "0.2 s")])
+def test_a_duration_stands_for_one_below_the_shortest(recorded: str, shown: str) -> None:
+    """A fast machine shows `< 1 ms` where a slow one took some; what is no duration differs."""
+    pattern = LinePattern(f"run · {example(recorded)}")
+    assert pattern.match(f"run · {shown}") is not None
+    assert pattern.match("run · failed") is None
 
 
 PARTS = st.lists(st.tuples(st.sampled_from(range(len(EXAMPLES))), st.sampled_from("a1 .:/-x")))
