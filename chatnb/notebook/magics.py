@@ -46,9 +46,10 @@ class ChatMagics(Magics):
 
         {name} in the prompt is replaced by the variable's value ({name.attribute}, {name[0]},
         {name[:5]}, {name["key"]} and {name:.2f} too; a table is inserted as Markdown, a function
-        prompt = prompt_from_cell(
-            cell, prompt_variables(self.shell), options.file or ()
-        )
+        as its source). A figure, an image and a pathlib.Path go along as files, and so does a
+        numpy array as {name:image}. {Err} is the last error. Braces around anything else stay as
+        they are; a line under the reply names those that would run code, or that no variable fits.
+        {{name}} writes {name}.
 
         Conversations are stored on disk (CHATNB_STORE names the file, :memory: keeps nothing),
         also when the kernel dies in the middle of a reply. Cells without -c continue main, the
@@ -58,7 +59,7 @@ class ChatMagics(Magics):
 
         --code puts the reply's code into a new cell below, --schema makes `_reply` an object of a
         type, and --compare sends the prompt to several models and leaves the conversation as it
-        is. Nothing that a model wrote is run.
+        is. Code that a model writes runs only in a tool, with your approval.
 
         %chat new [NAME] starts a conversation again; %chat list lists them; %chat alone lists all
         commands.

@@ -134,8 +134,14 @@ def cell_options(magic: F) -> F:
         magic = option(magic)
     described = magic_arguments()(magic)
     # IPython's `?` asks for it first, and the address takes a while to be found.
-    described.getdoc = lambda: f"{inspect.getdoc(described)}\n\n{see_section('cell')}"
+    described.getdoc = lambda: _help_text(inspect.getdoc(described) or "")
     return described
+
+
+def _help_text(text: str) -> str:
+    """Return what `%%chat?` shows: the usage without its reStructuredText, and the address."""
+    text = text.replace("::\n\n  %chat ", "%%chat ", 1).replace(f"\n{' ' * 12}[", f"\n{' ' * 7}[")
+    return f"{text}\n\n{see_section('cell')}"
 
 
 class CellOptions:

@@ -142,4 +142,6 @@ def with_options(constructor: Callable[..., Any], options: type) -> inspect.Sign
 
 
 def _entries(options: type) -> dict[str, Any]:
-    return dict(options.__annotations__)
+    # A TypedDict wraps annotations that are texts, and `?` would show the wrapper.
+    types = options.__annotations__.items()
+    return {name: getattr(type_, "__forward_arg__", type_) for name, type_ in types}

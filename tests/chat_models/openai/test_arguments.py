@@ -258,9 +258,11 @@ def test_an_unknown_argument_is_refused_with_the_closest(
 
 
 def test_the_signature_has_every_argument() -> None:
-    """Completion in notebooks reads it."""
-    names = inspect.signature(ChatOpenAI).parameters
-    assert {"frequency_penalty", "http_client", "streaming", "tags", "truncation"} <= names.keys()
+    """Completion in notebooks reads it, and `?` shows it with types as they are written."""
+    signature = inspect.signature(ChatOpenAI)
+    names = {"frequency_penalty", "http_client", "streaming", "tags", "truncation"}
+    assert names <= signature.parameters.keys()
+    assert "ForwardRef" not in str(signature)
 
 
 def whole_ways() -> dict[str, Callable[[BaseChatModel], object]]:

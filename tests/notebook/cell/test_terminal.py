@@ -198,6 +198,9 @@ def test_help_documents_every_option(
         "--output",
     ):
         assert option in shown
+    assert "\n%%chat [-m MODEL]" in shown
+    assert "::" not in shown
+    assert "as its source)" in shown
     assert "%chat new" in shown
     assert see_section("cell") in shown
 
