@@ -12,7 +12,7 @@ from chatnb.cassettes.http_messages import RESPONSE_FIELDS, HttpResponse, respon
 from chatnb.cassettes.requests import check_request, plain_data
 from chatnb.cassettes.yaml_file import DAMAGED
 from chatnb.errors import CassetteError, ModelError
-from chatnb.schema.message_classes.pydantic_methods import is_default
+from chatnb.schema.message_class import is_default
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk, join_chunks, text_chunk
 from chatnb.schema.serialization import checked_message
 from chatnb.schema.tool_calls import tool_call_chunk

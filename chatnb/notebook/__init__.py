@@ -23,7 +23,7 @@ from chatnb.notebook.widgets.front_end import awaits_cells, in_interactive_noteb
 from chatnb.notebook.widgets.mounting import publish
 from chatnb.runnables.batches.progress import set_bar_factory
 from chatnb.runnables.log_stream import set_run_viewer
-from chatnb.schema.run_log import RunLogPatch
+from chatnb.schema.run_logs.log import RunLogPatch
 from chatnb.store import store_path
 
 _AFTER_ERROR = "%chat explain tells what went wrong; %chat fix proposes the mended cell."

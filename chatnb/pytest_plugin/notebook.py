@@ -32,7 +32,6 @@ from chatnb.pytest_plugin.masks.learning import ReplyTexts
 from chatnb.pytest_plugin.masks.other_conditions import other_environment
 from chatnb.pytest_plugin.masks.reply_texts import reply_texts
 from chatnb.pytest_plugin.notebook_files.cell_names import cell_name, notebook_name
-from chatnb.pytest_plugin.notebook_files.executed import write_executed
 from chatnb.pytest_plugin.notebook_files.kept_outputs import (
     is_stripped,
     read_outputs,
@@ -46,10 +45,17 @@ from chatnb.pytest_plugin.notebook_files.parameters import (
 )
 from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, read_notebook
 from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
-from chatnb.pytest_plugin.notebook_writer import rewrite
+from chatnb.pytest_plugin.notebook_writer import rewrite, write_executed
 from chatnb.pytest_plugin.one_test import NotebookTest
 from chatnb.pytest_plugin.outputs import OutputFolder, difference, images, readable
-from chatnb.pytest_plugin.reports.notes import NOTE, REPEATED, UNREQUESTED, VARYING
+from chatnb.pytest_plugin.reports.notes import (
+    NOTE,
+    REPEATED,
+    UNREQUESTED,
+    VARYING,
+    repeated_note,
+    unrequested_note,
+)
 from chatnb.pytest_plugin.reports.rejected_replies import (
     RECORDED,
     Recorded,
@@ -57,7 +63,6 @@ from chatnb.pytest_plugin.reports.rejected_replies import (
     read_text_before,
 )
 from chatnb.pytest_plugin.reports.review import CHANGE, Change
-from chatnb.pytest_plugin.reports.unrequested import repeated_note, unrequested_note
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.terminal import SafeText
 

@@ -1,12 +1,18 @@
-"""Write new outputs into a notebook file, without any other change."""
+"""Write new outputs into a notebook file, without any other change, or into a copy of it."""
+
+# pyright: standard
+# nbformat has no types.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import nbformat
 
 from chatnb.files import replace_text
 from chatnb.pytest_plugin.outputs import EQUAL, WIDGET_VIEW, Comparison, difference
@@ -123,3 +129,23 @@ def _dump_like(text: str, notebook: Any) -> str:
     plain_ascii = text.isascii() and "\\u" in text
     written = json.dumps(notebook, indent=indent[1] if indent else None, ensure_ascii=plain_ascii)
     return written + ("\n" if text.endswith("\n") else "")
+
+
+def write_executed(path: Path, notebook: Any, outputs: Mapping[int, Sequence[Any]]) -> None:
+    """Write a copy of a notebook with the outputs of a run.
+
+    Args:
+        path: The file to write.
+        notebook: The notebook.
+        outputs: The outputs of the code cells that ran, by number; others have none.
+    """
+    executed = copy.deepcopy(notebook)
+    count = 0
+    for number, cell in enumerate(c for c in executed.cells if c.cell_type == "code"):
+        cell.outputs, cell.execution_count = [], None
+        if number in outputs:
+            count += 1
+            cell.execution_count = count
+            cell.outputs = nbformat.from_dict(saved_outputs(outputs[number], count))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, [nbformat.writes(executed) + "\n"])

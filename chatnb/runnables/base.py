@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chatnb.runnables.binding import ConfigurableField, RunnableBinding
     from chatnb.runnables.graph import Graph
     from chatnb.runnables.retry import RunnableRetry, RunnableWithFallbacks
-    from chatnb.schema.run_log import RunLog, RunLogPatch
+    from chatnb.schema.run_logs.log import RunLog, RunLogPatch
 
 Other = TypeVar("Other")
 
@@ -237,7 +237,7 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
             {'output': 3}
         """
         from chatnb.runnables.log_stream import stream_run_log
-        from chatnb.schema.run_log import RunLog
+        from chatnb.schema.run_logs.log import RunLog
         from chatnb.tracing.log_writer import Selection
 
         selection = Selection(

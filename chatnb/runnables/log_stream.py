@@ -19,7 +19,7 @@ from chatnb.runnables.config import RunnableConfig, effective_config, merge_conf
 from chatnb.runnables.tracing import origin
 from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessageChunk
-from chatnb.schema.run_log import RunLogPatch
+from chatnb.schema.run_logs.log import RunLogPatch
 from chatnb.tracing.log_writer import LogWriter, Selection
 from chatnb.tracing.run import Run
 

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
         get_buffer_string,
     )
     from chatnb.schema.results import ChatGeneration, ChatResult, Generation, LLMResult, RunInfo
-    from chatnb.schema.run_log import RunLog, RunLogPatch
-    from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
-    from chatnb.schema.run_tree import RunRow, leaf_usage, run_rows
+    from chatnb.schema.run_logs.log import RunLog, RunLogPatch
+    from chatnb.schema.run_logs.state import LogEntry, RunFailure, RunRoot, RunState
+    from chatnb.schema.run_logs.tree import RunRow, leaf_usage, run_rows
     from chatnb.schema.serialization import (
         message_from_dict,
         message_to_dict,
@@ -137,9 +137,9 @@ __getattr__, __dir__ = lazy_names(
             "ChatPromptValue PromptValue StringPromptValue get_buffer_string"
         ),
         "chatnb.schema.results": "ChatGeneration ChatResult Generation LLMResult RunInfo",
-        "chatnb.schema.run_log": "RunLog RunLogPatch",
-        "chatnb.schema.run_state": "LogEntry RunFailure RunRoot RunState",
-        "chatnb.schema.run_tree": "RunRow leaf_usage run_rows",
+        "chatnb.schema.run_logs.log": "RunLog RunLogPatch",
+        "chatnb.schema.run_logs.state": "LogEntry RunFailure RunRoot RunState",
+        "chatnb.schema.run_logs.tree": "RunRow leaf_usage run_rows",
         "chatnb.schema.serialization": (
             "message_from_dict message_to_dict messages_from_dict messages_from_json "
             "messages_to_dict messages_to_json"

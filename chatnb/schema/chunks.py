@@ -16,7 +16,7 @@ from chatnb.schema.merging import (
     join_tool_call_chunks,
     last_given,
 )
-from chatnb.schema.message_classes.pydantic_methods import is_default
+from chatnb.schema.message_class import is_default
 from chatnb.schema.message_types import (
     AIMessage,
     BaseMessage,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from uuid import UUID
 
 from chatnb.schema.merging import Content, ContentPart
-from chatnb.schema.message_classes.decorator import message_class
-from chatnb.schema.message_classes.pydantic_methods import PydanticMethods, is_default
+from chatnb.schema.message_class import PydanticMethods, is_default, message_class
 from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, checked_call, checked_invalid
 from chatnb.schema.usage import UsageMetadata
 

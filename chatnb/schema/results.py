@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from chatnb.schema.message_classes.pydantic_methods import is_default
+from chatnb.schema.message_class import is_default
 from chatnb.schema.message_types import BaseMessage, plain_text
 from chatnb.schema.model_call import ModelCall
 from chatnb.schema.usage import UsageMetadata

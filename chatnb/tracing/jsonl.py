@@ -12,7 +12,7 @@ from weakref import WeakSet
 from chatnb.concurrency.locks import Lock
 from chatnb.files import open_private
 from chatnb.redaction import environment_secrets, redact_json
-from chatnb.schema.run_log_json import to_json
+from chatnb.schema.run_logs.json_values import to_json
 from chatnb.tracing.run import ClockAndIds, Run, format_time
 
 _NOW = ClockAndIds().now

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from chatnb.schema.json_patch import escape_key
-from chatnb.schema.run_log import RunLogPatch
-from chatnb.schema.run_state import RunRoot, RunState
+from chatnb.schema.run_logs.log import RunLogPatch
+from chatnb.schema.run_logs.state import RunRoot, RunState
 from chatnb.tracing.run import Run, format_time
 
 

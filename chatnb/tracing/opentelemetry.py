@@ -17,7 +17,7 @@ from chatnb.errors import MissingRuntimeError
 from chatnb.redaction import environment_secrets, redact_json
 from chatnb.schema.conversion import to_messages
 from chatnb.schema.message_types import AIMessage, BaseMessage, ChatMessage, ToolMessage, base_type
-from chatnb.schema.run_log_json import to_json
+from chatnb.schema.run_logs.json_values import to_json
 from chatnb.tracing.run import Run
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from chatnb.errors import error_message
 from chatnb.redaction import environment_secrets, redact
-from chatnb.schema.run_state import RunFailure
+from chatnb.schema.run_logs.state import RunFailure
 from chatnb.schema.usage import UsageMetadata
 
 _BRANCH = "map:key:"

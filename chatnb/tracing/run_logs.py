@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from chatnb.errors import DamagedFileError
 from chatnb.schema.messages import BaseMessage
-from chatnb.schema.run_log import RunLog, RunLogPatch
-from chatnb.schema.run_log_json import from_json, read_lines
+from chatnb.schema.run_logs.json_values import from_json, read_lines
+from chatnb.schema.run_logs.log import RunLog, RunLogPatch
 from chatnb.tracing.log_writer import LogWriter, Selection
 from chatnb.tracing.run import Run, format_time
 

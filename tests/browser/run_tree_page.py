@@ -11,7 +11,7 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page
 
 from chatnb.notebook.run_tree.updates import RunTreeUpdates
-from chatnb.schema.run_log import RunLogPatch
+from chatnb.schema.run_logs.log import RunLogPatch
 
 STATIC = Path(__file__).parents[2] / "chatnb" / "static"
 FAKE_MODEL = Path(__file__).parent / "run_tree_model.js"

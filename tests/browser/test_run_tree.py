@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from chatnb.notebook.run_tree.static import visible_rows
-from chatnb.schema.run_log import RunLog, RunLogPatch
-from chatnb.schema.run_tree import leaf_usage, run_rows
+from chatnb.schema.run_logs.log import RunLog, RunLogPatch
+from chatnb.schema.run_logs.tree import leaf_usage, run_rows
 from tests.browser.run_tree_page import RunTreePage, run_tree_page, wired
 from tests.support.run_logs import (
     LogWriter,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from chatnb.schema.run_log import RunLog
+from chatnb.schema.run_logs.log import RunLog
 from tests.lab.jupyterlab import OUTPUT, JupyterLab, NotebookPage
 from tests.support.run_logs import story
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.lab
 SETUP = """\
 import asyncio
 from chatnb.notebook.run_tree.tree import RunLogTree
-from chatnb.schema.run_log import RunLog
+from chatnb.schema.run_logs.log import RunLog
 
 async def replay(hang=False):
     try:

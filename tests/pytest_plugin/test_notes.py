@@ -5,9 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, Notes
+from chatnb.pytest_plugin.reports.notes import NOTE, UNREQUESTED, Notes, unrequested_note
 from chatnb.pytest_plugin.reports.review import CHANGE, Review
-from chatnb.pytest_plugin.reports.unrequested import unrequested_note
 
 TITLE = "\x1b]0;title\x07\u202e"
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage
-from chatnb.schema.run_log import RunLogPatch
-from chatnb.schema.run_state import RunFailure
+from chatnb.schema.run_logs.log import RunLogPatch
+from chatnb.schema.run_logs.state import RunFailure
 from chatnb.schema.usage import UsageMetadata
 
 WRAPPERS = ["RunnableSequence", "RunnableRetry"]

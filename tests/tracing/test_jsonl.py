@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatnb.schema import AIMessageChunk
-from chatnb.schema.run_log_json import from_json
+from chatnb.schema.run_logs.json_values import from_json
 from chatnb.tracing import JSONLHandler
 from tests.support.traced_runs import QUESTION, at, chain, ended, live, live_at_once, model, replied
 

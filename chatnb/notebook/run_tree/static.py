@@ -18,9 +18,9 @@ from chatnb.notebook.widgets.formatting import (
 )
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
-from chatnb.schema.run_log import RunLog
-from chatnb.schema.run_state import RunFailure, RunState
-from chatnb.schema.run_tree import RunRow, leaf_calls, leaf_usage, run_rows
+from chatnb.schema.run_logs.log import RunLog
+from chatnb.schema.run_logs.state import RunFailure, RunState
+from chatnb.schema.run_logs.tree import RunRow, leaf_calls, leaf_usage, run_rows
 from chatnb.schema.usage import usage_text
 from chatnb.terminal import SafeText
 

@@ -18,9 +18,9 @@ from chatnb.notebook.run_tree.widget import RunTreeView
 from chatnb.notebook.widgets.base import ComputedTrait, WidgetOutputs
 from chatnb.notebook.widgets.front_end import current_view
 from chatnb.schema.json_patch import escape_key
-from chatnb.schema.run_log import RunLog, RunLogPatch
-from chatnb.schema.run_state import RunFailure
-from chatnb.schema.run_tree import run_rows
+from chatnb.schema.run_logs.log import RunLog, RunLogPatch
+from chatnb.schema.run_logs.state import RunFailure
+from chatnb.schema.run_logs.tree import run_rows
 from chatnb.terminal import write_text
 from chatnb.tracing.run import failure_from_exception
 from chatnb.tracing.run_logs import holds_events, load_run_logs

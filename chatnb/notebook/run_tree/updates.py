@@ -11,7 +11,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from chatnb.notebook.widgets.formatting import truncate, value_text
 from chatnb.schema.characters import SurrogateJoiner
-from chatnb.schema.run_log import RunLogPatch
+from chatnb.schema.run_logs.log import RunLogPatch
 
 _MAX_CHARACTERS = 10_000
 _MAX_WORD_CHARACTERS = 1_000

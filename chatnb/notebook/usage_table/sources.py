@@ -13,8 +13,8 @@ from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.messages import AIMessage, HumanMessage
 from chatnb.schema.model_call import ModelCall, call_from_reply, prompt_line
 from chatnb.schema.results import Generation, LLMResult
-from chatnb.schema.run_log import RunLog
-from chatnb.schema.run_tree import RunRow, leaf_calls, run_rows
+from chatnb.schema.run_logs.log import RunLog
+from chatnb.schema.run_logs.tree import RunRow, leaf_calls, run_rows
 
 _MAX_IN_MEMORY = 10_000
 _TAKES = (

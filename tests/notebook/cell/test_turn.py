@@ -16,7 +16,7 @@ from chatnb.notebook.run_tree.tree import RunLogTree
 from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.footer import reasoning_mimebundle
 from chatnb.schema import AIMessage, AIMessageChunk, HumanMessage
-from chatnb.schema.run_tree import run_rows
+from chatnb.schema.run_logs.tree import run_rows
 
 
 class Break(BaseException):

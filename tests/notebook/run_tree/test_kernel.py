@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnb.schema.run_log import RunLog
+from chatnb.schema.run_logs.log import RunLog
 from tests.kernel.driver import Kernel, Message
 from tests.support.run_logs import story
 
@@ -19,7 +19,7 @@ SETUP = """\
 import asyncio
 import threading
 from chatnb.notebook.run_tree.tree import RunLogTree
-from chatnb.schema.run_log import RunLog
+from chatnb.schema.run_logs.log import RunLog
 
 displayed = threading.Event()
 displayed.set()

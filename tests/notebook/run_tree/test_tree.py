@@ -18,8 +18,8 @@ from chatnb.notebook.widgets.formatting import value_text
 from chatnb.runnables import RunnableLambda
 from chatnb.schema import AIMessage, ChatPromptValue, HumanMessage, LLMResult
 from chatnb.schema.results import ChatGeneration
-from chatnb.schema.run_log import RunLog, RunLogPatch
-from chatnb.schema.run_tree import run_rows
+from chatnb.schema.run_logs.log import RunLog, RunLogPatch
+from chatnb.schema.run_logs.tree import run_rows
 from tests.support.run_logs import (
     LogWriter,
     branches,

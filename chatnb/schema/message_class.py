@@ -1,15 +1,66 @@
-"""The methods of Pydantic models that LangChain's messages have, for dataclasses."""
+"""The decorator and the base class of messages: dataclasses with methods of Pydantic models."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
-from dataclasses import MISSING, Field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from functools import wraps
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_Message = TypeVar("_Message")
+_BLOCKS = inspect.Parameter(
+    "content_blocks",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation="list[dict[str, Any]] | None",
+)
+
+
+@dataclass_transform(field_specifiers=(field,))
+def message_class(cls: type[_Message]) -> type[_Message]:
+    """Make a dataclass of a message's class, whose content may be given as `content_blocks=`.
+
+    It also takes its own `type`, which is no field, so that `model_dump` gives its arguments.
+    """
+    made = dataclass(repr=False)(cls)
+    init = cast("Callable[..., None]", made.__init__)
+    # A field would be copied by `dataclasses.replace`, over the content that it was read from.
+    made.__init__ = _with_blocks(made.__name__, init)
+    return made
+
+
+def _with_blocks(name: str, init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def __init__(self: Any, *args: Any, content_blocks: Any = None, **fields: Any) -> None:
+        if "type" in fields and fields.pop("type") != self.type:
+            raise TypeError(f"The type of a {name} is {self.type!r}")
+        if content_blocks is None:
+            init(self, *args, **fields)
+        elif args or "content" in fields:
+            raise TypeError(f"{name} takes content or content_blocks=, not both")
+        else:
+            init(self, list(content_blocks), **fields)
+            self._take_blocks()
+
+    known = inspect.signature(init)
+    parameters = [*known.parameters.values(), _BLOCKS]
+    cast("Any", __init__).__signature__ = known.replace(parameters=parameters)
+    return __init__
 
 
 def is_default(instance: object, field: Field[Any]) -> bool:

@@ -34,7 +34,7 @@ from chatnb.schema import (
     ToolMessage,
 )
 from chatnb.schema.messages import as_chunk
-from chatnb.schema.run_log_json import from_json, to_json
+from chatnb.schema.run_logs.json_values import from_json, to_json
 from tests.support.message_strategies import message
 from tests.support.run_log_strategies import BEGUN, VALUES, add, begun, chunk, patches
 

@@ -15,9 +15,9 @@ from chatnb.concurrency.locks import Lock
 from chatnb.errors import DamagedFileError
 from chatnb.files import PRIVATE, replace_text
 from chatnb.schema.json_patch import PatchedDocument, copy_document
-from chatnb.schema.run_log_json import from_json, read_lines, read_text_line, to_json
-from chatnb.schema.run_state import RunRoot, RunState, check_op, check_root
-from chatnb.schema.run_tree import leaf_usage, run_rows
+from chatnb.schema.run_logs.json_values import from_json, read_lines, read_text_line, to_json
+from chatnb.schema.run_logs.state import RunRoot, RunState, check_op, check_root
+from chatnb.schema.run_logs.tree import leaf_usage, run_rows
 from chatnb.schema.usage import UsageMetadata
 
 _OUTPUT = "/streamed_output/-"

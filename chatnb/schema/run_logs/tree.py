@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from chatnb.schema.run_state import LogEntry, RunFailure, RunRoot, RunState
+from chatnb.schema.run_logs.state import LogEntry, RunFailure, RunRoot, RunState
 from chatnb.schema.usage import UsageMetadata, add_usage
 
 _BRANCH_TAG = "map:key:"

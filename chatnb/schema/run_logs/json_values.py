@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from chatnb.schema.chunks import AIMessageChunk, text_chunk
-from chatnb.schema.message_classes.pydantic_methods import is_default
+from chatnb.schema.message_class import is_default
 from chatnb.schema.message_types import BaseMessage
 from chatnb.schema.prompt_values import ChatPromptValue, StringPromptValue
 from chatnb.schema.results import RunInfo

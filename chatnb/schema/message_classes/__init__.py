@@ -1,1 +1,0 @@
-"""The making of message classes: their decorator, and the methods of Pydantic models."""
