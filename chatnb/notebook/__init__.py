@@ -26,7 +26,7 @@ from chatnb.runnables.log_stream import set_run_viewer
 from chatnb.schema.run_logs.log import RunLogPatch
 from chatnb.store import store_path
 
-_AFTER_ERROR = "%chat explain tells what went wrong; %chat fix proposes the mended cell."
+_AFTER_ERROR = "%chat explain says what went wrong; %chat fix proposes a corrected cell."
 _WELCOME = "Begin a cell with %%chat and write a question below it. %chat shows what else there is."
 
 

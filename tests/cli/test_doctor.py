@@ -76,3 +76,13 @@ def test_doctor_imports_none_of_what_it_looks_at() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CLONE
     )
     assert answer.stdout.endswith("loaded: []\n")
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`python -m chatnb doctor | head -1` prints no traceback."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "chatnb", "doctor"]
+    left = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False, cwd=CLONE)
+    os.close(write)
+    assert (left.returncode, left.stderr) == (1, b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,21 +78,8 @@ def test_it_runs(section: Section, shell: InteractiveShell) -> None:
     for language, code in section.blocks:
         if language not in RUN:
             continue
-        if code.lstrip().startswith(">>>"):
-            run_doctest(code, section, shell)
-            continue
         result = shell.run_cell(code)
         assert result.success, f"{code}\n{result.error_in_exec or result.error_before_exec!r}"
-
-
-def run_doctest(code: str, section: Section, shell: InteractiveShell) -> None:
-    """Run a block with prompts, and compare what it prints."""
-    test = doctest.DocTestParser().get_doctest(code, shell.user_ns, str(section), None, 0)
-    printed = list[str]()
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    runner.run(test, out=printed.append, clear_globs=False)
-    shell.user_ns.update(test.globs)
-    assert not runner.failures, "".join(printed)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

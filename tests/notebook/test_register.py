@@ -55,5 +55,5 @@ def test_the_first_error_says_what_explains_it(
     told = []
     for cell in failing:
         bare_shell.run_cell(cell)
-        told.append("%chat explain tells what went wrong" in capsys.readouterr().out)
+        told.append("%chat explain says what went wrong" in capsys.readouterr().out)
     assert told == [False, False, interactive, False, False]

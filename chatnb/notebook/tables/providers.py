@@ -13,7 +13,7 @@ from chatnb.notebook.widgets.formatting import aligned, markdown_table
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.terminal import SafeText
 
-_HEADER = ("Provider", "Write", "State", "Needs")
+_HEADER = ("Provider", "Model", "State", "Needs")
 _MAX_MODELS = 5
 _LEFT = "text-align: left"
 _UNBROKEN = "text-align: left; white-space: nowrap"
