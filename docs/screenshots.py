@@ -67,7 +67,12 @@ from chatnb import ChatPanel
 panel = ChatPanel(ChatLocal(max_tokens=160), system="You are brief.")
 panel.ask("What is a lighthouse for? Name three things.")
 panel"""
-LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED, BATCH, TALK = range(8)
+TWO = """\
+from chatnb import ChatLocal
+
+calm = ChatLocal(temperature=0, max_tokens=200)
+lively = ChatLocal(temperature=1, seed=3, max_tokens=200)"""
+LOAD, FINISHED, STREAMING, FAILED, CHAINED, WATCHED, BATCH, TWO_MODELS, COMPARED, TALK = range(10)
 CELLS = (
     SETUP,
     "%%chat\nWhat is a notebook good for? Give a list of three uses.",
@@ -76,6 +81,8 @@ CELLS = (
     CHAIN,
     'chain.watch({"topic": "lighthouses"})',
     FIFTY,
+    TWO,
+    "%%chat --compare calm,lively\nSay in one sentence what a lighthouse is for.",
     PANEL,
 )
 # How long the reply of the film takes at most, and how long its end is shown.
@@ -173,6 +180,8 @@ def take(notebook: NotebookPage, theme: str) -> None:
     notebook.wait_until_done(batch)
     expect(batch.get_by_role("status")).to_have_text("50 calls", timeout=60_000)
     save(batch, f"batch-{theme}")
+    notebook.run(TWO_MODELS)
+    save(notebook.run(COMPARED), f"comparison-{theme}")
     talk(notebook, theme)
 
 

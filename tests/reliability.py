@@ -49,29 +49,30 @@ _PACKAGES = ("ipython", "jupyterlab", "httpx", "openai", "anthropic", "playwrigh
 _HEAD = """\
 # Reliability
 
-What the attack and fault suite tried, and what failed. `make soak` writes this page; `make test`
-runs a sample of each part. [SECURITY.md](../SECURITY.md) says what is promised.
+The last full run of the attack and fault suite: what it tried, and what failed. `make soak` writes
+this page; `make test` runs a sample of each part. [SECURITY.md](../SECURITY.md) lists the promises
+that it checks.
 
-| Part | Tried | Came of it | Failed | Run |
+| Part | Tried | Outcome | Failures | Run |
 | --- | --- | --- | --- | --- |
 """
 _PARTS = """
 - **wire**: faults of servers, proxies and lines (cuts at every kind of byte, lengths, chunks,
   encodings, characters, content types, events, statuses, protocols), on each wire and by each
-  method. A call fails the part if it hangs, ends in an error that is not ours, passes a broken
-  reply as good, loses the text that came, shows the key, or leaves a connection or a thread.
-- **kills**: processes killed by SIGKILL while they write a file. What was told to be written has
-  to be there, and whole.
-- **texts**: hostile texts in every output, shown in JupyterLab that trusts the notebook. Traps
-  note requests, navigation, dialogs, scripts, commands, links that would act, and control
-  characters in what is printed; the control shows what must spring each trap.
+  method. The part fails if a call hangs, ends in an error that is not chatnb's, passes a broken
+  reply off as good, loses text that arrived, shows the key, or leaves a connection or thread open.
+- **kills**: processes killed by SIGKILL while they write a file. Everything that was
+  reported as written has to be in the file, complete.
+- **texts**: hostile texts in every output, shown in a JupyterLab that trusts the notebook. Traps
+  detect requests, navigation, dialogs, scripts, commands, links with side effects, and control
+  characters in what is printed. A control without protection has to set off every trap.
 - **secrets**: keys and tokens of many issuers as a model's key, in prompts, replies, variables and
-  the environment, with a server that repeats them. They are looked for in errors, tracebacks with
+  the environment, with a server that repeats them. They must not appear in errors, tracebacks with
   local variables, what `%chat explain` would send, cassettes, run logs, traces, logs, exports,
   panels, usage tables and `doctor`.
 - **everything**: streams, batches, panels, drafts and exits at once on several threads, with
-  interrupts and another process that locks the file. No call hangs, no reply is lost, nothing is
-  left.
+  interrupts and another process that locks the file. No call may hang, no reply
+  may be lost, and nothing may be left behind.
 """
 
 
@@ -127,7 +128,7 @@ def texts(options: Options) -> Figures:
     return Figures(
         f"{attack.texts:,} texts on {len(attack.renderings)} surfaces",
         f"{shown:,} outputs rendered, {attack.printed:,} read; "
-        f"the control sprang {sprung} of {len(RAW)} traps",
+        f"the control set off {sprung} of {len(RAW)} traps",
         failures,
     )
 
