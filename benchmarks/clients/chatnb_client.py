@@ -13,7 +13,8 @@ from chatnb.chat_models import BaseChatModel, ChatOpenAI
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, RunLogPatch
-from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata
 
 
 class FixedChatModel(BaseChatModel):

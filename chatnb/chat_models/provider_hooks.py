@@ -12,7 +12,8 @@ from chatnb.chat_models.provider_call import whole_reply
 from chatnb.concurrency.portal import package_portal
 from chatnb.concurrency.threads import call_in_thread, iterate_in_thread
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk
-from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata
 
 _HOOKS = ("_generate", "_stream", "_agenerate", "_astream")
 

@@ -11,7 +11,8 @@ from chatnb.chat_models.batch_jobs import PRICE, PROVIDERS
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.errors import ConfigurationError
 from chatnb.runnables.batches.batch import DEFAULT_CONCURRENCY
-from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata
 from chatnb.terminal import print_line
 
 if TYPE_CHECKING:

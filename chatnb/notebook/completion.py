@@ -156,7 +156,7 @@ def _providers() -> list[str]:
 
 def _models_of_provider(name: str) -> list[str]:
     from chatnb.chat_models.registry import all_providers
-    from chatnb.schema.usage import priced_models
+    from chatnb.schema.prices import priced_models
 
     examples = [provider.example for provider in all_providers() if provider.name == name]
     # An example such as azure:DEPLOYMENT stands for a name that only the user knows.

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from chatnb.schema.message_types import AIMessage, BaseMessage, plain_text
-from chatnb.schema.usage import UsageMetadata, get_price, warn_of_missing_price
+from chatnb.schema.prices import get_price, warn_of_missing_price
+from chatnb.schema.usage import UsageMetadata
 
 _MAX_PROMPT = 500  # Characters: enough to recognise a prompt in a table.
 # The names of token counts in tables, as `ModelCall.count` takes them.

@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 from chatnb.concurrency.locks import Lock
 from chatnb.errors import BudgetSpentError
 from chatnb.schema.model_call import ModelCall
-from chatnb.schema.usage import UsageMetadata, add_usage, is_charged_for
+from chatnb.schema.prices import is_charged_for
+from chatnb.schema.usage import UsageMetadata, add_usage
 from chatnb.terminal import warn
 
 _MAX_NAMED_MODELS = 3

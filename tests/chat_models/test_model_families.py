@@ -20,7 +20,8 @@ from chatnb.chat_models.model_families import (
     drop_refused,
 )
 from chatnb.schema import HumanMessage
-from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata
 
 OPENAI_NAMES: tuple[str, ...] = get_args(ChatModel)
 ANTHROPIC_NAMES: tuple[str, ...] = get_args(get_args(anthropic_models.Model)[0])

@@ -18,7 +18,7 @@ from chatnb.schema.model_call import (
     qualified_names,
     sum_calls,
 )
-from chatnb.schema.usage import price_list
+from chatnb.schema.prices import price_list
 
 T = TypeVar("T")
 _MAX_MODELS = 20

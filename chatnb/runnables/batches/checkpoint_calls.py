@@ -12,8 +12,8 @@ from typing import Any, overload
 
 from chatnb.runnables.batches.checkpoint import CHECKPOINT_FORMAT, PROVIDER_FIELD
 from chatnb.schema.model_call import COUNTS, CallTotals, ModelCall, Sum
+from chatnb.schema.prices import get_price
 from chatnb.schema.serialization import is_usage
-from chatnb.schema.usage import get_price
 from chatnb.store.database import DamagedRowError, Database
 
 _PAGE = 1_000

@@ -10,7 +10,8 @@ from chatnb.chat_models.anthropic.replies import message_from_anthropic
 from chatnb.chat_models.openai.completions import chunks_from_openai, messages_from_openai
 from chatnb.chat_models.openai.responses_replies import message_from_response
 from chatnb.schema.model_call import ModelCall
-from chatnb.schema.usage import UsageMetadata, add_usage, get_price, latest_usage
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata, add_usage, latest_usage
 from chatnb.tracing.usage_tracking import track_usage
 
 MILLION = 1_000_000

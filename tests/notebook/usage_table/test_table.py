@@ -17,7 +17,7 @@ from chatnb.notebook import register
 from chatnb.notebook.widgets.formatting import one_line
 from chatnb.schema import AIMessage, HumanMessage
 from chatnb.schema.model_call import ModelCall, Sum
-from chatnb.schema.usage import price_list
+from chatnb.schema.prices import price_list
 from tests.support.call_counting import calls_during
 from tests.support.model_calls import made_up, tokens
 

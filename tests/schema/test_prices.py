@@ -8,7 +8,8 @@ from genai_prices.data import providers
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.schema import RunLog
-from chatnb.schema.usage import UsageMetadata, get_price
+from chatnb.schema.prices import get_price
+from chatnb.schema.usage import UsageMetadata
 from tests.support.call_counting import calls_during
 
 USAGE = UsageMetadata(input_tokens=1_000, output_tokens=100, total_tokens=1_100)
