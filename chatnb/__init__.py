@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # typing itself takes longer to load than all that is loa
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from chatnb.chat_models.batch_jobs.job import BatchJob
     from chatnb.chat_models.cache import (
         InMemoryCache,
+        ReplyCache,
         SQLiteCache,
         get_llm_cache,
         set_llm_cache,
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
     from chatnb.tracing.jsonl import JSONLHandler
     from chatnb.tracing.logging import LoggingHandler
     from chatnb.tracing.usage_tracking import budget, track_usage
+
+if not TYPE_CHECKING:
+    ModuleType = type(sys)
 
 __version__ = "0.1.0"
 
@@ -149,6 +154,38 @@ __getattr__, __dir__ = lazy_names(
         "chatnb.tracing.usage_tracking": "budget track_usage",
     },
 )
+
+
+class _Package(ModuleType):
+    """The package, with the settings that LangChain's users assign to theirs."""
+
+    @property
+    def llm_cache(self) -> ReplyCache | None:
+        """The cache of all models, as `get_llm_cache` returns and `set_llm_cache` sets it."""
+        from chatnb.chat_models.cache import get_llm_cache
+
+        return get_llm_cache()
+
+    @llm_cache.setter
+    def llm_cache(self, cache: ReplyCache | None) -> None:
+        from chatnb.chat_models.cache import set_llm_cache
+
+        set_llm_cache(cache)
+
+    @property
+    def debug(self) -> bool:
+        """False: there is no such mode."""
+        return False
+
+    @debug.setter
+    def debug(self, on: bool) -> None:
+        if on:
+            raise AttributeError("chatnb.add_handler(chatnb.LoggingHandler()) logs every run")
+
+    verbose = debug
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 class _UpstreamFinder:

@@ -6,8 +6,8 @@ import sys
 
 TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, NoReturn
 
 
 def lazy_names(
@@ -43,6 +43,25 @@ def lazy_names(
         return sorted(module_by_name)
 
     return load, names
+
+
+def refuse_attribute(owner: object, name: str) -> NoReturn:
+    """Raise the AttributeError for a missing attribute, with a pointer if LangChain has it."""
+    from chatnb.upstream_modules import attribute_pointer
+
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    # IPython and `copy` ask every object for names with underscores.
+    pointer = "" if name.startswith("__") else attribute_pointer(name)
+    raise AttributeError(f"{text}: {pointer}" if pointer else text, name=name, obj=owner)
+
+
+def refuse_arguments(owner: object, given: Iterable[str]) -> None:
+    """Raise a TypeError for the first argument that a class has not, with a pointer to another."""
+    for name in given:
+        from chatnb.upstream_modules import argument_pointer
+
+        text = f"{type(owner).__name__} has no argument {name}=. {argument_pointer(name)}"
+        raise TypeError(text.rstrip())
 
 
 def names_of_package(package: str) -> Callable[[str], Any]:

@@ -103,8 +103,10 @@ class SQLiteCache:
 
     Args:
         path: The SQLite file; it is created if it does not exist.
+        database_path: The same, by LangChain's name.
 
     Raises:
+        TypeError: If no path is given.
         ConfigurationError: If the file cannot be used as a cache. A damaged one only warns, and
             the model is asked.
 
@@ -112,8 +114,13 @@ class SQLiteCache:
         >>> cache = SQLiteCache("replies.db")  # doctest: +SKIP
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path | None = None, *, database_path: str | Path | None = None
+    ) -> None:
+        given = path if path is not None else database_path
+        if given is None:
+            raise TypeError('SQLiteCache takes the path of its file: SQLiteCache("replies.db")')
+        self.path = Path(given)
         self._database: Database | None = None
         try:
             self._open()

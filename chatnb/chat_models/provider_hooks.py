@@ -81,12 +81,12 @@ class ProviderHooks:
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
         """Return every reply of one call; a provider that gives several overrides it."""
-        return [self._generate(messages, stop=stop, **params)]
+        return [_check_reply(self, self._generate(messages, stop=stop, **params))]
 
     async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        return [await self._agenerate(messages, stop=stop, **params)]
+        return [_check_reply(self, await self._agenerate(messages, stop=stop, **params))]
 
     def _client_side_stop_sequences(
         self, stop: list[str] | None, params: Mapping[str, Any]
@@ -112,3 +112,13 @@ class ProviderHooks:
     def usage_of_run(self, output: AIMessage | list[AIMessage]) -> UsageMetadata | None:
         """Return the tokens of the call, which the first candidate holds."""
         return (output[0] if isinstance(output, list) else output).usage_metadata
+
+
+def _check_reply(model: object, reply: object) -> AIMessage:
+    """Return what `_generate` of a class of users returned, if it is a message."""
+    if isinstance(reply, AIMessage):
+        return reply
+    raise TypeError(
+        f"_generate of {type(model).__name__} returns an AIMessage, not {type(reply).__name__}: "
+        "return the message alone, AIMessage(text)"
+    )

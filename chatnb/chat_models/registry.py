@@ -12,19 +12,24 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from ipaddress import ip_address
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 from urllib.parse import urlsplit
 
 from chatnb.chat_models.base import BaseChatModel
+from chatnb.chat_models.configurable import ConfigurableChatModel, Fields
 from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.chat_models.providers import Provider, known_providers
 from chatnb.concurrency.waiting import has_threads
 from chatnb.errors import ConfigurationError, ModelConnectionError, UnknownModelError
 from chatnb.redaction import environment_secret, hide
+from chatnb.runnables.base import Runnable
+from chatnb.schema.conversion import ChatInput
+from chatnb.schema.messages import AIMessage
 
 ENTRY_POINTS = "chatnb.chat_models"
 """The entry-point group of other packages' providers: callables of the model's name."""
 
+_EACH_RUN = object()  # None may come from a variable that is not set.
 _TIMEOUT_SECONDS = 2.0
 _MAX_BYTES = 1_000_000
 
@@ -109,28 +114,38 @@ _ENTRIES = (
         "smollm2",
         package="xllamacpp",
         extra="local",
-        missing="chatnb.chat_models.weights:missing_weights",
+        missing="chatnb.chat_models.local.weights:missing_weights",
         prefixes=("smollm2",),
     ),
     Entry("scripted", "chatnb.chat_models.scripted:scripted_model", "TEXT"),
 )
 # Open weights, which many providers serve.
 _NOT_PLAIN = ("gpt-oss",)
-_NOT_CONFIGURABLE = """\
-init_chat_model takes a name such as "openai:gpt-4o-mini", and makes one model of it. For a model
-that the config of each run chooses, write
-    init_chat_model("openai:gpt-4o-mini").configurable_alternatives(
-        ConfigurableField("model"), claude=init_chat_model("anthropic:claude-haiku-5-5")
-    )
-and invoke(messages, {"configurable": {"model": "claude"}}). Its attributes, such as temperature,
-are chosen with configurable_fields(temperature=ConfigurableField("temperature"))."""
 _COMPATIBLE = "chatnb.chat_models.compatible:ChatCompatible"
 
 
+@overload
 def init_chat_model(
-    model: str | None = None, *, model_provider: str | None = None, **params: Any
-) -> BaseChatModel:
-    """Return the chat model of a name.
+    model: str, *, model_provider: str | None = None, **params: Any
+) -> BaseChatModel: ...
+@overload
+def init_chat_model(
+    model: str = ...,
+    *,
+    model_provider: str | None = None,
+    configurable_fields: Fields = None,
+    config_prefix: str | None = None,
+    **params: Any,
+) -> Runnable[ChatInput, AIMessage]: ...
+def init_chat_model(
+    model: Any = _EACH_RUN,
+    *,
+    model_provider: str | None = None,
+    configurable_fields: Fields = None,
+    config_prefix: str | None = None,
+    **params: Any,
+) -> Any:
+    """Return the chat model of a name, or one that the config of each run chooses.
 
     Args:
         model: `provider:model`, such as `openai:gpt-4o-mini`, `azure:DEPLOYMENT`,
@@ -139,9 +154,13 @@ def init_chat_model(
             `ollama:llama3.2` or `groq:MODEL`, with `base_url=` for another address. The provider
             alone stands for its default model; names that only one provider has, such as
             `claude-haiku-5-5` or `gemini-2.5-flash`, need none. Other packages add providers by an
-            entry point of the group `chatnb.chat_models`.
+            entry point of the group `chatnb.chat_models`. Without a name, the config chooses it:
+            `invoke(messages, {"configurable": {"model": "openai:gpt-4o-mini"}})`.
         model_provider: The provider, if `model` is only the model's name. LangChain's names of
             providers, such as `google_genai`, are known.
+        configurable_fields: The arguments that `config["configurable"]` may set for a run, such as
+            `("model", "temperature")`, or `any`; with it, `model` is that of runs without one.
+        config_prefix: The text before these arguments in the config: `first` for `first_model`.
         **params: Arguments of the model's class, such as `temperature`.
 
     Returns:
@@ -149,18 +168,27 @@ def init_chat_model(
 
     Raises:
         UnknownModelError: If there is no such provider or model, or it cannot be loaded.
-        TypeError: If there is no name, or it is no string; or for LangChain's
-            `configurable_fields` and `config_prefix`, in place of which a chat model has methods.
+        TypeError: If the name is no string, or a prefix is given without fields.
 
     Example:
         >>> init_chat_model("scripted:Good morning.").invoke("Hello")
         AIMessage(content='Good morning.')
     """
-    if model is None or params.keys() & {"configurable_fields", "config_prefix"}:
-        raise TypeError(_NOT_CONFIGURABLE)
-    if not isinstance(model, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {model!r}")
     params = hide(params)
+    if model is not _EACH_RUN and not isinstance(model, str):
+        raise TypeError(f"init_chat_model takes a name such as 'local:smollm2', not {model!r}")
+    if model is not _EACH_RUN and configurable_fields is None:
+        if config_prefix is not None:
+            raise TypeError("config_prefix= goes with configurable_fields=")
+        return _model_of_name(model, model_provider, params)
+    given = {"model": model, "model_provider": model_provider}
+    defaults = {key: value for key, value in given.items() if value not in (None, _EACH_RUN)}
+    return ConfigurableChatModel(
+        init_chat_model, {**defaults, **params}, fields=configurable_fields, prefix=config_prefix
+    )
+
+
+def _model_of_name(model: str, model_provider: str | None, params: dict[str, Any]) -> BaseChatModel:
     provider, name, factory = _split(model, model_provider)
     if factory is None:
         given = model if model_provider is None else f"{model_provider}:{model}"

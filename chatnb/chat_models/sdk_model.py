@@ -162,6 +162,15 @@ class SdkChatModel(BaseChatModel):
         given = {**options, "extra_body": extra_body, "deadline": deadline}
         vars(self).update(attributes_from_options(given))
 
+    @property
+    def model(self) -> str:
+        """The model's name, as the argument is called; `model_name` is the same."""
+        return self.model_name
+
+    @model.setter
+    def model(self, name: str) -> None:
+        self.model_name = name
+
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name != "_clients"}
         for name in HTTP_CLIENTS & state.keys():

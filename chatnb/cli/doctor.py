@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatnb.chat_models.weights import find_weights
+from chatnb.chat_models.local.weights import find_weights
 from chatnb.cli.download import install_command, shell_command
 from chatnb.errors import MissingWeightsError
 from chatnb.terminal import print_line

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chatnb.chat_models.weights import (
+from chatnb.chat_models.local.weights import (
     WEIGHTS_PACKAGE,
     WEIGHTS_SHA256,
     WEIGHTS_VERSION,

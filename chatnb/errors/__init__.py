@@ -242,6 +242,11 @@ class OutputParserError(ChatnbError, ValueError):
         super().__init__(message)
         self.text = text
 
+    @property
+    def llm_output(self) -> str:
+        """The reply, by LangChain's name of `text`."""
+        return self.text
+
 
 class StructuredOutputError(OutputParserError):
     """A reply is not a value of the requested type.

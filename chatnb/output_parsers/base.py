@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Never, TypeAlias
 
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.batches.checkpoint import stored_replies
 from chatnb.runnables.config import RunnableConfig
 from chatnb.runnables.methods import Out
 from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, BaseMessage
+from chatnb.schema.results import ChatGeneration, Generation
 
 Reply: TypeAlias = BaseMessage | str
 
@@ -29,6 +31,13 @@ class BaseOutputParser(Runnable[Reply, Out]):
     in_place = True
     run_type = "parser"
 
+    def __init__(self, *given: Never, **fields: Never) -> None:
+        if given or fields:
+            raise TypeError(
+                f"{type(self).__name__} takes no arguments. A parser with fields is a dataclass: "
+                f"write @dataclass above class {type(self).__name__}, or an __init__."
+            )
+
     def parse(self, text: str) -> Out:
         """Return the value of a complete reply.
 
@@ -42,6 +51,35 @@ class BaseOutputParser(Runnable[Reply, Out]):
 
     def invoke(self, input: Reply, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         return self.parse_reply(reply_text(input))
+
+    def parse_result(self, result: Sequence[Generation], *, partial: bool = False) -> Out:
+        """Return the value of the first candidate of a result, by LangChain's name.
+
+        Args:
+            result: Candidates, such as one prompt's of `generate(...).generations`.
+            partial: Accepted as LangChain's; `stream` and `transform` parse what arrives.
+
+        Raises:
+            OutputParserError: If it cannot be parsed.
+
+        Example:
+            >>> from chatnb.output_parsers import CommaSeparatedListOutputParser
+            >>> from chatnb.schema import Generation
+            >>> CommaSeparatedListOutputParser().parse_result([Generation("a, b")])
+            ['a', 'b']
+        """
+        candidate = result[0]
+        return self.invoke(
+            candidate.message if isinstance(candidate, ChatGeneration) else candidate.text
+        )
+
+    async def aparse_result(self, result: Sequence[Generation], *, partial: bool = False) -> Out:
+        """Return the value of a `result`, for asynchronous code; see `parse_result`."""
+        return self.parse_result(result, partial=partial)
+
+    async def aparse(self, text: str) -> Out:
+        """Return the value of a reply's `text`, for asynchronous code; see `parse`."""
+        return self.parse(text)
 
     def parse_reply(self, text: str) -> Out:
         """Return the value of a reply; caches and checkpoints forget one that has none.
@@ -95,3 +133,7 @@ class StrOutputParser(BaseOutputParser[str]):
     ) -> AsyncGenerator[str, None]:
         async for chunk in input:
             yield reply_text(chunk)
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.output_parsers")

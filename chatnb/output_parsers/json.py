@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatnb.errors import OutputParserError
 from chatnb.json_schemas import schema_from_type
+from chatnb.lazy_names import names_of_package
 from chatnb.loose_json import FoundJson, find_json, is_weak, partial_value, search_json
 from chatnb.output_parsers.base import BaseOutputParser, Reply, reply_text
 from chatnb.runnables.config import RunnableConfig
@@ -166,3 +167,7 @@ class GrowingJson:
 def json_instructions(schema: Mapping[str, Any]) -> str:
     """Return instructions for a model to reply with JSON of a schema."""
     return _INSTRUCTIONS.format(schema=json.dumps(schema, ensure_ascii=False))
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.output_parsers")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from chatnb.errors import OutputParserError
+from chatnb.lazy_names import names_of_package
 from chatnb.loose_json import FoundJson
 from chatnb.output_parsers.json import GrowingJsonParser, json_instructions
 
@@ -125,3 +126,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(annotation)
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.output_parsers")

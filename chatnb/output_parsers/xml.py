@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chatnb.errors import OutputParserError
+from chatnb.lazy_names import names_of_package
 from chatnb.output_parsers.base import BaseOutputParser
 
 if TYPE_CHECKING:
@@ -73,3 +74,7 @@ def _as_dict(element: Element, depth: int) -> dict[str, Any]:
             for child in element
         ]
     }
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.output_parsers")

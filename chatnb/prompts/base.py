@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
+from chatnb.lazy_names import names_of_package
 from chatnb.prompts.variables import values_for
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
@@ -39,9 +41,37 @@ class BasePromptTemplate(Runnable[Any, Out]):
         """
         raise NotImplementedError
 
-    def pretty_repr(self) -> str:
-        """Return the prompt for reading, with the names of its variables."""
+    def pretty_repr(self, html: bool = False) -> str:
+        """Return the prompt for reading, with the names of its variables.
+
+        Args:
+            html: True for headings that are bold, in a terminal or a notebook.
+        """
         raise NotImplementedError
+
+    def partial(self, **values: Any) -> Self:
+        """Return a prompt with some values given in advance.
+
+        Args:
+            **values: The values, or functions without arguments that return them at each use.
+
+        Example:
+            >>> from chatnb.prompts import PromptTemplate
+            >>> PromptTemplate("{greeting}, {name}!").partial(greeting="Hi").format(name="Bob")
+            'Hi, Bob!'
+        """
+        changed = copy(self)
+        changed.partials = {**self.partials, **values}
+        changed._needed = [name for name in self._needed if name not in values]
+        return changed
+
+    def _check_variables(self, declared: Sequence[str] | None) -> None:
+        """Raise a ValueError if `input_variables=` are not those of the text."""
+        if declared is not None and {*declared} - {*self.partials} != {*self._needed}:
+            raise ValueError(
+                f"input_variables are {sorted(declared)}, and the variables of the text are "
+                f"{sorted(self._needed)}. Leave input_variables= out: they are those of the text."
+            )
 
     def pretty_print(self) -> None:
         """Print the prompt for reading, with the names of its variables.
@@ -93,3 +123,7 @@ class BasePromptTemplate(Runnable[Any, Out]):
     async def aformat(self, **values: Any) -> str:
         """Return the prompt as text, for asynchronous code; see `format`."""
         return self.format(**values)
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.prompts")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Never, overload
 
-from chatnb.lazy_names import names_of_package
+from chatnb.lazy_names import names_of_package, refuse_arguments
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat
 from chatnb.prompts.message_templates import (
@@ -36,9 +36,10 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
             them.
         partials: Another name of `partial_variables`.
         input_variables: Accepted as LangChain's; the variables are those of the texts.
+        validate_template: True to refuse other `input_variables` than those of the texts.
 
     Raises:
-        TypeError: If an item is none of these.
+        TypeError: If an item is none of these, or there is no such argument.
         ValueError: If a role is unknown, or a text is not a template.
 
     Example:
@@ -57,11 +58,16 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
         partial_variables: Mapping[str, Any] | None = None,
         partials: Mapping[str, Any] | None = None,
         input_variables: Sequence[str] | None = None,
+        validate_template: bool = False,
+        **others: Never,
     ) -> None:
+        refuse_arguments(self, others)
         self.partials = dict[str, Any]()
         self.messages: tuple[MessagesTemplate, ...] = ()
         self._format: TemplateFormat = template_format
         self._add(check_items(messages), {**(partials or {}), **(partial_variables or {})})
+        if validate_template:
+            self._check_variables(input_variables)
 
     def _add(self, items: Iterable[Any], partials: Mapping[str, Any] | None = None) -> None:
         """Add items to the end; nothing is added if one of them is refused."""
@@ -146,14 +152,6 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
     def __iter__(self) -> Iterator[BaseMessage | MessagesTemplate]:
         return (self[index] for index in range(len(self.messages)))
 
-    def partial(self, **values: Any) -> ChatPromptTemplate:
-        """Return a prompt with some values given in advance.
-
-        Args:
-            **values: The values, or functions without arguments that return them at each use.
-        """
-        return ChatPromptTemplate([self], template_format=self._format, partials=values)
-
     def format_messages(self, **values: Any) -> list[BaseMessage]:
         """Return the messages, with values in place of the variables.
 
@@ -169,8 +167,8 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
         """Return the messages, for asynchronous code; see `format_messages`."""
         return self.format_prompt(**values).to_messages()
 
-    def pretty_repr(self) -> str:
-        return "\n\n".join(part.pretty_repr() for part in self.messages)
+    def pretty_repr(self, html: bool = False) -> str:
+        return "\n\n".join(part.pretty_repr(html) for part in self.messages)
 
     def fill(self, values: Mapping[str, Any]) -> ChatPromptValue:
         parts = self.messages

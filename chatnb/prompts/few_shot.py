@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Never, Protocol
 
+from chatnb.lazy_names import refuse_arguments
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.chat import ChatPromptTemplate
 from chatnb.prompts.formatting import TemplateFormat, parse_template
@@ -81,7 +82,10 @@ class FewShotPromptTemplate(BasePromptTemplate[StringPromptValue]):
         template_format: TemplateFormat = "f-string",
         partial_variables: Mapping[str, Any] | None = None,
         input_variables: Sequence[str] = (),
+        validate_template: bool = False,
+        **others: Never,
     ) -> None:
+        refuse_arguments(self, others)
         self._examples = _Examples(examples, example_selector)
         self.example_prompt = example_prompt
         self._prefix = parse_template(prefix, template_format)
@@ -91,11 +95,13 @@ class FewShotPromptTemplate(BasePromptTemplate[StringPromptValue]):
         names = (*self._prefix.variables, *self._suffix.variables)
         names += tuple(input_variables) if example_selector is not None else ()
         self._needed = [name for name in dict.fromkeys(names) if name not in self.partials]
+        if validate_template:
+            self._check_variables(input_variables)
 
     def __repr__(self) -> str:
         return f"FewShotPromptTemplate({self._suffix.text!r})"
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         shown = (self._prefix.text, self.example_prompt.template, self._suffix.text)
         return self._separator.join(text for text in shown if text)
 
@@ -135,7 +141,9 @@ class FewShotChatMessagePromptTemplate(BasePromptTemplate[ChatPromptValue]):
         examples: Sequence[Mapping[str, Any]] | None = None,
         example_selector: ExampleSelector | None = None,
         input_variables: Sequence[str] = (),
+        **others: Never,
     ) -> None:
+        refuse_arguments(self, others)
         self._examples = _Examples(examples, example_selector)
         self.example_prompt = ChatPromptTemplate([example_prompt])
         self.partials = {}
@@ -160,8 +168,8 @@ class FewShotChatMessagePromptTemplate(BasePromptTemplate[ChatPromptValue]):
         """Return the messages of all examples, for `values` of variables; see `messages`."""
         return self.messages(values)
 
-    def pretty_repr(self) -> str:
-        return self.example_prompt.pretty_repr()
+    def pretty_repr(self, html: bool = False) -> str:
+        return self.example_prompt.pretty_repr(html)
 
     def fill(self, values: Mapping[str, Any]) -> ChatPromptValue:
         return ChatPromptValue(self.messages(values))

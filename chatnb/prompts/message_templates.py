@@ -10,6 +10,7 @@ from chatnb.prompts.formatting import TemplateFormat, TextTemplate, parse_templa
 from chatnb.prompts.text import PromptTemplate
 from chatnb.prompts.variables import values_for
 from chatnb.schema.conversion import to_messages
+from chatnb.schema.message_types import message_heading
 from chatnb.schema.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
 _ACCEPTED = (
@@ -31,7 +32,7 @@ class MessagesTemplate(Protocol):
         """Return the messages with values in place of variables."""
         ...
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         """Return the part for reading, with its variables."""
         ...
 
@@ -91,8 +92,8 @@ class FixedMessage:
     def messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
         return [self.message]
 
-    def pretty_repr(self) -> str:
-        return self.message.pretty_repr()
+    def pretty_repr(self, html: bool = False) -> str:
+        return self.message.pretty_repr(html)
 
 
 class MessagePromptTemplate:
@@ -134,6 +135,7 @@ class MessagePromptTemplate:
             template_format = content.template_format
             self.partials = {**content.partials, **self.partials}
         self._message = self._empty_message(role)
+        self._template_format: TemplateFormat = template_format
         self._template = _parsed(self.content, template_format)
         names = dict.fromkeys(_names(self._template))
         self.variables = tuple(name for name in names if name not in self.partials)
@@ -152,6 +154,15 @@ class MessagePromptTemplate:
 
     def __repr__(self) -> str:
         return f"({self.role!r}, {self.content!r})"
+
+    @property
+    def prompt(self) -> PromptTemplate | list[Any]:
+        """The text as a prompt; the parts of a content that has several."""
+        if isinstance(self.content, list):
+            return self.content
+        return PromptTemplate(
+            self.content, template_format=self._template_format, partials=self.partials
+        )
 
     @property
     def input_variables(self) -> list[str]:
@@ -182,9 +193,9 @@ class MessagePromptTemplate:
         """Return a list with the message, with `values` in place of its variables."""
         return self.messages(values)
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         """Return the template for reading, as messages are."""
-        return replace(self._message, content=self.content).pretty_repr()
+        return replace(self._message, content=self.content).pretty_repr(html)
 
 
 class _OfRole(MessagePromptTemplate):
@@ -305,9 +316,9 @@ class MessagesPlaceholder:
         """Return the messages in `values` of the variable; see `messages`."""
         return self.messages(values)
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         """Return the placeholder for reading, as messages are."""
-        return f"{' Messages Placeholder '.center(80, '=')}\n\n{{{self.variable_name}}}"
+        return f"{message_heading('Messages Placeholder', html)}\n\n{{{self.variable_name}}}"
 
 
 def _parsed(content: Any, format: TemplateFormat) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
+from chatnb.lazy_names import refuse_arguments
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat, parse_template
 from chatnb.schema.prompt_values import StringPromptValue
@@ -26,9 +27,10 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
             them.
         partials: Another name of `partial_variables`.
         input_variables: Accepted as LangChain's; the variables are those of the text.
+        validate_template: True to refuse other `input_variables` than those of the text.
 
     Raises:
-        TypeError: If the template is not a string.
+        TypeError: If the template is not a string, or there is no such argument.
         ValueError: If it is not a template, or a field is more than a name.
 
     Example:
@@ -41,20 +43,51 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
         template: str,
         *,
         template_format: TemplateFormat = "f-string",
+        input_variables: Sequence[str] | None = None,
+        validate_template: bool = False,
         partial_variables: Mapping[str, Any] | None = None,
         partials: Mapping[str, Any] | None = None,
-        input_variables: Sequence[str] | None = None,
+        **others: Never,
     ) -> None:
+        refuse_arguments(self, others)
         self.template = template
         self.template_format: TemplateFormat = template_format
         self.partials = {**(partials or {}), **(partial_variables or {})}
         self._template = parse_template(template, template_format)
         self._needed = [name for name in self._template.variables if name not in self.partials]
+        if validate_template:
+            self._check_variables(input_variables)
 
     @classmethod
     def from_template(cls, template: str, **options: Any) -> PromptTemplate:
         """Return the prompt of a text, `template`, with the `options` of `PromptTemplate`."""
         return cls(template, **options)
+
+    @classmethod
+    def from_examples(
+        cls,
+        examples: Sequence[str],
+        suffix: str,
+        input_variables: Sequence[str] | None = None,
+        example_separator: str = "\n\n",
+        prefix: str = "",
+        **options: Any,
+    ) -> PromptTemplate:
+        """Return the prompt of a prefix, `examples` and a suffix, with a separator between them.
+
+        Args:
+            examples: Texts, which may have variables, too.
+            suffix: The text after the examples.
+            input_variables: Accepted as LangChain's.
+            example_separator: The text between the parts.
+            prefix: The text before the examples.
+            **options: Those of `PromptTemplate`.
+
+        Example:
+            >>> PromptTemplate.from_examples(["up: down"], "{word}:", prefix="Opposites")
+            PromptTemplate('Opposites\n\nup: down\n\n{word}:')
+        """
+        return cls(example_separator.join([prefix, *examples, suffix]), **options)
 
     @classmethod
     def from_file(
@@ -98,22 +131,13 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
                 f"A prompt in {self.template_format} and one in {other.template_format} cannot be "
                 "one text"
             )
-        return self._with(self.template + other.template, other.partials)
-
-    def partial(self, **values: Any) -> PromptTemplate:
-        """Return a prompt with some values given in advance.
-
-        Args:
-            **values: The values, or functions without arguments that return them at each use.
-        """
-        return self._with(self.template, values)
-
-    def _with(self, template: str, partials: Mapping[str, Any]) -> PromptTemplate:
         return PromptTemplate(
-            template, template_format=self.template_format, partials={**self.partials, **partials}
+            self.template + other.template,
+            template_format=self.template_format,
+            partials={**self.partials, **other.partials},
         )
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         return self.template
 
     def fill(self, values: Mapping[str, Any]) -> StringPromptValue:

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.concurrency.pickling import is_class_of_pickle
-from chatnb.lazy_names import names_of_package
+from chatnb.lazy_names import names_of_package, refuse_attribute
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
 from chatnb.runnables.wrappers.methods import WrapperMethods
@@ -353,6 +353,11 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
         """
         node = graph.add_node(self.get_name(), self)
         return node, node
+
+    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
+
+        def __getattr__(self, name: str) -> Any:
+            refuse_attribute(self, name)
 
 
 class KeepsModelMethods(Generic[In, Out]):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from chatnb.lazy_names import refuse_attribute
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable
 from chatnb.runnables.config import (
@@ -50,7 +51,7 @@ class ModelWrapper(KeepsModelMethods[In, Out]):
     def __getattr__(self, name: str) -> Any:
         wrapped = self.wrapped() if name in _MODEL_METHODS else []
         if not wrapped:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            refuse_attribute(self, name)
         methods = [getattr(each, name) for each in wrapped]
         return lambda *args, **kwargs: self.around([m(*args, **kwargs) for m in methods])  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
 from chatnb.runnables.methods import In, Out
@@ -92,3 +93,7 @@ class RunnableBranch(Runnable[In, Out]):
             graph.add_edge(begin, first, when.get_name() if when else "otherwise")
             graph.add_edge(last, end)
         return begin, end
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

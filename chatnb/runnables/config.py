@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 from uuid import UUID
 
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.deadlines import Deadline, to_deadline
 from chatnb.tracing.handlers import check_handlers
 from chatnb.tracing.run import Run
@@ -182,3 +183,7 @@ def check_config(config: RunnableConfig) -> RunnableConfig:
     given = config.get("callbacks")
     callbacks = None if given is None else check_handlers(given)
     return config if callbacks is given else {**config, "callbacks": callbacks}  # pyright: ignore[reportReturnType]
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

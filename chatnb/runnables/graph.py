@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chatnb.lazy_names import names_of_package, refuse_attribute
 
 
 class Edge(NamedTuple):
@@ -36,6 +38,11 @@ class Graph:
     nodes: dict[str, str] = field(default_factory=dict[str, str])
     edges: list[Edge] = field(default_factory=list[Edge])
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
+
+        def __getattr__(self, name: str) -> Any:
+            refuse_attribute(self, name)
 
     def add_node(self, name: str, part: Any = None) -> str:
         """Add a node; several nodes may share a name.
@@ -80,3 +87,7 @@ def _escape(text: str) -> str:
     for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
         text = text.replace(character, entity)
     return text.replace("\n", " ")
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chatnb.concurrency.threads import close
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Other, Runnable
 from chatnb.runnables.chunks import AddableDict, AsyncSnapshots, Snapshots, add_up
 from chatnb.runnables.config import RunnableConfig, child_config, effective_config
@@ -250,3 +251,7 @@ def _dict(value: Any, method: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{method} takes a dict, not {type(value).__name__}: {value!r}")
     return value  # pyright: ignore[reportUnknownVariableType]
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

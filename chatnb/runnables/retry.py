@@ -18,6 +18,7 @@ from chatnb.errors import (
     QuotaSpentError,
     error_line,
 )
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable, to_runnable
 from chatnb.runnables.batches.backoff import is_wait_too_long, seconds_to_retry
 from chatnb.runnables.binding import ModelWrapper
@@ -307,3 +308,7 @@ class RunnableWithFallbacks(_Attempts[In, Out]):
             graph.add_edge(begin, first, f"fallback {index}" if index else "")
             graph.add_edge(last, end)
         return begin, end
+
+
+if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.
+    __getattr__ = names_of_package("chatnb.runnables")

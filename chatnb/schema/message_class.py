@@ -49,6 +49,7 @@ def _with_blocks(name: str, init: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: Any, *args: Any, content_blocks: Any = None, **fields: Any) -> None:
         if "type" in fields and fields.pop("type") != self.type:
             raise TypeError(f"The type of a {name} is {self.type!r}")
+        fields.pop("example", None)  # LangChain's, which has no effect there either.
         if content_blocks is None:
             init(self, *args, **fields)
         elif args or "content" in fields:

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from uuid import UUID
 
+from chatnb.lazy_names import refuse_attribute
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.message_class import PydanticMethods, is_default, message_class
 from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, checked_call, checked_invalid
@@ -25,6 +26,12 @@ _TEXT_TYPES = ("text", "input_text", "output_text", None)  # The Responses API t
 # Factories of empty fields: quicker than calling `dict[str, Any]` for each chunk.
 new_dict = cast("Callable[[], dict[str, Any]]", dict)
 new_list = cast("Callable[[], list[Any]]", list)
+
+
+def message_heading(title: str, bold: bool = False) -> str:
+    """Return the line above a message that is printed for reading."""
+    line = f" {title} ".center(_HEADING_WIDTH, "=")
+    return line.replace(title, f"\033[1m{title}\033[0m") if bold else line
 
 
 class MessageText(str):
@@ -107,6 +114,11 @@ class BaseMessage(PydanticMethods):
         if not all(isinstance(part, str | dict) for part in content):  # pyright: ignore[reportUnnecessaryIsInstance]
             self.content = [_plain_part(part, type(self).__name__) for part in content]
 
+    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
+
+        def __getattr__(self, name: str) -> Any:
+            refuse_attribute(self, name)
+
     def _standard_blocks(self) -> list[dict[str, Any]]:
         from chatnb.schema.content.blocks import content_blocks
 
@@ -142,8 +154,11 @@ class BaseMessage(PydanticMethods):
         markdown = safe_markdown(message_markdown(self))
         return {"text/plain": SafeText(repr(self)), "text/markdown": markdown}
 
-    def pretty_repr(self) -> str:
+    def pretty_repr(self, html: bool = False) -> str:
         """Format the message for reading: a heading, then the content.
+
+        Args:
+            html: True for a heading that is bold, in a terminal or a notebook.
 
         Returns:
             Several lines; a part that is not text is named in brackets.
@@ -157,7 +172,7 @@ class BaseMessage(PydanticMethods):
             Hi
         """
         role = type(self).__name__.removesuffix("Chunk").removesuffix("Message")
-        heading = f" {role} Message ".center(_HEADING_WIDTH, "=")
+        heading = message_heading(f"{role} Message", bold=html)
         return "\n".join([heading, *self._header_lines(), "", *self._content_lines()])
 
     def pretty_print(self) -> None:

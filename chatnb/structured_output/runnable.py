@@ -88,6 +88,11 @@ class StructuredOutput(Runnable[ChatInput, Out]):
     ) -> None:
         if repair < 0:
             raise ValueError(f"repair is a number of attempts, 0 or more, not {repair}")
+        if schema is None:
+            raise TypeError(
+                "with_structured_output takes a type or a JSON schema. For JSON of any form write "
+                'chat.bind(response_format={"type": "json_object"}) | JsonOutputParser()'
+            )
         named = schema_from_type(schema)
         self._method = get_method(method, named, strict)
         self._parser = parser_from_type(schema)

@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeAlias, TypedDict, Unpack, cast
 
 from chatnb.concurrency.pickling import find_in_module, name_in_module
 from chatnb.concurrency.portal import package_portal
 from chatnb.errors import ToolArgumentsError
 from chatnb.json_schemas import JsonSchema
-from chatnb.lazy_names import names_of_package
+from chatnb.lazy_names import names_of_package, refuse_arguments
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import (
     RunnableConfig,
+    check_config,
     child_config,
     effective_config,
     inherited,
@@ -56,6 +57,9 @@ class ToolOptions(TypedDict, total=False):
     handle_tool_error: ErrorHandler
     handle_validation_error: ErrorHandler
     extras: dict[str, Any] | None
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
+    callbacks: list[Any] | None
     error_on_invalid_docstring: bool
 
 
@@ -86,12 +90,16 @@ class Tool(Runnable[ToolInput, Any]):
         handle_validation_error: The same for arguments that do not fit.
         extras: Further fields of the tool for providers that have them, such as Anthropic's
             `{"cache_control": {"type": "ephemeral"}}`.
+        tags: Tags of the tool's runs, for handlers and logs.
+        metadata: Metadata of the tool's runs.
+        callbacks: Handlers of the tool's runs.
         coroutine: An asynchronous function for the asynchronous methods, beside a plain `func`.
         error_on_invalid_docstring: True to refuse a function whose docstring does not describe its
             arguments in a section `Args`, or describes others.
 
     Raises:
-        TypeError: If it is not a function, or its parameters cannot be described as JSON.
+        TypeError: If it is not a function, its parameters cannot be described as JSON, or there is
+            no such argument.
         ValueError: If models cannot call it by its name, there is no such response format, or its
             docstring is refused.
 
@@ -120,7 +128,7 @@ class Tool(Runnable[ToolInput, Any]):
     def __init__(
         self,
         func: Callable[..., Any],
-        *,
+        *positional: Never,
         name: str | None = None,
         description: str | None = None,
         args_schema: type[Any] | JsonSchema | None = None,
@@ -129,9 +137,16 @@ class Tool(Runnable[ToolInput, Any]):
         handle_tool_error: ErrorHandler = False,
         handle_validation_error: ErrorHandler = False,
         extras: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        callbacks: list[Any] | None = None,
         coroutine: Callable[..., Any] | None = None,
         error_on_invalid_docstring: bool = False,
+        **others: Never,
     ) -> None:
+        refuse_arguments(self, others)
+        if positional:
+            raise TypeError("Tool takes the function alone: Tool(func, name=..., description=...)")
         if not callable(func) or not (coroutine is None or _is_async(coroutine)):
             wrong = func if coroutine is None or not callable(func) else coroutine
             raise TypeError(f"A tool is made of a function, not of {wrong!r}")
@@ -160,6 +175,7 @@ class Tool(Runnable[ToolInput, Any]):
         self.handle_tool_error: ErrorHandler = handle_tool_error
         self.handle_validation_error: ErrorHandler = handle_validation_error
         self.extras = extras
+        self.own_config = _own_config(tags=tags, metadata=metadata, callbacks=callbacks)
         self.coroutine = coroutine
         self._is_async = _is_async(func)
         self._has_async = self._is_async or coroutine is not None
@@ -201,7 +217,8 @@ class Tool(Runnable[ToolInput, Any]):
         if not infer_schema and options.get("args_schema") is None:
             options["args_schema"] = one_string_schema(function)
         beside = coroutine if func is not None else None
-        return cls(function, name=name, description=description, coroutine=beside, **options)
+        given = cast("dict[str, Any]", options)
+        return cls(function, name=name, description=description, coroutine=beside, **given)
 
     def __repr__(self) -> str:
         return f"Tool({self.name})"
@@ -228,9 +245,22 @@ class Tool(Runnable[ToolInput, Any]):
             "handle_tool_error": self.handle_tool_error,
             "handle_validation_error": self.handle_validation_error,
             "extras": self.extras,
+            "tags": self.tags,
+            "metadata": self.metadata,
+            "callbacks": (self.own_config or {}).get("callbacks"),
             "coroutine": self.coroutine,
         }
         return _make_tool, (self.func, options)
+
+    @property
+    def tags(self) -> list[str] | None:
+        """Return the tags of its runs."""
+        return (self.own_config or {}).get("tags")
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """Return the metadata of its runs."""
+        return (self.own_config or {}).get("metadata")
 
     @property
     def parameters(self) -> JsonSchema:
@@ -379,6 +409,10 @@ def check_tool_name(name: str) -> str:
             "give it one with name="
         )
     return name
+
+
+def _own_config(**entries: Any) -> RunnableConfig | None:
+    return check_config(cast("RunnableConfig", entries)) or None
 
 
 def _arguments(name: str, schema: type[Any] | JsonSchema) -> Arguments:

@@ -84,9 +84,20 @@ def _check_handler(handler: Any) -> Any:
     if isinstance(handler, type) or not any(hasattr(handler, event) for event in _EVENTS):
         raise TypeError(
             f"A callback handler is an object with some of the methods {', '.join(_EVENTS)}, "
-            f"or one of LangChain's, not {handler!r}"
+            f"or one of LangChain's, not {handler!r}{_langchain_pointer(handler)}"
         )
     return handler
+
+
+def _langchain_pointer(handler: object) -> str:
+    names = [name for name in dir(handler) if name.startswith(("on_llm_", "on_chat_", "on_chain_"))]
+    if not names:
+        return ""
+    return (
+        f". Its {names[0]} is LangChain's: derive it from "
+        "langchain_core.callbacks.BaseCallbackHandler, or write on_token(self, run, chunk) for "
+        "on_llm_new_token, and on_start(self, run) and on_end(self, run) for the others."
+    )
 
 
 def add_handler(handler: Any) -> None:

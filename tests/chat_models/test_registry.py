@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -165,19 +164,10 @@ def test_a_model_that_many_serve_needs_a_provider(name: str) -> None:
         init_chat_model("m", model_provider="opnai")
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ([], {}),
-        ([], {"temperature": 0}),
-        (["scripted:a"], {"configurable_fields": "any"}),
-        (["scripted:a"], {"config_prefix": "first"}),
-    ],
-)
-def test_a_configurable_model_has_another_spelling(name: list[str], options: Any) -> None:
-    """Arguments of LangChain's configurable models are an error that says what to write."""
-    with pytest.raises(TypeError, match="configurable_alternatives"):
-        init_chat_model(*name, **options)
+def test_a_prefix_without_fields_is_refused() -> None:
+    """It would be without effect."""
+    with pytest.raises(TypeError, match="configurable_fields"):
+        init_chat_model("scripted:a", config_prefix="first")
 
 
 def test_the_spelling_of_a_configurable_model_works() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnb.chat_models.weights import WEIGHTS_SHA256, find_packaged_weights
+from chatnb.chat_models.local.weights import WEIGHTS_SHA256, find_packaged_weights
 
 CLONE = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnb.chat_models.weights import find_packaged_weights, find_weights
+from chatnb.chat_models.local.weights import find_packaged_weights, find_weights
 from chatnb.errors import ConfigurationError, MissingWeightsError
 
 CLONE = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_a_file_that_is_not_a_gguf_is_an_error(
 def test_no_weights_at_all() -> None:
     """In a Python without the package, the message is one line that ends with what to type."""
     code = (
-        "from chatnb.chat_models.weights import find_weights\n"
+        "from chatnb.chat_models.local.weights import find_weights\n"
         "from chatnb.errors import MissingWeightsError\n"
         "try: find_weights()\n"
         "except MissingWeightsError as error: print(error)\n"

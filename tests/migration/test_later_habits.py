@@ -9,7 +9,7 @@ import pytest
 from anthropic.types import TextBlock, ToolUseBlock
 
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI, init_chat_model
-from chatnb.errors import ToolArgumentsError
+from chatnb.errors import ConfigurationError, ToolArgumentsError
 from chatnb.runnables import ConfigurableField, Runnable
 from chatnb.schema import (
     AIMessage,
@@ -28,6 +28,11 @@ IMAGE: dict[str, Any] = {"type": "image", "url": "https://example.org/owl.png"}
 
 def opened(loopback: LoopbackServer, **options: Any) -> ChatOpenAI:
     return ChatOpenAI("loopback-1", base_url=loopback.base_url, api_key="none", **options)
+
+
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"Sunny in {city}"
 
 
 def body(loopback: LoopbackServer) -> dict[str, Any]:
@@ -173,11 +178,23 @@ def test_messages_as_openai_s_dicts_with_each_option() -> None:
 
 
 def test_a_model_that_the_config_chooses(loopback: LoopbackServer) -> None:
-    """`init_chat_model()` without a name says what to write, and that works."""
-    with pytest.raises(TypeError, match="configurable_alternatives"):
-        init_chat_model(configurable_fields=("model", "temperature"))  # type: ignore[call-arg]
+    """`init_chat_model()` without a name makes each run's model, with tools bound before."""
     loopback.plays(whole("Yes."))
     address = {"base_url": loopback.base_url, "api_key": "none"}
+    any_model: Any = init_chat_model(**address, temperature=0.5)
+    with_tools = any_model.bind_tools([weather], tool_choice="auto")
+    with_tools.invoke("Hi", {"configurable": {"model": "openai:chosen", "other": 1}})
+    sent = body(loopback)
+    assert (sent["model"], sent["temperature"], sent["tool_choice"]) == ("chosen", 0.5, "auto")
+    with pytest.raises(ConfigurationError, match="configurable"):
+        with_tools.invoke("Hi")
+    prefixed = init_chat_model(
+        "openai:plain", configurable_fields=("temperature",), config_prefix="first", **address
+    )
+    configurable = {"first_temperature": 0.9, "first_model": "not-allowed", "temperature": 0}
+    prefixed.invoke("Hi", {"configurable": configurable})
+    sent = body(loopback)
+    assert (sent["model"], sent["temperature"]) == ("plain", 0.9)
     large = init_chat_model("openai:large", **address)
     small = init_chat_model("small", model_provider="openai", **address)
     chat: Runnable[Any, Any] = large.configurable_alternatives(

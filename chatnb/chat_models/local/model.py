@@ -10,9 +10,9 @@ from typing import Any, Literal, Self, Unpack
 from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.local.server import running_server, server_key
+from chatnb.chat_models.local.weights import MODEL_ALIAS, find_weights, named_weights
 from chatnb.chat_models.openai.model import ChatOpenAI
 from chatnb.chat_models.rate_limiter import RateLimiter
-from chatnb.chat_models.weights import MODEL_ALIAS, find_weights, named_weights
 from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import UnknownModelError
 from chatnb.terminal import warn

@@ -90,6 +90,10 @@ def refuse_unknown(model_class: type[BaseChatModel], names: Iterable[str]) -> No
     name = min(names, default=None)
     if name is None:
         return
+    from chatnb.upstream_modules import argument_pointer
+
+    if pointer := argument_pointer(name):
+        raise TypeError(f"{model_class.__name__} has no argument {name}=. {pointer}")
     known = sorted(known_arguments(model_class))
     close = difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
     meant = f" Did you mean {close[0]}=?" if close else ""

@@ -206,7 +206,7 @@ def configs_for(
         if len(config) != total:
             raise ValueError(f"{total} inputs were given and {len(config)} configs")
         return [check_config(item) for item in config]
-    check_config(config)
+    config = check_config(config)
     if total > 1 and "run_id" in config:
         raise ValueError("run_id is the id of one run: give a list with a config for each input")
     if (deadline := config.get("deadline")) is not None:  # All inputs share it.
