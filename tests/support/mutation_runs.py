@@ -1,12 +1,14 @@
 """Replays of mutated notebooks, and which mutations they catch.
 
-python -m tests.support.mutation_runs 22 1     # 22 of each kind, with seed 1, for docs/testing.md
+python -m tests.support.mutation_runs 22 1               # 22 of each kind, with seed 1
+python -m tests.support.mutation_runs 22 1 "a cell less"   # of one kind
+
+Their rows of the table in docs/testing_reference.md are replaced.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import re
 import sys
 import tempfile
@@ -24,12 +26,13 @@ from tests.support.notebook_runs import run_pytest
 from tests.support.output_mutations import KINDS as OUTPUT_KINDS
 from tests.support.output_mutations import Mutation, mutate, saved_cells
 
-_GUIDE = Path(__file__).parents[2] / "docs" / "testing.md"
+_GUIDE = Path(__file__).parents[2] / "docs" / "testing_reference.md"
 # Replays in one run of pytest, which has a time limit.
 _AT_ONCE = 24
 _NOTHING = "nothing that is sent or shown depends on it"
 # Those of outputs need no kernel.
 _OUTPUTS = 45
+_HEAD = "| mutation | of | caught | by a note | not caught |", "|---|---:|---:|---:|---|"
 _MARKS = "<!-- mutations -->", "<!-- end of mutations -->"
 
 
@@ -117,18 +120,24 @@ def _reason(mutant: Mutant, plain: Mapping[str, Any], mutated: Mapping[str, Any]
     return "" if set(changed) - mutant.source.varying else _NOTHING
 
 
-def table(outcomes: Sequence[Outcome], outputs: Sequence[Mutation]) -> Iterator[str]:
-    """Yield the lines of the table of the kinds."""
-    yield "| mutation | of | caught | by a note | not caught |"
-    yield "|---|---:|---:|---:|---|"
-    for kind in KINDS:
+def rows(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Return the rows of the table for replays of mutants, by their kinds."""
+    found = dict[str, str]()
+    for kind in dict.fromkeys(outcome.mutant.kind for outcome in outcomes):
         own = [outcome for outcome in outcomes if outcome.mutant.kind == kind]
         left = [o.reason for o in own if not o.caught and not o.is_noted]
-        yield _row(kind, len(own), sum(o.is_noted for o in own), left)
+        found[kind] = _row(kind, len(own), sum(o.is_noted for o in own), left)
+    return found
+
+
+def output_rows(outputs: Sequence[Mutation]) -> dict[str, str]:
+    """Return those for mutations of outputs."""
+    found = dict[str, str]()
     for kind in OUTPUT_KINDS:
-        found = [mutation for mutation in outputs if mutation.kind == kind]
-        left = [mutation.reason for mutation in found if not mutation.is_caught]
-        yield _row(f"output: {kind}", len(found), 0, left)
+        own = [mutation for mutation in outputs if mutation.kind == kind]
+        left = [mutation.reason for mutation in own if not mutation.is_caught]
+        found[f"output: {kind}"] = _row(f"output: {kind}", len(own), 0, left)
+    return found
 
 
 def _row(kind: str, count: int, noted: int, left: Sequence[str]) -> str:
@@ -137,28 +146,34 @@ def _row(kind: str, count: int, noted: int, left: Sequence[str]) -> str:
     return f"| {kind} | {count} | {count - noted - len(left)} | {noted or ''} | {shown} |"
 
 
-def write_table(lines: Sequence[str]) -> None:
-    """Write the table into the guide, in place of the last one."""
+def write_rows(new: Mapping[str, str]) -> None:
+    """Write rows into the table of the guide, in place of earlier ones of the same kinds."""
     text = _GUIDE.read_text()
-    start, end = (text.index(mark) for mark in _MARKS)
-    table = "\n".join(["", "", *lines, "", ""])
-    _GUIDE.write_text(text[: start + len(_MARKS[0])] + table + text[end:])
+    start, end = text.index(_MARKS[0]) + len(_MARKS[0]), text.index(_MARKS[1])
+    lines = text[start:end].strip().splitlines()
+    kept = {line.split(" | ")[0].removeprefix("| "): line for line in lines[len(_HEAD) :]}
+    names = (*KINDS, *(f"output: {kind}" for kind in OUTPUT_KINDS))
+    all_rows = {**kept, **new}
+    table = "\n".join(
+        ["", "", *_HEAD, *(all_rows[name] for name in names if name in all_rows), "", ""]
+    )
+    _GUIDE.write_text(text[:start] + table + text[end:])
 
 
-def main(each: int, seed: int) -> None:
+def main(each: int, seed: int, kinds: Sequence[str]) -> None:
     """Make and replay so many mutants of each kind, and print each; write the table."""
     originals = sources()
     outcomes = list[Outcome]()
-    for outcome in replayed([*mutants(originals, each, random.Random(seed))], originals):
+    for outcome in replayed([*mutants(originals, each, seed, kinds or [*KINDS])], originals):
         outcomes.append(outcome)
         mutant = outcome.mutant
         found = outcome.caught or ("A NOTE" if outcome.is_noted else "NOT CAUGHT")
         print(f"{mutant.kind}; {mutant.source.name}; {mutant.change}; {found[:100]}", flush=True)
     outputs = mutate(saved_cells(), _OUTPUTS * len(OUTPUT_KINDS), seed)
-    lines = [*table(outcomes, outputs)]
-    print("\n".join(lines))
-    write_table(lines)
+    found = {**rows(outcomes), **output_rows(outputs)}
+    print("\n".join([*_HEAD, *found.values()]))
+    write_rows(found)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -19,7 +19,9 @@ _PARAMETERS = re.compile(
     r"""(?:"?(?:model|temperature|max_tokens|method|stream|timeout|type)"?(?:=|: ?)|MODEL = |"""
     r"""ChatOpenAI\()("[^"]+"|[0-9.]+|True)"""
 )
-_CALLS = re.compile(r"\b(?:ask|invoke|ainvoke|create|post|batch|get|generate|evaluate)\(")
+_CALLS = re.compile(
+    r"(?<!environ\.)\b(?:ask|invoke|ainvoke|create|post|batch|get|generate|evaluate)\("
+)
 _EVENT_TEXT = re.compile(r'(?<="content": ")[^"]+|(?<="text": ")[^"]+|(?<="partial_json": ")[^"]+')
 _PLOTS = re.compile(r"plt\.|axes\.|display\(|HTML\(|\.style\.")
 _MIN_TEXT = 3
@@ -78,15 +80,18 @@ def sources(folder: Path = NOTEBOOKS) -> list[Source]:
     return [_source(path) for path in sorted(folder.glob("*.ipynb"))]
 
 
-def mutants(found: Sequence[Source], number: int, rng: random.Random) -> Iterator[Mutant]:
-    """Yield so many mutants of each kind, no two alike while there are others."""
-    for kind, change in KINDS.items():
+def mutants(
+    found: Sequence[Source], number: int, seed: int, kinds: Sequence[str]
+) -> Iterator[Mutant]:
+    """Yield so many mutants of each of the kinds, no two alike while there are others."""
+    for kind in kinds:
+        rng = random.Random(f"{seed}{kind}")  # The same ones, whichever other kinds there are.
         seen = set[str]()
         tries = made = 0
         while made < number:
             tries += 1
             source = copy.deepcopy(rng.choice(found))
-            told = change(source, rng)
+            told = KINDS[kind](source, rng)
             if told and (f"{source.name}: {told}" not in seen or tries > 20 * number):
                 seen.add(f"{source.name}: {told}")
                 made += 1
@@ -228,7 +233,9 @@ def _other_type(text: str, rng: random.Random) -> str:
     types = {"str": "int", "int": "str", '"string"': '"number"', '"object"': '"array"',
              '"integer"': '"string"', "gt=0": "gt=9999999999"}  # fmt: skip
     old = next((name for name in types if text.endswith(name)), "")
-    return text.removesuffix(old) + types[old] if old else _other_character(text[-4:], rng)
+    if not old:
+        return text[:-4] + _other_character(text[-4:], rng)
+    return text.removesuffix(old) + types[old]
 
 
 def _tool_result(source: Source, rng: random.Random) -> str:
