@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chatnb.errors.documentation import see_section
 from tests.kernel.driver import Kernel, Message, Ran
 from tests.support.loopback import LoopbackServer, endless, refusal
 
@@ -180,7 +181,7 @@ def test_the_cell_after_a_stop_works(any_kernel: Kernel, loopback: LoopbackServe
 def test_an_error_of_the_provider_fails_the_cell_in_one_line(
     any_kernel: Kernel, loopback: LoopbackServer
 ) -> None:
-    """The cell fails with what happened and what to do, and no page of traceback."""
+    """The cell fails with what happened and where to read on, and no page of traceback."""
     loopback.plays(refusal("401 Unauthorized", "Incorrect API key."))
     any_kernel.run(
         "from chatnb.chat_models import ChatOpenAI\n"
@@ -191,7 +192,8 @@ def test_an_error_of_the_provider_fails_the_cell_in_one_line(
     assert ran.reply["ename"] == "AuthenticationError"
     (error,) = ran.of("error")
     assert error["traceback"] == [
-        "AuthenticationError: Incorrect API key. Check the API key (OPENAI_API_KEY)."
+        "AuthenticationError: Incorrect API key. Check the API key (OPENAI_API_KEY).",
+        see_section("providers"),
     ]
     assert ran.outputs[0]["text/plain"].startswith("Nothing arrived · ")
 

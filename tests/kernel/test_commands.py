@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatnb.errors.documentation import see_section
 from tests.kernel.driver import Kernel, Message, Ran
 from tests.kernel.test_cell import WIDGET
 
@@ -81,7 +82,7 @@ def test_a_typed_answer_grows_as_json_and_stays_as_a_table(any_kernel: Kernel) -
 
 
 def test_an_invalid_answer_stays_as_it_came(any_kernel: Kernel) -> None:
-    """The JSON stays readable above the one line that says what is wrong."""
+    """The JSON stays readable above the line that says what is wrong, and where to read on."""
     any_kernel.run(
         "from pydantic import BaseModel\nclass City(BaseModel):\n    name: str\n"
         "odd = ScriptedChatModel(['{\"town\": 1}'])"
@@ -90,7 +91,7 @@ def test_an_invalid_answer_stays_as_it_came(any_kernel: Kernel) -> None:
     assert ran.reply["status"] == "error"
     assert ran.outputs[0]["text/markdown"] == '````json\n{"town": 1}\n````\n'
     (error,) = ran.of("error")
-    assert len(error["traceback"]) == 1
+    assert error["traceback"][1:] == [see_section("typed-answers")]
     assert error["ename"] == "StructuredOutputError"
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,6 @@ from tests.langchain import test_standard
 from tests.langchain.standard_skips import SKIPPED, SUITES, table
 
 GUIDE = Path(__file__).parents[2] / "docs" / "langchain.md"
-
-
-def test_the_guide_s_examples_print_what_they_show() -> None:
-    """The very text of the guide runs."""
-    failed, tried = doctest.testfile(str(GUIDE), module_relative=False)
-    assert (failed, tried) == (0, 15)
 
 
 def test_the_guide_s_table_is_the_one_that_the_tests_are_held_to() -> None:

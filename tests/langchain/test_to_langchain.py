@@ -262,8 +262,9 @@ def test_errors_are_known_on_both_sides(
 ) -> None:
     """An error is of chatnb's class and of LangChain's, and says the same."""
     model = to_langchain(ScriptedChatModel([raised("No.", hint="Do it.", retry_after=2.0)]))
-    with pytest.raises(raised, match=r"^No\. Do it\.$") as caught:
+    with pytest.raises(raised) as caught:
         reply_of(model, method, "Hi")
+    assert str(caught.value) == "No. Do it."
     assert isinstance(caught.value, getattr(theirs, known_as))
     assert caught.value.retry_after == 2.0
 

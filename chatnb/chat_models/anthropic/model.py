@@ -148,7 +148,7 @@ class ChatAnthropic(BatchChatModel):
             deadline=deadline,
             **options,
         )
-        missing = missing_key("ChatAnthropic", "anthropic_api_key", "ANTHROPIC_API_KEY")
+        missing = missing_key("ChatAnthropic", "ANTHROPIC_API_KEY")
         self.anthropic_api_key = secret_key(
             anthropic_api_key or api_key, "ANTHROPIC_API_KEY", missing
         )

@@ -186,7 +186,7 @@ class ChatOpenAI(BatchChatModel):
             extra_body=extra_body,
             **options,
         )
-        missing = missing_key("ChatOpenAI", "openai_api_key", "OPENAI_API_KEY")
+        missing = missing_key("ChatOpenAI", "OPENAI_API_KEY")
         self.openai_api_key = secret_key(openai_api_key or api_key, "OPENAI_API_KEY", missing)
         self.organization = organization
         self.temperature = temperature

@@ -105,11 +105,11 @@ def secret(key: str | SecretStr | None) -> SecretStr | None:
     return SecretStr(str(key)) if isinstance(key, str) and key else key or None
 
 
-def missing_key(model: str, argument: str, variable: str) -> str:
+def missing_key(model: str, variable: str) -> str:
     """Return the error text for a model without a key."""
     return (
         f"{model} has no API key. Set the environment variable {variable}, "
-        f'pass it as {model}({argument}="..."), '
+        f'pass it as {model}(api_key="..."), '
         "or use ChatLocal(), a small model on this machine that needs no key."
     )
 

@@ -408,7 +408,7 @@ def test_without_a_key_the_error_names_three_ways_out() -> None:
     """ChatAnthropic() with no key says: the variable, the argument, or the embedded model."""
     with pytest.raises(errors.MissingKeyError) as raised:
         ChatAnthropic()
-    for way in ("ANTHROPIC_API_KEY", "anthropic_api_key=", "ChatLocal()"):
+    for way in ("ANTHROPIC_API_KEY", "api_key=", "ChatLocal()"):
         assert way in str(raised.value)
 
 

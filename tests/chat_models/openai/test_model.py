@@ -252,7 +252,7 @@ def test_without_a_key_the_error_names_three_ways_out() -> None:
     """ChatOpenAI() with no key says: the variable, the argument, or the embedded model."""
     with pytest.raises(errors.MissingKeyError) as raised:
         ChatOpenAI()
-    for way in ("OPENAI_API_KEY", "openai_api_key=", "ChatLocal()"):
+    for way in ("OPENAI_API_KEY", "api_key=", "ChatLocal()"):
         assert way in str(raised.value)
 
 
