@@ -96,9 +96,11 @@ def check_cancelled() -> None:
 
 def pause(seconds: float) -> None:
     """Sleep, unless the calls of this context are cancelled."""
+    if seconds <= 0:  # A sleep of no time gives up the rest of the thread's turn.
+        return
     scope = current_scope.get()
-    if scope is None or seconds <= 0:
-        time.sleep(max(0.0, seconds))
+    if scope is None:
+        time.sleep(seconds)
         return
     cancelled = SimpleQueue[CancelScope]()
     scope.add_callback(cancelled.put)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from chatnb.errors.base import ChatnbError, error_line
+from chatnb.errors.base import ChatnbError, error_line, error_notes
 
 
 class BatchError(ChatnbError):
@@ -67,6 +67,7 @@ class BatchError(ChatnbError):
             error = _class_for(type(first))(results, failures, remaining)
         except (TypeError, AttributeError):  # The class has a constructor of its own.
             error = BatchError(results, failures, remaining)
+        error.__notes__ = [*error_notes(first), *error_notes(error)]
         for name, value in vars(first).items():
             error.__dict__.setdefault(name, value)
         error.__cause__ = first

@@ -50,7 +50,7 @@ def test_markdown_without_html(notebook: NotebookNode) -> None:
     """With the option of the docs, nothing is HTML, and no words, code or tables are missing."""
     config = Config({"NbConvertBase": {"display_data_priority": PLAIN}})
     text, _ = MarkdownExporter(config=config).from_notebook_node(notebook)
-    assert "<" not in text
+    assert "<" not in text.replace(r"\< 1 ms", "")
     assert text.count("Words **in bold**.") == 3
     assert text.count("```python\nprint(1)\n```") == 3
     for words in ("scripted · 1.0 s", "A notice.", "#### left", "Yes.", "| One | scripted |"):
