@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from chatnb.errors import error_line, error_notes
-from chatnb.errors.base import sentences
+from chatnb.errors import error_line
 from chatnb.markdown.html import SafeHtml, element, rendered
 from chatnb.markdown.media import media_html, media_url
 from chatnb.markdown.mimebundle import Mimebundle
@@ -53,7 +52,7 @@ class Answer(NamedTuple):
             outcome=reply.outcome,
             cost=model and model.cost_of_run(message),
         )
-        error = sentences(error_line(reply.error), *error_notes(reply.error)) if reply.error else ""
+        error = error_line(reply.error) if reply.error else ""
         rest = rest_markdown(reply.parts)
         text = "\n\n".join(filter(None, (message.text, rest)))
         media = shown_media(reply.parts)
