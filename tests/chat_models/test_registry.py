@@ -9,6 +9,7 @@ import pytest
 
 from chatnb.chat_models import init_chat_model
 from chatnb.chat_models.providers import known_providers
+from chatnb.chat_models.registry import all_providers
 from chatnb.errors import BadRequestError, UnknownModelError
 from chatnb.runnables import ConfigurableField
 from chatnb.schema import AIMessage
@@ -43,6 +44,22 @@ def test_the_guide_s_provider_is_forty_lines() -> None:
     )
     assert code
     assert len(code[1].splitlines()) <= 40
+
+
+def test_the_guide_s_table_has_every_provider_and_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of docs/providers.md names each built-in provider once, with its variable."""
+    table = GUIDE.read_text("utf-8").partition("## Built-in providers")[2].partition("\n\nThe ")[0]
+    keys = dict[str, str]()
+    for name_column, _, key_column in re.findall(r"^\| (`.*?) \| (.*?) \| (.*?) \|$", table, re.M):
+        variables = re.findall(r"`([A-Z_]+)`", key_column)
+        for name in dict.fromkeys(re.findall(r"`(\w+)(?::[^`]*)?`", name_column)):
+            assert name not in keys
+            keys[name] = variables[0] if len(variables) == 1 and "," not in key_column else ""
+    for variable in filter(None, keys.values()):
+        monkeypatch.delenv(variable, raising=False)
+    needs = {provider.name: provider.needs for provider in all_providers()}
+    assert keys.keys() == needs.keys() - {"scripted"}
+    assert [name for name, variable in keys.items() if variable not in needs[name]] == []
 
 
 @pytest.mark.usefixtures("installed")
