@@ -1,12 +1,15 @@
-"""The part of the plugin that runs in the kernel of a notebook under test."""
+"""The part of the plugin that runs in the kernel of a notebook under test, and in its children."""
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from chatnb.cassettes.active import FILE_VARIABLE, close_cassettes
 from chatnb.cassettes.after_import import after_import
@@ -20,6 +23,9 @@ from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.figure_data import note_figure_data
 from chatnb.pytest_plugin.masks.other_conditions import change_conditions, faster, other_moment
 
+_CHILD_VARIABLE = "CHATNB_CHILD"
+_STARTUP_FOLDER = Path(__file__).parent / "python_startup"
+
 
 def start(
     mode: str, *, allowed: Sequence[str], recorded_clock: bool, elsewhere: bool = False
@@ -32,34 +38,57 @@ def start(
         recorded_clock: True if date and time are those of the recording.
         elsewhere: True for another machine, folder and time of the day.
     """
-    path = os.environ[FILE_VARIABLE]
+    path, begun = os.environ[FILE_VARIABLE], time.time()
     record_clients(HttpRecorder(path, allowed))
     count_child_requests()
     note_figure_data()
-    if recorded_clock or elsewhere:
-        _start_clock(path, mode, recorded_clock, elsewhere)
+    moment = _moment(path, mode, recorded_clock, elsewhere)
+    if moment is not None:
+        start_clock(moment, faster if elsewhere else None)
     if elsewhere:
         change_conditions()
     if mode == "replay":
         # On a slow machine, a bar would be an output that the notebook does not have.
         after_import({"chatnb.runnables.batches.progress": lambda progress: progress.hide_bars()})
         refuse_network(allowed)
+    written = moment and moment.isoformat()
+    _start_in_children([mode, list(allowed), written, begun, elsewhere])
 
 
-def _start_clock(path: str, mode: str, recorded: bool, elsewhere: bool) -> None:
-    """Let the kernel begin at the moment of the cassette, which a new one has from now on."""
+def _start_in_children(given: list[Any]) -> None:
+    """Let Python processes that this one starts run `start_child`."""
+    os.environ[_CHILD_VARIABLE] = json.dumps(given)
+    path = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_STARTUP_FOLDER), path]))
+
+
+def start_child() -> None:
+    """Do in a child of the kernel what `start` does there; its clock goes on where that is."""
+    path, variable = os.environ.get(FILE_VARIABLE), os.environ.get(_CHILD_VARIABLE)
+    if not path or not variable:
+        return
+    mode, allowed, written, begun, elsewhere = json.loads(variable)
+    record_clients(HttpRecorder(path, allowed))
+    if written:
+        seconds = time.time() - begun
+        gone = timedelta(seconds=faster(seconds) if elsewhere else seconds)
+        start_clock(datetime.fromisoformat(written) + gone, faster if elsewhere else None)
+    if mode == "replay":
+        refuse_network(allowed)
+
+
+def _moment(path: str, mode: str, recorded: bool, elsewhere: bool) -> datetime | None:
+    """Return the moment at which the clock begins, which a new cassette has from now on."""
     moment = None if mode == "refresh" or not recorded else recorded_moment(Path(path))
     if elsewhere:
         # Without calls there is no prompt with a date in it that would not be found.
         later = timedelta(days=0 if Path(path).exists() else 1)
-        start_clock(other_moment(moment or datetime.now(UTC)) + later, faster)
-        return
-    if mode != "replay" and moment is None:
+        return other_moment(moment or datetime.now(UTC)) + later
+    if recorded and mode != "replay" and moment is None:
         moment = datetime.now(UTC).replace(microsecond=0)
         with suppress(CassetteError):  # The first call tells what is the matter.
             environment_cassette(path).note_moment(moment.isoformat())
-    if moment is not None:
-        start_clock(moment)
+    return moment
 
 
 def calls_unlike_recorded() -> tuple[list[str], list[str]]:

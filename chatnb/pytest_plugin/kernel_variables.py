@@ -18,13 +18,15 @@ _STORE_VARIABLE = "CHATNB_STORE"
 
 Mode: TypeAlias = Literal["replay", "record", "refresh", "live"]
 
-# Libraries report runs and fetch price lists on their own, which is no part of a notebook.
+# Libraries report runs, look for new versions and fetch price lists on their own, which is no part
+# of a notebook.
 _NO_TELEMETRY = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
 # The time zone, and the order of sets.
 _SAME_EACH_TIME = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
