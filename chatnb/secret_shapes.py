@@ -116,6 +116,40 @@ SECRET_SHAPES = (
         r"|\bdp\.(?:pt|st|ct)\.[\w.-]{30,}|\bpul-[0-9a-f]{40}\b",
     ),
     SecretShape(
+        "Cerebras, Jina, Voyage, E2B, Firecrawl, Brave Search, Zhipu",
+        ("csk-", "jina_", "pa-", "e2b_", "fc-", "BSA", "."),
+        r"\b(?:csk-|jina_|e2b_|pa-(?=[\w-]{0,64}\d))[\w-]{32,}|\bfc-[0-9a-f]{32}\b"
+        r"|\bBSA(?=\w{0,28}\d)[\w-]{24,}|\b[0-9a-f]{32}\.[A-Za-z0-9]{16}\b",
+    ),
+    SecretShape(
+        "Buildkite, CircleCI, Prefect, Sonar, Vercel, Clojars, Octopus",
+        ("bkua_", "CCIPAT_", "pnu_", "sq", "vercel_", "CLOJARS_", "API-"),
+        r"\b(?:bkua|sq[apu])_[0-9a-f]{40}\b|\bCCIPAT_\w{40,}|\bpnu_[A-Za-z0-9]{36}\b"
+        r"|\bvercel_(?:blob_rw_)?[A-Za-z0-9]{24,}|\bCLOJARS_[A-Za-z0-9]{40,}"
+        r"|\bAPI-(?=[A-Z0-9]{0,32}\d)[A-Z0-9]{25,32}\b",
+    ),
+    SecretShape(
+        "Fly.io, PlanetScale, Render, Scalingo, Mapbox, Yandex",
+        ("fm1", "fm2_", "pscale_", "rnd_", "tk-us-", "sk.", "AQVN"),
+        r"\bfm(?:1[ar]|2)_[\w+/=-]{40,}|\bpscale_(?:tkn|pw|oauth)_[\w.=-]{32,}"
+        r"|\brnd_[A-Za-z0-9]{28,}|\btk-us-[\w-]{40,}|\bsk\.[\w-]{40,}\.[\w-]{16,}"
+        r"|\bAQVN[\w-]{35,}",
+    ),
+    SecretShape(
+        "Discord, Meta, HubSpot, Typeform, ReadMe, Adafruit, Intercom",
+        (".", "EAA", "pat-", "tfp_", "rdme_", "aio_", "dG9rO"),
+        r"\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}|\bEAA[A-Za-z0-9]{80,}|\bdG9rO[\w-]{50,}"
+        r"|\bpat-(?:na|eu)\d-[0-9a-f-]{36}\b|\btfp_[\w.=-]{40,}|\brdme_\w{50,}"
+        r"|\baio_[A-Za-z0-9]{28}\b",
+    ),
+    SecretShape(
+        "Dynatrace, Harness, LaunchDarkly",
+        ("dt0", ".", "sdk-", "mob-"),
+        r"\bdt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{32,}"
+        r"|\b[ps]at\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}"
+        r"|\b(?:sdk|mob)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
+    ),
+    SecretShape(
         "Postman, Supabase, Atlassian",
         ("PMAK-", "sbp_", "ATATT3"),
         r"\bPMAK-[0-9a-f-]{40,}|\bsbp_[0-9a-f]{40}\b|\bATATT3[\w=-]{40,}",
@@ -140,6 +174,17 @@ SECRET_SHAPES = (
         "Password in an address",
         ("://",),
         r"(?<=://)[^\s/:@\"']*:[^\s/@\"']+(?=@)|(?<=://)(?=\w{0,64}\d)[\w-]{16,}(?=@)",
+    ),
+    # Passwords that programs take on their command lines.
+    SecretShape(
+        "curl, sshpass",
+        ("curl ", "wget ", "http ", "sshpass "),
+        r"(?:(?<=\s-u )|(?<=\s-a )|(?<=--user )|(?<=--user=))"
+        r"[\"']?[^\s:'\"-][^\s:'\"]*:[^\s'\"]{4,}"
+        r"|(?<=sshpass -p )\S{4,}",
+    ),
+    SecretShape(
+        "MySQL", ("mysql", "mariadb"), r"(?<=\s-p)(?=[^\s\"']{0,64}\d)[^\s\"']{6,}(?=[\s\"']|\Z)"
     ),
     # RFC 7468: textual encodings of keys; a key that is cut off is redacted to the text's end.
     SecretShape(
