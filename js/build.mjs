@@ -12,6 +12,26 @@ const alias = {
   "punycode.js": here("src/markdown/no_punycode.ts"),
   "uc.micro": here("src/markdown/unicode.ts"),
 };
+// Rules of markdown-it that are off or for which src/markdown has its own, and its renderer.
+const UNUSED = [
+  [/\t\["(?:linkify|replacements|smartquotes|image|html_inline)", .+\],?\n/g, ""],
+  [/\t\[\n\t\t"html_block",[^;]*?\n\t\],\n/g, ""],
+  [/^_defineProperty\(MarkdownIt, .*\n/gm, ""],
+  [/new Renderer\(\)/g, "null"],
+];
+const slimMarkdownIt = {
+  name: "slim-markdown-it",
+  setup({ onLoad }) {
+    onLoad({ filter: /markdown-it\.mjs$/ }, async ({ path }) => {
+      let contents = await readFile(path, "utf8");
+      for (const [unused, replacement] of UNUSED) {
+        if (!unused.test(contents)) throw new Error(`This version of markdown-it has nothing like ${unused}.`);
+        contents = contents.replace(unused, replacement);
+      }
+      return { contents };
+    });
+  },
+};
 const WIDGETS = ["cell", "cell_outputs", "panel", "proposal", "run_tree", "usage_table"];
 
 await build({
@@ -23,6 +43,7 @@ await build({
   outdir: here("../chatnb/static"),
   absWorkingDir: here("."),
   alias,
+  plugins: [slimMarkdownIt],
   bundle: true,
   minify: true,
   format: "esm",

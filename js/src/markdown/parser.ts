@@ -23,12 +23,11 @@ const FORMULA_MARK = /[$]|\\[(\[]|\\begin/;
 const RESERVED = /\uFDD0/g;
 
 const parser = new MarkdownIt("default", { maxNesting: DEEPEST_BLOCKS });
-parser.disable(["linkify", "image"], true);
 parser.validateLink = (url) => safeHref(url) !== null;
 parser.normalizeLink = parser.normalizeLinkText = (url) => url;
-parser.inline.ruler.before("html_inline", "bare_tag", readBareTag);
+parser.inline.ruler.before("entity", "bare_tag", readBareTag);
 parser.inline.ruler.before("link", "image_as_link", readImage);
-parser.inline.ruler.before("linkify", "bare_address", readAddress);
+parser.inline.ruler.before("newline", "bare_address", readAddress);
 parser.core.ruler.before("inline", "unfinished", ({ env, tokens, md }) => {
   if (env.goesOn) closeMarks(tokens, md, env);
 });
