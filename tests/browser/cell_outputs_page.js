@@ -35,7 +35,7 @@ async (source) => {
   };
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const module = await import(url);
-  window.openPage = async ({ cells, replies }) => {
+  window.openPage = async ({ cells, replies, answers = {} }) => {
     const list = cells.map(cellOf);
     const [saveState, cellsChanged] = [signal(), signal()];
     const metadata = (window.metadata = {});
@@ -52,7 +52,7 @@ async (source) => {
     };
     const handlers = {};
     window.sent = [];
-    let traits = { replies };
+    let traits = { replies, answers };
     const model = {
       get: (name) => traits[name],
       on: (event, handler) => { handlers[event] = handler; },
@@ -61,7 +61,8 @@ async (source) => {
       widget_manager: { kernel, context },
     };
     window.receive = (message) => handlers["msg:custom"](message);
-    window.change = (replies) => { traits = { replies }; handlers["change:replies"](); };
+    window.change = (replies) => { traits = { replies, answers }; handlers["change:replies"](); };
+    window.place = (answers) => { traits = { replies, answers }; handlers["change:answers"](); };
     window.save = () => { saveState.emit("started"); return list.map((cell) => cell.saved); };
     window.shown = () => list.map(({ outputs }) => Array.from({ length: outputs.length }, (_, i) => outputs.get(i).toJSON()));
     window.cell = (index) => list[index].sharedModel;

@@ -179,6 +179,52 @@ def test_finished_replies_have_buttons_for_the_pointer_and_the_keyboard(
     page.evaluate("document.body.innerHTML = ''")
 
 
+def test_arrows_show_the_other_answers_of_a_cell(page: Page) -> None:
+    """In sight without a hover; the outputs of the answer replace those that are there, and the
+    arrow that was pressed keeps the focus in the new ones."""
+    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
+    text = "**Look:**\n\n```python\nx = 1\n```"
+    cell = {"id": "a", "source": "%%chat\nHi", "outputs": [output(text), FOOTER]}
+    page.evaluate("openPage", {"cells": [cell], "replies": {}})
+    previous = page.get_by_role("button", name="Previous version")
+    expect(previous).to_have_count(0)
+    page.evaluate("place", {"a": {"index": 2, "count": 2}})
+    page.mouse.move(0, 700)
+    expect(page.get_by_role("toolbar", name="Reply")).to_have_css("opacity", "1")
+    expect(page.get_by_role("group", name="Version 2 of 2")).to_contain_text("2/2")
+    page.get_by_role("button", name="Next version").click(force=True)
+    assert page.evaluate("sent") == [{"type": "hello"}]
+    previous.click()
+    assert page.evaluate("sent")[-1] == {"type": "select_answer", "cell_id": "a", "index": 1}
+    other = [output("Look: x = 1, plain"), output("m · 2.0 s")]
+    page.evaluate("receive", {"type": "answer", "cell_id": "a", "outputs": other})
+    page.evaluate("place", {"a": {"index": 1, "count": 2}})
+    assert page.evaluate("shown()") == [other]
+    # JupyterLab draws them: the footer, and sometime later the text above it.
+    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"].replace("1.0", "2.0")))
+    expect(page.get_by_role("group", name="Version 1 of 2")).to_be_visible()
+    expect(previous).to_be_focused()
+    page.evaluate("document.body.innerHTML = ''")
+
+
+def test_a_reply_that_is_drawn_after_its_footer_has_buttons(page: Page) -> None:
+    """JupyterLab loads the language of a code block before it draws the text."""
+    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
+    page.evaluate(
+        """() => {
+            window.text = document.querySelector(".jp-RenderedMarkdown");
+            window.parts = [...text.childNodes];
+            text.replaceChildren();
+        }"""
+    )
+    cell = {"id": "a", "source": "%%chat\nHi", "outputs": [output("Look:\n\n    x = 1"), FOOTER]}
+    page.evaluate("openPage", {"cells": [cell], "replies": {}})
+    expect(page.get_by_role("toolbar")).to_have_count(0)
+    page.evaluate("() => text.append(...parts)")
+    expect(page.get_by_role("button", name="Copy the reply")).to_have_count(1)
+    page.evaluate("document.body.innerHTML = ''")
+
+
 def test_prompts_are_markdown_and_other_cells_are_not(page: Page) -> None:
     """Also while a cell is written, in one that is inserted, and after a kernel has started."""
     cells = [{"id": "a", "source": "%%chat -m x\n# Hi"}, {"id": "b", "source": "x = 1\n%%chat"}]

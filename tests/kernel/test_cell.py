@@ -69,8 +69,8 @@ def test_reasoning_is_folded_above_the_reply(kernel: Kernel, *, watched: bool) -
 
 
 def test_ask_again_puts_another_answer_beside_the_first(kernel: Kernel) -> None:
-    """It answers the prompt that the cell has sent, once, though others followed; a cell that is
-    run by hand is a new turn at the end."""
+    """It answers the prompt that the cell has sent, once, though others followed; the conversation
+    goes on from the one that is selected. A cell that is run by hand is a new turn at the end."""
     kernel.run("%chat new again")
     kernel.run("from chatnb import Conversation; many = ScriptedChatModel(list('abcdef'))")
     ran = kernel.run("%%chat -c again -m many\nOne?", cell_id="one")
@@ -88,6 +88,16 @@ def test_ask_again_puts_another_answer_beside_the_first(kernel: Kernel) -> None:
     assert kernel.run(texts).printed.strip() == "['One?', 'c']"
     versions = "c = Conversation('again'); print(len(c.branches(c.path()[1].id)))"
     assert kernel.run(versions).printed.strip() == "2"
+    for index, answer in ((1, "a"), (2, "c")):
+        kernel.tell(page, {"type": "select_answer", "cell_id": "one", "index": index})
+        selected = (
+            "import time\n"
+            "def last(): return Conversation('again').path()[1].message.text\n"
+            f"while last() != {answer!r}: time.sleep(0.01)\n"
+            "print(get_ipython().magics_manager.registry['ChatMagics'].session.cell_outputs.answers)"
+        )
+        place = {"one": {"index": index, "count": 2}}
+        assert kernel.run(selected).printed.strip() == str(place)
     kernel.run("%%chat -c again -m many\nOne?", cell_id="one")
     assert kernel.run(texts).printed.strip() == "['One?', 'c', 'One?', 'd']"
     kernel.tell(page, {"type": "ask_again", "cell_id": "one"})

@@ -22,7 +22,7 @@ from chatnb.schema.content.outputs import media_outputs, rest_markdown, shown_me
 from chatnb.terminal import SafeText, print_line
 
 if TYPE_CHECKING:
-    from chatnb.notebook.cell.outputs import CellOutputs
+    from chatnb.notebook.cell.outputs import AnswerTurn, CellOutputs
 
 
 class ReplySink(Protocol):
@@ -61,6 +61,7 @@ def reply_display(
     *,
     awaited: bool,
     on_decide: Callable[[Decide], object] = lambda decision: None,
+    turn: AnswerTurn | None = None,
 ) -> ReplyDisplay:
     """Return the display of a reply in this session."""
     view = cell_view()
@@ -74,6 +75,7 @@ def reply_display(
         on_stop,
         stop_with=stops_with(awaited=awaited),
         on_decide=on_decide,
+        turn=turn,
     )
 
 
@@ -130,6 +132,7 @@ class BrowserDisplay:
         *,
         stop_with: str,
         on_decide: Callable[[Decide], object] = lambda decision: None,
+        turn: AnswerTurn | None = None,
     ) -> None:
         from chatnb.notebook.cell.outputs import CellOutput
         from chatnb.notebook.cell.reply_widget import ReplyView
@@ -143,7 +146,7 @@ class BrowserDisplay:
             on_delta=lambda: self._output.grow(),
             code_model=page.code_model(stop_with),
         )
-        self._output = CellOutput(page, view, [model_name], lambda: view.text, view.retire)
+        self._output = CellOutput(page, view, [model_name], lambda: view.text, view.retire, turn)
         self._footer_id: str | None = None
         self.append, self.append_reasoning = self._view.append, self._view.append_reasoning
         self.show_note, self.end = self._view.show_note, self._view.end

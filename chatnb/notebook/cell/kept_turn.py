@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 
 from chatnb.conversations import Conversation, Draft
 from chatnb.notebook.prompt import Prompt
@@ -16,7 +17,7 @@ _BESIDE = (
     "Another reply was streaming in this conversation, so this turn is a branch beside it: "
     "the two do not know of each other."
 )
-_ANOTHER = "Another answer beside the one before: a panel shows both, with arrows."
+_ANOTHER = "Another answer beside the one before: the arrows show both, as in a panel."
 
 
 def cell_conversation(session: Session, options: argparse.Namespace) -> Conversation:
@@ -41,6 +42,8 @@ class KeptTurn:
         self._facts = {"model": model_name}
         self._asks_again, self._cell_id = session.take_asked_again(), cell_id()
         self.notice = ""
+        self.is_another = False
+        self._is_set_aside = False
 
     def begin(self) -> tuple[list[BaseMessage], Draft]:
         """Add the prompt and a reply that streams; return the messages of the request, and it."""
@@ -73,7 +76,7 @@ class KeptTurn:
         if not same:
             return None
         question = next((node for node in same if node.id == last_id), same[-1])
-        self._before = path[-1].id
+        self._before, self.is_another = path[-1].id, True
         after = path[path.index(question) + 1 :]
         later = sum(node.message.type == "human" for node in after)
         follow = f" {count(later, 'later turn')} stay with that one." if later else ""
@@ -93,6 +96,14 @@ class KeptTurn:
 
     def set_aside(self) -> None:
         """Leave the turn as a branch: a cell that is run again sends the same messages."""
+        self._is_set_aside = True
         path = self.conversation.path()
         if path and path[-1].id == self._last_id:
             self.conversation.end_at(self._before)
+
+    def select(self) -> None:
+        """Let the conversation go on from this turn, unless it failed or was deleted since."""
+        self.conversation.refresh()
+        if not self._is_set_aside:
+            with suppress(LookupError):
+                self.conversation.select(self._last_id)

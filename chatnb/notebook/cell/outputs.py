@@ -12,13 +12,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 from uuid import uuid4
 
 import traitlets
 from ipywidgets import DOMWidget
 
 from chatnb.concurrency.portal import package_portal
+from chatnb.concurrency.threads import in_thread
 from chatnb.concurrency.waiting import Ok, Promise, post, resolve
 from chatnb.markdown.mimebundle import Mimebundle
 from chatnb.markdown.rendering import close_fence
@@ -44,6 +45,9 @@ _DRAFT_SECONDS = 0.2
 _DRAFT_SHARE = 0.05
 # Replies whose page never came back.
 _MAX_UNDELIVERED = 50
+# Answers are kept in memory with their outputs: those of cells that ended long ago are dropped.
+_MAX_CELLS = 50
+_MAX_ANSWERS = 20
 
 
 class RunningReply(TypedDict):
@@ -104,7 +108,87 @@ class AskAgain(TypedDict):
     cell_id: str
 
 
-Request: TypeAlias = Hello | GetOutputs | Delivered | AskAgain
+class SelectAnswer(TypedDict):
+    """Show another answer of a cell, by its number from 1."""
+
+    type: Literal["select_answer"]
+    cell_id: str
+    index: int
+
+
+class AnswerOutputs(TypedDict):
+    """The outputs of the answer that a cell shows from now on."""
+
+    type: Literal["answer"]
+    cell_id: str
+    outputs: list[dict[str, Any]]
+
+
+Request: TypeAlias = Hello | GetOutputs | Delivered | AskAgain | SelectAnswer
+
+
+class AnswerPlace(TypedDict):
+    """The place of the answer that a cell shows, from 1, among all to its prompt."""
+
+    index: int
+    count: int
+
+
+class AnswerTurn(Protocol):
+    """The turn of an answer in its conversation."""
+
+    @property
+    def is_another(self) -> bool:
+        """True if it answers the prompt that the cell has sent before."""
+        ...
+
+    def select(self) -> None:
+        """Let the conversation go on from this answer; writes to disk."""
+
+
+class CellAnswer(NamedTuple):
+    """An answer as its cell shows it."""
+
+    outputs: list[dict[str, Any]]
+    turn: AnswerTurn
+
+
+class CellAnswers:
+    """The answers of each cell to its last prompt, and which of them it shows."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, list[CellAnswer]] = {}
+        self._shown: dict[str, int] = {}
+
+    def add(self, cell_id: str, answer: CellAnswer) -> None:
+        """Add the answer that a cell shows now: beside those before it, or to a new prompt."""
+        before = self._answers.pop(cell_id, []) if answer.turn.is_another else []
+        self._answers[cell_id] = [*before, answer][-_MAX_ANSWERS:]
+        self._shown[cell_id] = len(self._answers[cell_id])
+        for id in list(self._answers)[:-_MAX_CELLS]:
+            self.forget(id)
+
+    def forget(self, cell_id: str) -> None:
+        """Forget the answers of a cell."""
+        self._answers.pop(cell_id, None)
+        self._shown.pop(cell_id, None)
+
+    def select(self, cell_id: str, index: int) -> CellAnswer | None:
+        """Return an answer of a cell, which shows it from now on; None if there is none."""
+        answers = self._answers.get(cell_id, [])
+        if not 1 <= index <= len(answers):
+            return None
+        self._shown[cell_id] = index
+        return answers[index - 1]
+
+    @property
+    def places(self) -> dict[str, AnswerPlace]:
+        """The places of cells that have several answers."""
+        return {
+            id: AnswerPlace(index=self._shown[id], count=len(answers))
+            for id, answers in self._answers.items()
+            if len(answers) > 1
+        }
 
 
 class CellOutput:
@@ -116,6 +200,7 @@ class CellOutput:
         names: The names of the models.
         text: Returns the Markdown so far; called on the package's event loop.
         retire: Removes the live view.
+        turn: The turn of its answer, if it has one of several.
     """
 
     def __init__(
@@ -125,8 +210,9 @@ class CellOutput:
         names: Sequence[str],
         text: Callable[[], str],
         retire: Callable[[], None],
+        turn: AnswerTurn | None = None,
     ) -> None:
-        self.id, self.retire = uuid4().hex, retire
+        self.id, self.retire, self.turn = uuid4().hex, retire, turn
         self.final: list[dict[str, Any]] = []
         self.execution_count = _execution_count()
         self.sent = ""
@@ -177,6 +263,7 @@ class CellOutputs(Widget):
     flush_seconds = _DRAFT_SECONDS
 
     replies = traitlets.Dict().tag(sync=True)
+    answers = traitlets.Dict().tag(sync=True)
     reply_code = ComputedTrait[Code | None](
         lambda page: view_code() if page._has_reply_code else None
     ).tag(sync=True)
@@ -188,6 +275,7 @@ class CellOutputs(Widget):
         super().__init__()
         self._outputs: dict[str, CellOutput] = {}
         self._asked_again = ""
+        self._answers = CellAnswers()
         # Cells begin and end on the main thread, the page's messages may arrive on another.
         self._lock = threading.Lock()
         self._answered_by = time.monotonic() + _ANSWER_SECONDS
@@ -231,6 +319,11 @@ class CellOutputs(Widget):
         with self._lock:
             reply = {**self.replies[output.id], "finished": True}
             self.replies = {**self.replies, output.id: reply}
+            if output.turn is None:
+                self._answers.forget(reply["cell_id"])
+            else:
+                self._answers.add(reply["cell_id"], CellAnswer(output.final, output.turn))
+            self.answers = self._answers.places
         finished = [id for id, reply in self.replies.items() if reply["finished"]]
         for id in finished[:-_MAX_UNDELIVERED]:
             self._forget(id)
@@ -266,6 +359,8 @@ class CellOutputs(Widget):
                 self._send_outputs(id)
             case {"type": "ask_again", "cell_id": str(id)}:
                 self._asked_again = id
+            case {"type": "select_answer", "cell_id": str(id), "index": int(index)}:
+                self._select_answer(id, index)
             case {"type": "delivered", "id": str(id)}:
                 self._forget(id)
             case _:
@@ -277,6 +372,14 @@ class CellOutputs(Widget):
             return
         count = output.execution_count
         self.send(FinalOutputs(type="outputs", id=id, outputs=output.final, execution_count=count))
+
+    def _select_answer(self, cell_id: str, index: int) -> None:
+        with self._lock:
+            answer = self._answers.select(cell_id, index)
+            self.answers = self._answers.places
+        if answer is not None:
+            self.send(AnswerOutputs(type="answer", cell_id=cell_id, outputs=answer.outputs))
+            package_portal.submit(in_thread(answer.turn.select))
 
     def _forget(self, id: str) -> None:
         with self._lock:

@@ -92,7 +92,7 @@ class CellTurn:
             CellCalls(tools, asks_by(awaited=awaited)),
         )
         self._display = reply_display(
-            session, name, turn.stop, awaited=awaited, on_decide=turn.decide
+            session, name, turn.stop, awaited=awaited, on_decide=turn.decide, turn=kept
         )
         turn.start(self._typed.sink(self._display) if self._typed else self._display)
         if self._tree is not None and self._view == "live":

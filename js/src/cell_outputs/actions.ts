@@ -1,6 +1,8 @@
 // The buttons of finished replies and of their code, while the page has a kernel that made them or
 // others: nothing of them is in the file.
+import type { AnswerPlace } from "../generated/cell_outputs";
 import { addedElements, watchPage } from "../widgets/base";
+import { BranchSwitcher } from "../widgets/branch_switcher";
 import { action, copyButton } from "../widgets/buttons";
 import { cellSource, InsertButton } from "../widgets/code_cell";
 import { markFooters } from "../widgets/footer";
@@ -14,45 +16,92 @@ const FOOTER = ".jp-CodeCell .chatnb-footer";
 const ACTIONS = "chatnb-actions";
 const CODE_ACTIONS = "chatnb-code-actions";
 
-/** Told of a cell, before it runs, that another reply to its prompt is wanted. */
-type AskAgain = (cellId: string) => void;
+/** What the kernel knows of cells and does for them. */
+export interface Cells {
+  /** Told of a cell, before it runs, that another reply to its prompt is wanted. */
+  askAgain(cellId: string): void;
+  /** The place of the answer that a cell shows, where it has had several. */
+  place(cellId: string): AnswerPlace | null;
+  /** Show another answer. */
+  select(cellId: string, index: number): void;
+}
 
-/** Adds buttons to every finished reply of a notebook, now and later; the result removes them. */
-export function addActions(context: NotebookContext, askAgain: AskAgain): () => void {
-  const enter = (node: Element): void => {
-    markFooters(node);
-    const footers = [...node.querySelectorAll(FOOTER)];
-    for (const footer of node.matches(FOOTER) ? [node, ...footers] : footers) addTo(footer, context, askAgain);
-    // Code is drawn after its reply, once its language has loaded.
-    const area = node.closest(".jp-OutputArea");
-    if (node.matches("pre") || node.querySelector("pre")) area?.querySelectorAll(FOOTER).forEach(addToCode);
+interface Actions {
+  /** The places of answers have changed. */
+  refresh(): void;
+  remove(): void;
+}
+
+/** Adds buttons to every finished reply of a notebook, now and later. */
+export function addActions(context: NotebookContext, cells: Cells): Actions {
+  const enter = (nodes: readonly Element[]): void => {
+    // A reply may be drawn after its footer, once the languages of its code have loaded. While one
+    // streams it has no footer.
+    const finished = nodes.filter((node) => !node.closest(".chatnb-reply"));
+    for (const part of new Set(finished.map((node) => node.closest(".jp-OutputArea") ?? node))) {
+      markFooters(part);
+      for (const footer of part.querySelectorAll(FOOTER)) addTo(footer, context, cells);
+    }
   };
-  const unwatch = watchPage((records) => addedElements(records).forEach(enter));
-  enter(document.documentElement);
-  return () => {
-    unwatch();
-    document.querySelectorAll(`.${CODE_ACTIONS}, .${ACTIONS}`).forEach((node) => node.remove());
+  const unwatch = watchPage((records) => enter(addedElements(records)));
+  enter([document.documentElement]);
+  return {
+    refresh: () => document.querySelectorAll(`.${ACTIONS}`).forEach((bar) => refreshers.get(bar)?.()),
+    remove: () => {
+      unwatch();
+      document.querySelectorAll(`.${CODE_ACTIONS}, .${ACTIONS}`).forEach((node) => node.remove());
+    },
   };
 }
 
-function addTo(footer: Element, context: NotebookContext, askAgain: AskAgain): void {
-  const reply = replyOf(footer, context);
-  if (!reply || footer.querySelector(`.${ACTIONS}`)) return;
+function addTo(footer: Element, context: NotebookContext, cells: Cells): void {
+  addToCode(footer);
+  const reply = footer.querySelector(`.${ACTIONS}`) ? null : replyOf(footer, context);
+  if (!reply) return;
   const bar = newBar("Reply");
   const panel = `%chat panel ${conversationOf(reply.source)}`.trim();
   bar.root.append(copyButton("Copy the reply", () => reply.text, bar));
   if (reply.source.startsWith("%%chat")) {
     bar.root.append(
       action("regenerate", "Ask again: run this cell", () => {
-        askAgain(reply.cellId);
+        cells.askAgain(reply.cellId);
         void runCell(bar.root);
       }),
       action("panel", "Go on in a panel: add a cell", () => void insertAndRun(bar, panel)),
     );
   }
+  addVersions(bar.root, reply.cellId, cells);
   stopAt(bar.root, null);
   footer.append(bar.root);
-  addToCode(footer);
+  returnFocus(bar.root, reply.cellId);
+}
+
+const refreshers = new WeakMap<Element, () => void>();
+/** The arrow that was pressed, in a cell whose outputs are drawn again. */
+let pressed: { cellId: string; act: string } | null = null;
+
+function addVersions(bar: HTMLElement, cellId: string, cells: Cells): void {
+  let shown = 0;
+  const versions = new BranchSwitcher((index) => {
+    pressed = { cellId, act: Number(index) < shown ? "previous" : "next" };
+    cells.select(cellId, Number(index));
+  });
+  const refresh = (): void => {
+    const { index, count } = cells.place(cellId) ?? { index: 1, count: 1 };
+    const [previous, next] = [index > 1 ? `${index - 1}` : null, index < count ? `${index + 1}` : null];
+    shown = index;
+    versions.show({ index, count, previous, next }, false);
+  };
+  refresh();
+  refreshers.set(bar, refresh);
+  bar.append(versions.root);
+}
+
+/** Focus the arrow that was pressed again, unless something else has the focus. */
+function returnFocus(bar: HTMLElement, cellId: string): void {
+  if (pressed?.cellId !== cellId || document.activeElement !== document.body) return;
+  bar.querySelector<HTMLElement>(`[data-act="${pressed.act}"]`)?.focus({ preventScroll: true });
+  pressed = null;
 }
 
 async function insertAndRun(bar: Bar, source: string): Promise<void> {

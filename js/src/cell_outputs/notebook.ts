@@ -24,7 +24,8 @@ export interface Outputs {
   get(index: number): { toJSON(): Output };
   set(index: number, output: Output): void;
   add(output: Output): number;
-  clear(): void;
+  /** With `wait`, what is there stays until the next output is added. */
+  clear(wait?: boolean): void;
 }
 
 export interface CellModel {

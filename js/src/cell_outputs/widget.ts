@@ -1,10 +1,12 @@
 // The outputs of %%chat cells in the notebook's page: partial replies in saved files, running
 // replies after a reload, final outputs that did not arrive.
 import type { AnyModel } from "@anywidget/types";
-import type { CellOutputsTraits, Draft, FinalOutputs, Request, RunningReply } from "../generated/cell_outputs";
-import { defineWidget, isRecord, readString } from "../widgets/base";
+import type {
+  AnswerOutputs, AnswerPlace, CellOutputsTraits, Draft, FinalOutputs, Request, RunningReply,
+} from "../generated/cell_outputs";
+import { defineWidget, isRecord, readNumber, readString } from "../widgets/base";
 import { isLost, type KernelConnection, kernelOf } from "../widgets/kernel";
-import { addActions } from "./actions";
+import { addActions, type Cells } from "./actions";
 import { colourPrompts } from "./prompts";
 import {
   codeCells, type Found, findOutput, type NotebookContext, notebookOf, type Output,
@@ -14,7 +16,7 @@ import {
 const GONE = "*Broke off: the kernel is gone. `%chat resume` goes on.*";
 const GONE_BEFORE_ANYTHING = "*Nothing arrived: the kernel is gone. Run the cell again.*";
 
-export class CellOutputs {
+export class CellOutputs implements Cells {
   private readonly context: NotebookContext | null;
   private readonly kernel: KernelConnection | null;
   private readonly drafts = new Map<string, string>();
@@ -44,8 +46,11 @@ export class CellOutputs {
   /** Show what runs, or has ended, since before this page was loaded. */
   private async begin(): Promise<void> {
     await this.context?.ready;
-    const askAgain = (cell_id: string): void => this.send({ type: "ask_again", cell_id });
-    if (this.context) this.leave = [addActions(this.context, askAgain), colourPrompts(this.context)];
+    if (this.context) {
+      const { refresh, remove } = addActions(this.context, this);
+      this.model.on("change:answers", refresh);
+      this.leave = [() => this.model.off("change:answers", refresh), remove, colourPrompts(this.context)];
+    }
     for (const [id, reply] of this.replies()) {
       if (reply.finished || this.find(id, reply)) continue;
       const place = this.placeFor(reply);
@@ -53,6 +58,21 @@ export class CellOutputs {
     }
     this.update();
     this.send({ type: "hello" });
+  }
+
+  askAgain(cell_id: string): void {
+    this.send({ type: "ask_again", cell_id });
+  }
+
+  place(cellId: string): AnswerPlace | null {
+    const answers: unknown = this.model.get("answers");
+    const place = isRecord(answers) ? answers[cellId] : null;
+    const [index, count] = isRecord(place) ? [place.index, place.count].map(readNumber) : [];
+    return index && count ? { index, count } : null;
+  }
+
+  select(cell_id: string, index: number): void {
+    this.send({ type: "select_answer", cell_id, index });
   }
 
   private readonly update = (): void => {
@@ -82,16 +102,18 @@ export class CellOutputs {
 
   /** The cell that ran, in which this page has none of its outputs; a shared document has them. */
   private placeFor(reply: RunningReply): Found | null {
-    if (!this.context || this.context.model.collaborative || !reply.cell_id) return null;
-    for (const cell of codeCells(this.context)) {
-      if (cell.id === reply.cell_id) return { cell, outputs: cell.outputs, index: 0 };
-    }
-    return null;
+    return this.context?.model.collaborative ? null : this.cell(reply.cell_id);
+  }
+
+  private cell(id: string): Found | null {
+    const found = this.context && [...codeCells(this.context)].find((cell) => id && cell.id === id);
+    return found ? { cell: found, outputs: found.outputs, index: 0 } : null;
   }
 
   /** Make these the outputs of the cell; it runs in this kernel, on the reader's word. */
   private put({ cell, outputs }: Found, given: readonly Output[]): void {
-    outputs.clear();
+    // What is there stays until the first one is drawn, so that nothing moves meanwhile.
+    outputs.clear(true);
     cell.trusted = true;
     for (const output of given) outputs.add(output);
     setRunning(cell.sharedModel, given.some(viewIn));
@@ -101,6 +123,7 @@ export class CellOutputs {
     if (!isRecord(content)) return;
     if (content.type === "draft") this.takeDraft(content as unknown as Draft);
     if (content.type === "outputs") this.takeOutputs(content as unknown as FinalOutputs);
+    if (content.type === "answer") this.takeAnswer(content as unknown as AnswerOutputs);
   };
 
   private takeDraft({ id, start, text }: Draft): void {
@@ -122,6 +145,11 @@ export class CellOutputs {
     }
     this.drafts.delete(id);
     this.send({ type: "delivered", id });
+  }
+
+  private takeAnswer({ cell_id, outputs }: AnswerOutputs): void {
+    const place = this.cell(cell_id);
+    if (place && Array.isArray(outputs)) this.put(place, outputs as unknown as Output[]);
   }
 
   private replace(place: Found, found: Found | null, outputs: readonly Output[]): void {

@@ -47,9 +47,30 @@ export interface AskAgain {
   cell_id: string;
 }
 
-export type Request = Hello | GetOutputs | Delivered | AskAgain;
+/** Show another answer of a cell, by its number from 1. */
+export interface SelectAnswer {
+  type: "select_answer";
+  cell_id: string;
+  index: number;
+}
+
+/** The outputs of the answer that a cell shows from now on. */
+export interface AnswerOutputs {
+  type: "answer";
+  cell_id: string;
+  outputs: (Record<string, unknown>)[];
+}
+
+export type Request = Hello | GetOutputs | Delivered | AskAgain | SelectAnswer;
+
+/** The place of the answer that a cell shows, from 1, among all to its prompt. */
+export interface AnswerPlace {
+  index: number;
+  count: number;
+}
 
 export interface CellOutputsTraits {
   replies: unknown;
+  answers: unknown;
   reply_code: unknown;
 }

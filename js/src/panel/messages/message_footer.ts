@@ -1,8 +1,9 @@
 // The line under a message: metadata, versions, Copy, Edit or Regenerate, and Delete.
+import { BranchSwitcher } from "../../widgets/branch_switcher";
 import { action, copyButton, switchOff, wordButton } from "../../widgets/buttons";
 import { toolbar } from "../../widgets/toolbar";
 import type { MessageContext } from "./message_log";
-import type { Branch, Item } from "../../generated/panel";
+import type { Item } from "../../generated/panel";
 import { element } from "../../widgets/html";
 
 export class MessageFooter {
@@ -68,34 +69,6 @@ export class MessageFooter {
     this.deletion.root.hidden = true;
     this.actions.hidden = false;
     this.remover.focus();
-  }
-}
-
-export class BranchSwitcher {
-  readonly root = element("div", "chatnb-panel-branches");
-  private readonly previous = action("previous", "Previous version", () => this.go(this.branch?.previous));
-  private readonly next = action("next", "Next version", () => this.go(this.branch?.next));
-  private readonly place = element("span", "chatnb-panel-quiet");
-  private branch: Branch | null = null;
-
-  /** @param onGo - Told the message to be shown in this place. */
-  constructor(private readonly onGo: (id: string) => void) {
-    this.root.setAttribute("role", "group");
-    this.root.append(this.previous, this.place, this.next);
-  }
-
-  show(branch: Branch, busy: boolean): void {
-    const { index, count, previous, next } = branch;
-    this.branch = branch;
-    this.root.hidden = count < 2;
-    this.root.setAttribute("aria-label", `Version ${index} of ${count}`);
-    this.place.textContent = `${index}/${count}`;
-    switchOff(this.previous, busy || previous === null);
-    switchOff(this.next, busy || next === null);
-  }
-
-  private go(id: string | null | undefined): void {
-    if (id) this.onGo(id);
   }
 }
 
