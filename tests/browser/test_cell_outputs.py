@@ -33,11 +33,23 @@ OUTPUTS = {"type": "outputs", "id": "r", "outputs": [FINAL, FOOTER], "execution_
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     page = context.new_page()
+    load(page)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def fresh_page(page: Page) -> Page:
+    """A document without the widgets of the tests before, each of which watches it."""
+    page.goto("about:blank")
+    load(page)
+    return page
+
+
+def load(page: Page) -> None:
     page.add_style_tag(content=(STATIC / "cell_outputs.css").read_text(encoding="utf-8"))
     source = (STATIC / "cell_outputs.js").read_text(encoding="utf-8")
     page.evaluate(FAKE_PAGE.read_text(encoding="utf-8"), source)
-    yield page
-    context.close()
 
 
 def opened(page: Page, outputs: list[Any], reply: dict[str, Any], cell_id: str = "a") -> None:
@@ -179,38 +191,37 @@ def test_finished_replies_have_buttons_for_the_pointer_and_the_keyboard(
     page.evaluate("document.body.innerHTML = ''")
 
 
-def test_arrows_show_the_other_answers_of_a_cell(page: Page) -> None:
+def test_arrows_show_the_other_answers_of_a_cell(fresh_page: Page) -> None:
     """In sight without a hover; the outputs of the answer replace those that are there, and the
     arrow that was pressed keeps the focus in the new ones."""
-    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
+    fresh_page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
     text = "**Look:**\n\n```python\nx = 1\n```"
     cell = {"id": "a", "source": "%%chat\nHi", "outputs": [output(text), FOOTER]}
-    page.evaluate("openPage", {"cells": [cell], "replies": {}})
-    previous = page.get_by_role("button", name="Previous version")
+    fresh_page.evaluate("openPage", {"cells": [cell], "replies": {}})
+    previous = fresh_page.get_by_role("button", name="Previous version")
     expect(previous).to_have_count(0)
-    page.evaluate("place", {"a": {"index": 2, "count": 2}})
-    page.mouse.move(0, 700)
-    expect(page.get_by_role("toolbar", name="Reply")).to_have_css("opacity", "1")
-    expect(page.get_by_role("group", name="Version 2 of 2")).to_contain_text("2/2")
-    page.get_by_role("button", name="Next version").click(force=True)
-    assert page.evaluate("sent") == [{"type": "hello"}]
+    fresh_page.evaluate("place", {"a": {"index": 2, "count": 2}})
+    fresh_page.mouse.move(0, 700)
+    expect(fresh_page.get_by_role("toolbar", name="Reply")).to_have_css("opacity", "1")
+    expect(fresh_page.get_by_role("group", name="Version 2 of 2")).to_contain_text("2/2")
+    fresh_page.get_by_role("button", name="Next version").click(force=True)
+    assert fresh_page.evaluate("sent") == [{"type": "hello"}]
     previous.click()
-    assert page.evaluate("sent")[-1] == {"type": "select_answer", "cell_id": "a", "index": 1}
+    assert fresh_page.evaluate("sent")[-1] == {"type": "select_answer", "cell_id": "a", "index": 1}
     other = [output("Look: x = 1, plain"), output("m · 2.0 s")]
-    page.evaluate("receive", {"type": "answer", "cell_id": "a", "outputs": other})
-    page.evaluate("place", {"a": {"index": 1, "count": 2}})
-    assert page.evaluate("shown()") == [other]
+    fresh_page.evaluate("receive", {"type": "answer", "cell_id": "a", "outputs": other})
+    fresh_page.evaluate("place", {"a": {"index": 1, "count": 2}})
+    assert fresh_page.evaluate("shown()") == [other]
     # JupyterLab draws them: the footer, and sometime later the text above it.
-    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"].replace("1.0", "2.0")))
-    expect(page.get_by_role("group", name="Version 1 of 2")).to_be_visible()
+    fresh_page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"].replace("1.0", "2.0")))
+    expect(fresh_page.get_by_role("group", name="Version 1 of 2")).to_be_visible()
     expect(previous).to_be_focused()
-    page.evaluate("document.body.innerHTML = ''")
 
 
-def test_a_reply_that_is_drawn_after_its_footer_has_buttons(page: Page) -> None:
+def test_a_reply_that_is_drawn_after_its_footer_has_buttons(fresh_page: Page) -> None:
     """JupyterLab loads the language of a code block before it draws the text."""
-    page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
-    page.evaluate(
+    fresh_page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"]))
+    fresh_page.evaluate(
         """() => {
             window.text = document.querySelector(".jp-RenderedMarkdown");
             window.parts = [...text.childNodes];
@@ -218,11 +229,10 @@ def test_a_reply_that_is_drawn_after_its_footer_has_buttons(page: Page) -> None:
         }"""
     )
     cell = {"id": "a", "source": "%%chat\nHi", "outputs": [output("Look:\n\n    x = 1"), FOOTER]}
-    page.evaluate("openPage", {"cells": [cell], "replies": {}})
-    expect(page.get_by_role("toolbar")).to_have_count(0)
-    page.evaluate("() => text.append(...parts)")
-    expect(page.get_by_role("button", name="Copy the reply")).to_have_count(1)
-    page.evaluate("document.body.innerHTML = ''")
+    fresh_page.evaluate("openPage", {"cells": [cell], "replies": {}})
+    expect(fresh_page.get_by_role("toolbar")).to_have_count(0)
+    fresh_page.evaluate("() => text.append(...parts)")
+    expect(fresh_page.get_by_role("button", name="Copy the reply")).to_have_count(1)
 
 
 def test_prompts_are_markdown_and_other_cells_are_not(page: Page) -> None:
