@@ -40,6 +40,7 @@ def record_clients(recorder: HttpRecorder) -> None:
     }
     others = _OtherClients(recorder)
     after_import(actions | dict.fromkeys(_ENTRANCES, others.watch))
+    others.watch_connections()
 
 
 class _OtherClients:
@@ -65,9 +66,24 @@ class _OtherClients:
 
         setattr(owner, method, request)
 
+    def watch_connections(self) -> None:
+        """Patch all clients as well when a connection of http.client is made, by that itself."""
+        for original in (http.client.HTTPConnection, http.client.HTTPSConnection):
+            # Other clients have classes of their own, derived from these.
+            def connection(
+                owner: type, *args: Any, _original: type = original, **options: Any
+            ) -> Any:
+                if owner is not _original or self._is_patched:
+                    return object.__new__(owner)
+                self._patch()
+                return getattr(http.client, _original.__name__)(*args, **options)
+
+            original.__new__ = staticmethod(connection)  # pyright: ignore
+
     def _patch(self) -> None:
         try:
             from vcr.patch import CassettePatcherBuilder
+            from vcr.stubs import VCRHTTPResponse
         except ImportError as error:
             raise MissingRuntimeError(_NO_VCR) from error
 
@@ -78,6 +94,8 @@ class _OtherClients:
             def _httpx2(self) -> Any:
                 return ()
 
+        # urllib3's responses have it, and vcrpy's stand for them.
+        VCRHTTPResponse.json = lambda response: json.loads(response.data)  # pyright: ignore
         self._is_patched = True
         patchers: Any = Builder(_VcrCassette(self._recorder)).build()
         for patcher in patchers:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from chatnb.cassettes.requests import compared_parts
 from chatnb.cassettes.yaml_file import as_yaml
 
 # The command that records what is missing, set by a program that runs the kernel.
@@ -38,7 +39,8 @@ def miss_message(file: str, request: dict[str, Any], recorded: Sequence[dict[str
         lines = [f"+ {line}" for line in as_yaml(request).splitlines()]
     else:
         head = f"{file} has no reply to this request. The nearest that it has differs (- recorded):"
-        lines = line_differences(as_yaml(other), as_yaml(request))
+        compared = [as_yaml(compared_parts(each)) for each in (other, request)]
+        lines = line_differences(*compared)
     return "\n".join([head, *lines, f"To record what is missing: {record_command()}"])
 
 

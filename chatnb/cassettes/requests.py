@@ -63,16 +63,21 @@ def check_request(request: Any) -> None:
 
 
 def request_key(request: Mapping[str, Any]) -> str:
-    """Return the key of a request: the same in every process and for any order of its fields.
-
-    Where a model is called does not count, as a gateway may be set on one machine alone.
-    """
-    if (endpoint := _model_endpoint(request)) is not None:
-        # Clients ask for the usage of streams at some addresses, and at others not.
-        body = {name: item for name, item in request["body"].items() if name != "stream_options"}
-        request = {**request, "http": endpoint, "body": body}
-    text = json.dumps(request, sort_keys=True, ensure_ascii=True)
+    """Return the key of a request: the same in every process and for any order of its fields."""
+    text = json.dumps(compared_parts(request), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def compared_parts(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request without what does not count.
+
+    That is where a model is called, as a gateway may be set on one machine alone.
+    """
+    if (endpoint := _model_endpoint(request)) is None:
+        return dict(request)
+    # Clients ask for the usage of streams at some addresses, and at others not.
+    body = {name: item for name, item in request["body"].items() if name != "stream_options"}
+    return {**request, "http": endpoint, "body": body}
 
 
 def _model_endpoint(request: Mapping[str, Any]) -> str | None:

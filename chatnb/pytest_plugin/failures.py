@@ -16,6 +16,13 @@ _FRAME = re.compile(r"(?:Cell In|File )")
 # Parts of the paths of code that the notebook only uses.
 _NOT_ITS_OWN = ("site-packages", "dist-packages", "/lib/python", "\\Lib\\", "<frozen ")
 _MAX_FRAMES = 4
+# What to do about errors that say nothing about it, by their names.
+_HINTS = {
+    "StdinNotImplementedError": (
+        "A test has nobody to type an answer: take it from a name in a cell that is tagged "
+        "parameters, or from the environment."
+    ),
+}
 _MAX_LINES = 60
 
 
@@ -63,6 +70,8 @@ def error_lines(output: Mapping[str, Any]) -> list[str]:
     if not frames and output["ename"] == "SyntaxError":
         # It has no frames, but the line is in it.
         frames = [entry for entry in traceback if "^" in entry]
+    if hint := _HINTS.get(output["ename"]):
+        lines.append(hint)
     for frame in frames[-_MAX_FRAMES:]:
         lines += ["", *_bounded(frame.splitlines())]
     return lines

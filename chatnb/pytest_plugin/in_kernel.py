@@ -28,7 +28,12 @@ _STARTUP_FOLDER = Path(__file__).parent / "python_startup"
 
 
 def start(
-    mode: str, *, allowed: Sequence[str], recorded_clock: bool, elsewhere: bool = False
+    mode: str,
+    *,
+    allowed: Sequence[str],
+    recorded_clock: bool,
+    elsewhere: bool = False,
+    days_later: int = 0,
 ) -> None:
     """Answer HTTP from the cassette; in a replay, refuse what else goes to the network.
 
@@ -37,12 +42,15 @@ def start(
         allowed: The hosts that may be called.
         recorded_clock: True if date and time are those of the recording.
         elsewhere: True for another machine, folder and time of the day.
+        days_later: So many days the date is later.
     """
     path, begun = os.environ[FILE_VARIABLE], time.time()
     record_clients(HttpRecorder(path, allowed))
     count_child_requests()
     note_figure_data()
     moment = _moment(path, mode, recorded_clock, elsewhere)
+    if days_later:
+        moment = (moment or datetime.now(UTC)) + timedelta(days=days_later)
     if moment is not None:
         start_clock(moment, faster if elsewhere else None)
     if elsewhere:

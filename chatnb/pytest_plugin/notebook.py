@@ -66,6 +66,8 @@ from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.terminal import SafeText
 
+# Another day of another month, and another day of the week.
+_WEEKS = 45
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
 _CALLS_UNLIKE_RECORDED = (
@@ -243,9 +245,9 @@ class NotebookFile(IPyNbFile):
             setup_coverage(self.config, self.kernel, self.path)
 
     def _started_kernel(
-        self, mode: Mode, elsewhere: Mapping[str, str] | None = None
+        self, mode: Mode, elsewhere: Mapping[str, str] | None = None, days_later: int = 0
     ) -> NotebookKernel:
-        """Start a kernel whose models are answered in a mode, as if elsewhere if told so."""
+        """Start a kernel whose models are answered in a mode, as if elsewhere or later."""
         options = self.config.option
         clock = options.chatnb_clock == "recorded" and mode != "live"
         environment = kernel_variables(
@@ -258,7 +260,7 @@ class NotebookFile(IPyNbFile):
         if mode != "live":
             given = (
                 f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}, "
-                f"elsewhere={elsewhere is not None}"
+                f"elsewhere={elsewhere is not None}, days_later={days_later}"
             )
             self._start_in_kernel(kernel, name, given)
         return kernel
@@ -328,6 +330,7 @@ class NotebookFile(IPyNbFile):
                 ran,
                 lambda: self._started_kernel("replay"),
                 lambda: self._started_kernel("replay", elsewhere),
+                lambda: self._started_kernel("replay", days_later=_WEEKS),
                 ReplyTexts(replies),
                 self.path.parent,
             )

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from chatnb.markdown.media import IMAGE_TYPES
 from chatnb.pytest_plugin.failures import error_lines
 from chatnb.pytest_plugin.kernel import KernelDiedError, NotebookKernel
 from chatnb.pytest_plugin.masks.cell_masks import CellMask, learn_part, mask_to_data
+from chatnb.pytest_plugin.masks.dates import a_day_later
 from chatnb.pytest_plugin.masks.learning import ReplyTexts
 from chatnb.pytest_plugin.masks.line_patterns import LinePattern
 from chatnb.pytest_plugin.masks.other_conditions import moved
@@ -32,6 +34,11 @@ from chatnb.pytest_plugin.outputs import (
 
 _PYTHON_FOLDERS = (
     "__import__('chatnb.pytest_plugin.masks.other_conditions', fromlist=['']).python_folders()"
+)
+_UNANSWERED = "has no reply to this request"
+_IGNORE = (
+    "A replay requests something else than the recording. What varies in a request can be left "
+    "out: name it under `ignore` in [tool.chatnb] of pyproject.toml."
 )
 _TAGS = "Give the cell a tag: chatnb-approx if it varies a little, nbval-ignore-output if it may."
 
@@ -82,6 +89,7 @@ def verify(
     cells: Sequence[RecordedCell],
     start: Callable[[], NotebookKernel],
     start_elsewhere: Callable[[], NotebookKernel],
+    start_later: Callable[[], NotebookKernel],
     replies: ReplyTexts,
     folder: Path,
 ) -> Verified:
@@ -91,6 +99,7 @@ def verify(
         cells: Its cells, with the outputs of the recording.
         start: Starts a kernel that replays.
         start_elsewhere: Starts one on another machine, at another time.
+        start_later: Starts one whose clock is weeks later.
         replies: The texts of the recorded replies.
         folder: The folder of the notebook.
     """
@@ -111,6 +120,7 @@ def verify(
         # What was learned from two replays is tried with another one.
         third = _replay(cells, start)
         _learn(cells, first, [other, third], replies)
+    _note_other_clocks(cells, first, start_later, replies)
     first.masks = [
         mask_to_data(number, cells[number].saved_id, rules.mask)
         for number, rules in first.rules.items()
@@ -143,6 +153,37 @@ def _learn(
             shown = text.replace("- in the notebook, + of this run", "- one replay, + another one")
             first.notes[number] = f"does not repeat.\n{shown}\n{_TAGS}"
     return learned
+
+
+def _note_other_clocks(
+    cells: Sequence[RecordedCell],
+    first: Verified,
+    start_later: Callable[[], NotebookKernel],
+    replies: ReplyTexts,
+) -> None:
+    """Note cells that show today's date by a clock which replays cannot set."""
+    today = datetime.now(UTC).date()
+    kept = [replies.text, *(cell.cell.source for cell in cells)]
+
+    def text(number: int, outputs: Sequence[Any]) -> str:
+        later = a_day_later(outputs, today, kept)
+        return difference(outputs, later, first.rules[number])
+
+    dated = [
+        number
+        for number, cell in enumerate(cells)
+        if cell.is_compared and number not in first.notes and text(number, first.outputs[number])
+    ]
+    if not dated:
+        return
+    later = _replay(cells, start_later)
+    # A prompt with a date in it has no reply then, and later cells are not run.
+    end = min(later.notes, default=len(cells))
+    for number in dated:
+        if number < end and text(number, later.outputs[number]):
+            shown = text(number, first.outputs[number])
+            shown = shown.replace("- in the notebook, + of this run", "- today, + tomorrow")
+            first.notes[number] = f"shows the date by a clock that is not set.\n{shown}\n{_TAGS}"
 
 
 def _difference(one: Sequence[Any], others: Sequence[Sequence[Any]], rules: Comparison) -> str:
@@ -202,6 +243,8 @@ def _replay(
             else:
                 found.outputs[index] = moved(copy.deepcopy(outputs), folders)
                 problem = failure_text(cell.options, outputs)
+            if _UNANSWERED in problem:
+                problem += f"\n{_IGNORE}"
             if problem:
                 found.notes[index] = f"cannot be replayed.\n{problem}"
                 break

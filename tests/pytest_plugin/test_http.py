@@ -121,3 +121,27 @@ def test_a_replay_refuses_the_network_and_names_cell_and_address(
     ran = run_pytest(tmp_path, "--chatnb", allowed, ".", imported=CLIENTS, **given)
     server.close()
     assert ran.code == 0, ran.said
+
+
+def test_connections_without_a_client_are_recorded(
+    tmp_path: Path, loopback: LoopbackServer
+) -> None:
+    """Those of http.client by itself, before any other client, and the JSON of urllib3."""
+    loopback.plays(whole("Blue, at once."), whole("Red."))
+    write_notebook(
+        tmp_path / "bare.ipynb",
+        "import http.client, json, os, urllib3\nfrom urllib.parse import urlsplit\n"
+        "url = os.environ['OPENAI_BASE_URL'] + '/plain'\n"
+        "connection = http.client.HTTPConnection(urlsplit(url).netloc)\n"
+        "connection.request('POST', urlsplit(url).path, '{}')\n"
+        "json.load(connection.getresponse())['choices'][0]['message']['content']",
+        "reply = urllib3.PoolManager().request('POST', url, json={'a': 1}).json()\n"
+        "reply['choices'][0]['message']['content']",
+    )
+    recorded = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **variables(loopback))
+    assert recorded.code == 0, recorded.said
+    assert "repeat" not in recorded.said
+    assert len(loopback.exchanges) == 2
+    assert all(text in (tmp_path / "bare.ipynb").read_text() for text in ("Blue, at", "Red."))
+    replayed = run_pytest(tmp_path, "--chatnb", ".", **variables(None))
+    assert replayed.code == 0, replayed.said

@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ SETUP = (
     "chat = ScriptedChatModel(['Hi.'])\n"
     "draw = lambda: ''.join(random.SystemRandom().sample(string.ascii_lowercase, 26))"
 )
+
+
+def cassette_text(folder: Path, name: str) -> str:
+    return (folder / "cassettes" / f"{name}.yaml").read_text()
 
 
 def printed(notebook: Path) -> list[str]:
@@ -39,11 +44,12 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
         ("print('drawn', draw())", ["chatnb-skip-replay"]),
         "import time\nprint(f'{time.perf_counter():.6f} s')",
         ("print(f'{time.perf_counter():.6f} s')", ["chatnb-exact"]),
+        "start = time.monotonic()\nsum(range(10**5))\nprint(round(time.monotonic() - start, 1))",
     )
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "-n1", ".")
     assert ran.code == 0, ran.said
     assert printed(notebook)[0] == "Hi. replay\n"
-    assert len(printed(notebook)) == 6
+    assert len(printed(notebook)) == 7
     lines = ran.said.splitlines()
     first = lines.index("varies.ipynb, code cell 2 does not repeat.")
     assert lines[first + 1] == "stdout differs (- one replay, + another one):"
@@ -51,21 +57,28 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
     assert "chatnb-approx if it varies a little, nbval-ignore-output if it may" in lines[first + 4]
     assert "varies.ipynb, code cell 6 does not repeat." in lines
     assert ran.said.count("does not repeat.") == 2
+    assert re.search(r"cell: 7\n.*\n  stdout:\n    1: \u27e6", cassette_text(tmp_path, "varies"))
 
 
 def test_a_recording_that_cannot_be_replayed_says_where_and_why(tmp_path: Path) -> None:
-    """The first cell that fails, with its error; the outputs of the recording are saved."""
+    """The first cell that fails, with its error; the outputs of the recording are saved. A request
+    that varies can leave that out, and one that asks a person can take a parameter."""
     notebook = write_notebook(
         tmp_path / "fails.ipynb",
         SETUP,
         "print(1)\nassert os.environ['CHATNB_CASSETTE_MODE'] == 'record', 'Only recorded.'",
         "print(2)",
     )
+    write_notebook(tmp_path / "asks.ipynb", SETUP, "chat.invoke(draw()).text")
+    write_notebook(tmp_path / "types.ipynb", "input('Name? ')")
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".")
     lines = ran.said.splitlines()
     first = lines.index("fails.ipynb, code cell 1 cannot be replayed.")
     assert lines[first + 1] == "AssertionError: Only recorded."
     assert printed(notebook) == ["1\n", "2\n"]
+    asked = lines[lines.index("asks.ipynb, code cell 1 cannot be replayed.") :]
+    assert any("name it under `ignore` in [tool.chatnb]" in line for line in asked)
+    assert any(line.startswith("A test has nobody to type an answer:") for line in lines)
 
 
 def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
@@ -93,6 +106,28 @@ def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
     assert [file.read_bytes() for file in (notebook, cassette)] == before
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-clock=real", ".")
     assert "- - human: Today is 2031-05-06." in ran.said.splitlines()
+
+
+def test_dates_of_other_clocks_are_named(tmp_path: Path) -> None:
+    """Of programs and libraries that do not ask Python: they would be others tomorrow. That of
+    Python would not, nor one that is written in the notebook, nor one in a cell with a tag."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    write_notebook(
+        tmp_path / "dates.ipynb",
+        f"{SETUP}\nimport datetime, numpy, sqlite3\nchat.invoke('Hi').text",
+        "print(numpy.datetime64('today'))",
+        "!date -u '+%d %B'",
+        "sqlite3.connect(':memory:').execute('select CURRENT_TIMESTAMP').fetchone()[0]",
+        "print(datetime.date.today())",
+        ("print(numpy.datetime64('today'))", ["nbval-ignore-output"]),
+        f"print('2031-05-06', '{today[:4]}/{today[5:7]}/{today[8:]}')",
+    )
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".")
+    assert ran.code == 0, ran.said
+    named = re.findall(r"code cell (\d) shows the date by a clock that is not set", ran.said)
+    assert named == ["1", "2", "3"]
+    assert f"- {today}" in ran.said.splitlines()
+    assert "does not repeat" not in ran.said
 
 
 def test_a_notebook_without_calls_passes_elsewhere_and_tomorrow(tmp_path: Path) -> None:

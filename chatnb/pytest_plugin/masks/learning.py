@@ -13,6 +13,7 @@ from chatnb.pytest_plugin.masks.line_patterns import (
     NUMBER,
     STAND_IN,
     TIME,
+    TIMEDELTA,
     UNIT,
     LinePattern,
     stands_for,
@@ -23,7 +24,7 @@ from chatnb.pytest_plugin.text_matching import BoundedMatcher
 
 _TOKEN = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    rf"|\d\d(?=T\d\d:)|T(?=\d\d:)|(?<![\w:]){TIME}|(?<=T){TIME}"
+    rf"|{TIMEDELTA}|\d\d(?=T\d\d:)|T(?=\d\d:)|(?<![\w:]){TIME}|(?<=T){TIME}"
     rf"|(?<![\w)\]])[-+]?{NUMBER}\s?{UNIT}|{NUMBER}\s?{UNIT}"
     rf"|(?<![\w)\]])[-+]?{NUMBER}(?![^\W_])|{NUMBER}(?![^\W_])"
     r"|[^\W_]+| +|([^\w\s])\1+|.",
@@ -43,6 +44,7 @@ class ReplyTexts:
     """The texts of recorded replies, which do not vary."""
 
     def __init__(self, text: str = "") -> None:
+        self.text = text
         self._words = {*tokens(text)}
         self._text = _collapsed(text)
 

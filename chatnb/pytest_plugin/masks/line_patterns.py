@@ -55,10 +55,22 @@ _TIME = sequence(
     optional(sequence(literal(":"), _DIGIT, _DIGIT, optional(_FRACTION))),
     not_before(r"[\w:]"),
 )
-NUMBER, UNIT, TIME = _NUMBER.regex, _UNIT.regex, _TIME.regex
-"""The regular expressions of numbers, units and times of the day."""
-
 _SIGNED = sequence(_SIGN, _NUMBER)
+# Its repr leaves out what is 0, so that other words stand there in another replay.
+_TIMEDELTA = sequence(
+    literal("timedelta("),
+    either(
+        literal("0"),
+        sequence(
+            *(some("[a-z]"), literal("="), _SIGNED),
+            repeated(sequence(literal(", "), some("[a-z]"), literal("="), _SIGNED)),
+        ),
+    ),
+    literal(")"),
+)
+NUMBER, UNIT, TIME, TIMEDELTA = (each.regex for each in (_NUMBER, _UNIT, _TIME, _TIMEDELTA))
+"""The regular expressions of numbers, units, times of the day and of the repr of durations."""
+
 # Durations of less than a millisecond are shown as `< 1 ms`, which HTML escapes.
 _LESS_THAN = sequence(either(literal("<"), literal("&lt;")), optional(literal(" ")))
 _QUANTITY = sequence(optional(_LESS_THAN), _SIGNED, optional(one(r"\s")), _UNIT)
@@ -160,7 +172,7 @@ def _example_pattern(example: str) -> Pattern:
     stripped = example.strip(" ")
     if stripped != example:
         return sequence(_SPACES, _example_pattern(stripped), _SPACES) if stripped else _SPACES
-    for pattern in (_TIME, _QUANTITY, _SIGNED, *_NAMES):
+    for pattern in (_TIME, _QUANTITY, _SIGNED, _TIMEDELTA, *_NAMES):
         if _matches(pattern, example):
             return pattern
     return _ANY[ANY_TEXT]

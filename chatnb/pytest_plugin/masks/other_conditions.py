@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import time
 import timeit
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -86,17 +86,26 @@ def moved(value: Any, folders: Sequence[str]) -> Any:
         >>> moved(["In /opt/env/lib/x.py, not in /opt/envy"], ["/opt/env"])
         ['In /opt2/py2/lib/x.py, not in /opt/envy']
     """
+    return with_texts(value, lambda text: _moved(text, folders))
+
+
+def _moved(text: str, folders: Sequence[str]) -> str:
+    for folder in folders:
+        whole = rf"(?<![\w./\\-]){re.escape(folder)}(?![\w-])"
+        text = re.sub(whole, _PYTHON, text)
+    return text
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return outputs, in place, in which a function has changed all texts."""
     if isinstance(value, str):
-        for folder in folders:
-            whole = rf"(?<![\w./\\-]){re.escape(folder)}(?![\w-])"
-            value = re.sub(whole, _PYTHON, value)
-        return value
+        return change(value)
     if isinstance(value, dict):
         found: Any = value  # With the attributes of an output.
         for name, part in found.items():
-            found[name] = moved(part, folders)
+            found[name] = with_texts(part, change)
         return found
-    return [moved(part, folders) for part in value] if isinstance(value, list) else value
+    return [with_texts(part, change) for part in value] if isinstance(value, list) else value
 
 
 def other_moment(moment: datetime) -> datetime:
@@ -137,6 +146,8 @@ def change_conditions() -> None:
         _speed_up(time, name)
         _speed_up(time, f"{name}_ns")
     timeit.default_timer = time.perf_counter
+    for name in ("monotonic", "monotonic_ns"):
+        _speed_up_in_notebook(name)
     if sys.platform != "win32":
         after_import({"resource": _speed_up_usage})
 
@@ -149,6 +160,19 @@ def _speed_up(module: ModuleType, name: str) -> None:
     real = getattr(module, name)
     start = real()
     setattr(module, name, lambda: start + (real() - start) * _RATE)
+
+
+def _speed_up_in_notebook(name: str) -> None:
+    """Speed a clock up for the code of cells; event loops and threads have time limits by it."""
+    real = getattr(time, name)
+    start = real()
+
+    def fast():
+        now = real()
+        is_notebook = sys._getframe(1).f_globals.get("__name__") == "__main__"
+        return start + (now - start) * _RATE if is_notebook else now
+
+    setattr(time, name, fast)
 
 
 def _speed_up_usage(module) -> None:

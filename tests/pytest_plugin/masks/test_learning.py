@@ -28,6 +28,8 @@ VARYING = [
     ("Peak 145.2 MB", "Peak 188 MB", "Peak 1.1 GB"),
     ("datetime.datetime(2026, 1, 2, 5, 37, 18, 12)", "datetime.datetime(2026, 1, 2, 7, 1, 3, 4567)",
      "datetime.datetime(2026, 1, 2, 6, 0, 59, 9)"),
+    ("Took datetime.timedelta(microseconds=421788)",
+     "Took datetime.timedelta(seconds=199, microseconds=745122)", "Took datetime.timedelta(0)"),
     ("2026-01-02T05:37:18.25Z", "2026-01-02T07:01:03.5Z", "2026-01-02T06:59:00.75Z"),
     ("05:37 AM", "01:07 PM", "12:59 AM"),
     ("/home/ann/data/a.csv", "/tmp/chatnb-1x/home2/data/a.csv", "/Users/bob/data/a.csv"),
