@@ -29,7 +29,13 @@ from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk
 from chatnb.schema.prompt_values import PromptValue
 from chatnb.schema.results import LLMResult
-from chatnb.tools.openai_schema import ToolChoice, ToolLike, to_openai_tool_choice, to_openai_tools
+from chatnb.tools.openai_schema import (
+    ToolChoice,
+    ToolLike,
+    flat_tools,
+    to_openai_tool_choice,
+    to_openai_tools,
+)
 from chatnb.tools.validation import CallCheck
 
 if TYPE_CHECKING:
@@ -311,13 +317,15 @@ class BaseChatModel(
             >>> chat.invoke("What is 1 + 2?").invalid_tool_calls[0]["error"]
             'The arguments do not fit add: b: Field required'
         """
+        tools = flat_tools(tools)
         written = to_openai_tools(tools, strict=strict, extras=self._tool_extras)
+        self._check_tools(written)
         params: dict[str, Any] = {"tools": written} if written else {}
         if tool_choice is not None:
             params["tool_choice"] = to_openai_tool_choice(tool_choice, written)
         if parallel_tool_calls is not None:
             params["parallel_tool_calls"] = parallel_tool_calls
-        return (self._for_tools(written) | CallCheck(tools)).bind(**params)
+        return (self | CallCheck(tools)).bind(**params)
 
     @overload
     def with_structured_output(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from chatnb.chat_models.generate import run_output
 from chatnb.chat_models.provider_call import whole_reply
@@ -27,6 +27,7 @@ class ProviderHooks:
     _own_hooks: ClassVar[frozenset[str]] = frozenset()  # The hooks that the class implements.
     _sdk_name: ClassVar[str] = ""  # The module of the SDK that makes the calls.
     _tool_extras: ClassVar[frozenset[str]] = frozenset()  # Fields of tools beyond OpenAI's.
+
     _handles_stop: ClassVar[bool] = False  # Otherwise replies are cut at `stop` here.
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,9 +74,8 @@ class ProviderHooks:
             async for chunk in chunks:
                 yield chunk
 
-    def _for_tools(self, tools: Sequence[Any]) -> Self:
-        """Return the model as it takes these tools; a model that calls none warns of it."""
-        return self
+    def _check_tools(self, tools: Sequence[Any]) -> None:
+        """Warn if the model calls no tools, before it gets some."""
 
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any

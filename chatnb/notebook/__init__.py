@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 
 from chatnb.errors import ChatnbError
 from chatnb.notebook.completion import completion_matcher
+from chatnb.notebook.jupyter_ai import register_ai
 from chatnb.notebook.kernel import is_within_cell
 from chatnb.notebook.magics import (
     OPTIONS,
@@ -62,6 +63,7 @@ def register(shell: Any) -> None:
         return
     magics = ChatMagics(shell)
     shell.register_magics(magics)
+    register_ai(shell)
     shell.Completer.custom_matchers.append(completion_matcher(magics.session, OPTIONS))
     for (module, name), shown in _SHOWN_AS_TABLES.items():
         shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, shown)

@@ -78,6 +78,20 @@ def _model(word: str) -> str:
     return _MODELS.get(word.lower(), "")
 
 
+def ai(line: str, cell: str | None = None) -> None:
+    """Refuse a line or cell of `%ai`, with what to write instead."""
+    words = line.split()
+    hint = command_hint(words[0]) if cell is None and words else option_hint(words, line)
+    name = "%ai" if cell is None else "%%ai"
+    raise usage_error(f"{name} is jupyter-ai's.{hint or ' Write %%chat, and %chat lists more.'}")
+
+
+def register_ai(shell: Any) -> None:
+    """Have a shell tell users of jupyter-ai what to write, unless that is loaded."""
+    if not shell.find_magic("ai"):
+        shell.register_magic_function(ai, "line_cell", "ai")
+
+
 class LastError:
     """The last error of a cell as a prompt has it: its traceback without values and secrets."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import inspect
+import sys
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from functools import partial
+from io import StringIO
 from itertools import islice
 from reprlib import Repr
 from typing import Any
@@ -29,11 +31,14 @@ from chatnb.notebook.kernel import wake_main_loop, within_cell
 from chatnb.notebook.panel.variables import notebook_variables, summary
 from chatnb.notebook.values import is_table, text_and_cut, without_secrets, written
 from chatnb.redaction import REDACTED, environment_secrets, is_secret_name, redact, redact_value
+from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.parts import encoded_part, text_part
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.terminal import SafeText, print_line, without_colours
 from chatnb.tools.decorator import tool
 
+_MAX_SHOWN = 1_000_000
+_LEFT_OUT = "\n[… {:,} characters are left out …]\n"
 _MAX_OUTPUT = 8_000  # Characters of each kind of output, half of its begin and half of its end.
 _MAX_PICTURES = 4
 _MAX_PICTURE_BYTES = 1_000_000
@@ -167,7 +172,44 @@ def _captured(shell: Any) -> Generator[CapturedIO]:
         # Messages of widgets come on another thread, and each one tells the publisher.
         if hasattr(publisher, "set_parent"):
             shell.display_pub.set_parent = publisher.set_parent
+        captured._stdout = sys.stdout = _BoundedText()
+        captured._stderr = sys.stderr = _BoundedText()
         yield captured
+
+
+class _BoundedText(StringIO):
+    """Text that is written, of which the beginning and the end are kept."""
+
+    # Code may print without end, until it is interrupted.
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._end = list[str]()
+        self._left_out = self._end_size = 0
+
+    def write(self, text: str, /) -> int:
+        """Write text; half of a surrogate pair, which a kernel cannot send, is replaced."""
+        cleaned = replace_surrogates(text)
+        room = max(0, _MAX_SHOWN // 2 - self.tell())
+        super().write(cleaned[:room])
+        if rest := cleaned[room:]:
+            self._end.append(rest)
+            self._end_size += len(rest)
+            if self._end_size > _MAX_SHOWN:
+                self._cut()
+        return len(text)
+
+    def getvalue(self) -> str:
+        """Return what is kept, with the number of characters between."""
+        self._cut()
+        between = _LEFT_OUT.format(self._left_out) if self._left_out else ""
+        return super().getvalue() + between + "".join(self._end)
+
+    def _cut(self) -> None:
+        end = "".join(self._end)
+        cut = max(0, len(end) - _MAX_SHOWN // 2)
+        self._left_out += cut
+        self._end, self._end_size = [end[cut:]], len(end) - cut
 
 
 @contextmanager
@@ -262,7 +304,7 @@ def _shortened(text: str) -> str:
     if len(text) <= _MAX_OUTPUT:
         return text
     half, more = _MAX_OUTPUT // 2, len(text) - _MAX_OUTPUT
-    return f"{text[:half]}\n[… {more:,} characters are left out …]\n{text[-half:]}"
+    return text[:half] + _LEFT_OUT.format(more) + text[-half:]
 
 
 # Variables.

@@ -98,7 +98,11 @@ class BasePromptTemplate(Runnable[Any, Out]):
         return dict(self.partials)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
-        return self.fill(values_for(input, self.partials, self._needed))
+        return self.fill(values_for(input, self.partials, self._variables_for(input)))
+
+    def _variables_for(self, input: Any) -> list[str]:
+        """Return the variables that an input has to give, or is the value of."""
+        return self._needed
 
     def format_prompt(self, **values: Any) -> Out:
         """Return the prompt value, with values in place of the variables.

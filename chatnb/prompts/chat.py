@@ -10,6 +10,7 @@ from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat
 from chatnb.prompts.message_templates import (
     FixedMessage,
+    MessagesPlaceholder,
     MessagesTemplate,
     check_items,
     to_template,
@@ -166,6 +167,13 @@ class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):
     async def aformat_messages(self, **values: Any) -> list[BaseMessage]:
         """Return the messages, for asynchronous code; see `format_messages`."""
         return self.format_prompt(**values).to_messages()
+
+    def _variables_for(self, input: Any) -> list[str]:
+        if self._needed or isinstance(input, Mapping):
+            return self._needed
+        # A conversation goes into the only placeholder, also where that may stay empty.
+        placeholders = [part for part in self.messages if isinstance(part, MessagesPlaceholder)]
+        return [part.variable_name for part in placeholders]
 
     def pretty_repr(self, html: bool = False) -> str:
         return "\n\n".join(part.pretty_repr(html) for part in self.messages)

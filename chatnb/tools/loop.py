@@ -24,11 +24,12 @@ from chatnb.tools.base import Tool
 from chatnb.tools.execution import Approve, ToolExecutor
 from chatnb.tools.openai_schema import (
     ToolLike,
+    flat_tools,
     given_tool,
     is_dict,
-    to_openai_tools,
     to_tool,
     tool_declaration,
+    tools_for_model,
 )
 from chatnb.tools.validation import CallCheck, StreamedCalls
 
@@ -85,9 +86,9 @@ class ToolLoop(Runnable[ChatInput, BaseMessage]):
     ) -> None:
         if max_rounds < 1:
             raise ValueError(f"max_rounds must be 1 or more, not {max_rounds}")
-        runnable = [_to_runnable_tool(tool) for tool in tools]
+        runnable = [_to_runnable_tool(tool) for tool in flat_tools(tools)]
         bound: dict[str, Any] = getattr(chat, "kwargs", {})
-        written = to_openai_tools(runnable)
+        written = tools_for_model(chat, runnable)
         self.chat = chat.bind(tools=written) if written and "tools" not in bound else chat
         self.tools = [tool for tool in runnable if isinstance(tool, Tool)]
         self.max_rounds = max_rounds

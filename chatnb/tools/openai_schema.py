@@ -106,19 +106,56 @@ def _extras(tool: ToolLike, taken: Container[str]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in taken}
 
 
+def flat_tools(tools: Sequence[Any]) -> list[Any]:
+    """Return the tools of a list, and those of lists in it, such as an MCP server's.
+
+    Args:
+        tools: Tools, and lists of tools.
+
+    Raises:
+        TypeError: If it is no list.
+
+    Example:
+        >>> flat_tools([[len], max])
+        [<built-in function len>, <built-in function max>]
+    """
+    if isinstance(tools, Mapping | str) or not isinstance(tools, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"Tools are given in a list, not as {type(tools).__name__}: {tools!r}")
+    flat = list[Any]()
+    for tool in tools:
+        flat += flat_tools(cast("list[Any]", tool)) if isinstance(tool, list | tuple) else [tool]
+    return flat
+
+
 def to_openai_tools(
     tools: Sequence[ToolLike], *, strict: bool | None = None, extras: Container[str] = ()
 ) -> list[Any]:
     """Convert a list of tools to OpenAI's dicts; raise ValueError if two have the same name."""
     # The fields that a provider has besides are those of `extras` among a tool's own.
-    if isinstance(tools, Mapping | str) or not isinstance(tools, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"Tools are given in a list, not as {type(tools).__name__}: {tools!r}")
-    converted = [{**to_openai_tool(tool, strict=strict), **_extras(tool, extras)} for tool in tools]
+    converted = [
+        {**to_openai_tool(tool, strict=strict), **_extras(tool, extras)}
+        for tool in flat_tools(tools)
+    ]
     names = [name for tool in converted if (name := tool_name(tool))]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"Two tools are called {name!r}, and a model cannot tell them apart")
     return converted
+
+
+def tools_for_model(chat: object, tools: Sequence[ToolLike]) -> list[Any]:
+    """Return the dicts of tools as a chat model takes them; one that calls none warns of it."""
+    model = _innermost(chat)
+    written = to_openai_tools(tools, extras=getattr(type(model), "_tool_extras", ()))
+    check = getattr(type(model), "_check_tools", None)
+    if check is not None:
+        check(model, written)
+    return written
+
+
+def _innermost(chat: object) -> object:
+    attributes = vars(chat)
+    return _innermost(attributes["bound"]) if "bound" in attributes else chat
 
 
 def tool_name(schema: Mapping[str, Any]) -> str | None:

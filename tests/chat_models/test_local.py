@@ -8,14 +8,18 @@ import sys
 import urllib.error
 import urllib.request
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from chatnb import ChatPanel
 from chatnb.chat_models import ChatLocal, init_chat_model
+from chatnb.chat_models.local import model
 from chatnb.errors import ConfigurationError, ContextOverflowError
 from chatnb.schema.messages import join_chunks
+from chatnb.tools import ToolLoop
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +176,22 @@ def test_a_missing_runtime_and_missing_weights_are_told_at_once() -> None:
     assert f"To install both, type: {command}\n" in ran.stderr
 
 
-def test_it_says_that_it_calls_no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To bind tools to the model that chatnb brings warns once, and says which models do."""
-    from chatnb.chat_models.local import model
-
+@pytest.mark.parametrize(
+    "give_tools",
+    [
+        lambda: ChatLocal().bind_tools([len_of]),
+        lambda: ToolLoop(ChatLocal(), [len_of]),
+        lambda: ToolLoop(ChatLocal().bind(temperature=0), [len_of]),
+        lambda: ChatPanel(ChatLocal(), tools=[len_of]).close(),
+    ],
+    ids=["bind_tools", "loop", "loop of a binding", "panel"],
+)
+def test_it_says_that_it_calls_no_tools(give_tools: Callable[[], object]) -> None:
+    """The model that chatnb brings warns once when it gets tools, and says which models do."""
     model._warn_once_of_tools.cache_clear()
     with pytest.warns(UserWarning, match="calls no tools.*ChatOpenAI"):
-        ChatLocal().bind_tools([len_of])
-    ChatLocal().bind_tools([len_of])
+        give_tools()
+    give_tools()
 
 
 def len_of(text: str) -> int:

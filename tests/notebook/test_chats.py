@@ -11,7 +11,7 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda as LangChainLambda
 
 from chatnb import ChatPanel, ask
-from chatnb.chat_models import ScriptedChatModel
+from chatnb.chat_models import ScriptedChatModel, init_chat_model
 from chatnb.errors import UnknownModelError
 from chatnb.notebook import register
 from chatnb.notebook.chats import SessionModels, runnable_from_chat
@@ -54,7 +54,14 @@ def chain() -> Any:
     return last | prompt | ScriptedChatModel(["Hello."])
 
 
+def chain_of_messages() -> Any:
+    prompt = [("system", "Be brief."), ("placeholder", "{messages}")]
+    return ChatPromptTemplate.from_messages(prompt) | ScriptedChatModel(["Hello."])
+
+
 CHATS: dict[str, Callable[[], Any]] = {
+    "chain of messages": chain_of_messages,
+    "configurable model": lambda: init_chat_model("scripted:Hello.", configurable_fields="any"),
     "name": lambda: "scripted:Hello.",
     "model": lambda: ScriptedChatModel(["Hello."]),
     "bound model": lambda: ScriptedChatModel(["Hello."]).bind(temperature=1),

@@ -32,6 +32,16 @@ def sent(shell: InteractiveShell, prompt: str) -> str:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("%ai reset", "%ai is jupyter-ai's. Write %chat new."),
+        ("%ai error", "Write %chat explain."),
+        ("%ai list", "Write %chat models."),
+        ("%ai", "Write %%chat"),
+        (
+            "%%ai chatgpt\nHi",
+            "is jupyter-ai's. The model is an option: write %%chat -m openai.",
+        ),
+        ("%%ai chatgpt -f code\nHi", "write %%chat -m openai. Write --code,"),
+        ("%%ai\nHi", "Write %%chat"),
         ("%chat reset", "Write %chat new."),
         ("%chat error", "Write %chat explain."),
         ("%chat chatgpt", "Write %chat use openai."),

@@ -175,6 +175,28 @@ def test_long_output_is_bounded(shell: InteractiveShell, run: Callable[[str], st
     assert "characters are left out" in text
 
 
+def test_endless_output_is_kept_in_part(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user sees the beginning and the end of a text that would fill the memory."""
+    run_directly("for number in range(40):\n    print(str(number) * 100_000)\nprint('end')")
+    shown = capsys.readouterr().out
+    assert len(shown) < 1_100_000
+    assert shown.startswith("000")
+    assert shown.rstrip().endswith("end")
+    assert "characters are left out" in shown
+
+
+def test_half_a_surrogate_pair_is_shown_as_one_that_is_sent(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kernel cannot send it, and would send nothing more of the cell."""
+    assert run_directly("print('a\\ud800b')\nimport sys; print('\\ud800', file=sys.stderr)")
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).encode()
+    assert "a\ufffdb" in captured.out
+
+
 def test_figures_come_back_as_pictures(shell: InteractiveShell) -> None:
     """A figure is a part of the result, and too many are named."""
     code = (

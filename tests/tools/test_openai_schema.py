@@ -6,8 +6,9 @@ from typing import Any, TypedDict
 import pytest
 from pydantic import BaseModel, Field
 
+from chatnb.chat_models import ChatAnthropic, ScriptedChatModel
 from chatnb.errors import ConfigurationError
-from chatnb.tools import to_openai_tool, tool
+from chatnb.tools import ToolLoop, to_openai_tool, tool
 from chatnb.tools.openai_schema import to_openai_tool_choice, to_openai_tools
 
 
@@ -129,6 +130,40 @@ def test_tools_have_names_of_their_own() -> None:
         to_openai_tools([now, FUNCTION])
     with pytest.raises(TypeError, match="Tools are given in a list"):
         to_openai_tools(FUNCTION)  # type: ignore[arg-type]
+
+
+def test_lists_in_a_list_of_tools_are_one_list() -> None:
+    """The tools of a server, a list, stand beside others, in every place that takes tools."""
+
+    def later(days: int) -> str:
+        """Tell a later day."""
+        return str(days)
+
+    pair: Any = [[now], (later,)]
+    assert [tool["function"]["name"] for tool in to_openai_tools(pair)] == [
+        "now",
+        "later",
+    ]
+    nested: Any = [[now], later]
+    bound: Any = ScriptedChatModel(["Hi"]).bind_tools(nested)
+    assert [tool["function"]["name"] for tool in bound.kwargs["tools"]] == ["now", "later"]
+    assert [tool.name for tool in ToolLoop(ScriptedChatModel(["Hi"]), nested).tools] == [
+        "now",
+        "later",
+    ]
+    for wrong in (now, "now", {"name": "now"}):
+        with pytest.raises(TypeError, match="Tools are given in a list"):
+            ToolLoop(ScriptedChatModel(["Hi"]), wrong)  # type: ignore[arg-type]
+
+
+def test_a_loop_gives_the_fields_that_only_the_provider_has() -> None:
+    """The `extras` of a tool are in the loop's requests, as in those of `bind_tools`."""
+    cached = tool("now", now, extras={"cache_control": {"type": "ephemeral"}})
+    chat = ChatAnthropic("claude", api_key="none")
+    loop: Any = ToolLoop(chat, [cached])
+    bound: Any = chat.bind_tools([cached])
+    assert loop.chat.kwargs["tools"] == bound.kwargs["tools"]
+    assert loop.chat.kwargs["tools"][0]["cache_control"] == {"type": "ephemeral"}
 
 
 NAMED = {"type": "function", "function": {"name": "now"}}

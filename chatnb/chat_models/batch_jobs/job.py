@@ -30,7 +30,7 @@ from chatnb.schema.results import LLMResult
 from chatnb.store.store import MEMORY, store_path
 from chatnb.strict_json import parse_json, parse_object
 from chatnb.terminal import warn
-from chatnb.tools.openai_schema import ToolLike, to_openai_tools
+from chatnb.tools.openai_schema import ToolLike, tools_for_model
 
 if TYPE_CHECKING:
     from chatnb.structured_output.runnable import StructuredOutput
@@ -316,7 +316,7 @@ def submit(
     if structured is not None:
         params = {**structured.request_params(), **params}
     if tools:
-        params = {"tools": to_openai_tools(tools), **params}
+        params = {"tools": tools_for_model(chat, tools), **params}
     id, lines, shown = uuid4().hex[:12], list[str](), list[str]()
     for index, prompt in enumerate(prompts):
         messages = structured.request_messages(prompt) if structured else to_messages(prompt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Unpack
 
 from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.cache import ReplyCache
@@ -86,10 +86,9 @@ class ChatLocal(ChatOpenAI):
             **options,
         )
 
-    def _for_tools(self, tools: Sequence[Any]) -> Self:
+    def _check_tools(self, tools: Sequence[Any]) -> None:
         if tools and self.model_name == MODEL_ALIAS:
             _warn_once_of_tools()
-        return self
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -40,7 +40,7 @@ from chatnb.schema.messages import AIMessage, ToolCall, ToolMessage
 from chatnb.terminal import SafeText, print_code, write_text
 from chatnb.tools.execution import Approve, Reject
 from chatnb.tools.loop import ToolLoop
-from chatnb.tools.openai_schema import ToolLike
+from chatnb.tools.openai_schema import ToolLike, flat_tools
 
 _POLICIES: Mapping[str, Approve | None] = {
     "all": lambda call: True,
@@ -139,11 +139,11 @@ def cell_tools(
 def _tools_from_variable(name: str, namespace: Mapping[str, Any]) -> list[ToolLike]:
     if name not in namespace:
         raise UsageError(
-            f"%%chat --tools takes variables with tools, and {name!r} is none. Define a function "
-            f"or import it first, as with: from chatnb.tools import run_python"
+            f"%%chat --tools takes variables with tools, as in --tools look_up,run_python, and "
+            f"{name!r} is none. Define a function or import it first, as with: "
+            "from chatnb.tools import run_python"
         )
-    value: Any = namespace[name]
-    return [*value] if isinstance(value, list | tuple) else [value]
+    return flat_tools([namespace[name]])
 
 
 def _policy(name: str, namespace: Mapping[str, Any]) -> Approve | None:

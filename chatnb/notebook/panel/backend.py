@@ -31,7 +31,7 @@ from chatnb.store import Node, Store, shared_store
 from chatnb.store.rows import UNNAMED
 from chatnb.tools.execution import Approve
 from chatnb.tools.loop import ToolLoop
-from chatnb.tools.openai_schema import ToolLike
+from chatnb.tools.openai_schema import ToolLike, flat_tools
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class PanelBackend:
         self.current = None if name is None else Conversation(name)
         self._creating = Lock()
         self._settings: dict[str, Any] = {}
-        self.tools = list(tools)
+        self.tools: list[ToolLike] = flat_tools(tools)
         self._suggestions = None if suggestions is None else list(suggestions)
         kept = self._kept_settings().get("model") if chat is None else None
         self._chat = runnable_from_chat(kept if isinstance(kept, str) else chat)
