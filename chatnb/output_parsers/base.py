@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Never, TypeAlias
+from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeAlias
 
 from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable
@@ -33,10 +33,7 @@ class BaseOutputParser(Runnable[Reply, Out]):
 
     def __init__(self, *given: Never, **fields: Never) -> None:
         if given or fields:
-            raise TypeError(
-                f"{type(self).__name__} takes no arguments. A parser with fields is a dataclass: "
-                f"write @dataclass above class {type(self).__name__}, or an __init__."
-            )
+            _refuse_fields(type(self).__name__)
 
     def parse(self, text: str) -> Out:
         """Return the value of a complete reply.
@@ -98,6 +95,13 @@ class BaseOutputParser(Runnable[Reply, Out]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def _refuse_fields(name: str) -> NoReturn:
+    raise TypeError(
+        f"{name} takes no arguments. A parser with fields is a dataclass: "
+        f"write @dataclass above class {name}, or an __init__."
+    )
 
 
 def reply_text(reply: Reply) -> str:

@@ -55,9 +55,10 @@ class FewShotPromptTemplate(BasePromptTemplate[StringPromptValue]):
         template_format: The format of suffix and prefix.
         partial_variables: Values given in advance, or functions that return them.
         input_variables: Further variables, for a selector.
+        validate_template: True to refuse other `input_variables` than those of suffix and prefix.
 
     Raises:
-        TypeError: If an example is not a dict.
+        TypeError: If an example is not a dict, or there is no such argument.
         ValueError: If there are both examples and a selector, or neither.
 
     Example:

@@ -194,7 +194,7 @@ class MessagePromptTemplate:
         return self.messages(values)
 
     def pretty_repr(self, html: bool = False) -> str:
-        """Return the template for reading, as messages are."""
+        """Return the template for reading, as messages are; `html` makes its heading bold."""
         return replace(self._message, content=self.content).pretty_repr(html)
 
 
@@ -317,7 +317,7 @@ class MessagesPlaceholder:
         return self.messages(values)
 
     def pretty_repr(self, html: bool = False) -> str:
-        """Return the placeholder for reading, as messages are."""
+        """Return the placeholder for reading, as messages are; `html` makes its heading bold."""
         return f"{message_heading('Messages Placeholder', html)}\n\n{{{self.variable_name}}}"
 
 

@@ -84,8 +84,8 @@ class PromptTemplate(BasePromptTemplate[StringPromptValue]):
             **options: Those of `PromptTemplate`.
 
         Example:
-            >>> PromptTemplate.from_examples(["up: down"], "{word}:", prefix="Opposites")
-            PromptTemplate('Opposites\n\nup: down\n\n{word}:')
+            >>> PromptTemplate.from_examples(["up: down"], "{word}:", None, "; ", "Opposites")
+            PromptTemplate('Opposites; up: down; {word}:')
         """
         return cls(example_separator.join([prefix, *examples, suffix]), **options)
 

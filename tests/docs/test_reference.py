@@ -90,7 +90,10 @@ def parameters(called: Callable[..., Any]) -> set[str]:
     code = inspect.unwrap(called).__code__
     flags = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + flags]
-    return {name for name in names if name not in {"self", "cls"} and not name.startswith("_")}
+    # What is annotated with Never only refuses what is none of the others.
+    refusing = {name for name, type_ in called.__annotations__.items() if type_ == "Never"}
+    unnamed = {"self", "cls", *refusing}
+    return {name for name in names if name not in unnamed and not name.startswith("_")}
 
 
 def raised(function: Callable[..., Any]) -> set[str]:
