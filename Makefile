@@ -14,7 +14,7 @@ SECONDS := 600
 SEED := 1
 COUNT := 20
 # Modules that only cost time in tests are not found there.
-test test-rest test-all test-quick lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
+test test-rest test-all test-quick test-engines lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 QUICK := not browser and not lab and not packaging and not slow and not thorough
 
@@ -38,7 +38,7 @@ LITE := $(VENV)/lite
 MANIFEST := pyproject.toml constraints.txt hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-rest test-all test-quick lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-scale bench-view screenshots docs lite release-check structure constraints clean
+.PHONY: help lab test test-rest test-all test-quick test-engines lowest soak mutants check wire-types js notebooks notebooks-live notebooks-record bench bench-quick bench-scale bench-view screenshots docs lite release-check structure constraints clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,10 @@ test-all: $(VENV)/.test js ## run every test, and the notebooks
 
 test-quick: $(VENV)/.test js ## run the tests that need no browser and no other process
 	$(PYTEST) -m "$(QUICK)" $(ARGS)
+
+test-engines: $(VENV)/.test js ## install Ray and Spark, and test tables on them
+	$(INSTALL) --editable '.[test,ray,spark]'
+	$(BIN)/python -m pytest tests/runnables/batches/test_table_engines.py $(ARGS)
 
 lowest: $(VENV)/.made js ## run the quick tests with the lowest versions that pyproject.toml allows
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LOWEST)

@@ -1,10 +1,14 @@
-"""A mapper on Spark, where Spark and Java are installed; Dask is in `test_engines.py`."""
+"""A mapper on Ray and Spark, which `make test-engines` installs; Dask is in test_engines.py."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +47,42 @@ def test_spark_maps_a_data_frame(spark: Any) -> None:
     rows = frame.mapInPandas(ask, _SCHEMA).collect()
     replies = {row.prompt: (row.reply, row.reply_error is None) for row in rows}
     assert replies == {"a": ("Yes.", True), "b": ("Yes.", True), None: (None, False)}
+
+
+# Ray's processes take the environment and the standard streams of the one that starts them.
+_ON_RAY = """
+import json
+import ray
+from chatnb import ScriptedChatModel, mapper
+
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+ray.data.DataContext.get_current().enable_progress_bars = False
+rows = [{"prompt": "a"}, {"prompt": "b"}, {"prompt": None}]
+ask = mapper(ScriptedChatModel(["Yes."]), "prompt")
+for batch_format in (None, "pandas", "pyarrow"):
+    given = {"batch_format": batch_format} if batch_format else {}
+    made = ray.data.from_items(rows).map_batches(ask, **given)
+    print(json.dumps([[row["reply"], row["reply_error"]] for row in made.take_all()]))
+ray.shutdown()
+"""
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_ray_maps_a_data_set(tmp_path: Path) -> None:
+    """By `map_batches`, in each format of batches: numpy, pandas and Arrow."""
+    # It writes a token into the home folder, and asks for the network unless told otherwise.
+    quiet = {"HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
+    ran = subprocess.run(
+        [sys.executable, "-c", _ON_RAY],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        env={**os.environ, **quiet, "PYTHONPATH": path},
+    )
+    formats = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[[")]
+    assert len(formats) == 3
+    for rows in formats:
+        assert sorted(reply or "" for reply, _ in rows) == ["", "Yes.", "Yes."]
+        assert sorted(error or "" for _, error in rows)[:2] == ["", ""]
