@@ -19,7 +19,6 @@ _STYLES: dict[str, LiteralString] = {
     "Token.Literal.String.Regex": "color: var(--jp-mirror-editor-string-2-color)",
     "Token.Literal.String": "color: var(--jp-mirror-editor-string-color)",
     "Token.Literal.Number": "color: var(--jp-mirror-editor-number-color)",
-    "Token.Name.Builtin": "color: var(--jp-mirror-editor-builtin-color)",
     "Token.Name.Function": "color: var(--jp-mirror-editor-def-color)",
     "Token.Name.Class": "color: var(--jp-mirror-editor-def-color)",
     "Token.Name.Decorator": "color: var(--jp-mirror-editor-meta-color)",
@@ -31,6 +30,12 @@ _STYLES: dict[str, LiteralString] = {
 # What follows a dot is a property for the editor, and only a name for Pygments.
 _NAMES = ("Token.Name", "Token.Name.Other")
 _PROPERTY: LiteralString = "color: var(--jp-mirror-editor-property-color)"
+# The editor colours them in these languages alone, or otherwise than in others.
+_STYLES_OF_LANGUAGES: dict[tuple[str, str], LiteralString] = {
+    ("Bash", "Token.Name.Builtin"): "color: var(--jp-mirror-editor-builtin-color)",
+    ("JSON", "Token.Name.Tag"): _PROPERTY,
+}
+_PLAIN_OPERATORS = (".", "->")
 # A notebook file keeps each coloured word; longer code is not read for its colours.
 _MAX_COLOURED = 20_000
 
@@ -42,7 +47,12 @@ def coloured_code(code: str, info: str) -> SafeHtml:
     # U+FDD0 marks what is put in later, which must stay in one piece.
     if lexer is None or "\ufdd0" in code:
         return SafeHtml(code)
-    words = list(_styled((str(type), text) for type, text in lexer.get_tokens(code)))
+    # An arrow is two operators for some lexers.
+    tokens = (
+        (str(type), "".join(text for _, text in group))
+        for type, group in groupby(lexer.get_tokens(code), itemgetter(0))
+    )
+    words = list(_styled(lexer.name, tokens))
     # A lexer ends the last line, and may drop what it cannot read.
     if "".join(text for _, text in words) != f"{code}\n":
         return SafeHtml(code)
@@ -54,11 +64,21 @@ def coloured_code(code: str, info: str) -> SafeHtml:
     return join(*(element("span", text, style=style) if style else text for style, text in pieces))
 
 
-def _styled(words: Iterable[tuple[str, str]]) -> Iterator[tuple[LiteralString | None, str]]:
+def _styled(
+    language: str, words: Iterable[tuple[str, str]]
+) -> Iterator[tuple[LiteralString | None, str]]:
     """Yield the words with their styles instead of their types."""
     before = ""
     for type, text in words:
-        yield _PROPERTY if before == "." and type in _NAMES else _style(type), text
+        if before == "." and type in _NAMES:
+            yield _PROPERTY, text
+        elif type == "Token.Name.Decorator" and text.startswith("@"):
+            yield _style(type), "@"
+            yield None, text[1:]
+        elif type == "Token.Operator" and text in _PLAIN_OPERATORS:
+            yield None, text
+        else:
+            yield _STYLES_OF_LANGUAGES.get((language, type)) or _style(type), text
         before = text
 
 

@@ -39,6 +39,9 @@ def test_colours_change_no_character(code: str, language: str) -> None:
         ("-a\n+b", "diff", "+b", "number"),
         ("df = pd.DataFrame(1.5)", "python", "DataFrame", "property"),
         ("console.log(a)", "js", "log", "property"),
+        ('{"a": 1}', "json", "&quot;a&quot;", "property"),
+        ("cd a", "bash", "cd", "builtin"),
+        ("@cache\ndef f(): pass", "python", "@", "meta"),
     ],
 )
 def test_words_have_the_colours_of_the_editor(
@@ -47,6 +50,14 @@ def test_words_have_the_colours_of_the_editor(
     """The theme's own colours are named, so that they are right in light and in dark."""
     html = coloured_code(code, language)
     assert f"--jp-mirror-editor-{colour}-color" in html[: html.index(f">{word}<")].split("<")[-1]
+
+
+@pytest.mark.parametrize("code", ["print(a, len)", "a.b().c[self]", "int -> float", "float"])
+def test_words_that_the_editor_leaves_plain_are_plain(code: str) -> None:
+    """Builtins and dots of Python are no more to it than other names and brackets."""
+    assert re.findall("--jp-[a-z0-9-]+", coloured_code(code, "python")) == (
+        ["--jp-mirror-editor-property-color"] * code.count(".")
+    )
 
 
 def test_fences_of_static_markdown_are_coloured() -> None:
