@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
+from chatnb.notebook.widgets.footer import reasoning_fold
 from tests.browser.conftest import ReplyPage
 
 pytestmark = pytest.mark.browser
@@ -530,6 +531,25 @@ def test_reasoning_folds_when_the_text_begins(reply_page: ReplyPage) -> None:
     expect(fold).not_to_have_attribute("open", "")
     expect(fold.locator("summary")).to_have_text("Thought for 5 s")
     assert reply_page.text().startswith("Becaus")
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_titles_in_reasoning_are_bold(reply_page: ReplyPage, size: int) -> None:
+    """As soon as they are closed, however they are cut; other marks are shown as they came."""
+    text = "**First step**\n\n2 ** 3, **a** and `b`\n- **open\nnext"
+    reply_page.open()
+    for start in range(0, len(text), size):
+        reply_page.run(
+            "model.message({ type: 'delta', seq: ++model.seq, text: '', reasoning: given })",
+            text[start : start + size],
+        )
+    thoughts = reply_page.page.locator(".chatnb-reasoning-text")
+    expect(thoughts.locator("strong")).to_have_text(["First step", "a"])
+    shown = "First step\n\n2 ** 3, a and `b`\n- **open\nnext"
+    assert thoughts.evaluate("(node) => node.textContent") == shown
+    assert shown.replace("First step", "<strong>First step</strong>").replace(
+        ", a", ", <strong>a</strong>"
+    ) in str(reasoning_fold(text, None))
 
 
 @pytest.mark.parametrize("chosen", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import reduce
 
@@ -19,6 +20,8 @@ from chatnb.terminal import SafeText
 
 # A notebook keeps it with every reply.
 _MAX_REASONING = 20_000
+# Titles, the only marks that models write into all of their reasoning; as in reasoning.ts.
+_BOLD = re.compile(r"\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*")
 # As the live view has it, so that an open one stays as high as it is.
 _REASONING_STYLE = (
     "white-space: pre-wrap; overflow-wrap: anywhere; max-width: 640px; margin-top: 4px; "
@@ -145,7 +148,9 @@ def reasoning_fold(
     What is all of a reply is open, with its last lines in sight.
     """
     style = _REASONING_STYLE if is_alone else _OPENED_STYLE
-    body = element("div", shortened(reasoning, _MAX_REASONING), style=style)
+    parts = _BOLD.split(shortened(reasoning, _MAX_REASONING))
+    titled = (element("strong", part) if index % 2 else part for index, part in enumerate(parts))
+    body = element("div", *titled, style=style)
     if is_alone:
         # A reader without a mouse scrolls what has the focus.
         body = element("div", body, tabindex=0, style=_FRAME_STYLE)

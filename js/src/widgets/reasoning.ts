@@ -3,6 +3,11 @@
 import { duration } from "./formatting";
 import { appendText, element, setText } from "./html";
 
+/** Titles, the only marks that models write into all of their reasoning; as in footer.py. */
+const BOLD = /\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*/;
+/** A longer line is shown as it is: it would be read again with each piece of text. */
+const LONGEST_TITLED = 2000;
+
 /** Of a reply with reasoning: the answer is to come, is there, or did not come. */
 export type Stage = "live" | "answered" | "alone";
 
@@ -12,6 +17,9 @@ export class Reasoning {
   private readonly text = element("div", "chatnb-reasoning-text");
   private readonly frame = element("div", "chatnb-reasoning-frame", this.text);
   private shown = "";
+  /** The line that the text ends in. */
+  private line = "";
+  private lineText = element("span");
   private startedAt: number | null = null;
   private isTimed = false;
   /** Whether the reader has opened or closed it: what the reader chose stays. */
@@ -19,6 +27,7 @@ export class Reasoning {
 
   constructor() {
     this.root.hidden = true;
+    this.beginLine();
     this.root.append(this.summary, this.frame);
     this.summary.addEventListener("click", () => (this.chosen = true));
   }
@@ -29,6 +38,7 @@ export class Reasoning {
     if (text !== this.shown) {
       this.text.replaceChildren();
       this.shown = "";
+      this.beginLine();
       this.append(text, stage === "live");
     }
     if (stage !== "live") this.end(stage);
@@ -49,7 +59,24 @@ export class Reasoning {
     if (live) this.begin();
     this.root.hidden = false;
     this.shown += text;
-    appendText(this.text, text);
+    text.split("\n").forEach((part, index) => {
+      if (index) this.beginLine("\n");
+      this.growLine(part);
+    });
+  }
+
+  private beginLine(before = ""): void {
+    this.line = "";
+    this.lineText = element("span");
+    this.text.append(before, this.lineText);
+  }
+
+  private growLine(part: string): void {
+    this.line += part;
+    if (this.line.length > LONGEST_TITLED || !BOLD.test(this.line)) return appendText(this.lineText, part);
+    // Every second part is what the marks enclose.
+    const parts = this.line.split(BOLD);
+    this.lineText.replaceChildren(...parts.map((each, index) => (index % 2 ? element("strong", "", each) : each)));
   }
 
   private begin(): void {
