@@ -44,20 +44,24 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
         ("print('drawn', draw())", ["chatnb-skip-replay"]),
         "import time\nprint(f'{time.perf_counter():.6f} s')",
         ("print(f'{time.perf_counter():.6f} s')", ["chatnb-exact"]),
+        "from threading import Thread\ndrawn = []\n"
+        "threads = [Thread(target=drawn.append, args=(word,)) for word in ('one', 'two')]\n"
+        "[t.start() for t in threads]\n[t.join() for t in threads]\nprint('drawn', drawn)",
         "start = time.monotonic()\nsum(range(10**5))\nprint(round(time.monotonic() - start, 1))",
     )
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "-n1", ".")
     assert ran.code == 0, ran.said
     assert printed(notebook)[0] == "Hi. replay\n"
-    assert len(printed(notebook)) == 7
+    assert len(printed(notebook)) == 8
     lines = ran.said.splitlines()
     first = lines.index("varies.ipynb, code cell 2 does not repeat.")
     assert lines[first + 1] == "stdout differs (- one replay, + another one):"
     assert [line[:7] for line in lines[first + 2 : first + 4]] == ["- drawn", "+ drawn"]
     assert "chatnb-approx if it varies a little, nbval-ignore-output if it may" in lines[first + 4]
     assert "varies.ipynb, code cell 6 does not repeat." in lines
-    assert ran.said.count("does not repeat.") == 2
-    assert re.search(r"cell: 7\n.*\n  stdout:\n    1: \u27e6", cassette_text(tmp_path, "varies"))
+    assert "varies.ipynb, code cell 7 does not repeat." in lines
+    assert ran.said.count("does not repeat.") == 3
+    assert re.search(r"cell: 8\n.*\n  stdout:\n    1: \u27e6", cassette_text(tmp_path, "varies"))
 
 
 def test_a_recording_that_cannot_be_replayed_says_where_and_why(tmp_path: Path) -> None:
