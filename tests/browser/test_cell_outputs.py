@@ -198,6 +198,8 @@ def test_arrows_show_the_other_answers_of_a_cell(fresh_page: Page) -> None:
     text = "**Look:**\n\n```python\nx = 1\n```"
     cell = {"id": "a", "source": "%%chat\nHi", "outputs": [output(text), FOOTER]}
     fresh_page.evaluate("openPage", {"cells": [cell], "replies": {}})
+    panel_style = (STATIC / "panel.css").read_text(encoding="utf-8")
+    fresh_page.add_style_tag(content=panel_style)
     previous = fresh_page.get_by_role("button", name="Previous version")
     expect(previous).to_have_count(0)
     fresh_page.evaluate("place", {"a": {"index": 2, "count": 2}})
