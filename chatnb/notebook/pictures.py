@@ -58,9 +58,13 @@ def file_at(path: str | Path) -> Attachment:
     found = Path(path).expanduser()
     try:
         size, limit = found.stat().st_size, LIMITS["attachment_bytes"]
-        if size > limit:
+        if not found.is_file() and not found.is_dir():
+            raise ValueError("it is a device or a pipe, which may have no end")
+        with found.open("rb") as file:
+            data = file.read(limit + 1)  # Files of the system itself have no size.
+        if (size := max(size, len(data))) > limit:
             raise ValueError(f"it {excess(size, limit)}")
-        return Attachment(found.name, "", found.read_bytes())
+        return Attachment(found.name, "", data)
     except OSError as error:
         raise ValueError(error_line(error)) from None
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast
+from uuid import uuid4
 
 _MAX_DEPTH = 20
 _PLAIN = (type(None), bool, int, float, str, bytes)
+_TOLD_BY_REPR = ("builtins", "datetime", "decimal", "fractions", "pathlib", "re", "uuid")
+_PROCESS = uuid4().hex
+_object_ids: dict[int, tuple[Callable[[], Any], str]] = {}
 
 
 def function_digest(function: object, *context: str) -> str:
     """Return a digest that another function, or the same one in another context, does not have.
 
-    The same code with equal values has the same digest after a restart. What a function finds by
-    name when it runs, such as other functions of its module, is not a part of it.
+    The same code with equal plain values has the same digest after a restart; an object that it
+    holds is the same as long as it lives. What a function finds by name when it runs, such as other
+    functions of its module, is not a part of it.
     """
     digest = hashlib.sha256()
     for part in (*context, *_parts(function, 0)):
@@ -51,10 +57,32 @@ def _parts(value: Any, depth: int) -> Iterator[str]:
         for item in value:
             yield from _parts(item, inner)
     else:
-        # The repr of most objects has their address: another object is another function, and so
-        # is the same after a restart.
         name = "" if type(value) in _PLAIN else getattr(value, "__qualname__", "")
         yield f"{type(value).__module__} {type(value).__qualname__} {name} {value!r}"
+        if not _is_told_by_repr(value):
+            yield _object_id(value)
+
+
+def _is_told_by_repr(value: Any) -> bool:
+    """Return whether two values with one repr are equal, also after a restart."""
+    if isinstance(value, type):
+        return value.__module__ == "builtins"
+    is_of_python = type(value).__module__.partition(".")[0] in _TOLD_BY_REPR
+    return is_of_python and not isinstance(value, set | frozenset)
+
+
+def _object_id(value: Any) -> str:
+    """Return an id of an object that no other has, of this process or of another."""
+    # A class may have a repr of its own, which hides what its objects do, and a class that is
+    # defined again has the repr of the one before. An address is that of another object later.
+    reference, id_ = _object_ids.get(id(value), (lambda: None, ""))
+    if reference() is value:
+        return id_
+    try:
+        known = _object_ids[id(value)] = weakref.ref(value), uuid4().hex
+    except TypeError:
+        return f"{_PROCESS} {id(value)}"
+    return known[1]
 
 
 def _is_filled(cell: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,19 @@ def test_what_cannot_be_sent_is_refused_before_anything_is(
     shown = capsys.readouterr()
     assert said in shown.out + shown.err
     assert not loopback.exchanges
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has other pipes")
+@pytest.mark.parametrize("written", ["--file {path}\nLook.", "-t 0\nLook at {{path}}."])
+def test_what_has_no_end_is_not_read(
+    shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str
+) -> None:
+    """A device or a pipe is refused, or is no file of the prompt; nobody waits for it."""
+    os.mkfifo(path := tmp_path / "pipe")
+    shell.push({"path": path})
+    assert shell.run_cell(f"%%chat {written.format(path=path)}").success == ("-t" in written)
+    shown = capsys.readouterr()
+    assert ("a device or a pipe" in shown.out + shown.err) == ("--file" in written)
 
 
 def test_a_model_that_cannot_see_refuses_by_name(

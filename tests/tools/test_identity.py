@@ -10,6 +10,13 @@ import pytest
 
 from chatnb.tools.identity import function_digest
 
+HIDING = """
+class Agent:
+    def __repr__(self):
+        return "Agent()"
+    def __call__(self, path: str) -> str:
+        return {answer!r}
+"""
 SOURCE = "def look(path, limit={limit}):\n    {body}"
 
 
@@ -83,6 +90,35 @@ def test_functions_that_differ_anywhere_are_others() -> None:
     """In their code, names, defaults, bound values, wrappers or objects."""
     digests = [function_digest(function) for function in OTHERS]
     assert len(set(digests)) == len(OTHERS)
+
+
+def redefined(answer: str) -> Any:
+    """A class of a notebook whose objects hide what they are, as its cell makes it."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(HIDING.format(answer=answer), namespace)
+    return namespace["Agent"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda answer: redefined(answer)(),
+        lambda answer: redefined(answer),
+        lambda answer: redefined(answer)().__call__,
+        lambda answer: holding(redefined(answer)()),
+        lambda answer: partial(made(), redefined(answer)()),
+        lambda answer: holding({redefined(answer)()}),
+    ],
+    ids=["object", "class", "method", "held", "partial", "in a set"],
+)
+def test_a_repr_stands_for_nothing(make: Callable[[str], Any]) -> None:
+    """What was allowed is not what was defined again in its place, with the same repr."""
+    allowed = make("safe")
+    assert function_digest(allowed) == function_digest(allowed)
+    digests = {function_digest(allowed)}
+    for _ in range(20):  # Some of them have the address of the one before.
+        digests.add(function_digest(make("evil")))
+    assert len(digests) == 21
 
 
 def test_a_function_that_holds_itself_has_an_identity() -> None:
