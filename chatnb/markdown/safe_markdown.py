@@ -109,6 +109,8 @@ _LINKED = re.compile(r"\]\(|\]:|://|www\.|```|~~~", re.IGNORECASE)
 _IMAGE_TARGET = re.compile(r"\][(\[]")
 _NO_ALT = re.compile(r"\s{0,9}\][(\[]")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+# JupyterLab strikes out what single tildes enclose, as in "3~5 or 10~20".
+_SINGLE_TILDE = re.compile(r"(?<!~)~(?!~)")
 _FENCE_LINE = re.compile(r"^([^\n`~]*+(?:`{3,}+|~{3,}+))([^\n]+)$", re.MULTILINE)
 _UNSAFE_INFO = re.compile(r"[$\\]|@(?=@)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
@@ -174,7 +176,11 @@ def _with_safe_hazards(text: str) -> str:
     fences = solid_fences(text)
     layout = list(_fence_layout(text, fences))
     is_laid_out = all(text[edit.start : edit.end] == edit.new for edit in layout)
-    hazards = [*_hazards(text), *_attribute_hazards(text, fences if is_laid_out else [])]
+    hazards = [
+        *_hazards(text),
+        *_attribute_hazards(text, fences if is_laid_out else []),
+        *_tilde_hazards(text, fences),
+    ]
     if not hazards:
         return text
     edits = _edits(text, hazards)
@@ -256,6 +262,21 @@ def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
         start = found.start(1)
         if not _lies_in(fences, start):
             yield _Hazard(start, start + 1, "&#61;", f"{_JOINER}=", f"{_JOINER}=")
+
+
+def _tilde_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
+    """Yield single tildes that another one of the same paragraph would close."""
+    breaks = [found.start() for found in _BLANK_LINE.finditer(text)]
+    closer: int | None = None
+    for found in reversed(list(_SINGLE_TILDE.finditer(text))):
+        start, end = found.span()
+        if _lies_in(fences, start):
+            continue
+        is_paired = closer is not None and bisect_left(breaks, start) == bisect_left(breaks, closer)
+        if is_paired and text[end : end + 1].strip():
+            yield _Hazard(start, end, "&#126;", None, None)
+        if text[start - 1 : start].strip():
+            closer = start
 
 
 def _edits(text: str, hazards: list[_Hazard]) -> list[_Edit]:
