@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial, wraps
@@ -94,6 +95,8 @@ class _OtherClients:
             def _httpx2(self) -> Any:
                 return ()
 
+        # Its lines about playing responses would stand in the outputs of notebooks.
+        logging.getLogger("vcr").setLevel(logging.ERROR)
         # urllib3's responses have it, and vcrpy's stand for them.
         VCRHTTPResponse.json = lambda response: json.loads(response.data)  # pyright: ignore
         self._is_patched = True

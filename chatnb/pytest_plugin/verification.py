@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,11 +176,9 @@ def _note_other_clocks(
     ]
     if not dated:
         return
-    later = _replay(cells, start_later)
-    # A prompt with a date in it has no reply then, and later cells are not run.
-    end = min(later.notes, default=len(cells))
+    later = _outputs_of_cells_that_pass(cells, start_later)
     for number in dated:
-        if number < end and text(number, later.outputs[number]):
+        if text(number, later.get(number, [])):
             shown = text(number, first.outputs[number])
             shown = shown.replace("- in the notebook, + of this run", "- today, + tomorrow")
             first.notes[number] = f"shows the date by a clock that is not set.\n{shown}\n{_TAGS}"
@@ -248,6 +246,21 @@ def _replay(
             if problem:
                 found.notes[index] = f"cannot be replayed.\n{problem}"
                 break
+    return found
+
+
+def _outputs_of_cells_that_pass(
+    cells: Sequence[RecordedCell], start: Callable[[], NotebookKernel]
+) -> dict[int, list[Any]]:
+    """Run all cells once, also after one that fails, as a prompt with another date does."""
+    folder, found = OutputFolder(), dict[int, list[Any]]()
+    with _running(start) as kernel, suppress(Empty, KernelDiedError):
+        for index, cell in enumerate(cells):
+            if cell.is_left_out_of_replays:
+                continue
+            outputs = kernel.run_cell(cell.cell.source, folder, cell.timeout)
+            if not failure_text(cell.options, outputs):
+                found[index] = outputs
     return found
 
 

@@ -113,12 +113,14 @@ def test_time_and_chance_are_those_of_the_recording(tmp_path: Path) -> None:
 
 
 def test_dates_of_other_clocks_are_named(tmp_path: Path) -> None:
-    """Of programs and libraries that do not ask Python: they would be others tomorrow. That of
-    Python would not, nor one that is written in the notebook, nor one in a cell with a tag."""
+    """Of programs and libraries that do not ask Python: they would be others tomorrow, also after
+    a prompt with the date. That of Python would not, nor one that is written in the notebook, nor
+    one in a cell with a tag."""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     write_notebook(
         tmp_path / "dates.ipynb",
-        f"{SETUP}\nimport datetime, numpy, sqlite3\nchat.invoke('Hi').text",
+        f"{SETUP}\nimport datetime, numpy, sqlite3\n"
+        "chat.invoke(f'Today is {datetime.date.today()}.').text",
         "print(numpy.datetime64('today'))",
         "!date -u '+%d %B'",
         "sqlite3.connect(':memory:').execute('select CURRENT_TIMESTAMP').fetchone()[0]",

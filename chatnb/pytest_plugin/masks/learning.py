@@ -34,6 +34,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 # After these a word is a part of a path, an id, a name or an entity of HTML.
 _WITHIN_NAMES = tuple("/\\#-_.@&")
 _WITHIN_PATHS = tuple("/\\")
+_PATH_MARKS, _IN_PATH = re.compile(r"[./\\:~+@_-]+"), re.compile(r"[/\\][^\W\d]")
 _HALVES_OF_THE_DAY = {"AM", "PM", "am", "pm"}
 _MIN_REPLY_WORD = 3
 # So many times more may differ, word by word.
@@ -212,15 +213,23 @@ def _pattern(own: list[str], replays: list[list[_Span]], *, is_any: bool) -> Lin
 
 
 def _ranges(own: list[str], spans: Sequence[_Span]) -> list[tuple[int, int]]:
-    """Return the ranges of tokens in order; those that touch are one."""
+    """Return the ranges of tokens in order; those that touch are one, or are parts of a path."""
     ranges = list[tuple[int, int]]()
     for span in sorted(spans):
         start = _start_of_path(own, span.start)
-        if ranges and start <= ranges[-1][1]:
+        if ranges and _touch(own, *ranges[-1], start, span.end):
             ranges[-1] = (ranges[-1][0], max(ranges[-1][1], span.end))
         else:
             ranges.append((start, span.end))
     return ranges
+
+
+def _touch(own: list[str], first: int, last: int, start: int, end: int) -> bool:
+    """Return whether ranges touch, or only marks of a path are between them."""
+    if start <= last:
+        return True
+    is_path = _IN_PATH.search("".join(own[first:end])) is not None
+    return is_path and _PATH_MARKS.fullmatch("".join(own[last:start])) is not None
 
 
 def _start_of_path(own: list[str], start: int) -> int:

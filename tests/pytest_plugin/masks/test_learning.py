@@ -33,6 +33,8 @@ VARYING = [
     ("2026-01-02T05:37:18.25Z", "2026-01-02T07:01:03.5Z", "2026-01-02T06:59:00.75Z"),
     ("05:37 AM", "01:07 PM", "12:59 AM"),
     ("/home/ann/data/a.csv", "/tmp/chatnb-1x/home2/data/a.csv", "/Users/bob/data/a.csv"),
+    ("'/srv/my-notes/nb'", "'/srv/folder2'", "'/srv/builds/a-b-c/7/nb'"),
+    ("'/tmp/hd-str/nb'", "'/tmp/chatnb-x1y2/folder2'", "'/tmp/hd-str/rep0/nb'"),
     ("/tmp/tmpab_c1/b", "/tmp/x/tmp2/tmpzz9/b", "/var/folders/t/tmpqwerty/b"),
     ("Host devbox, port 40123", "Host host2.example, port 8", "Host ci-7, port 65535"),
     ("<object object at 0x7f00aa12>", "<object object at 0x7e11bb>", "<object object at 0x1>"),
