@@ -13,7 +13,7 @@ SETUP = """\
 %load_ext chatnb
 from chatnb.chat_models import ScriptedChatModel
 
-codes = ["first = 2", "second = 2", "third = 2"]
+codes = ["first = 2", "second = 2", "third = 2", "fourth = 2", "fourth = 2  # Again"]
 editor = ScriptedChatModel([f"```python\\n{code}\\n```" for code in codes])
 %chat use editor"""
 EDIT = '%chat edit "make it 2"'
@@ -39,9 +39,11 @@ def press(asking: Locator, name: str, told: str) -> None:
 
 def test_a_proposal_is_accepted_or_rejected(jupyter: JupyterLab, browser: Browser) -> None:
     """Accept puts the code into its cell, not run, and Undo takes it back; Reject changes nothing;
-    of a cell that has changed since, the new code goes below. The file has each as a diff."""
+    of a cell that has changed since, the new code goes below, also where an earlier proposal has
+    changed it and another cell is as it was. The file has each as a diff."""
     cells = ("first = 1", EDIT, "second = 1", EDIT, "third = 1", EDIT)
-    path = jupyter.write("edit.ipynb", SETUP, *cells)
+    twice = ("fourth = 1", EDIT, '%chat edit 8 "make it 2"', "fourth = 1")
+    path = jupyter.write("edit.ipynb", SETUP, *cells, *twice)
     with jupyter.open(browser, path) as notebook:
         notebook.run(0)
         asking = propose(notebook, 1)
@@ -64,6 +66,14 @@ def test_a_proposal_is_accepted_or_rejected(jupyter: JupyterLab, browser: Browse
         expect(notebook.cell(5).locator(SOURCE)).to_have_text("third = 10")
         expect(notebook.cell(7).locator(SOURCE)).to_have_text("third = 2")
         expect(notebook.cell(7).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+
+        asking, again = propose(notebook, 8), notebook.run(10)
+        expect(again.get_by_role("button", name="Accept")).to_be_visible()
+        press(asking, "Accept", "Accepted change of In[8]")
+        press(again, "Accept", "in a cell below")
+        expect(notebook.cell(8).locator(SOURCE)).to_have_text("fourth = 2")
+        expect(notebook.cell(11).locator(SOURCE)).to_have_text("fourth = 2  # Again")
+        expect(notebook.cell(12).locator(SOURCE)).to_have_text("fourth = 1")
 
         saved = notebook.saved()
         outputs = [saved["cells"][number]["outputs"][-1]["data"] for number in (2, 4, 6)]

@@ -52,9 +52,12 @@ class Proposal {
   /** The cell that ran, if its source is still the same and no other cell could be meant. */
   private cell(context: NotebookContext): CellModel | null {
     const source = unified(this.model.get("old_source"));
-    const same = [...codeCells(context)].filter(({ sharedModel }) => unified(sharedModel.getSource()) === source);
-    const ran = same.filter(({ sharedModel }) => sharedModel.execution_count === this.model.get("number"));
-    const [cell, other] = ran.length ? ran : same;
+    const cells = [...codeCells(context)];
+    // Another proposal may have changed it: then a cell with the old source is another one.
+    const ran = cells.filter(({ sharedModel }) => sharedModel.execution_count === this.model.get("number"));
+    const [cell, other] = (ran.length ? ran : cells).filter(
+      ({ sharedModel }) => unified(sharedModel.getSource()) === source,
+    );
     return cell && !other ? cell : null;
   }
 
