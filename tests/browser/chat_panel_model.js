@@ -105,6 +105,7 @@
     const module = await import(url);
     window.openPanel = async (items, state) => {
       window.model = new FakeModel(items, state);
+      window.model.kernel = window.kernel;
       const definition = await module.default();
       window.unload = await definition.initialize({ model: window.model.proxy() });
       window.show = async () => {

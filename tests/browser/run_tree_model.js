@@ -22,6 +22,7 @@
         set: (name, value) => (this.traits[name] = value),
         save_changes: () => {},
         send: (message) => this.receiveFromBrowser(message),
+        widget_manager: { kernel: window.kernel },
         on: (event, handler) => this.handlers.push([event, handler]),
         off: (event, handler) => {
           this.handlers = this.handlers.filter(([e, h]) => e !== event || h !== handler);

@@ -244,6 +244,36 @@ def test_buttons_of_a_long_question_are_beside_it_in_a_narrow_panel(panel: ChatP
     assert question["width"] > whole["width"] / 2
 
 
+@pytest.mark.parametrize("status", ["autorestarting", "dead"])
+def test_a_panel_ends_with_its_kernel(panel: ChatPanelPage, status: str) -> None:
+    """The reply is stopped as far as it has come, the notice says what to do, and a draft stays."""
+    panel.run(
+        """
+        const slots = [];
+        window.kernel = { status: "idle", statusChanged: {
+            connect: (slot) => slots.push(slot), disconnect: () => {},
+        } };
+        window.turn = (status) => { kernel.status = status; slots.forEach((slot) => slot()); };
+        """
+    )
+    panel.open([human(), ai("Half a", status="streaming")], running=True)
+    panel.run("turn('busy'); turn('idle')")
+    expect(panel.button("Stop")).to_be_visible()
+    panel.run("turn(given)", status)
+    expect(panel.message(1)).to_have_attribute("data-status", "stopped")
+    expect(panel.message(1)).to_contain_text("Half a")
+    expect(panel.button("Stop")).to_be_hidden()
+    notice = panel.page.get_by_role("alert")
+    expect(notice).to_have_text(
+        "The kernel is gone. Run the panel's cell again to go on with the conversation."
+    )
+    sent = len(panel.run("return model.sent"))
+    panel.ask("More")
+    expect(notice).to_contain_text("What you wrote is kept here.")
+    assert panel.field.input_value() == "More"
+    assert len(panel.run("return model.sent")) == sent
+
+
 def test_blocks_of_a_long_reply_are_in_groups(panel: ChatPanelPage) -> None:
     """Of 400 blocks the page lays out those in sight and some 30 groups, all in their order."""
     text = "".join(f"## Part {i}\n\nText {i}\n\n" for i in range(200))

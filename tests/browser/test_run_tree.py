@@ -584,6 +584,28 @@ def test_stop_is_offered_while_the_run_is_live(tree: RunTreePage) -> None:
     expect(stop).to_be_hidden()
 
 
+def test_a_live_tree_ends_with_its_kernel(tree: RunTreePage) -> None:
+    """Its clock stands still, it says why, and there is nothing to stop any more."""
+    tree.run(
+        """
+        const slots = [];
+        const connect = (slot) => slots.push(slot);
+        window.kernel = { status: "busy", statusChanged: { connect, disconnect: () => {} } };
+        window.lose = () => { kernel.status = "dead"; slots.forEach((slot) => slot()); };
+        """
+    )
+    tree.open(story().patches[:10], live=True)
+    expect(tree.page.get_by_role("status").first).to_have_text("Running")
+    tree.run("lose()")
+    expect(tree.page.get_by_role("status").first).to_have_text("Broke off: the kernel is gone")
+    expect(tree.page.get_by_role("button", name="Stop the run")).to_be_hidden()
+    clock = tree.page.locator(".chatnb-run-clock")
+    before = clock.text_content()
+    tree.run("await new Promise((done) => setTimeout(done, 250))")
+    assert clock.text_content() == before
+    tree.run("delete window.kernel")
+
+
 # Size.
 
 

@@ -5,9 +5,9 @@ import { Draft, newNonce, Outbox } from "./composer/draft";
 import { mentioned } from "./composer/suggestions";
 import type { Request, State, Update, Variable } from "../generated/panel";
 import type { GetHighlighter } from "../generated/widgets";
-import { type Conversation, type Effect, fold, gap, NOTHING, isRunning, type PanelModel, readMessage } from "./updates";
+import { type Conversation, type Effect, fold, gap, NOTHING, isRunning, type PanelModel, readMessage, stopped } from "./updates";
 import { readNumber, readString } from "../widgets/base";
-import { interrupt, kernelOf } from "../widgets/kernel";
+import { interrupt, isLost, kernelOf } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
 
 export interface PanelListener {
@@ -32,6 +32,8 @@ export class PanelController {
   private readonly snapshots = new Resync(() => this.send({ type: "resync" }));
   /** The variables of the notebook, as far as they were asked for. */
   variables: readonly Variable[] | null = null;
+  /** Whether the kernel of the conversation has died or was restarted. */
+  isGone = false;
   private askedForVariables = false;
   private conversation: Conversation = NOTHING;
   private readonly listeners = new Set<PanelListener>();
@@ -42,6 +44,7 @@ export class PanelController {
   constructor(private readonly model: PanelModel) {
     model.on("msg:custom", this.onMessage);
     model.on("change:seq", this.compare);
+    kernelOf(model)?.statusChanged?.connect(this.checkKernel);
     if (this.send({ type: "hello" })) this.snapshots.expect();
   }
 
@@ -82,6 +85,7 @@ export class PanelController {
   /** Send a request, which the kernel answers; return whether it could be sent. */
   send(message: Request | GetHighlighter, buffers: ArrayBuffer[] = []): boolean {
     try {
+      if (this.isGone) throw new Error("The kernel is gone.");
       this.model.send(message, undefined, buffers);
     } catch (error) {
       console.warn("chatnb: the kernel cannot be reached.", error);
@@ -125,6 +129,7 @@ export class PanelController {
   dispose(): void {
     this.model.off("msg:custom", this.onMessage);
     this.model.off("change:seq", this.compare);
+    kernelOf(this.model)?.statusChanged?.disconnect(this.checkKernel);
     this.watchdog.dispose();
     this.presence.dispose();
     this.snapshots.stop();
@@ -173,6 +178,13 @@ export class PanelController {
       const latest = readNumber(this.model.get("seq")) ?? 0;
       if (known && !parts.length && seq < latest) this.settle(...gap(this.conversation));
     });
+  };
+
+  private readonly checkKernel = (): void => {
+    if (this.isGone || !isLost(kernelOf(this.model))) return;
+    this.isGone = true;
+    this.watchdog.giveUp();
+    if (this.isKnown) this.settle(stopped(this.conversation), { type: "all" });
   };
 
   private later(milliseconds: number, act: () => void): void {

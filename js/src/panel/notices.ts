@@ -17,13 +17,13 @@ export class Notice {
 
   /** @param objection - What is wrong with what is being written. */
   show(objection: string): void {
-    const { watchdog, state, outbox, draft } = this.panel;
-    const silence = silenceOf(!draft.isEmpty);
+    const { watchdog, state, outbox, draft, isGone } = this.panel;
+    const silence = (isGone ? GONE : SILENT) + (draft.isEmpty ? "" : " What you wrote is kept here.");
     const words = objection || outbox.reason || (watchdog.silent ? silence : (state.error ?? ""));
     const hadFocus = document.activeElement === this.again;
     this.root.hidden = !words;
     this.root.dataset.tone = watchdog.silent && !objection ? "silent" : "error";
-    this.again.hidden = !watchdog.silent || Boolean(objection);
+    this.again.hidden = !watchdog.silent || isGone || Boolean(objection);
     setLinkedText(this.text, words);
     if (hadFocus && !this.again.checkVisibility()) this.onFocusLost();
   }
@@ -38,10 +38,8 @@ export class Notice {
   }
 }
 
-function silenceOf(hasDraft: boolean): string {
-  const kept = hasDraft ? " What you wrote is kept here." : "";
-  return `The kernel does not answer: it may be busy with a cell, or gone.${kept}`;
-}
+const SILENT = "The kernel does not answer: it may be busy with a cell, or gone.";
+const GONE = "The kernel is gone. Run the panel's cell again to go on with the conversation.";
 
 export class Announcer {
   readonly root = element("div", "chatnb-panel-unseen");

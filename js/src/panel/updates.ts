@@ -34,6 +34,12 @@ export function isRunning({ tool_calls }: Item): boolean {
   return tool_calls.some(({ state }) => state === "running");
 }
 
+/** The conversation of a kernel that is gone: nothing goes on. */
+export function stopped(conversation: Conversation): Conversation {
+  const items = conversation.items.map((item): Item => (isOpen(item) ? { ...item, status: "stopped" } : item));
+  return { ...conversation, items, state: { ...conversation.state, running: false } };
+}
+
 /** Whether nothing has come of a message. */
 export function isEmpty({ text, reasoning, attachments, tool_calls }: Item): boolean {
   return !text && !reasoning && attachments.length === 0 && tool_calls.length === 0;

@@ -55,11 +55,13 @@ export class Toolbar {
   }
 
   private tellOf(root: Run): void {
-    const { at, now, isRewound } = this.tree;
+    const { at, now, isRewound, isGone } = this.tree;
     const status = root.statusAt(at);
+    const isRunning = status === "running";
     const time = ` · ${duration((root.endAt(at) ?? now) - root.about.start)}`;
     setText(this.clock, time);
-    this.turn(status, isRewound && status === "running" ? "Was running" : WORDS[status]);
+    if (isRunning && isGone) this.turn("stopped", "Broke off: the kernel is gone");
+    else this.turn(status, isRewound && isRunning ? "Was running" : WORDS[status]);
   }
 
   private turn(status: Status, words: string): void {

@@ -11,6 +11,7 @@ import {
   Tape,
 } from "./updates";
 import { readNumber } from "../widgets/base";
+import { isLost, kernelOf } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
 
 export class RunTree {
@@ -21,6 +22,8 @@ export class RunTree {
   filter: Filter = NO_FILTER;
   /** The class of the element that has the focus, or nothing. */
   focused = "";
+  /** Whether the kernel of a live log has died or was restarted: no more of it comes. */
+  isGone = false;
   private openedRun: Run | null = null;
   private rewoundTo: Position | null = null;
   /** Whether the kernel has asked for a run or a patch that is not there yet. */
@@ -36,12 +39,13 @@ export class RunTree {
     model.on("change:phase", this.turn);
     model.on("change:patch", this.follow);
     model.on("change:selected", this.follow);
+    kernelOf(model)?.statusChanged?.connect(this.checkKernel);
     this.follow();
     this.resync.request();
   }
 
   get phase(): Phase {
-    return readPhase(this.model.get("phase"));
+    return this.isGone ? "ended" : readPhase(this.model.get("phase"));
   }
 
   get isLive(): boolean {
@@ -107,9 +111,17 @@ export class RunTree {
     this.model.off("change:phase", this.turn);
     this.model.off("change:patch", this.follow);
     this.model.off("change:selected", this.follow);
+    kernelOf(this.model)?.statusChanged?.disconnect(this.checkKernel);
     this.listeners.clear();
     this.resync.stop();
   }
+
+  private readonly checkKernel = (): void => {
+    if (!this.isLive || !isLost(kernelOf(this.model))) return;
+    this.isGone = true;
+    this.resync.stop();
+    this.changed();
+  };
 
   private readonly onMessage = (content: unknown): void => {
     const page = readPage(content);
