@@ -47,12 +47,17 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
         "from threading import Thread\ndrawn = []\n"
         "threads = [Thread(target=drawn.append, args=(word,)) for word in ('one', 'two')]\n"
         "[t.start() for t in threads]\n[t.join() for t in threads]\nprint('drawn', drawn)",
+        "import time\nfrom concurrent.futures import ThreadPoolExecutor\nanswered = []\n"
+        "def ask(name):\n    chat.invoke('Hello')\n    answered.append(name)\n"
+        "with ThreadPoolExecutor(4) as pool:\n    list(pool.map(time.sleep, [0.1] * 4))\n"
+        "    [pool.submit(ask, name) for name in ('one', '', '')]\n    time.sleep(0.025)\n"
+        "    pool.submit(ask, 'two')\nprint('answered', *filter(None, answered))",
         "start = time.monotonic()\nsum(range(10**5))\nprint(round(time.monotonic() - start, 1))",
     )
     ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", "-n1", ".")
     assert ran.code == 0, ran.said
     assert printed(notebook)[0] == "Hi. replay\n"
-    assert len(printed(notebook)) == 8
+    assert len(printed(notebook)) == 9
     lines = ran.said.splitlines()
     first = lines.index("varies.ipynb, code cell 2 does not repeat.")
     assert lines[first + 1] == "stdout differs (- one replay, + another one):"
@@ -60,8 +65,9 @@ def test_a_recording_saves_what_a_replay_shows(tmp_path: Path) -> None:
     assert "chatnb-approx if it varies a little, nbval-ignore-output if it may" in lines[first + 4]
     assert "varies.ipynb, code cell 6 does not repeat." in lines
     assert "varies.ipynb, code cell 7 does not repeat." in lines
-    assert ran.said.count("does not repeat.") == 3
-    assert re.search(r"cell: 8\n.*\n  stdout:\n    1: \u27e6", cassette_text(tmp_path, "varies"))
+    assert "varies.ipynb, code cell 8 does not repeat." in lines
+    assert ran.said.count("does not repeat.") == 4
+    assert re.search(r"cell: 9\n.*\n  stdout:\n    1: \u27e6", cassette_text(tmp_path, "varies"))
 
 
 def test_a_recording_that_cannot_be_replayed_says_where_and_why(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Paths of Python are replaced in its outputs, as no process can move them.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
 import os
@@ -28,6 +29,7 @@ from types import ModuleType
 from typing import Any
 
 from chatnb.cassettes.after_import import after_import
+from chatnb.cassettes.cassette import Cassette
 
 FOLDER_VARIABLE = "CHATNB_OTHER_FOLDER"
 """The environment variable that names the notebook's folder under another name."""
@@ -43,8 +45,8 @@ _MAX_GAIN = 10_000.0
 _MEGABYTES = 40
 _MORE_CPUS = 3
 # Of so many threads that begin together, the first begins last: each so many seconds before it.
-_THREADS = 4
-_THREAD_SECONDS = 0.02
+# Long batches wait at their beginning only.
+_THREADS, _WAIT_SECONDS, _MAX_WAITS = 4, 0.02, 100
 # Too short for names that are masked wherever they stand.
 _PYTHON = "/opt2/py2"
 _SYSTEM_FOLDERS = ("/", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin")
@@ -155,18 +157,41 @@ def change_conditions() -> None:
         _speed_up_in_notebook(name)
     if sys.platform != "win32":
         after_import({"resource": _speed_up_usage})
-    _delay_threads()
+    _delay_threads(_waits())
+    _delay_replies(_waits())
 
 
-def _delay_threads() -> None:
+def _waits() -> Iterator[float]:
+    """Return seconds to wait, shorter and shorter ones in turn, and at last none."""
+    # Threads may take the next one at the same time, as they may not from a generator.
+    some = (_WAIT_SECONDS * (_THREADS - number % _THREADS) for number in range(_MAX_WAITS))
+    return itertools.chain([*some], itertools.repeat(0.0))
+
+
+def _delay_threads(waits: Iterator[float]) -> None:
     """Let threads that begin together run in another order, as they may where more of them run."""
-    real, started = threading.Thread.run, itertools.count()
+    real = threading.Thread.run
 
     def run(self: threading.Thread) -> None:
-        time.sleep(_THREAD_SECONDS * (_THREADS - next(started) % _THREADS))
+        time.sleep(next(waits))
         real(self)
 
     threading.Thread.run = run
+
+
+def _delay_replies(waits: Iterator[float]) -> None:
+    """Let threads that call models get their replies in another order."""
+    for name in ("call", "http_call"):
+        real = getattr(Cassette, name)
+
+        def call(*args, _real=real, **options):
+            # A wait in the thread of an event loop would delay all that it does alike.
+            is_loop = asyncio._get_running_loop() is not None
+            if threading.current_thread() is not threading.main_thread() and not is_loop:
+                time.sleep(next(waits))
+            return _real(*args, **options)
+
+        setattr(Cassette, name, call)
 
 
 def _rename_user(module) -> None:
