@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_attribute_pointers: dict[str, str] = {}
+
 TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,12 +49,19 @@ def lazy_names(
 
 def refuse_attribute(owner: object, name: str) -> NoReturn:
     """Raise the AttributeError for a missing attribute, with a pointer if LangChain has it."""
+    pointer = _attribute_pointers.get(name)  # Whether an attribute is there is asked often.
+    if pointer is None:
+        pointer = _attribute_pointers[name] = _attribute_pointer(name)
+    raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}{pointer}")
+
+
+def _attribute_pointer(name: str) -> str:
+    if name.startswith("__"):  # IPython and `copy` ask every object for such.
+        return ""
     from chatnb.upstream_modules import attribute_pointer
 
-    text = f"{type(owner).__name__!r} object has no attribute {name!r}"
-    # IPython and `copy` ask every object for names with underscores.
-    pointer = "" if name.startswith("__") else attribute_pointer(name)
-    raise AttributeError(f"{text}: {pointer}" if pointer else text, name=name, obj=owner)
+    pointer = attribute_pointer(name)
+    return f": {pointer}" if pointer else ""
 
 
 def refuse_arguments(owner: object, given: Iterable[str]) -> None:

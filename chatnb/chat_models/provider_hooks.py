@@ -81,12 +81,18 @@ class ProviderHooks:
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
         """Return every reply of one call; a provider that gives several overrides it."""
-        return [_check_reply(self, self._generate(messages, stop=stop, **params))]
+        reply = self._generate(messages, stop=stop, **params)
+        if not isinstance(reply, AIMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise _no_message(self, reply)
+        return [reply]
 
     async def _acandidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
-        return [_check_reply(self, await self._agenerate(messages, stop=stop, **params))]
+        reply = await self._agenerate(messages, stop=stop, **params)
+        if not isinstance(reply, AIMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise _no_message(self, reply)
+        return [reply]
 
     def _client_side_stop_sequences(
         self, stop: list[str] | None, params: Mapping[str, Any]
@@ -114,11 +120,8 @@ class ProviderHooks:
         return (output[0] if isinstance(output, list) else output).usage_metadata
 
 
-def _check_reply(model: object, reply: object) -> AIMessage:
-    """Return what `_generate` of a class of users returned, if it is a message."""
-    if isinstance(reply, AIMessage):
-        return reply
-    raise TypeError(
+def _no_message(model: object, reply: object) -> TypeError:
+    return TypeError(
         f"_generate of {type(model).__name__} returns an AIMessage, not {type(reply).__name__}: "
         "return the message alone, AIMessage(text)"
     )
