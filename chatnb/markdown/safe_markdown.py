@@ -334,20 +334,33 @@ def _with_safe_info_strings(text: str) -> str:
     """Clean fence info strings: JupyterLab writes them into HTML unescaped, and draws mermaid."""
     if not _FENCE_LINE.search(text):
         return text
-    diagrams = {fence.content: text[fence.content : fence.close] for fence in solid_fences(text)}
-
     def rewrite(line: re.Match[str]) -> str:
         marks, info = line.groups()
         if "`" in info and "~" not in marks:
             return line[0]
         info = _UNSAFE_INFO.sub(" ", info.replace('"', "'"))
         if html.unescape(info).strip().lower().startswith("mermaid"):
-            diagram = diagrams.get(line.end() + 1)
+            diagram = _fenced_diagram(text, line)
             if diagram is None or not is_inert_diagram(diagram):
                 info = f"text {info.strip()}"
         return marks + info
 
     return _FENCE_LINE.sub(rewrite, text)
+
+
+def _fenced_diagram(text: str, opening: re.Match[str]) -> str | None:
+    """Return the code of a fence if every renderer that reads a fence there ends it alike."""
+    marks = opening[1]
+    if marks.strip("`") and marks.strip("~"):
+        return None
+    lines: list[str] = []
+    for line in text[opening.end() + 1 :].split("\n"):
+        if line.rstrip(" ") == marks:
+            break
+        if "```" in line or "~~~" in line:
+            return None
+        lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _apply(text: str, edits: list[_Edit]) -> str:

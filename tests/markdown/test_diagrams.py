@@ -58,6 +58,19 @@ def test_an_ordinary_diagram_is_drawn(diagram: str) -> None:
     assert safe_markdown(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "~~~mermaid\ngraph TD\n~~~\n",
+        "- a\n  ```python\n  x\n  ```\n\n```mermaid\ngraph TD\n```\n",
+        "```mermaid\ngraph TD\n",
+    ],
+)
+def test_a_diagram_is_drawn_whatever_other_fences_there_are(text: str) -> None:
+    """As in the live view: beside code in a list, in tildes, and at the end of the reply."""
+    assert safe_markdown(text) == text
+
+
 @pytest.mark.parametrize("diagram", FETCHING)
 def test_a_diagram_with_anything_else_is_shown_as_text(diagram: str) -> None:
     """Statements, types and characters outside the grammar make it a fence of text."""
@@ -66,7 +79,16 @@ def test_a_diagram_with_anything_else_is_shown_as_text(diagram: str) -> None:
     assert safe_markdown(text) == text
 
 
-@pytest.mark.parametrize("fence", ["- ```mermaid\n  graph TD\n  ```", "~~~mermaid\ngraph TD\n~~~"])
+@pytest.mark.parametrize(
+    "fence",
+    [
+        "- ```mermaid\n  graph TD\n  ```",
+        "````mermaid\ngraph TD\n```\n````",
+        "```mermaid\ngraph TD\n~~~\nclick A\n```",
+        "~~~mermaid\ngraph TD\n~~~ x\nclick A\n~~~",
+        "```mermaid\ngraph TD\n ```\nclick A\n```",
+    ],
+)
 def test_a_diagram_whose_end_is_uncertain_is_shown_as_text(fence: str) -> None:
     """Renderers may read such a fence, and so the diagram, in different ways."""
     assert "text mermaid" in safe_markdown(fence)
