@@ -334,6 +334,7 @@ def _with_safe_info_strings(text: str) -> str:
     """Clean fence info strings: JupyterLab writes them into HTML unescaped, and draws mermaid."""
     if not _FENCE_LINE.search(text):
         return text
+
     def rewrite(line: re.Match[str]) -> str:
         marks, info = line.groups()
         if "`" in info and "~" not in marks:
