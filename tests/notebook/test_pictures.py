@@ -257,4 +257,5 @@ def test_a_model_that_cannot_see_refuses_by_name(
     shell.user_ns.update(drawn)
     assert not shell.run_cell("%%chat -m local:smollm2\nWhat does {figure} show?").success
     shown = capsys.readouterr()
-    assert "image" in shown.out + shown.err
+    said = shown.out + shown.err
+    assert "SmolLM2, the small model that chatnb brings, takes no image_url. " in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, cast
 
 from chatnb.cassettes.active import is_replaying
 from chatnb.chat_models.cache import ReplyCache
@@ -13,11 +13,16 @@ from chatnb.chat_models.local.server import running_server, server_key
 from chatnb.chat_models.local.weights import MODEL_ALIAS, find_weights, named_weights
 from chatnb.chat_models.openai.model import ChatOpenAI
 from chatnb.chat_models.rate_limiter import RateLimiter
+from chatnb.chat_models.sdk_model import Request
 from chatnb.chat_models.wire.model_options import ModelOptions
 from chatnb.errors import UnknownModelError
+from chatnb.schema.content.unsupported import unsupported
+from chatnb.schema.messages import BaseMessage
 from chatnb.terminal import warn
 
 DEFAULT_MAX_TOKENS = 256  # Without a limit a small model goes on to the end of its context.
+
+_TAKER = "SmolLM2, the small model that chatnb brings, takes"
 
 # Without it the likeliest words of a small model are often its latest ones.
 _REPEAT_PENALTY = {"repeat_penalty": 1.1}
@@ -90,6 +95,14 @@ class ChatLocal(ChatOpenAI):
         if tools and self.model_name == MODEL_ALIAS:
             _warn_once_of_tools()
 
+    def _request(
+        self, messages: list[BaseMessage], params: dict[str, Any], *, stream: bool = False
+    ) -> Request:
+        request = super()._request(messages, params, stream=stream)
+        if self.model_name == MODEL_ALIAS:
+            _check_content(request.body["messages"])
+        return request
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.openai_api_key = type(self.openai_api_key)(server_key())  # This process's own.
@@ -107,6 +120,18 @@ def _warn_once_of_tools() -> None:
         'init_chat_model("ollama:qwen3") do.',
         stacklevel=4,
     )
+
+
+def _check_content(messages: list[dict[str, Any]]) -> None:
+    """Raise an UnsupportedContentError for what is no text, before the server starts."""
+    for message in messages:
+        content = message.get("content")
+        parts = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+        for part in parts:
+            if part["type"] != "text":
+                raise unsupported(
+                    "SmolLM2, the small model that chatnb brings, takes", part["type"]
+                )
 
 
 def local_model(model: str, **params: Any) -> ChatLocal:
