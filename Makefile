@@ -59,7 +59,7 @@ test-all: $(VENV)/.test js ## run every test, and the notebooks
 	$(PYTEST) --chatnb $(ARGS)
 
 test-quick: $(VENV)/.test js ## run the tests that need no browser and no other process
-	$(PYTEST) -m "$(QUICK)" $(ARGS)
+	$(PYTEST) -m "$(QUICK)" --hypothesis-profile few $(ARGS)
 
 test-engines: $(VENV)/.test js ## install Ray and Spark, and test tables on them
 	$(INSTALL) --editable '.[test,ray,spark]'

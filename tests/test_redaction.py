@@ -238,6 +238,7 @@ def test_handlers_write_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert key not in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

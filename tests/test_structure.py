@@ -84,6 +84,7 @@ def test_docstrings_comments_and_folders(tmp_path: Path) -> None:
     assert details["folders over 20 files"] == ["chatnb: 21"]
 
 
+@pytest.mark.slow
 def test_modules_entered_in_a_live_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The files whose functions ran are listed, those that were only imported are not."""
     monkeypatch.syspath_prepend(str(SCRIPT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.attacks.secrets import Leaks, made_up_secrets
@@ -11,6 +12,7 @@ from tests.chat_models.test_secrets import echo
 from tests.support.loopback import LoopbackServer
 
 
+@pytest.mark.slow
 def test_no_output_shows_a_secret(
     bare_shell: InteractiveShell, tmp_path: Path, loopback: LoopbackServer
 ) -> None:

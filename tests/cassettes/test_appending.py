@@ -217,6 +217,7 @@ def test_the_locks_of_all_cassettes_are_a_bounded_number_of_files(
     assert 100 < len(list(tmp_path.iterdir())) <= 256
 
 
+@pytest.mark.slow
 def test_a_call_costs_no_more_after_many(tmp_path: Path) -> None:
     """Also that of a scripted model, which keeps what it was asked."""
     chat = ScriptedChatModel(["Hello."])

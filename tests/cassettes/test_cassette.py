@@ -455,6 +455,7 @@ def test_a_mode_that_does_not_exist_says_which_do(
         chatnb.cassette(file)
 
 
+@pytest.mark.slow
 def test_the_environment_names_a_cassette(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CHATNB_CASSETTE and CHATNB_CASSETTE_MODE do what the context does, in other processes too."""
     monkeypatch.setenv("CHATNB_CASSETTE", str(file))
@@ -496,6 +497,7 @@ def test_an_async_context_does_the_same(file: Path) -> None:
     assert written.index("human: a") < written.index("human: b")
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing(file: Path) -> None:
     """Both record into one file at once, and every call is in it, readable at every moment."""
     code = (
@@ -586,6 +588,7 @@ calls:
 """
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_any_text_comes_back_as_it_was(tmp_path_factory: Any, texts: list[str]) -> None:
     """Whatever characters and line ends a reply is of, and wherever its chunks were cut."""

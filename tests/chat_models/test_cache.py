@@ -142,6 +142,7 @@ def test_a_reply_that_broke_off_is_not_kept(cache: ReplyCache) -> None:
     assert "".join(chunk.text for chunk in chat.stream("Hi")) == "Whole."
 
 
+@pytest.mark.slow
 def test_a_file_serves_other_processes(tmp_path: Path) -> None:
     """The key of a request is the same in every process, and so is the reply."""
     code = (

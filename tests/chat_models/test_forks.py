@@ -137,6 +137,7 @@ def test_parent_and_children_get_their_own_replies(
     assert in_children(lambda name: wrong_replies(chat, name)) == ([], [0] * CHILDREN)
 
 
+@pytest.mark.slow
 def test_a_fork_while_threads_call_does_not_hang(
     provider: Provider, address: str, own_client: Any
 ) -> None:

@@ -78,6 +78,7 @@ class ImmediateChatModel(BaseChatModel):
         return AIMessage("Hello.")
 
 
+@pytest.mark.slow
 def test_the_calls_of_a_batch_take_few_calls_of_functions() -> None:
     """A call of a model that answers at once takes few calls of functions, in any batch."""
     chat = ImmediateChatModel()

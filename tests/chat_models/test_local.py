@@ -103,6 +103,7 @@ def test_it_is_silent_and_ends_with_its_process() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ok\n", "")
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_process_in_mid_reply() -> None:
     """A process may leave while a reply still streams."""
     ran = run(
@@ -113,6 +114,7 @@ def test_it_ends_with_its_process_in_mid_reply() -> None:
     assert (ran.returncode, ran.stdout) == (0, "ok\n")
 
 
+@pytest.mark.slow
 def test_other_threads_go_on_while_it_starts() -> None:
     """A cold model holds up neither the branches of a chain beside it nor the kernel."""
     ran = run(
@@ -153,6 +155,7 @@ def test_a_forked_child_has_a_server_of_its_own() -> None:
     assert (ran.returncode, ran.stdout) == (0, "7\n"), ran.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_runtime_names_the_command_that_installs_it() -> None:
     """Without xllamacpp the error says what to type."""
     ran = run(

@@ -188,6 +188,7 @@ def raised(
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raised", CALLS, indirect=True)
 def test_no_error_and_no_log_shows_a_secret(
     raised: BaseException, caplog: pytest.LogCaptureFixture

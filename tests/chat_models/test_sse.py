@@ -88,6 +88,7 @@ def test_a_browser_and_the_naive_decoder_agree() -> None:
     assert decode([STREAM]) == EVENTS
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(STREAMS)
 def test_every_split_of_a_stream_gives_what_the_standard_says(stream: bytes) -> None:
@@ -99,6 +100,7 @@ def test_every_split_of_a_stream_gives_what_the_standard_says(stream: bytes) -> 
         assert read([stream[:cut], stream[cut:]]) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(STREAMS, st.lists(st.integers(0, 120), max_size=12))
 def test_any_number_of_cuts_changes_nothing(stream: bytes, cuts: list[int]) -> None:
@@ -117,6 +119,7 @@ def test_bytes_that_are_no_text_are_read_as_the_standard_says(stream: bytes) -> 
         assert read([stream[:cut], stream[cut:]]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1_000, 65_536])
 def test_an_event_of_64_mebibytes_is_held_three_times_at_most(size: int) -> None:
     """A huge event in small pieces is whole: there are its pieces, their sum, and its data."""

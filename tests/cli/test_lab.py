@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from tests.support.pytest_runs import OWN_PATHS
 
 CLONE = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_notebooks_are_copied(tmp_path: Path) -> None:
     """A folder that does not exist yet gets every notebook, and JupyterLab is started."""
     target = tmp_path / "new" / "mine"
@@ -37,6 +40,7 @@ def test_the_notebooks_are_copied(tmp_path: Path) -> None:
     assert names(target) == NOTEBOOKS
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A notebook that is there already keeps every byte, and is named."""
     mine = tmp_path / "01_welcome.ipynb"
@@ -47,6 +51,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert names(tmp_path) == NOTEBOOKS
 
 
+@pytest.mark.slow
 def test_the_clone_s_own_folder_is_used_in_place() -> None:
     """On the notebooks themselves, as `make lab` does it, nothing is copied and nothing is said."""
     answer = lab("--dir", "notebooks")

@@ -68,6 +68,7 @@ def test_every_field_of_every_kind_arrives_under_its_name(kind: str) -> None:
     assert type(message_from_langchain(there)) is type(here)
 
 
+@pytest.mark.slow
 @given(message=OURS)
 @thoroughly
 def test_nothing_is_lost_there_and_back(message: ours.BaseMessage) -> None:

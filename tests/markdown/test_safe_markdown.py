@@ -217,6 +217,7 @@ def test_no_word_is_lost_from_the_source() -> None:
         assert set(re.findall(r"qz\d+z", text)) <= set(re.findall(r"qz\d+z", safe)), repr(text)
 
 
+@pytest.mark.slow
 def test_nothing_acts_in_markdown_it() -> None:
     """With raw HTML let through, random hostile documents render to nothing that could act."""
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -226,6 +227,7 @@ def test_nothing_acts_in_markdown_it() -> None:
         assert not examiner.dangers, repr(text)
 
 
+@pytest.mark.slow
 def test_nothing_acts_and_no_word_is_lost_in_jupyterlab(examiner: Page) -> None:
     """marked, used as JupyterLab uses it, gives Chromium nothing to run or fetch."""
     pairs = [(text, safe_markdown(text)) for text in random_documents(seed=3, count=1500)]

@@ -165,6 +165,7 @@ def test_a_reply_in_a_container_shows_what_is_not_its_text() -> None:
     assert "Broken" in compared.snapshots[1]["text"]
 
 
+@pytest.mark.slow
 def test_a_comparison_can_be_awaited_and_stopped() -> None:
     """Stop ends all replies and keeps what came of them."""
     endless = ScriptedChatModel(["word " * 100_000], delay=0.01)

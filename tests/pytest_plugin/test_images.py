@@ -101,6 +101,7 @@ def test_sizes_frames_and_what_is_no_image() -> None:
     assert image_difference(encoded(drawn()), "AAAA") == "it is another one"
 
 
+@pytest.mark.slow
 def test_a_figure_with_other_data_is_caught_whatever_its_pixels(
     plotted: Callable[..., str],
 ) -> None:

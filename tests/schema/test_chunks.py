@@ -226,6 +226,7 @@ def test_a_chunk_has_no_attributes_beyond_its_fields() -> None:
         getattr(AIMessageChunk("a") + AIMessageChunk("b"), "contnet")  # noqa: B009
 
 
+@pytest.mark.slow
 def test_adding_sixteen_thousand_chunks_copies_no_text() -> None:
     """`full = full + chunk` concatenates nothing; reading joins once; each sum costs the same."""
     chunks = [AIMessageChunk(Piece("word ")) for _ in range(16_000)]

@@ -35,6 +35,7 @@ def operations(draw: st.DrawFn) -> dict[str, Any]:
     return op if op["op"] == "remove" else {**op, "value": draw(DOCUMENTS)}
 
 
+@pytest.mark.slow
 @given(DOCUMENTS, st.lists(operations(), max_size=6))
 def test_any_operations_do_what_the_reference_does(
     value: Any, operations: list[dict[str, Any]]

@@ -61,6 +61,7 @@ def everything(name: str) -> set[str]:
     return {node.message.text for node in changes.nodes} if changes else set()
 
 
+@pytest.mark.slow
 def test_two_processes_that_append_at_once_lose_no_turn() -> None:
     """Each has all of its 40 turns in the tree, question above answer."""
     in_processes(APPEND, ("both", "Ada"), ("both", "Ben"))
@@ -79,6 +80,7 @@ def test_two_processes_that_append_at_once_lose_no_turn() -> None:
             assert texts[node.parent or ""] == node.message.text.replace("hears", "asks")
 
 
+@pytest.mark.slow
 def test_processes_that_make_the_file_at_once_all_get_it(tmp_path: Path) -> None:
     """The first process makes the tables; none fails."""
     code = """

@@ -118,6 +118,7 @@ def test_resources_are_attachments_and_prompts_are_templates(server: McpTools) -
     assert chain.invoke({"bird": "heron"}).text == "It is tall."
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_started_again(stdio: McpTools) -> None:
     """The call that was lost is an error and is not repeated; the next one has a new process."""
     process = tool_of(stdio, "process")
@@ -142,6 +143,7 @@ def test_a_call_can_be_stopped(stdio: McpTools) -> None:
     assert tool_of(stdio, "add").invoke({"a": 1, "b": 2}) == "3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -220,6 +222,7 @@ def test_errors_are_without_the_headers_and_passwords(path: str, place: str, ech
     assert TOKEN not in "".join(told.format())
 
 
+@pytest.mark.slow
 def test_errors_are_without_the_variables_of_a_command() -> None:
     """Also if it writes them when it fails."""
     code = "import os, sys; sys.exit(os.environ['A_NAME'])"

@@ -122,6 +122,7 @@ with JSONLHandler(path) as handler:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_share_a_file(tmp_path: Path) -> None:
     """Lines of 50,000 characters of two processes at once are all whole."""
     path = tmp_path / "runs.jsonl"

@@ -89,6 +89,7 @@ def test_an_error_response_is_of_both_classes(
     assert KEY not in f"{error} {error.body} {vars(error.response.request)['headers']}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask", [invoked, ainvoked, streamed, astreamed])
 @pytest.mark.parametrize("chat_at", [openai_at, anthropic_at])
 def test_a_replay_raises_the_class_that_was_recorded(

@@ -284,6 +284,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.none() | st.integers(100, 999), json_values, st.text(max_size=9))
 def test_any_body_is_a_model_error(status: int | None, body: object, wait: str) -> None:

@@ -62,6 +62,7 @@ def check_types(message: AIMessage) -> None:
         assert type(message.response_metadata.get(name, "")) is str
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(st.sampled_from(PLACES), values, st.booleans())
 def test_any_value_anywhere_is_read_or_a_model_error(

@@ -67,6 +67,7 @@ def test_reasoning_is_told_from_text(text: str, reasoning: str, rest: str) -> No
     assert (message.reasoning, message.content) == (reasoning, rest)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "/think>", "a", " ", "\n", "<th"])))
 def test_pieces_do_not_matter(pieces: list[str]) -> None:
     """However a text is cut, the whole text gives the same, and nothing is lost or doubled."""

@@ -192,6 +192,7 @@ def test_any_text_can_be_masked(text: str) -> None:
     assert masked.count("\n") == text.count("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["[", "f'{f\"{", "\n!", '{"\n', '["a",'])
 def test_long_texts_are_masked_in_linear_time(unit: str) -> None:
     """A hundred kilobytes of any token are masked without nested work."""

@@ -103,6 +103,7 @@ def test_a_cell_shows_markdown_and_its_footer(
     assert re.search(r"^scripted · .* s", screen, re.MULTILINE)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.sampled_from([*BLOCKS, *WORDS]), min_size=1, max_size=8).map("\n\n".join),

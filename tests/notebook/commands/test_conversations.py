@@ -282,6 +282,7 @@ def test_lines_that_are_no_messages_are_refused_and_nothing_is_kept(
     assert "No conversations yet." in notebook.run("%chat list")
 
 
+@pytest.mark.slow
 def test_an_exported_notebook_shows_the_conversation_and_runs(
     notebook: Notebook, tmp_path: Path
 ) -> None:

@@ -297,6 +297,7 @@ FIELDS = (
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(
         ["send", "edit", "select_branch", "decide", "change_settings", "regenerate", "stop", "x"]

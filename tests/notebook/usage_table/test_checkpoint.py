@@ -74,6 +74,7 @@ def test_replies_of_a_checkpoint_and_a_cache_do_not_tell_their_provider(tmp_path
     assert PROVIDER_FIELD not in chat.invoke("a").response_metadata
 
 
+@pytest.mark.slow
 def test_a_large_checkpoint_is_added_up_without_reading_its_calls(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_large_checkpoint_is_added_up_without_reading_its_calls(
     assert totals.cost.unknown == expected.cost.unknown
 
 
+@pytest.mark.slow
 def test_calls_of_a_large_checkpoint_are_read_by_the_page(large: Path) -> None:
     """They are indexed and sliced as a list is, and a widget gets the first of them."""
     table = UsageTable(large)

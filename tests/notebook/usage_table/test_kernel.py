@@ -38,6 +38,7 @@ def kernel() -> Iterator[Kernel]:
 # What is sent to a browser.
 
 
+@pytest.mark.slow
 def test_rows_travel_as_columns_and_are_small() -> None:
     """Ten times the rows are ten times the bytes at most, and a row with every count, cost and
     time is some 60 bytes beside its prompt."""

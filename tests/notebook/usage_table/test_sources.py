@@ -213,6 +213,7 @@ def test_subtotals_add_up_to_the_total() -> None:
         assert sum(part.tokens[name].unknown for part in parts) == whole.unknown
 
 
+@pytest.mark.slow
 def test_the_work_grows_with_the_rows_and_no_faster() -> None:
     """Ten times the rows are ten times the work: of making them, and of summing them up."""
 

@@ -190,6 +190,7 @@ def test_nothing_to_show() -> None:
     assert table.to_markdown() == "No calls yet."
 
 
+@pytest.mark.slow
 def test_drawing_grows_with_the_rows_and_no_faster() -> None:
     """Ten times the rows are ten times the work at most."""
 

@@ -124,6 +124,7 @@ def is_idle(widget: MountedWidget) -> bool:
     return not getattr(widget, "busy", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", IN_EVERY_STATE)
 def test_a_closed_widget_is_collected_and_can_be_shown_again(
     state: str, sent: list[tuple[str, dict[str, Any]]]

@@ -47,6 +47,7 @@ def limited(loopback: LoopbackServer, at_once: int, *, retry_after: str) -> None
     loopback.plays(script)
 
 
+@pytest.mark.slow
 @both
 def test_a_limit_of_rate_slows_a_batch_down_instead_of_failing_it(
     batch: Batch, loopback: LoopbackServer

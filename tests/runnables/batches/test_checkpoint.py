@@ -180,6 +180,7 @@ def test_another_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert SQLiteCache(path).lookup("k") == "text"
 
 
+@pytest.mark.slow
 def test_killing_the_process_loses_no_answer_and_pays_for_none_twice(tmp_path: Path) -> None:
     """Killed with SIGKILL at fifty random moments, a batch comes to its end with every reply whose
     call had returned, and never asked again for one of them; equal prompts are told apart."""

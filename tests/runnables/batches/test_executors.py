@@ -337,6 +337,7 @@ OPEN_FOLDER = "from chatnb.runnables.batches.worker import Home; print(Home.open
 OF_MACHINE = f"import socket; socket.gethostname = lambda: MACHINE; {OPEN_FOLDER}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", ["elsewhere", f"{socket.gethostname()}-0"])
 def test_folders_of_other_machines_are_left_alone(machine: str) -> None:
     """Processes of a machine or container that shares the temporary folder are not seen here."""
@@ -389,6 +390,7 @@ def _interrupt_once_waiting(log: Path) -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_keys_stay_here_unless_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pickle has no key; the other process has its own, or the error says what to do."""
     from chatnb.concurrency.pickling import dumps

@@ -96,6 +96,7 @@ def without(value: Any, path: str) -> Any:
     return copied
 
 
+@pytest.mark.slow
 def test_a_log_is_refused_when_it_is_loaded_or_is_shown(tmp_path: Path) -> None:
     """Whatever field has whatever type: the error names the file and the patch."""
     refused, path = 0, tmp_path / "run.jsonl"

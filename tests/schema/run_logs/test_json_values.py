@@ -230,6 +230,7 @@ def test_what_holds_itself_or_is_too_deep_is_written() -> None:
     assert from_json(to_json([twice, twice])) == [twice, twice]
 
 
+@pytest.mark.slow
 @given(patches())
 def test_any_log_survives_its_lines(steps: list[RunLogPatch]) -> None:
     """Patches come back equal, and so do their log and its state."""

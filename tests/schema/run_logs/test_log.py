@@ -138,6 +138,7 @@ def reference_state(steps: list[RunLogPatch]) -> Any:
 _WAYS = [_by_adding, _in_place, lambda steps: RunLog(*steps), lambda steps: sum(steps)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", _WAYS)
 @given(steps=patches())
 def test_every_way_to_a_log_is_the_references(
@@ -152,6 +153,7 @@ def test_every_way_to_a_log_is_the_references(
     assert log.ops == [op for ops in given for op in ops]
 
 
+@pytest.mark.slow
 @given(patches())
 def test_a_log_never_changes_when_others_grow_from_it(steps: list[RunLogPatch]) -> None:
     """Each log keeps the state of its moment, read early or late, and beside its siblings."""
@@ -273,6 +275,7 @@ def test_many_threads_may_read_logs_of_one_run() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fold", _WAYS)
 def test_adding_patches_is_linear(fold: Callable[[list[RunLogPatch]], RunLog]) -> None:
     """Sixteen times the patches take nowhere near 256 times the time."""
