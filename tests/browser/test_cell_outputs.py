@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+pytestmark = pytest.mark.browser
+
 STATIC = Path(__file__).parents[2] / "chatnb" / "static"
 FAKE_PAGE = Path(__file__).parent / "cell_outputs_page.js"
 VIEW = "application/vnd.jupyter.widget-view+json"
