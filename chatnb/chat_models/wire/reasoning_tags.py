@@ -32,7 +32,8 @@ class ReasoningSplitter:
         self._held = ""  # What may be a tag, or white space beside one.
         self._within = False
         self._found = False  # Whether there was reasoning.
-        self._started = False  # Whether the reasoning has any text yet.
+        self._started = False  # Whether this block of reasoning has any text yet.
+        self._gap = ""  # What its text begins with, after that of an earlier block.
         self.is_done = False
 
     def push(self, piece: str) -> Split:
@@ -53,7 +54,7 @@ class ReasoningSplitter:
         """Return what was held back, at the end."""
         held, self._held = self._held, ""
         if self._within:
-            return Split(held.rstrip(), "")
+            return Split(self._stripped(held.rstrip()), "")
         return Split("", "" if self._found and not held.strip() else held)
 
     def _read_opening(self) -> bool:
@@ -61,9 +62,9 @@ class ReasoningSplitter:
         if not start.startswith(self._open):
             return False
         self._held = start[len(self._open) :]
-        if self._found and self._started:
-            self._held = "\n\n" + self._held.lstrip()  # Between two blocks of reasoning.
-        self._within = self._found = True
+        if self._started:
+            self._gap = "\n\n"
+        self._started, self._within, self._found = False, True, True
         return True
 
     def _read_reasoning(self) -> str:
@@ -77,10 +78,13 @@ class ReasoningSplitter:
         return self._stripped(kept)
 
     def _stripped(self, reasoning: str) -> str:
-        if not self._started:
-            reasoning = reasoning.lstrip()
-            self._started = bool(reasoning)
-        return reasoning
+        if self._started:
+            return reasoning
+        text = reasoning.lstrip()
+        if not text:
+            return ""
+        gap, self._gap, self._started = self._gap, "", True
+        return gap + text
 
     def _read_text(self) -> str:
         start = self._held.lstrip()

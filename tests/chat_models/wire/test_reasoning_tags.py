@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatnb.chat_models import BaseChatModel, ChatLocal, ChatOpenAI, init_chat_model
@@ -68,6 +68,8 @@ def test_reasoning_is_told_from_text(text: str, reasoning: str, rest: str) -> No
 
 
 @pytest.mark.slow
+@example(["<think>", "a", "</think>", "<think>", " ", "b"])
+@example(["<think>", "</think>", "<think>", " ", "<"])
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "/think>", "a", " ", "\n", "<th"])))
 def test_pieces_do_not_matter(pieces: list[str]) -> None:
     """However a text is cut, the whole text gives the same, and nothing is lost or doubled."""
