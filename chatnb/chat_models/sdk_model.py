@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 import weakref
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Callable,
     Generator,
     Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial, wraps
 from typing import (
     TYPE_CHECKING,
@@ -48,6 +45,8 @@ from chatnb.chat_models.wire.loop_clients import (
     LoopClients,
     ResponseBody,
     SdkClient,
+    aread_rest,
+    read_rest,
     response_body,
     shared_ssl_context,
 )
@@ -74,8 +73,6 @@ if TYPE_CHECKING:
 
 _MAX_START = 100  # Bytes in which an event stream begins.
 _BAD_REQUEST, _TOO_MANY_REQUESTS = 400, 429
-# Some servers, and proxies, keep the line open after the end of a reply.
-_REST_SECONDS = 0.1
 # Fields of requests that hold no parameters.
 _CONTENTS = frozenset({"input", "messages", "system", "tools"})
 
@@ -294,7 +291,7 @@ class SdkChatModel(BaseChatModel):
                     for received in body:
                         yield from decoder.decode(bytes(received))
                         if decoder.is_done:
-                            _read_rest(response, body)
+                            read_rest(response, body)
                             break
             yield from decoder.end()
 
@@ -313,7 +310,7 @@ class SdkChatModel(BaseChatModel):
                         for chunk in decoder.decode(bytes(received)):
                             yield chunk
                         if decoder.is_done:
-                            await _aread_rest(body)
+                            await aread_rest(body)
                             break
             for chunk in decoder.end():
                 yield chunk
@@ -413,33 +410,6 @@ def _whole_replies_kept(decoder: StreamDecoder | TaggedDecoder) -> Generator[Non
     except TransportError:
         if not decoder.is_complete:
             raise
-
-
-def _read_rest(response: Response, body: Iterator[bytes]) -> None:
-    """Read to the end of a body, so that the connection can be used again, but not for long."""
-    # HTTP/2 shares its connection between requests, and has no use for this.
-    stream: Any = response.extensions.get("network_stream")
-    if stream is None or response.http_version != "HTTP/1.1":
-        return
-    read, deadline = stream.read, time.monotonic() + _REST_SECONDS
-
-    def read_briefly(max_bytes: int, timeout: float | None = None) -> bytes:
-        return read(max_bytes, _REST_SECONDS)
-
-    stream.read = read_briefly  # The client cannot change the timeout of a body under way.
-    try:
-        while time.monotonic() < deadline and next(body, None) is not None:
-            pass
-    finally:
-        stream.read = read
-
-
-async def _aread_rest(body: AsyncIterator[bytes]) -> None:
-    """Read to the end of a body, so that the connection can be used again, but not for long."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_REST_SECONDS):
-            async for _ in body:
-                pass
 
 
 def _slow_down_batch(response: Any) -> None:

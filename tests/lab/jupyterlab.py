@@ -31,6 +31,10 @@ _READY = """() => {
 }"""
 
 
+# The server answers that a folder does not exist if one of its files goes while it lists them, and
+# JupyterLab then shows a dialog over the page.
+_SHORT_LIVED = ("*.db-*", "gate", "enough", "*.enough", "end")
+
 # Loading JupyterLab takes seconds, and opening another notebook in it a fraction of one. What the
 # earlier notebooks left is closed afterwards: an empty JupyterLab would open its launcher.
 _OPEN_ANOTHER = """async path => {
@@ -105,6 +109,7 @@ class JupyterLab:
             f"{self._app}.expose_app_in_browser": "True",
         }
         given = [f"--{name}={value}" for name, value in options.items()]
+        given += [f"--ContentsManager.hide_globs={pattern}" for pattern in _SHORT_LIVED]
         return [sys.executable, "-m", self._module, "--allow-root", *given]
 
     def _page_of(self, notebook: Path) -> str:

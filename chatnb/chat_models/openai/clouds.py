@@ -189,6 +189,11 @@ class VertexChatOpenAI(CloudChatOpenAI):
         base_url: str | None = None,
         **params: Any,
     ) -> None:
+        if params.keys() & {"api_key", "openai_api_key"}:
+            raise TypeError(
+                "VertexChatOpenAI takes no API key, but Google's credentials: "
+                "token_provider= or credentials="
+            )
         params = {"use_responses_api": True, **params}
         super().__init__(model, api_key=NO_KEY, base_url=base_url, **params)
         self.base_url = base_url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from httpx2 import Response
 
 # The variables that decide which certificates httpx2 trusts, and where it logs its keys.
+# Some servers, and proxies, keep the line open after the end of a reply.
+_REST_SECONDS = 0.1
 _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
@@ -93,6 +96,33 @@ class ResponseBody:
 def response_body(response: Response) -> Iterator[bytes]:
     """Return the bytes of a response as they arrive, decompressed."""
     return response.iter_bytes() if _needs_decoding(response) else response.iter_raw()
+
+
+def read_rest(response: Response, body: Iterator[bytes]) -> None:
+    """Read to the end of a body, so that the connection can be used again, but not for long."""
+    # HTTP/2 shares its connection between requests, and has no use for this.
+    stream: Any = response.extensions.get("network_stream")
+    if stream is None or response.http_version != "HTTP/1.1":
+        return
+    read, deadline = stream.read, time.monotonic() + _REST_SECONDS
+
+    def read_briefly(max_bytes: int, timeout: float | None = None) -> bytes:
+        return read(max_bytes, _REST_SECONDS)
+
+    stream.read = read_briefly  # The client cannot change the timeout of a body under way.
+    try:
+        while time.monotonic() < deadline and next(body, None) is not None:
+            pass
+    finally:
+        stream.read = read
+
+
+async def aread_rest(body: AsyncIterator[bytes]) -> None:
+    """Read to the end of a body, so that the connection can be used again, but not for long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            async for _ in body:
+                pass
 
 
 def _needs_decoding(response: Response) -> bool:

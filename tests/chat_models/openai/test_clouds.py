@@ -82,6 +82,13 @@ def test_the_environment_s_key_of_bedrock_is_used(
     assert loopback.exchanges[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("name", ["api_key", "openai_api_key"])
+def test_vertex_says_what_it_takes_for_a_key(name: str) -> None:
+    """It has no API keys, which all other providers take."""
+    with pytest.raises(TypeError, match=r"takes no API key.*token_provider= or credentials="):
+        init_chat_model("vertex:m", **{name: KEY})
+
+
 def test_vertex_is_called_through_the_responses_api() -> None:
     """It is the API that Vertex AI has."""
     chat = init_chat_model("vertex:m", token_provider=lambda: KEY)
