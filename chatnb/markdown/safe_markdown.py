@@ -354,14 +354,18 @@ def _fenced_diagram(text: str, opening: re.Match[str]) -> str | None:
     marks = opening[1]
     if marks.strip("`") and marks.strip("~"):
         return None
-    lines: list[str] = []
-    for line in text[opening.end() + 1 :].split("\n"):
+    index = start = opening.end() + 1
+    # Only as far as the next mark of a fence, so that the work for many fences stays linear.
+    while index < len(text):
+        newline = text.find("\n", index)
+        end = newline if newline >= 0 else len(text)
+        line = text[index:end]
         if line.rstrip(" ") == marks:
-            break
+            return text[start:index]
         if "```" in line or "~~~" in line:
             return None
-        lines.append(line)
-    return "".join(f"{line}\n" for line in lines)
+        index = end + 1
+    return f"{text[start:]}\n"
 
 
 def _apply(text: str, edits: list[_Edit]) -> str:

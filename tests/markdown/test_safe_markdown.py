@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
 from chatnb.markdown.safe_markdown import safe_markdown
+from tests.support.hangs import ends
 
 JS = Path(__file__).parents[2] / "js"
 MARKED = JS / "node_modules" / "marked" / "lib" / "marked.umd.js"
@@ -270,3 +271,11 @@ def calls_of(work: Callable[[str], str], text: str) -> int:
     finally:
         sys.setprofile(None)
     return calls
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["```mermaid\n", "~~~mermaid\na\n"])
+def test_long_texts_are_made_safe_in_linear_time(unit: str) -> None:
+    """Four hundred kilobytes of anything: with work that grew faster, this would take a minute."""
+    text = unit * (400_000 // len(unit))
+    assert len(ends(lambda: safe_markdown(text), 25)) >= len(text) // 2
