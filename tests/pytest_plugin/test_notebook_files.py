@@ -28,6 +28,19 @@ KERNEL = "    display_name: Python 3\n    language: python\n    name: python3\n"
 MARKDOWN = f"---\njupyter:\n  kernelspec:\n{KERNEL}---\n\n# Asking\n\n```python\n{{}}\n```\n"
 
 
+def test_a_script_is_compared_with_its_cassette(tmp_path: Path) -> None:
+    """A script of jupytext stays as it is, and one changed reply is caught."""
+    script = tmp_path / "script.py"
+    script.write_text(f"{HEADER}{ASK}\n")
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", "script.py").code == 0
+    assert script.read_text() == f"{HEADER}{ASK}\n"
+    edit(tmp_path / "cassettes" / "script.yaml", "- text: Teal.", "- text: Tea1.")
+    ran = run_pytest(tmp_path, "--chatnb", "script.py")
+    assert "1 failed" in ran.said
+    assert "+ Tea1." in ran.said
+
+
+@pytest.mark.thorough
 def test_text_and_stripped_notebooks_are_compared_with_their_cassettes(tmp_path: Path) -> None:
     """Files that jupytext or nbstripout leaves without outputs stay as they are, and one changed
     reply is caught; recording again changes nothing. Other scripts and pages are no notebooks."""

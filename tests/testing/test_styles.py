@@ -44,7 +44,7 @@ def test_mutations_of_outputs_are_caught() -> None:
     assert len(missed) < len(found) / 10
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_mutations_of_notebooks_and_replies_are_caught(tmp_path: Path) -> None:
     """Another character of a reply or a prompt, a recording less, and a call more by a note."""
     kinds = (

@@ -156,7 +156,7 @@ def test_a_stream_that_is_left_at_once_is_closed(error: type[BaseException] | No
     asyncio.run(leave_early())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_dropped_models_leave_the_calls_of_others_alone(
     server: CountingServer, without_gc: None
 ) -> None:
