@@ -6,9 +6,11 @@ the other, on the same bytes, with no network below them.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import closing
+from functools import partial
 
 import jiter
 from server import event, text_delta
@@ -52,6 +54,28 @@ def handed_on() -> None:
         exhaust(chunk for chunk in decoder.decode(RECEIVED))
 
 
+def awaited(generators: int) -> None:
+    """Hand the chunks on through async generators: `astream` has three."""
+
+    async def decoded_chunks() -> AsyncGenerator[object]:
+        with closing(CompletionDecoder()) as decoder:
+            for chunk in decoder.decode(RECEIVED):
+                yield chunk
+
+    async def handed_on(chunks: AsyncGenerator[object]) -> AsyncGenerator[object]:
+        async for chunk in chunks:
+            yield chunk
+
+    async def read() -> None:
+        chunks = decoded_chunks()
+        for _ in range(generators - 1):
+            chunks = handed_on(chunks)
+        async for _ in chunks:
+            pass
+
+    asyncio.run(read())
+
+
 def exhaust(chunks: Iterable[object]) -> None:
     for _ in chunks:
         pass
@@ -64,6 +88,8 @@ LAYERS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("+ parse_json (jiter)", parsed),
     ("CompletionDecoder: + the check of a plain event, surrogates, a chunk", decoded),
     ("+ one more generator, as each method is", handed_on),
+    ("the decoder + one async generator", partial(awaited, 1)),
+    ("the decoder + three async generators, as in `astream`", partial(awaited, 3)),
 )
 
 
