@@ -191,9 +191,13 @@ def get_llm_cache() -> ReplyCache | None:
     return shared_cache
 
 
+# `json.dumps` with these options would make an encoder for each request.
+_KEY_ENCODER = json.JSONEncoder(sort_keys=True, default=repr, ensure_ascii=True)
+
+
 def request_key(request: dict[str, Any]) -> str:
     """Return the key of a request, the same in every process and for every order of its items."""
-    text = json.dumps(request, sort_keys=True, default=repr, ensure_ascii=True)
+    text = _KEY_ENCODER.encode(request)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeAlias, TypeVar, cast
 
 from chatnb.schema import messages as _messages
@@ -51,10 +52,19 @@ def message_to_dict(message: BaseMessage) -> dict[str, Any]:
         >>> message_to_dict(_messages.HumanMessage("Hi"))["type"]
         'human'
     """
+    data = {name: _copied(value) for name, value in _field_values(message)}
+    return {"type": message.type, "data": {**data, "type": message.type}}
+
+
+def _field_values(message: BaseMessage) -> Iterator[tuple[str, Any]]:
     if _CLASSES.get(message.type) is not type(message):
         raise ValueError(f"A {type(message).__name__} cannot be read back from a dict")
-    data = {field.name: _copied(getattr(message, field.name)) for field in fields(message)}
-    return {"type": message.type, "data": {**data, "type": message.type}}
+    return ((name, getattr(message, name)) for name in _field_names(type(message)))
+
+
+@cache
+def _field_names(message_class: type[BaseMessage]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(message_class))
 
 
 def messages_to_dict(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
@@ -140,7 +150,12 @@ def messages_to_json(messages: Iterable[BaseMessage], *, indent: int | None = No
         [HumanMessage(content='Hi')]
     """
     try:
-        return json.dumps(messages_to_dict(messages), indent=indent)
+        # Without the copies of `messages_to_dict`, since nothing is changed.
+        written = [
+            {"type": message.type, "data": {**dict(_field_values(message)), "type": message.type}}
+            for message in messages
+        ]
+        return json.dumps(written, indent=indent)
     except TypeError as error:
         raise TypeError(f"These messages cannot be written as JSON: {error}") from error
 
