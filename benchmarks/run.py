@@ -150,6 +150,8 @@ def main() -> None:
     print(report.machine, flush=True)
     with ExitStack() as stack:
         clients = start_clients(stack, asked.peers)
+        for client in clients.values():
+            client.ask("ready", 0)  # It has imported all it needs, which others would wait for.
         for work in WORKS:
             if asked.only and work.name not in asked.only:
                 continue
