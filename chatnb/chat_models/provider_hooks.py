@@ -27,7 +27,6 @@ class ProviderHooks:
     _own_hooks: ClassVar[frozenset[str]] = frozenset()  # The hooks that the class implements.
     _sdk_name: ClassVar[str] = ""  # The module of the SDK that makes the calls.
     _tool_extras: ClassVar[frozenset[str]] = frozenset()  # Fields of tools beyond OpenAI's.
-
     _handles_stop: ClassVar[bool] = False  # Otherwise replies are cut at `stop` here.
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

