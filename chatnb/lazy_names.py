@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 
-_attribute_pointers: dict[str, str] = {}
-
 TYPE_CHECKING = False  # typing itself takes longer to load than all that is loaded here.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, NoReturn
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def lazy_names(
@@ -45,32 +43,6 @@ def lazy_names(
         return sorted(module_by_name)
 
     return load, names
-
-
-def refuse_attribute(owner: object, name: str) -> NoReturn:
-    """Raise the AttributeError for a missing attribute, with a pointer if LangChain has it."""
-    pointer = _attribute_pointers.get(name)  # Whether an attribute is there is asked often.
-    if pointer is None:
-        pointer = _attribute_pointers[name] = _attribute_pointer(name)
-    raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}{pointer}")
-
-
-def _attribute_pointer(name: str) -> str:
-    if name.startswith("__"):  # IPython and `copy` ask every object for such.
-        return ""
-    from chatnb.upstream_modules import attribute_pointer
-
-    pointer = attribute_pointer(name)
-    return f": {pointer}" if pointer else ""
-
-
-def refuse_arguments(owner: object, given: Iterable[str]) -> None:
-    """Raise a TypeError for the first argument that a class has not, with a pointer to another."""
-    for name in given:
-        from chatnb.upstream_modules import argument_pointer
-
-        text = f"{type(owner).__name__} has no argument {name}=. {argument_pointer(name)}"
-        raise TypeError(text.rstrip())
 
 
 def names_of_package(package: str) -> Callable[[str], Any]:

@@ -1,4 +1,4 @@
-"""LangChain's modules, names, attributes and arguments: what is another one here, and pointers.
+"""LangChain's modules and their names: what is another one here, and pointers.
 
 They are listed in `upstream_names.toml`, which is read once something of chatnb's was not found.
 """
@@ -55,18 +55,6 @@ def find_name(module: str, name: str) -> Any:
     if pointer := _pointer(name):
         raise ImportError(f"cannot import name {name!r} from {module!r}: {pointer}", name=name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
-
-
-def attribute_pointer(name: str) -> str:
-    """Return the pointer for an attribute of LangChain's that chatnb's objects have not, or ""."""
-    # LangChain's objects have their arguments as attributes.
-    return _table("attributes_elsewhere").get(name) or _table("arguments_elsewhere").get(name, "")
-
-
-def argument_pointer(name: str) -> str:
-    """Return the pointer for an argument of LangChain's that chatnb's class has not, or ""."""
-    pointer = _table("arguments_elsewhere").get(name, "")
-    return f"{pointer[:1].upper()}{pointer[1:]}." if pointer else ""
 
 
 def _pointer(name: str) -> str | None:

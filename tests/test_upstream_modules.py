@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
 from types import ModuleType
@@ -19,6 +20,7 @@ import pytest
 import chatnb
 from chatnb.chat_models.registry import all_providers
 from chatnb.rate_limiters import InMemoryRateLimiter
+from chatnb.runnables import RunnableLambda
 
 WORKING = [
     "from chatnb.chat_models import ChatOpenAI, AzureChatOpenAI, ChatAnthropic, init_chat_model",
@@ -207,3 +209,32 @@ def test_the_package_alone_loads_none_of_it() -> None:
     code = "import sys, chatnb; print(sorted(m for m in sys.modules if m.startswith('chatnb')))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "['chatnb', 'chatnb.lazy_names']"
+
+
+def test_missing_attributes_do_not_stand_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not in `dir()`, and subclasses, mixins and instances may have the same names."""
+
+    class Mixin:
+        project = "birds"
+
+        @property
+        def output(self) -> str:
+            return "from the mixin"
+
+    @dataclass
+    class Counted(chatnb.AIMessage, Mixin):
+        usage: int = field(kw_only=True)
+
+    message = Counted("Hi", usage=3)
+    assert (message.usage, message.output, message.project) == (3, "from the mixin", "birds")
+    assert Counted.project == "birds"
+    message.client = "mine"  # pyright: ignore[reportAttributeAccessIssue]
+    assert {"usage", "output", "client"} <= {*dir(message)}
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    objects = [chatnb.AIMessage("Hi"), RunnableLambda(str), chatnb.ChatOpenAI()]
+    for thing in (*objects, chatnb.AIMessage):
+        assert not hasattr(thing, "nothing_of_the_kind")
+        assert not hasattr(thing, "with_options")
+        with pytest.raises(AttributeError, match=r"'with_options': write chat\.bind"):
+            getattr(thing, "with_options")  # noqa: B009 (no type has it)
+    assert not any({"with_options", "usage"} & {*dir(thing)} for thing in objects)

@@ -57,8 +57,8 @@ class ConfigurableChatModel(RunnableDelegate[ChatInput, AIMessage]):
     def __repr__(self) -> str:
         return f"ConfigurableChatModel({self.bound!r})"
 
-    def __getattr__(self, name: str) -> Any:
-        method = super().__getattr__(name)  # One of the methods that models keep.
+    def kept_method(self, name: str) -> Callable[..., Any]:
+        method = super().kept_method(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             changed = method(*args, **kwargs)

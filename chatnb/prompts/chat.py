@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never, overload
 
-from chatnb.lazy_names import names_of_package, refuse_arguments
+from chatnb.lazy_names import names_of_package
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat
 from chatnb.prompts.message_templates import (
@@ -17,6 +17,7 @@ from chatnb.prompts.message_templates import (
 )
 from chatnb.schema.messages import BaseMessage
 from chatnb.schema.prompt_values import ChatPromptValue
+from chatnb.upstream_attributes import refuse_arguments
 
 
 class ChatPromptTemplate(BasePromptTemplate[ChatPromptValue]):

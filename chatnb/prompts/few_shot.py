@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Never, Protocol
 
-from chatnb.lazy_names import refuse_arguments
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.chat import ChatPromptTemplate
 from chatnb.prompts.formatting import TemplateFormat, parse_template
 from chatnb.prompts.text import PromptTemplate
 from chatnb.schema.messages import BaseMessage
 from chatnb.schema.prompt_values import ChatPromptValue, StringPromptValue
+from chatnb.upstream_attributes import refuse_arguments
 
 
 class ExampleSelector(Protocol):

@@ -7,10 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Never
 
-from chatnb.lazy_names import refuse_arguments
 from chatnb.prompts.base import BasePromptTemplate
 from chatnb.prompts.formatting import TemplateFormat, parse_template
 from chatnb.schema.prompt_values import StringPromptValue
+from chatnb.upstream_attributes import refuse_arguments
 
 
 class PromptTemplate(BasePromptTemplate[StringPromptValue]):

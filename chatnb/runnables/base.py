@@ -17,10 +17,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.concurrency.pickling import is_class_of_pickle
-from chatnb.lazy_names import names_of_package, refuse_attribute
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
 from chatnb.runnables.wrappers.methods import WrapperMethods
+from chatnb.upstream_attributes import point_elsewhere
 
 if TYPE_CHECKING:
     from chatnb.runnables.binding import ConfigurableField, RunnableBinding
@@ -37,6 +38,7 @@ def check_implemented(cls: type, methods: Collection[str], needed: str) -> None:
         raise TypeError(f"{cls.__name__} must implement {needed}")
 
 
+@point_elsewhere
 class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
     """An object that turns an input into an output, whole or in chunks, and composes with `|`.
 
@@ -353,11 +355,6 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
         """
         node = graph.add_node(self.get_name(), self)
         return node, node
-
-    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
-
-        def __getattr__(self, name: str) -> Any:
-            refuse_attribute(self, name)
 
 
 class KeepsModelMethods(Generic[In, Out]):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from chatnb.lazy_names import refuse_attribute
 from chatnb.redaction import hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable
 from chatnb.runnables.config import (
@@ -25,7 +24,6 @@ from chatnb.runnables.wrappers.schemas import input_type, output_type, plain_typ
 if TYPE_CHECKING:
     from chatnb.runnables.graph import Graph
 
-_MODEL_METHODS = ("bind_tools", "with_structured_output")
 Call: TypeAlias = tuple[Runnable[Any, Any], RunnableConfig | None, dict[str, Any]]
 
 
@@ -34,8 +32,6 @@ class ModelWrapper(KeepsModelMethods[In, Out]):
 
     bound: Runnable[Any, Any]
     chunks_replace: bool | None
-    bind_tools: Callable[..., Runnable[Any, Any]]
-    with_structured_output: Callable[..., Runnable[Any, Any]]
 
     def wrapped(self) -> list[Runnable[Any, Any]]:
         """Return the runnables that it calls."""
@@ -48,12 +44,26 @@ class ModelWrapper(KeepsModelMethods[In, Out]):
         changed.chunks_replace = wrapped[0].chunks_replace
         return changed
 
-    def __getattr__(self, name: str) -> Any:
-        wrapped = self.wrapped() if name in _MODEL_METHODS else []
-        if not wrapped:
-            refuse_attribute(self, name)
-        methods = [getattr(each, name) for each in wrapped]
-        return lambda *args, **kwargs: self.around([m(*args, **kwargs) for m in methods])  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
+    @property
+    def bind_tools(self) -> Callable[..., Runnable[Any, Any]]:
+        """The method `bind_tools` of the runnables, whose result is wrapped as they are."""
+        return self.kept_method("bind_tools")
+
+    @property
+    def with_structured_output(self) -> Callable[..., Runnable[Any, Any]]:
+        """The method `with_structured_output` of the runnables, whose result is wrapped."""
+        return self.kept_method("with_structured_output")
+
+    def kept_method(self, name: str) -> Callable[..., Any]:
+        """Return a method that all wrapped runnables have, which gives a copy around the results.
+
+        Raises:
+            AttributeError: If one of them does not have it, as runnables that are no model.
+        """
+        methods = [getattr(each, name) for each in self.wrapped()]
+        if not methods:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return lambda *args, **kwargs: self.around([m(*args, **kwargs) for m in methods])
 
 
 class RunnableDelegate(ModelWrapper[In, Out], Runnable[In, Out]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chatnb.lazy_names import names_of_package, refuse_attribute
+from chatnb.lazy_names import names_of_package
+from chatnb.upstream_attributes import point_elsewhere
 
 
 class Edge(NamedTuple):
@@ -16,6 +17,7 @@ class Edge(NamedTuple):
     label: str
 
 
+@point_elsewhere
 @dataclass
 class Graph:
     """The parts of a runnable and the flow between them.
@@ -38,11 +40,6 @@ class Graph:
     nodes: dict[str, str] = field(default_factory=dict[str, str])
     edges: list[Edge] = field(default_factory=list[Edge])
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
-
-        def __getattr__(self, name: str) -> Any:
-            refuse_attribute(self, name)
 
     def add_node(self, name: str, part: Any = None) -> str:
         """Add a node; several nodes may share a name.

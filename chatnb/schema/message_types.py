@@ -8,11 +8,11 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from uuid import UUID
 
-from chatnb.lazy_names import refuse_attribute
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.message_class import PydanticMethods, is_default, message_class
 from chatnb.schema.tool_calls import InvalidToolCall, ToolCall, checked_call, checked_invalid
 from chatnb.schema.usage import UsageMetadata
+from chatnb.upstream_attributes import point_elsewhere
 
 if TYPE_CHECKING:
     from chatnb.markdown.mimebundle import Mimebundle
@@ -55,6 +55,7 @@ def _plain_part(part: Any, owner: str) -> ContentPart:
     return cast("ContentPart", dump(exclude_none=True))  # Of an SDK, as in `response.content`.
 
 
+@point_elsewhere
 @message_class
 class BaseMessage(PydanticMethods):
     """A message of a conversation.
@@ -113,11 +114,6 @@ class BaseMessage(PydanticMethods):
             )
         if not all(isinstance(part, str | dict) for part in content):  # pyright: ignore[reportUnnecessaryIsInstance]
             self.content = [_plain_part(part, type(self).__name__) for part in content]
-
-    if not TYPE_CHECKING:  # For a type checker, no attribute is missing where there is this.
-
-        def __getattr__(self, name: str) -> Any:
-            refuse_attribute(self, name)
 
     def _standard_blocks(self) -> list[dict[str, Any]]:
         from chatnb.schema.content.blocks import content_blocks

@@ -13,7 +13,7 @@ from chatnb.concurrency.pickling import find_in_module, name_in_module
 from chatnb.concurrency.portal import package_portal
 from chatnb.errors import ToolArgumentsError
 from chatnb.json_schemas import JsonSchema
-from chatnb.lazy_names import names_of_package, refuse_arguments
+from chatnb.lazy_names import names_of_package
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import (
     RunnableConfig,
@@ -40,6 +40,7 @@ from chatnb.tools.signatures import (
     without_injected_fields,
 )
 from chatnb.tools.stopping import StoppableCall
+from chatnb.upstream_attributes import refuse_arguments
 
 ToolInput: TypeAlias = Mapping[str, Any] | ToolCall | str
 ResponseFormat: TypeAlias = Literal["content", "content_and_artifact"]

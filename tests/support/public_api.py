@@ -28,7 +28,8 @@ def lines_of(module_name: str) -> Iterator[str]:
             continue
         yield f"class {path}{parameters(value)}"
         for member in sorted(vars(value)):
-            if not member.startswith("_"):
+            # LangChain's attributes that are not here only raise an error that says so.
+            if not member.startswith("_") and hasattr(value, member):
                 yield f"{path}.{member}{parameters(inspect.getattr_static(value, member))}"
 
 

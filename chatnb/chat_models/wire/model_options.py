@@ -90,7 +90,7 @@ def refuse_unknown(model_class: type[BaseChatModel], names: Iterable[str]) -> No
     name = min(names, default=None)
     if name is None:
         return
-    from chatnb.upstream_modules import argument_pointer
+    from chatnb.upstream_attributes import argument_pointer
 
     if pointer := argument_pointer(name):
         raise TypeError(f"{model_class.__name__} has no argument {name}=. {pointer}")
