@@ -14,7 +14,7 @@ const alias = {
 };
 // Rules of markdown-it that are off or for which src/markdown has its own, and its renderer.
 const UNUSED = [
-  [/\t\["(?:linkify|replacements|smartquotes|image|html_inline)", .+\],?\n/g, ""],
+  [/\t\["(?:text|linkify|replacements|smartquotes|image|html_inline)", .+\],?\n/g, ""],
   [/\t\[\n\t\t"html_block",[^;]*?\n\t\],\n/g, ""],
   [/^_defineProperty\(MarkdownIt, .*\n/gm, ""],
   [/new Renderer\(\)/g, "null"],

@@ -85,6 +85,16 @@ _HAZARD = re.compile(
     r"(?P<tag><)(?=[A-Za-z/!?])"
     r"|(?P<image>(?<!!)!+\[)"
     r"|(?P<link>\](?=[(:]))"
+    r"|(?P<ftp>(?<=ftp):(?=//))",
+    re.IGNORECASE,
+)
+# A link with images in its label, as of the badges of a project. A link within it would end it.
+_TITLE = r"(?:\s+(?:\"[^\"\n]*+\"|'[^'\n]*+'))?+"
+_IMAGE = rf"!\[(?P<alt>[^\[\]\n`<$\\]*+)\](?:\([^()\s]*+{_TITLE}\)|\[[^\[\]\n]*+\])"
+_IMAGE_IN_LABEL = re.compile(_IMAGE)
+_WORDS_IN_LABEL = r"(?:[^\[\]\n`<$\\!]|!(?!!*\[)|\n(?![ \t]*\n))*+"
+_LABEL_WITH_IMAGES = re.compile(
+    rf"\[(?:{_WORDS_IN_LABEL}{_IMAGE.replace('?P<alt>', '?:')})++{_WORDS_IN_LABEL}\](?=[(\[])"
 )
 _BARE_TAG = re.compile(r"<(?:/?(?:sub|sup|kbd|code|span)|br ?/?)>")
 # After these marked no longer escapes text, so that a tag left open takes in the next one.
@@ -136,7 +146,8 @@ class SafeMarkdown(str):
     """Markdown that displays as the text it is made of, executes nothing and fetches nothing.
 
     Args:
-        text: Any Markdown. Ordinary replies are not changed. Images become links; raw HTML is
+        text: Any Markdown. Ordinary replies are not changed. Images become links, and
+            words where they are in one; raw HTML is
             displayed as text; a link to anything but the web, a mail address or a relative address
             is displayed as its source.
 
@@ -194,12 +205,19 @@ def _hazards(text: str) -> Iterator[_Hazard]:
     has_image_target = _image_targets(text)
     has_attributes = bool(_ATTRIBUTE.search(text) or _RAW_TEXT_TAG.search(text))
     has_definition = "]:" in text
+    linked = _linked_images(text)
+    yield from linked.values()
     for found in _HAZARD.finditer(text):
         start, end = found.span()
         match found.lastgroup:
             case "tag":
                 if not (_BARE_TAG.match(text, start) or is_plain_autolink(text, start)):
                     yield _tag_hazard(text, start, has_attributes)
+            case "image" if start in linked:
+                pass
+            case "ftp":
+                # Browsers open none of these, nor does the live view.
+                yield _Hazard(start, end, "&#58;", None, None)
             case "image":
                 if has_image_target(end):
                     yield _image_hazard(text, start, end, dropped=1)
@@ -232,6 +250,21 @@ def _image_hazard(text: str, start: int, end: int, dropped: int) -> _Hazard:
     alt = "image" if _NO_ALT.match(text, end) else ""
     in_text = "&#33;" * (marks - dropped) + "[" + alt
     return _Hazard(start, end, in_text, "!" * marks + " [", "!" * marks + f"{_JOINER}[")
+
+
+def _linked_images(text: str) -> dict[int, _Hazard]:
+    """Return the images in labels of links by their indices: of each, its words stay."""
+    images = dict[int, _Hazard]()
+    for label in _LABEL_WITH_IMAGES.finditer(text):
+        found = list(_IMAGE_IN_LABEL.finditer(text, *label.span()))
+        addresses = [image.end("alt") + 2 for image in found] + [label.end() + 1]
+        if not all(is_safe_destination(text, address) for address in addresses):
+            continue
+        for image in found:
+            start, rest = image.start(), text[image.start() + 1 : image.end()]
+            words = image["alt"].strip() or "image"
+            images[start] = _Hazard(start, image.end(), words, f"! {rest}", f"!{_JOINER}{rest}")
+    return images
 
 
 def _image_targets(text: str) -> Callable[[int], bool]:
@@ -372,6 +405,8 @@ def _apply(text: str, edits: list[_Edit]) -> str:
     parts: list[str] = []
     index = 0
     for edit in sorted(edits):
+        if edit.start < index:  # Within an image that goes as a whole; if it does not, next time.
+            continue
         parts += [text[index : edit.start], edit.new]
         index = edit.end
     return "".join([*parts, text[index:]])

@@ -60,7 +60,6 @@ IMAGES = {
     "inline": "![alt words](https://evil.test/a.png?secret=1) ![](//evil.test/b.png)",
     "reference": "![alt][pic] ![pic]\n\n[pic]: https://evil.test/c.png\n",
     "data": "![a](data:image/svg+xml,<svg onload=pwned=1>) ![b](javascript:pwned=1)",
-    "in a link": "[![badge](https://evil.test/badge.svg)](https://ok.test/page)",
     "no end": "![never closed](https://evil.test/d.png",
 }
 UNFINISHED = {
@@ -266,8 +265,15 @@ def test_images_are_links(reply_page: ReplyPage) -> None:
     )
 
 
+def test_an_image_in_a_link_is_the_text_of_the_link(reply_page: ReplyPage) -> None:
+    """A badge leads to where it was to lead, and nothing is fetched."""
+    shown = stream(reply_page, "[![badge](https://evil.test/badge.svg)](https://ok.test/page)")
+    assert (shown["hrefs"], shown["shown"].split()[0]) == (["https://ok.test/page"], "badge")
+    assert reply_page.requests == []
+
+
 @pytest.mark.parametrize(
-    "worst", ["`", "_a", *thorough([">", "*", "[", "$$", "[a](", "- ", "http://a"])]
+    "worst", ["`", "_a", *thorough([">", "*", "[", "$$", "[a](", "- ", "http://a", "a@", "www."])]
 )
 def test_no_line_is_too_long(reply_page: ReplyPage, worst: str) -> None:
     """A hundred thousand characters of the worst kinds come to an end, before the page gives up."""

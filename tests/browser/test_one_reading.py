@@ -25,7 +25,14 @@ REPLIES: list[str] = json.loads(
     (Path(__file__).parents[1] / "markdown" / "replies.json").read_text(encoding="utf-8")
 )
 # Static HTML has no links of bare addresses.
-BARE_ADDRESS = "See https://x.test/b_c_d. (https://x.test/e)\n"
+ADDRESSES = [
+    'See https://x.test/b_c_d. (https://x.test/e), "https://x.test/f", git+https://x.test/g.git\n',
+    "- www.x.test and (www.x.test/a_b_c), **www.x.test/d**\n- Item:www.x.test; WWW.x.test, www.\n",
+    "anna@x.test, first_last@x.test; a.b+c@mail.x.test. _a@x.test_ (b@x.test) @c, d@e and f@g.h-\n",
+    "| ftp://x.test/a | [f](ftp://x.test) |\n|--|--|\n| <ftp://x.test> | `www.x.test` b@x.test |\n",
+    "[https://x.test](https://y.test) [www.x.test](/a) [a@x.test](mailto:a@x.test) www.x.test\n",
+    "https://x.test/?a=1&b=2&copy; H<sub>www.x.test</sub> http://[::1]/a https://x.test/?u=ftp://y\n",
+]
 # Static HTML shows a closing tag alone.
 CLOSING_TAGS = (
     "a </sub> *b* c</kbd> **d**\n\n<sub>x</sub> [e </code> f](https://x.test) ~~g</sup>~~ *h*\n\n"
@@ -66,6 +73,16 @@ def reading_page(reply_page: ReplyPage) -> ReplyPage:
     return reply_page
 
 
+def test_addresses_with_names_to_fill_in_are_links(reading_page: ReplyPage) -> None:
+    """What is to be filled in belongs to an address, live and finished."""
+    text = "GET https://x.test/users/<id>/posts<br>now"
+    found = "return [...{}.querySelectorAll('a')].map((link) => link.textContent)"
+    finished = found.format("parseInertly(renderLikeJupyterLab(given))")
+    assert reading_page.run(finished, safe_markdown(text)) == ["https://x.test/users/<id>/posts"]
+    outline_of_live_view(reading_page, text, 7)
+    assert reading_page.run(found.format("view.text")) == ["https://x.test/users/<id>/posts"]
+
+
 def outline_of_live_view(page: ReplyPage, text: str, size: int) -> str:
     """Stream the text in pieces and describe the elements that it makes."""
     script = """
@@ -78,7 +95,7 @@ def outline_of_live_view(page: ReplyPage, text: str, size: int) -> str:
     return page.run(OUTLINE + script, [text, size])
 
 
-@pytest.mark.parametrize("text", [*REPLIES, BARE_ADDRESS, CLOSING_TAGS])
+@pytest.mark.parametrize("text", [*REPLIES, *ADDRESSES, CLOSING_TAGS])
 def test_live_view_reads_as_jupyterlab(reading_page: ReplyPage, text: str) -> None:
     """The elements of the live view, however it is cut, are those of the finished reply."""
     finished = reading_page.run(

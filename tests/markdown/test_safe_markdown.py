@@ -110,6 +110,8 @@ HOSTILE = [
     ('- [ ] ```"onclick="x', "- [ ] ```'onclick='x"),
     ("[x\n\n```\n]: y\n<img src=x>\n```", "[x\n\n```\n]: y\n<\u2060img src=x>\n```"),
     ('http://a/$"onclick=x$', 'http://a/$"onclick\u2060=x$'),
+    ("[![a](https://b.test/~c)](/d) [![](e)][f]", "[a](/d) [image][f]"),
+    ("ftp://a.test", "ftp&#58;//a.test"),
     ("```mermaid\nA@{ img: 'x.png' }\n```", "```text mermaid\nA@{ img: 'x.png' }\n```"),
     ("a\0b\r\nc", "a\ufffdb\nc"),
 ]
@@ -250,7 +252,9 @@ def test_the_examiner_sees_what_acts(examiner: Page) -> None:
         assert examiner.evaluate("(text) => examine(text, text).dangers", text), text
 
 
-@pytest.mark.parametrize("unit", ["<a", "![", "](", "]:", "`a\n", "\\<", "<b\n", "](&#", "``` "])
+@pytest.mark.parametrize(
+    "unit", ["<a", "![", "](", "]:", "[![a](b)", "`a\n", "\\<", "<b\n", "](&#", "``` "]
+)
 def test_the_work_grows_with_the_length_only(unit: str) -> None:
     """Twice the text takes about twice the calls, whatever is repeated in it."""
     once, twice = (calls_of(safe_markdown, unit * count) for count in (2_000, 4_000))

@@ -16,17 +16,16 @@ export function safeHref(url: string): string | null {
   return /^[^/?#]*[:&%]/.test(stripped) ? null : stripped;
 }
 
-/** A bare address in the text and what follows it but does not belong to it. */
-export function splitBareUrl(text: string): [url: string, rest: string] {
-  const found = /^[^\s<>"`]*/.exec(text)?.[0] ?? "";
-  let unopened = found.split(")").length - found.split("(").length;
-  let end = found.length;
+/** A bare address without what follows it but does not belong to it. */
+export function withoutEnd(url: string): string {
+  let unopened = url.split(")").length - url.split("(").length;
+  let end = url.length;
   for (; end > 0; end -= 1) {
-    const last = found.charAt(end - 1);
-    if (last === ")" ? unopened <= 0 : !"?!.,:;*_~'".includes(last)) break;
+    const last = url.charAt(end - 1);
+    if (last === ")" ? unopened <= 0 : !"?!.,:;*_~'\"".includes(last)) break;
     if (last === ")") unopened -= 1;
   }
-  return [text.slice(0, end), text.slice(end)];
+  return url.slice(0, end);
 }
 
 function parse(url: string): URL | null {

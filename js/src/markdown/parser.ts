@@ -3,7 +3,7 @@
 import MarkdownIt, { type StateInline, type Token } from "markdown-it";
 import { codeRanges } from "./code_ranges";
 import { type Formula, findFormulas } from "./formulas";
-import { safeHref, splitBareUrl } from "./links";
+import { safeHref, withoutEnd } from "./links";
 import { closeMarks, openMarks } from "./unfinished";
 
 /** Markdown that was read. */
@@ -28,6 +28,7 @@ parser.normalizeLink = parser.normalizeLinkText = (url) => url;
 parser.inline.ruler.before("entity", "bare_tag", readBareTag);
 parser.inline.ruler.before("link", "image_as_link", readImage);
 parser.inline.ruler.before("newline", "bare_address", readAddress);
+parser.inline.ruler.before("newline", "words", readWords);
 parser.core.ruler.before("inline", "unfinished", ({ env, tokens, md }) => {
   if (env.goesOn) closeMarks(tokens, md, env);
 });
@@ -110,21 +111,25 @@ function readBareTag(state: StateInline, silent: boolean): boolean {
   return true;
 }
 
-const NO_LINK = /^\[[^[\]\n]*\][([]/;
+const LINK_TARGET = /\][([]/;
 const LONGEST_LABEL = 500;
 
-/** An image is a link, for nothing is fetched: its mark is left out. */
+/** An image is a link, for nothing is fetched: its mark is left out. Within a link it is text. */
 function readImage(state: StateInline, silent: boolean): boolean {
-  if (state.src[state.pos] !== "!" || state.src[state.pos + 1] !== "[") return false;
-  const start = state.pos;
+  const { pos, tokens } = state;
+  if (!state.src.startsWith("![", pos)) return false;
+  const open = tokens.length + (state.pending ? 1 : 0);
   state.pos += 1;
   if (readLink(state, silent)) {
-    if (!silent && state.tokens.at(-2)?.type === "link_open") nameEmptyLink(state);
+    if (silent) return true;
+    if (tokens.at(-2)?.type === "link_open") nameEmptyLink(state);
+    // A link in a link would end it; the tokens stay, as others are known by their indices.
+    if (state.linkLevel > 0) for (const token of [tokens[open], tokens.at(-1)]) Object.assign(token ?? {}, { type: "text", nesting: 0 });
     return true;
   }
   // Its address is none to follow: the source shows, without the mark, as in finished replies.
-  if (NO_LINK.test(state.src.slice(state.pos, state.pos + LONGEST_LABEL))) return true;
-  state.pos = start;
+  if (LINK_TARGET.test(state.src.slice(state.pos, state.pos + LONGEST_LABEL))) return true;
+  state.pos = pos;
   return false;
 }
 
@@ -137,21 +142,36 @@ function nameEmptyLink(state: StateInline): void {
 type InlineRule = (state: StateInline, silent: boolean) => boolean;
 const readLink = parser.inline.ruler.__rules__.find(({ name }) => name === "link")?.fn as InlineRule;
 
-/** A web address in the text. */
+// As marked finds them in finished replies: an address of the web may begin within a word, and tags
+// that are text there belong to it.
+const WEB = String.raw`(?:[hH][tT][tT][pP][sS]?:\/\/|www\.)[a-zA-Z\d-]`;
+const MAIL = String.raw`(?<![a-zA-Z\d.+-])[a-zA-Z\d.+-][\w.+-]{0,63}@[\w-]+(?:\.[\w-]*[a-zA-Z\d])+(?!-|_\w)`;
+const ADDRESS = new RegExp(`${WEB}(?:(?!&[a-zA-Z\\d]+;(?:\\s|$))[^\\s<]|(?!${TAG.source.slice(1)})<(?=[a-zA-Z/!?]))*|${MAIL}`, "y");
+const WORDS = new RegExp(String.raw`(?:(?!${WEB}|${MAIL})[^\n!&*<[\\\]_\`~])+`, "y");
+
+/** Text up to what may mean something. */
+function readWords(state: StateInline, silent: boolean): boolean {
+  const text = matchAt(WORDS, state);
+  if (!silent) state.pending += text;
+  state.pos += text.length;
+  return text !== "";
+}
+
+/** A bare address of the web or of mail; in what may be the label of a link, there is none. */
 function readAddress(state: StateInline, silent: boolean): boolean {
-  if (state.src[state.pos] !== ":" || state.linkLevel > 0) return false;
-  const scheme = /(?:^|[^A-Za-z\d+.-])(https?)$/i.exec(state.pending)?.[1];
-  if (!scheme || !state.src.startsWith("://", state.pos)) return false;
-  const start = state.pos - scheme.length;
-  const [url] = splitBareUrl(state.src.slice(start, state.posMax));
-  const href = /^https?:\/\/[^/?#]/i.test(url) ? safeHref(url) : null;
-  if (href === null) return false;
-  if (!silent) {
-    state.pending = state.pending.slice(0, -scheme.length);
-    state.push("link_open", "a", 1).attrs = [["href", href]];
-    state.push("text", "", 0).content = url;
-    state.push("link_close", "a", -1);
-  }
-  state.pos = start + url.length;
+  if (silent || state.linkLevel > 0) return false;
+  const found = matchAt(ADDRESS, state);
+  const url = withoutEnd(found);
+  const href = safeHref(/^www/.test(url) ? `http://${url}` : /^http/i.test(url) ? url : `mailto:${url}`);
+  if (!url || href === null) return false;
+  state.push("link_open", "a", 1).attrs = [["href", href]];
+  state.push("text", "", 0).content = url;
+  state.push("link_close", "a", -1);
+  state.pos += url.length;
   return true;
+}
+
+function matchAt(pattern: RegExp, { src, pos, posMax }: StateInline): string {
+  pattern.lastIndex = pos;
+  return (pattern.exec(src)?.[0] ?? "").slice(0, posMax - pos);
 }

@@ -68,7 +68,7 @@ export class MarkdownWriter {
   /** Words that change nothing but the text before them need no parser. */
   private growPlainly(added: string): boolean {
     const isRead = this.readLength === this.tail.length - added.length;
-    if (this.unseenSpace === null || !isRead || !WORDS.test(added) || ADDRESS.test(this.tail.slice(-5))) return false;
+    if (this.unseenSpace === null || !isRead || !WORDS.test(added) || ADDRESS.test(this.tail.slice(-added.length - 5))) return false;
     if (this.tail.length > SHORT && this.nextReading > performance.now()) return false;
     const text = this.unseenSpace + added;
     const seen = text.trimEnd();
@@ -148,11 +148,11 @@ export class MarkdownWriter {
 }
 
 const WORDS = /^[\p{L}\p{N} ,.;?'"()/%+-]*$/u;
-const ADDRESS = /https?$/i;
+const ADDRESS = /https?$|www\./i;
 
 /** Whether a text that ends in words ends as its last text on the page does. */
 function isPlain(text: string): boolean {
-  return /[\p{L}\p{N},.;?] *$/u.test(text) && !/[[\]$\\<|&`]|:\/\/\S*$/.test(text);
+  return /[\p{L}\p{N},.;?] *$/u.test(text) && !/[[\]$\\<|&`]|(?::\/\/|www\.|@)\S*$/.test(text);
 }
 
 /** A fence that the text ends in: its lines need no parser until it closes. */

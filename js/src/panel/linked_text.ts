@@ -1,5 +1,5 @@
 // Text with links: errors name sections of the documentation, and pages of providers.
-import { safeHref, splitBareUrl } from "../markdown/links";
+import { safeHref, withoutEnd } from "../markdown/links";
 import { element } from "../widgets/html";
 
 /** Set the text of an element, with its addresses as links; the same text again costs nothing. */
@@ -9,12 +9,12 @@ export function setLinkedText(node: HTMLElement, text: string): void {
 }
 
 function withLink(text: string): (Node | string)[] {
-  const [url, rest] = splitBareUrl(text);
+  const url = withoutEnd(/^[^\s<>"`]*/.exec(text)?.[0] ?? "");
   const href = /^https?:\/\/[^/?#]/.test(url) ? safeHref(url) : null;
   if (!href) return [text];
   const link = element("a", "", url);
   link.href = href;
   link.target = "_blank";
   link.rel = "noopener noreferrer";
-  return [link, rest];
+  return [link, text.slice(url.length)];
 }
