@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import uuid4
 
 from chatnb.chat_models.call_tracking import TrackedModel
 from chatnb.chat_models.provider_call import ProviderCall
@@ -15,7 +14,7 @@ from chatnb.runnables.batches.batch import BatchOptions, configs_for, values_of
 from chatnb.runnables.batches.inputs import input_list
 from chatnb.runnables.batches.methods import gather
 from chatnb.runnables.config import RunnableConfig, take_config
-from chatnb.schema.conversion import MessageLike, to_messages
+from chatnb.schema.conversion import ChatInput, MessageLike, to_messages
 from chatnb.schema.message_types import plain_text
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.schema.model_call import ModelCall, call_from_reply, prompt_line
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 Params: TypeAlias = dict[str, Any]
-NewCall: TypeAlias = Callable[[list[BaseMessage], list[str] | None, Params], ProviderCall]
+NewCall: TypeAlias = Callable[[ChatInput, list[str] | None, Params], ProviderCall]
 Replies: TypeAlias = list[AIMessage]
 Prompts: TypeAlias = Iterable[Sequence[MessageLike] | PromptValue]
 RunCall: TypeAlias = Callable[[ProviderCall, RunnableConfig | None], Replies]
@@ -98,7 +97,7 @@ class GenerateBatch:
 
         pairs = executor_completed(
             partial(_make_call, new_call, replies, self._stop, self._params),
-            self._prompts,
+            [to_messages(prompt) for prompt in self._prompts],
             self._configs[0] if self._configs else None,
             {},
             options,
@@ -120,8 +119,8 @@ class GenerateBatch:
         rows = zip(self._prompts, ordered, self._trackers, strict=True)
         calls = [
             # Without a call the reply was in the checkpoint, or something kept it from being made.
-            tracker.call or call_from_outcome(model, prompt_line(messages), outcome)
-            for messages, outcome, tracker in rows
+            tracker.call or call_from_outcome(model, prompt_line(to_messages(prompt)), outcome)
+            for prompt, outcome, tracker in rows
         ]
         return result_of_outcomes(ordered, calls, model.model_name)
 
@@ -154,7 +153,7 @@ def result_of_outcomes(
     """Return the outcomes of prompts as one result; a failed prompt has no candidates."""
     replies = [[] if isinstance(outcome, Exception) else outcome for outcome in outcomes]
     result = llm_result(replies, model_name)
-    result.run = [RunInfo(uuid4()) for _ in replies] or None
+    result.run = [RunInfo() for _ in replies] or None
     result.calls = calls
     result.errors = {i: error for i, error in enumerate(outcomes) if isinstance(error, Exception)}
     return result
@@ -204,7 +203,7 @@ def messages_from_prompts(prompts: Sequence[PromptValue]) -> list[list[BaseMessa
     return [prompt.to_messages() for prompt in prompts]
 
 
-def _check_prompts(messages: Prompts) -> list[list[BaseMessage]]:
+def _check_prompts(messages: Prompts) -> Sequence[ChatInput]:
     if isinstance(messages, str | PromptValue) or not isinstance(messages, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"generate takes a list of lists of messages, not {messages!r}")
     prompts = input_list(messages)
@@ -214,7 +213,7 @@ def _check_prompts(messages: Prompts) -> list[list[BaseMessage]]:
                 "generate takes a list of lists of messages, one list a prompt; "
                 f"this item is no list: {prompt!r}. For one prompt write generate([messages])."
             )
-    return [to_messages(prompt) for prompt in prompts]
+    return prompts
 
 
 def count_tokens(text: str, model_name: str) -> int:

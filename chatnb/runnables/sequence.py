@@ -119,7 +119,7 @@ class RunnableSequence(Runnable[In, Out]):
 
 
 def _step_config(config: RunnableConfig | None, number: int) -> RunnableConfig | None:
-    return tagged_config(config, f"seq:step:{number}")
+    return config and tagged_config(config, f"seq:step:{number}")
 
 
 def _flatten(steps: tuple[Any, ...]) -> Iterator[Runnable[Any, Any]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Message = TypeVar("_Message")
+_BESIDE_FIELDS = frozenset({"content_blocks", "example", "type"})
 _BLOCKS = inspect.Parameter(
     "content_blocks",
     inspect.Parameter.KEYWORD_ONLY,
@@ -46,7 +47,11 @@ def message_class(cls: type[_Message]) -> type[_Message]:
 
 def _with_blocks(name: str, init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
-    def __init__(self: Any, *args: Any, content_blocks: Any = None, **fields: Any) -> None:
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:
+        if _BESIDE_FIELDS.isdisjoint(fields):
+            init(self, *args, **fields)
+            return
+        content_blocks = fields.pop("content_blocks", None)
         if "type" in fields and fields.pop("type") != self.type:
             raise TypeError(f"The type of a {name} is {self.type!r}")
         fields.pop("example", None)  # LangChain's, which has no effect there either.

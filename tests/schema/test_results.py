@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 from uuid import UUID
 
@@ -160,3 +162,12 @@ def test_a_message_is_markdown_with_its_parts_named() -> None:
     call: Any = {"name": "run", "args": {"code": "```"}, "id": "c1"}
     shown = message_markdown(AIMessage("", tool_calls=[call]))
     assert shown == '```\nrun({"code": "` ` `"})\n```'
+
+
+def test_a_run_keeps_its_random_id() -> None:
+    """The id is made when it is first needed: by a copy and a pickle as by reading it."""
+    for copied in (copy.copy, copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))):
+        run = RunInfo()
+        assert copied(run) == run
+        assert {run} == {RunInfo(run.run_id)}
+        assert run != RunInfo()
