@@ -75,6 +75,8 @@ def _index(value: object) -> int:
 
 def to_count(value: object) -> int | None:
     """Return a count that a server may write as a string or a float, or None for other values."""
+    if type(value) is int:
+        return value if 0 <= value < MAX_COUNT else None
     try:
         number = float(value) if isinstance(value, str | int | float) else -1.0
     except (ValueError, OverflowError):

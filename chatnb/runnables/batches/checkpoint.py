@@ -6,12 +6,14 @@ import sqlite3
 import time
 from array import array
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from chatnb.concurrency.locks import Lock
 from chatnb.concurrency.threads import in_thread
@@ -24,8 +26,9 @@ from chatnb.terminal import warn
 _MAX_REPLIES = 10_000
 _MAX_EQUAL_REPLIES = 1_000  # Such as "yes" of a million calls.
 _BUCKET_MASK = 0xFFFF
+_ROWS_OF_STATEMENT = 300  # SQLite takes 999 values, newer versions more.
 # A transaction takes about as long for ten replies as for one.
-_SECONDS_BETWEEN_WRITES = 0.01
+_SECONDS_BETWEEN_WRITES = 0.02
 PROVIDER_FIELD = "chatnb_provider"
 """The field of `response_metadata` of stored replies, which whoever reads them does not get."""
 CHECKPOINT_FORMAT = FileFormat(
@@ -126,14 +129,22 @@ class Checkpoint:
         # This may run again, while another process is in its way.
         with self._lock:
             self._is_posted = False
-            rows = [(key, text, key) for key, text in self._unwritten]
+            rows = list(self._unwritten)
             self._written = len(rows)
         self._insert(connection, rows)
 
-    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
-        connection.executemany(
-            "INSERT INTO answers SELECT ?, coalesce(max(nth) + 1, 0), ? FROM answers WHERE key = ?",
-            rows,
+    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
+        seen = Counter[str]()
+        numbered = list[tuple[str, int, str]]()
+        for key, text in rows:
+            numbered.append((key, seen[key], text))
+            seen[key] += 1
+        _insert_rows(
+            connection,
+            "INSERT INTO answers SELECT column1, column2 + "
+            "(SELECT coalesce(max(nth) + 1, 0) FROM answers WHERE key = column1), column3 "
+            "FROM (VALUES {})",
+            numbered,
         )
 
     def _end_write(self, outcome: Outcome[None]) -> None:
@@ -205,10 +216,10 @@ class SharedCheckpoint(Checkpoint):
     def _forget_uses(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM uses WHERE part = ?", (self._part,))
 
-    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, str]]) -> None:
+    def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
         super()._insert(connection, rows)
-        uses = [(key, self._part) for key, _, _ in rows]
-        connection.executemany("INSERT INTO uses VALUES (?, ?)", uses)
+        uses = [(key, self._part) for key, _ in rows]
+        _insert_rows(connection, "INSERT INTO uses VALUES {}", uses)
 
 
 class CollectedReplies(Checkpoint):
@@ -232,6 +243,17 @@ class CollectedReplies(Checkpoint):
 
     def flush(self, *, at_once: bool = True) -> None:
         """Return at once."""
+
+
+def _insert_rows(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows with few statements: after each, a thread has to wait for its turn again."""
+    for start in range(0, len(rows), _ROWS_OF_STATEMENT):
+        some = rows[start : start + _ROWS_OF_STATEMENT]
+        row = f"({', '.join('?' * len(some[0]))})"
+        values = statement.format(", ".join([row] * len(some)))
+        connection.execute(values, [*chain.from_iterable(some)]).close()
 
 
 def _begin_sharing(connection: sqlite3.Connection) -> None:
