@@ -1,4 +1,4 @@
-"""Something to be done right after a module is imported, whenever that is."""
+"""Changes of other modules: right after their import, and functions in place of theirs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def after_import(actions: dict[str, Action]) -> None:
             action(sys.modules[name])
     waiting = {name: action for name, action in actions.items() if name not in sys.modules}
     sys.meta_path.insert(0, _Finder(waiting))
+
+
+def replace_function(module: ModuleType, name: str, function: Callable[..., Any]) -> None:
+    """Put a function in place of a module's function, also for pools of processes.
+
+    They send the name of a function, and only that of one which is found by it.
+    """
+    function.__module__, function.__name__, function.__qualname__ = module.__name__, name, name
+    function.__doc__ = getattr(module, name).__doc__
+    setattr(module, name, function)
 
 
 class _Finder(MetaPathFinder):

@@ -170,8 +170,8 @@ class CassetteEntries:
         return same.popleft() if same else entry
 
     def finish(self) -> None:
-        """Write the calls in their order, unless they are."""
-        if not self._is_ordered and self._all():
+        """Write the calls in their order, and a new moment, unless they are."""
+        if not self._is_ordered:
             self._rewrite()
 
     def note_default(self, name: str) -> None:
@@ -181,7 +181,7 @@ class CassetteEntries:
             self._rewrite()
 
     def note_moment(self, moment: str) -> None:
-        """Record the moment that replays take for now, once there is a call."""
+        """Record the moment that replays take for now, with the next call or at the end."""
         if moment != self.recorded_at:
             self._earlier_moment, self.recorded_at = self.recorded_at, moment
             self._can_append = self._is_ordered = False

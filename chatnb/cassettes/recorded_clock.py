@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chatnb.cassettes.after_import import after_import
+from chatnb.cassettes.after_import import after_import, replace_function
 from chatnb.errors import MissingRuntimeError
 
 _MOMENT = re.compile(r'^recorded_at: "(.+)"$', re.MULTILINE)
@@ -63,12 +63,15 @@ def start_clock(moment: datetime, elapsed: Callable[[float], float] | None = Non
 def _set_texts_of_now() -> None:
     """Let the texts of the time, which the C library makes, be of this date and time, too."""
     ctime, asctime = time.ctime, time.asctime
-    time.ctime = lambda seconds=None, /: ctime(time.time() if seconds is None else seconds)
 
-    def written(moment: Any = None, /) -> str:
+    def written_seconds(seconds: float | None = None, /) -> str:
+        return ctime(time.time() if seconds is None else seconds)
+
+    def written_moment(moment: Any = None, /) -> str:
         return asctime(moment or time.localtime())
 
-    time.asctime = written
+    replace_function(time, "ctime", written_seconds)
+    replace_function(time, "asctime", written_moment)
 
 
 def _seed_numpy(module: Any) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from chatnb.cassettes.cassette_file import count_child_requests
 from chatnb.cassettes.http_clients import record_clients
 from chatnb.cassettes.http_recorder import HttpRecorder
 from chatnb.cassettes.network import refuse_network
-from chatnb.cassettes.recorded_clock import recorded_moment, start_clock
+from chatnb.cassettes.recorded_clock import start_clock
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.figure_data import note_figure_data
-from chatnb.pytest_plugin.masks.other_conditions import change_conditions, faster, other_moment
+from chatnb.pytest_plugin.masks.other_conditions import change_conditions, faster
 
 _CHILD_VARIABLE = "CHATNB_CHILD"
 _STARTUP_FOLDER = Path(__file__).parent / "python_startup"
@@ -31,36 +31,33 @@ def start(
     mode: str,
     *,
     allowed: Sequence[str],
-    recorded_clock: bool,
+    moment: str | None,
     elsewhere: bool = False,
-    days_later: int = 0,
 ) -> None:
     """Answer HTTP from the cassette; in a replay, refuse what else goes to the network.
 
     Args:
         mode: The mode of the cassette.
         allowed: The hosts that may be called.
-        recorded_clock: True if date and time are those of the recording.
-        elsewhere: True for another machine, folder and time of the day.
-        days_later: So many days the date is later.
+        moment: The date and time at which the clock begins, or None for those of now.
+        elsewhere: True for another machine and folder, and faster clocks.
     """
     path, begun = os.environ[FILE_VARIABLE], time.time()
     record_clients(HttpRecorder(path, allowed))
     count_child_requests()
     note_figure_data()
-    moment = _moment(path, mode, recorded_clock, elsewhere)
-    if days_later:
-        moment = (moment or datetime.now(UTC)) + timedelta(days=days_later)
     if moment is not None:
-        start_clock(moment, faster if elsewhere else None)
+        if mode != "replay":
+            with suppress(CassetteError):  # The first call tells what is the matter.
+                environment_cassette(path).note_moment(moment)
+        start_clock(datetime.fromisoformat(moment), faster if elsewhere else None)
     if elsewhere:
         change_conditions()
     if mode == "replay":
         # On a slow machine, a bar would be an output that the notebook does not have.
         after_import({"chatnb.runnables.batches.progress": lambda progress: progress.hide_bars()})
         refuse_network(allowed)
-    written = moment and moment.isoformat()
-    _start_in_children([mode, list(allowed), written, begun, elsewhere])
+    _start_in_children([mode, list(allowed), moment, begun, elsewhere])
 
 
 def _start_in_children(given: list[Any]) -> None:
@@ -75,28 +72,14 @@ def start_child() -> None:
     path, variable = os.environ.get(FILE_VARIABLE), os.environ.get(_CHILD_VARIABLE)
     if not path or not variable:
         return
-    mode, allowed, written, begun, elsewhere = json.loads(variable)
+    mode, allowed, moment, begun, elsewhere = json.loads(variable)
     record_clients(HttpRecorder(path, allowed))
-    if written:
+    if moment:
         seconds = time.time() - begun
         gone = timedelta(seconds=faster(seconds) if elsewhere else seconds)
-        start_clock(datetime.fromisoformat(written) + gone, faster if elsewhere else None)
+        start_clock(datetime.fromisoformat(moment) + gone, faster if elsewhere else None)
     if mode == "replay":
         refuse_network(allowed)
-
-
-def _moment(path: str, mode: str, recorded: bool, elsewhere: bool) -> datetime | None:
-    """Return the moment at which the clock begins, which a new cassette has from now on."""
-    moment = None if mode == "refresh" or not recorded else recorded_moment(Path(path))
-    if elsewhere:
-        # Without calls there is no prompt with a date in it that would not be found.
-        later = timedelta(days=0 if Path(path).exists() else 1)
-        return other_moment(moment or datetime.now(UTC)) + later
-    if recorded and mode != "replay" and moment is None:
-        moment = datetime.now(UTC).replace(microsecond=0)
-        with suppress(CassetteError):  # The first call tells what is the matter.
-            environment_cassette(path).note_moment(moment.isoformat())
-    return moment
 
 
 def calls_unlike_recorded() -> tuple[list[str], list[str]]:

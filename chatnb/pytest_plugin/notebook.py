@@ -10,7 +10,7 @@ import shlex
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from queue import Empty
@@ -23,13 +23,14 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
 from chatnb.cassettes.entries import CassetteEntries
+from chatnb.cassettes.recorded_clock import recorded_moment
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.cell import EarlierCellError, NotebookCell, NothingComparedError
 from chatnb.pytest_plugin.kernel import KernelCodeError, NotebookKernel, installed_kernels
 from chatnb.pytest_plugin.kernel_variables import Mode, kernel_variables
 from chatnb.pytest_plugin.masks.cell_masks import NotebookMasks
 from chatnb.pytest_plugin.masks.learning import ReplyTexts
-from chatnb.pytest_plugin.masks.other_conditions import other_environment
+from chatnb.pytest_plugin.masks.other_conditions import other_environment, other_moment
 from chatnb.pytest_plugin.masks.reply_texts import reply_texts
 from chatnb.pytest_plugin.notebook_files.cell_names import cell_name, notebook_name
 from chatnb.pytest_plugin.notebook_files.kept_outputs import (
@@ -66,8 +67,6 @@ from chatnb.pytest_plugin.reports.review import CHANGE, Change
 from chatnb.pytest_plugin.verification import Verified, failure_text, verify
 from chatnb.terminal import SafeText
 
-# Another day of another month, and another day of the week.
-_WEEKS = 45
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
 _CALLS_UNLIKE_RECORDED = (
@@ -244,12 +243,28 @@ class NotebookFile(IPyNbFile):
         if getattr(self.config.option, "cov_source", None):
             setup_coverage(self.config, self.kernel, self.path)
 
+    @property
+    def _has_recorded_clock(self) -> bool:
+        return self.config.option.chatnb_clock == "recorded" and self.mode != "live"
+
+    def _moment(self, mode: Mode) -> datetime | None:
+        """Return the moment at which the clock begins in a mode; None for that of now."""
+        if not self._has_recorded_clock:
+            return None
+        recorded = None if mode == "refresh" else recorded_moment(self.cassette)
+        is_new = recorded is None and mode != "replay"
+        return datetime.now(UTC).replace(microsecond=0) if is_new else recorded
+
     def _started_kernel(
         self, mode: Mode, elsewhere: Mapping[str, str] | None = None, days_later: int = 0
     ) -> NotebookKernel:
         """Start a kernel whose models are answered in a mode, as if elsewhere or later."""
         options = self.config.option
-        clock = options.chatnb_clock == "recorded" and mode != "live"
+        clock, moment = self._has_recorded_clock, self._moment(mode)
+        if elsewhere is not None:
+            moment = other_moment(moment or datetime.now(UTC))
+        if moment is not None:
+            moment += timedelta(days=days_later)
         environment = kernel_variables(
             mode, self.cassette, self.accept, options.chatnb_settings.ignore, recorded_clock=clock
         )
@@ -259,8 +274,8 @@ class NotebookFile(IPyNbFile):
         kernel = NotebookKernel(name, environment, str(self.path.parent), seconds)
         if mode != "live":
             given = (
-                f"{mode!r}, allowed={self.allowed_hosts!r}, recorded_clock={clock}, "
-                f"elsewhere={elsewhere is not None}, days_later={days_later}"
+                f"{mode!r}, allowed={self.allowed_hosts!r}, "
+                f"moment={moment and moment.isoformat()!r}, elsewhere={elsewhere is not None}"
             )
             self._start_in_kernel(kernel, name, given)
         return kernel
@@ -325,17 +340,14 @@ class NotebookFile(IPyNbFile):
         self.kernel.run_quietly(_IN_KERNEL.format(call="finish(prune=True)"))
         ran: list[Any] = [self.ran[index] for index in range(len(self.cells))]
         replies = reply_texts(self.cassette) if self.cassette.exists() else ""
-        with other_environment(self.path.parent) as elsewhere:
-            verified = verify(
-                ran,
-                lambda: self._started_kernel("replay"),
-                lambda: self._started_kernel("replay", elsewhere),
-                lambda: self._started_kernel("replay", days_later=_WEEKS),
-                ReplyTexts(replies),
-                self.path.parent,
-            )
+        with other_environment(self.path.parent) as variables:
+
+            def start(*, elsewhere: bool = False, days_later: int = 0) -> NotebookKernel:
+                return self._started_kernel("replay", variables if elsewhere else None, days_later)
+
+            verified = verify(ran, start, ReplyTexts(replies), self.path.parent)
         if verified.masks or self.cassette.exists():
-            self._note_varying(verified.masks)
+            self._entries().note_varying(verified.masks)
         if self.config.option.chatnb_review:
             self._offer_changes(verified)
         elif self.keeps_outputs:
@@ -344,13 +356,6 @@ class NotebookFile(IPyNbFile):
             rewrite(self.path, verified.outputs, verified.rules)
         for index, text in verified.notes.items():
             self._note(VARYING, f"{self.shown_path}, code cell {index} {text}")
-
-    def _note_varying(self, masks: list[dict[str, Any]]) -> None:
-        """Record what varies; a notebook without calls has its moment from now on, too."""
-        entries = self._entries()
-        if entries.recorded_at is None and self.config.option.chatnb_clock == "recorded":
-            entries.note_moment(datetime.now(UTC).replace(microsecond=0).isoformat())
-        entries.note_varying(masks)
 
     @property
     def _is_recording_reviewed(self) -> bool:

@@ -35,6 +35,8 @@ from chatnb.pytest_plugin.outputs import (
 _PYTHON_FOLDERS = (
     "__import__('chatnb.pytest_plugin.masks.other_conditions', fromlist=['']).python_folders()"
 )
+# Another day of another month, and another day of the week.
+_WEEKS = 45
 _UNANSWERED = "has no reply to this request"
 _IGNORE = (
     "A replay requests something else than the recording. What varies in a request can be left "
@@ -68,6 +70,14 @@ class RecordedCell(Protocol):
         ...
 
 
+class StartKernel(Protocol):
+    """Starts a kernel that replays."""
+
+    def __call__(self, *, elsewhere: bool = False, days_later: int = 0) -> NotebookKernel:
+        """Start one: on another machine and at another time of the day, or so many days later."""
+        ...
+
+
 @dataclass
 class Verified:
     """The outputs of each cell as replays have them, what varies, and cells that do not repeat.
@@ -87,9 +97,7 @@ class Verified:
 
 def verify(
     cells: Sequence[RecordedCell],
-    start: Callable[[], NotebookKernel],
-    start_elsewhere: Callable[[], NotebookKernel],
-    start_later: Callable[[], NotebookKernel],
+    start: StartKernel,
     replies: ReplyTexts,
     folder: Path,
 ) -> Verified:
@@ -98,8 +106,6 @@ def verify(
     Args:
         cells: Its cells, with the outputs of the recording.
         start: Starts a kernel that replays.
-        start_elsewhere: Starts one on another machine, at another time.
-        start_later: Starts one whose clock is weeks later.
         replies: The texts of the recorded replies.
         folder: The folder of the notebook.
     """
@@ -113,14 +119,14 @@ def verify(
     if first.notes:
         first.outputs = [cell.final_outputs for cell in cells]
         return first
-    other = _replay(cells, start_elsewhere, folder)
+    other = _replay(cells, lambda: start(elsewhere=True), folder)
     if other.notes:  # A prompt may have the time in it.
         other = _replay(cells, start)
     if _learn(cells, first, [other], replies):
         # What was learned from two replays is tried with another one.
         third = _replay(cells, start)
         _learn(cells, first, [other, third], replies)
-    _note_other_clocks(cells, first, start_later, replies)
+    _note_other_clocks(cells, first, start, replies)
     first.masks = [
         mask_to_data(number, cells[number].saved_id, rules.mask)
         for number, rules in first.rules.items()
@@ -158,7 +164,7 @@ def _learn(
 def _note_other_clocks(
     cells: Sequence[RecordedCell],
     first: Verified,
-    start_later: Callable[[], NotebookKernel],
+    start: StartKernel,
     replies: ReplyTexts,
 ) -> None:
     """Note cells that show today's date by a clock which replays cannot set."""
@@ -176,7 +182,7 @@ def _note_other_clocks(
     ]
     if not dated:
         return
-    later = _outputs_of_cells_that_pass(cells, start_later)
+    later = _outputs_of_cells_that_pass(cells, lambda: start(days_later=_WEEKS))
     for number in dated:
         if text(number, later.get(number, [])):
             shown = text(number, first.outputs[number])

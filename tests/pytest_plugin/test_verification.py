@@ -143,17 +143,23 @@ def test_dates_of_other_clocks_are_named(tmp_path: Path) -> None:
 
 
 def test_a_notebook_without_calls_passes_elsewhere_and_tomorrow(tmp_path: Path) -> None:
-    """The paths of Python, of the folder and of the home folder, the user, the number of
-    processors and the day are others there; a line that is not about them is not."""
+    """The paths of Python, of the folder and of the home folder, the user and the number of
+    processors are others there; a line that is not about them is not. The day and what is drawn
+    are those of the recording, in child processes, too, so that no cell is named."""
     notebook = write_notebook(
         tmp_path / "here.ipynb",
         "import datetime, getpass, json, os, sys\nprint(json.__file__)\nprint(sys.executable, 1)",
         "print(os.cpu_count(), getpass.getuser())",
         "!pwd",
         "datetime.date.today()",
+        "import email.utils, random\nprint(email.utils.formatdate()[:16], random.choice('abcdef'))",
+        "import time\nfrom multiprocessing import get_context\n"
+        "with get_context('fork').Pool(1) as pool:\n"
+        "    print(pool.apply(os.cpu_count), pool.apply(time.ctime)[:10])",
     )
-    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
-    saved = notebook.read_text()
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".")
+    assert ran.code == 0, ran.said
+    assert "code cell" not in ran.said
     elsewhere = {
         json.__file__: "/opt/lib/python3.11/json/__init__.py",
         sys.executable: "/opt/bin/python",
@@ -162,11 +168,13 @@ def test_a_notebook_without_calls_passes_elsewhere_and_tomorrow(tmp_path: Path) 
     }
     for old, new in elsewhere.items():
         edit(notebook, old, new)
-    today = date.today()
-    recorded = f'recorded_at: "{today:%Y-%m-}'
-    other_day = 12 if today.day == 11 else 11
-    edit(tmp_path / "cassettes" / "here.yaml", f"{recorded}{today:%d}", f"{recorded}{other_day}")
+    cassette = tmp_path / "cassettes" / "here.yaml"
+    today = date.fromisoformat(cassette.read_text().partition('recorded_at: "')[2][:10])
+    edit(cassette, f"{today}", "2031-05-06")
+    edit(notebook, f"{today!r}", "datetime.date(2031, 5, 6)")
+    edit(notebook, f"{today:%a, %d %b %Y}", "Tue, 06 May 2031")
+    edit(notebook, f"{today:%a %b %e}", "Tue May  6")
     ran = run_pytest(tmp_path, "--chatnb", ".")
     assert ran.code == 0, ran.said
-    notebook.write_text(saved.replace(" 1\\n", " 2\\n"))
-    assert "1 failed, 3 passed" in run_pytest(tmp_path, "--chatnb", ".").said
+    edit(notebook, " 1\\n", " 2\\n")
+    assert "1 failed, 5 passed" in run_pytest(tmp_path, "--chatnb", ".").said

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from chatnb.cassettes.after_import import after_import
+from chatnb.cassettes.after_import import after_import, replace_function
 from chatnb.cassettes.cassette import Cassette
 
 FOLDER_VARIABLE = "CHATNB_OTHER_FOLDER"
@@ -141,14 +141,15 @@ def faster(seconds: float) -> float:
 def change_conditions() -> None:
     """Let this process be on another machine, in another folder, with more memory taken."""
     folder = os.environ.pop(FOLDER_VARIABLE)
-    socket.gethostname = platform.node = lambda: HOST
+    replace_function(socket, "gethostname", lambda: HOST)
+    replace_function(platform, "node", lambda: HOST)
     cpus = os.cpu_count() or 1
-    os.cpu_count = lambda: cpus + _MORE_CPUS
+    replace_function(os, "cpu_count", lambda: cpus + _MORE_CPUS)
     after_import({"getpass": _rename_user})
     _kept.append(b"x" * (_MEGABYTES << 20))
     getcwd, here = os.getcwd, str(Path.cwd())
     if Path(folder).exists():
-        os.getcwd = lambda: getcwd().replace(here, folder, 1)
+        replace_function(os, "getcwd", lambda: getcwd().replace(here, folder, 1))
     for name in ("perf_counter", "process_time", "thread_time"):
         _speed_up(time, name)
         _speed_up(time, f"{name}_ns")
@@ -195,13 +196,13 @@ def _delay_replies(waits: Iterator[float]) -> None:
 
 
 def _rename_user(module) -> None:
-    module.getuser = lambda: _USER
+    replace_function(module, "getuser", lambda: _USER)
 
 
 def _speed_up(module: ModuleType, name: str) -> None:
     real = getattr(module, name)
     start = real()
-    setattr(module, name, lambda: start + (real() - start) * _RATE)
+    replace_function(module, name, lambda: start + (real() - start) * _RATE)
 
 
 def _speed_up_in_notebook(name: str) -> None:
@@ -214,7 +215,7 @@ def _speed_up_in_notebook(name: str) -> None:
         is_notebook = sys._getframe(1).f_globals.get("__name__") == "__main__"
         return start + (now - start) * _RATE if is_notebook else now
 
-    setattr(time, name, fast)
+    replace_function(time, name, fast)
 
 
 def _speed_up_usage(module) -> None:
@@ -226,4 +227,4 @@ def _speed_up_usage(module) -> None:
         gone = clock()
         return module.struct_rusage((user * _RATE + gone, system * _RATE + gone, *others))
 
-    module.getrusage = fast
+    replace_function(module, "getrusage", fast)
