@@ -167,8 +167,7 @@ class LogFeed(Generic[Item]):
     def add_output(self, chunk: Any) -> None:
         """Post a chunk of the logged run, on the loop, which needs no lock."""
         op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
-        time = origin.get().now().isoformat(timespec="microseconds")
-        patch: Any = RunLogPatch(op, time=time)
+        patch: Any = RunLogPatch(op, time=origin.get().now())
         self._unread.append((patch, None))
         _wake(self._arrived)
 

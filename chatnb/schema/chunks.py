@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
+from itertools import groupby
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast, overload
 
 from chatnb.schema.merging import (
@@ -16,7 +17,7 @@ from chatnb.schema.merging import (
     join_tool_call_chunks,
     last_given,
 )
-from chatnb.schema.message_class import is_default
+from chatnb.schema.message_class import LazyField, is_default
 from chatnb.schema.message_types import (
     AIMessage,
     BaseMessage,
@@ -53,23 +54,6 @@ _EMPTY: dict[str, Callable[[], Any]] = {
 _new = object.__new__
 _ID_AND_CONTENT = 2
 _ID_DELTAS_AND_COUNT = 3
-
-
-class _LazyField:
-    """A field that is computed when first read and then stored in the chunk."""
-
-    def __init__(self, name: str, compute: Callable[[Any], None]) -> None:
-        self._name = name
-        self._compute = compute
-
-    def __get__(self, chunk: object, owner: type | None = None) -> Any:
-        if chunk is None:
-            return self
-        self._compute(chunk)
-        try:
-            return vars(chunk)[self._name]
-        except KeyError:
-            raise AttributeError(f"{type(chunk).__name__} has no {self._name}") from None
 
 
 class BaseMessageChunk(BaseMessage):
@@ -178,7 +162,7 @@ class BaseMessageChunk(BaseMessage):
 
 
 for _name in _JOINERS:
-    setattr(BaseMessageChunk, _name, _LazyField(_name, BaseMessageChunk._join))  # pyright: ignore[reportPrivateUsage]
+    setattr(BaseMessageChunk, _name, LazyField(_name, BaseMessageChunk._join))  # pyright: ignore[reportPrivateUsage]
 
 
 def _split_content(deltas: list[_Delta]) -> tuple[Content, list[dict[str, Any]]]:
@@ -308,7 +292,7 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
 
 
 for _name in _PARSED:
-    setattr(AIMessageChunk, _name, _LazyField(_name, AIMessageChunk._parse_calls))  # pyright: ignore[reportPrivateUsage]
+    setattr(AIMessageChunk, _name, LazyField(_name, AIMessageChunk._parse_calls))  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass(repr=False)
@@ -419,10 +403,20 @@ def bare_chunk(content: Content = "", id: str | None = None, **fields: Any) -> A
 
 def join_chunks(chunks: Iterable[AIMessageChunk]) -> AIMessageChunk:
     """Add up any number of chunks in linear time."""
-    remaining = iter(chunks)
+    parts = list[AIMessageChunk]()
+    for is_text, group in groupby(chunks, _is_text_alone):
+        some = list(group)
+        if is_text:
+            id = next((chunk.id for chunk in some if chunk.id is not None), None)
+            some = [text_chunk("".join([chunk.__dict__["content"] for chunk in some]), id)]
+        parts += some
     # To add to an empty chunk would join a sum that was only collected.
-    first = next(remaining, None)
-    return AIMessageChunk("") if first is None else sum(remaining, start=first)
+    return sum(parts[1:], start=parts[0]) if parts else AIMessageChunk("")
+
+
+def _is_text_alone(chunk: AIMessageChunk) -> bool:
+    values = chunk.__dict__
+    return len(values) == _ID_AND_CONTENT and type(values.get("content")) is str
 
 
 @overload

@@ -77,6 +77,23 @@ def is_default(instance: object, field: Field[Any]) -> bool:
     return field.default is not MISSING and bool(value == field.default)
 
 
+class LazyField:
+    """A field that is computed when first read and then stored in the chunk."""
+
+    def __init__(self, name: str, compute: Callable[[Any], None]) -> None:
+        self._name = name
+        self._compute = compute
+
+    def __get__(self, chunk: object, owner: type | None = None) -> Any:
+        if chunk is None:
+            return self
+        self._compute(chunk)
+        try:
+            return vars(chunk)[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(chunk).__name__} has no {self._name}") from None
+
+
 class PydanticMethods:
     """The methods of a Pydantic model, for a dataclass that has a `type`."""
 

@@ -13,7 +13,8 @@ from chatnb.concurrency.locks import Lock
 from chatnb.files import open_private
 from chatnb.redaction import environment_secrets, redact_json
 from chatnb.schema.run_logs.json_values import to_json
-from chatnb.tracing.run import ClockAndIds, Run, format_time
+from chatnb.schema.run_logs.state import format_time
+from chatnb.tracing.run import ClockAndIds, Run
 
 _NOW = ClockAndIds().now
 

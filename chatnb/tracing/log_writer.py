@@ -9,8 +9,8 @@ from typing import Any
 
 from chatnb.schema.json_patch import escape_key
 from chatnb.schema.run_logs.log import RunLogPatch
-from chatnb.schema.run_logs.state import RunRoot, RunState
-from chatnb.tracing.run import Run, format_time
+from chatnb.schema.run_logs.state import RunRoot, RunState, format_time
+from chatnb.tracing.run import Run
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class LogWriter:
             "first_token_time": None,
             "usage_metadata": None,
         }
-        return RunLogPatch(_add(f"/logs/{key}", entry), time=format_time(run.start_time))
+        return RunLogPatch(_add(f"/logs/{key}", entry), time=run.start_time)
 
     def has_entry(self, run: Run) -> bool:
         """Return whether a started run has an entry."""
@@ -87,7 +87,7 @@ class LogWriter:
         key = self._keys.get(run.id)
         if key is None or self._closed or not text:
             return None
-        return RunLogPatch(_add(f"/logs/{key}/streamed_output_str/-", text), time=format_time(time))
+        return RunLogPatch(_add(f"/logs/{key}/streamed_output_str/-", text), time=time)
 
     def end(self, run: Run) -> RunLogPatch | None:
         """Return the patch for the end or failure of a run."""
@@ -106,7 +106,7 @@ class LogWriter:
         }
         values.update((name, value) for name, value in optional.items() if value is not None)
         ops = [_add(f"/logs/{key}/{name}", value) for name, value in values.items()]
-        return RunLogPatch(*ops, time=format_time(run.end_time))
+        return RunLogPatch(*ops, time=run.end_time)
 
     def _start_of_root(self, run: Run) -> RunLogPatch:
         state = RunState(id=run.id, streamed_output=[], final_output=None, logs={})
@@ -119,7 +119,7 @@ class LogWriter:
             inputs=run.inputs,
         )
         op = {"op": "replace", "path": "", "value": state}
-        return RunLogPatch(op, time=root.get("start_time"), root=root)
+        return RunLogPatch(op, time=run.start_time, root=root)
 
     def _end_of_root(self, run: Run) -> RunLogPatch:
         self._closed = True
@@ -133,7 +133,7 @@ class LogWriter:
         )
         if run.cost is not None:
             root["cost"] = run.cost
-        return RunLogPatch(*ops, time=format_time(run.end_time), root=root)
+        return RunLogPatch(*ops, time=run.end_time, root=root)
 
     def _new_key(self, run: Run) -> str:
         name, numbers = run.name, self._next_numbers

@@ -153,11 +153,6 @@ class Run:
         self.error = failure_from_exception(exception)
 
 
-def format_time(time: datetime | None) -> str | None:
-    """Return a time as logs have it: ISO 8601 in UTC, with microseconds."""
-    return None if time is None else time.isoformat(timespec="microseconds")
-
-
 def failure_from_exception(exception: BaseException) -> RunFailure:
     """Return an exception as the failure of a run log."""
     # A cancellation, an interrupt and a reader that closes the stream are not failures but stops.

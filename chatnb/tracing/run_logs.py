@@ -13,7 +13,7 @@ from chatnb.schema.messages import BaseMessage
 from chatnb.schema.run_logs.json_values import from_json, read_lines
 from chatnb.schema.run_logs.log import RunLog, RunLogPatch
 from chatnb.tracing.log_writer import LogWriter, Selection
-from chatnb.tracing.run import Run, format_time
+from chatnb.tracing.run import Run
 
 _START = b'{"event":'
 
@@ -98,7 +98,7 @@ class _Reader:
     def _token(self, run: Run, chunk: Any, time: datetime) -> RunLogPatch | None:
         if run.parent is None:
             op = {"op": "add", "path": "/streamed_output/-", "value": chunk}
-            return RunLogPatch(op, time=format_time(time))
+            return RunLogPatch(op, time=time)
         text = chunk.text if isinstance(chunk, BaseMessage) else str(chunk)
         return self._writer(run).token(run, text, time)
 

@@ -284,6 +284,15 @@ def test_any_message_cut_anywhere_adds_up_in_any_order_of_brackets(seed: int) ->
     assert replace(total, response_metadata={}) == given
 
 
+def test_joining_is_adding_up() -> None:
+    """Texts are joined at once, between chunks of other fields, and keep the first id."""
+    texts = [AIMessageChunk(letter, id=id) for letter, id in (("a", None), ("b", "1"), ("c", "2"))]
+    more = AIMessageChunk("d", response_metadata={"finish_reason": "stop"})
+    for chunks in (texts, [*texts, more], [more, *texts], [*texts, more, *texts], texts[:1]):
+        assert join_chunks(chunks) == sum(chunks)
+        assert [chunk.content for chunk in texts] == ["a", "b", "c"]
+
+
 def test_sums_of_one_beginning_do_not_mix() -> None:
     """Sums that share a left side hold only their own chunks, also when threads add at once."""
     start = sum([AIMessageChunk("a", id="c"), AIMessageChunk("b", id="c")])

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from pprint import pformat
 from typing import Any, cast
@@ -16,7 +17,7 @@ from chatnb.errors import DamagedFileError
 from chatnb.files import PRIVATE, replace_text
 from chatnb.schema.json_patch import PatchedDocument, copy_document
 from chatnb.schema.run_logs.json_values import from_json, read_lines, read_text_line, to_json
-from chatnb.schema.run_logs.state import RunRoot, RunState, check_op, check_root
+from chatnb.schema.run_logs.state import RunRoot, RunState, check_op, check_root, format_time
 from chatnb.schema.run_logs.tree import leaf_usage, run_rows
 from chatnb.schema.usage import UsageMetadata
 
@@ -30,7 +31,7 @@ class RunLogPatch:
 
     Args:
         ops: JSON Patch operations: `op`, `path` and `value`.
-        time: The time of the step, ISO 8601 in UTC.
+        time: The time of the step, ISO 8601 in UTC; a datetime becomes such a text.
         root: Metadata of the logged run that its state has no field for.
 
     Example:
@@ -38,14 +39,25 @@ class RunLogPatch:
         RunLogPatch({'op': 'add', 'path': '/streamed_output/-', 'value': 'Hi'})
     """
 
-    __slots__ = ("ops", "root", "time")
+    __slots__ = ("_time", "ops", "root")
 
     def __init__(
-        self, *ops: dict[str, Any], time: str | None = None, root: RunRoot | None = None
+        self,
+        *ops: dict[str, Any],
+        time: str | datetime | None = None,
+        root: RunRoot | None = None,
     ) -> None:
         self.ops = list(ops)
-        self.time = time
+        self._time = time
         self.root = root
+
+    @property
+    def time(self) -> str | None:
+        """The time of the step, ISO 8601 in UTC."""
+        # Formatting takes longer than all else of a patch, and most readers of a stream need none.
+        if isinstance(self._time, datetime):
+            self._time = format_time(self._time)
+        return self._time
 
     def __add__(self, other: RunLogPatch) -> RunLog:
         return RunLog(self) + other

@@ -156,6 +156,11 @@ def _check(values: object, checks: Mapping[str, _Check], needed: tuple[str, ...]
             raise ValueError(f"The {name} of a run cannot be {value!r:.80}")
 
 
+def format_time(time: datetime | None) -> str | None:
+    """Return a time as logs have it: ISO 8601 in UTC, with microseconds."""
+    return None if time is None else time.isoformat(timespec="microseconds")
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
