@@ -38,12 +38,14 @@ _FRAME_STYLE = (
 
 _OPENED_STYLE = f"{_REASONING_STYLE} margin-bottom: 8px"  # Room before the answer.
 _SUMMARY_STYLE = "width: fit-content; padding: 2px 0; line-height: 20px; cursor: pointer;"
+# All begin a footer.
 _OUTCOMES = {"stopped": "Stopped", "failed": "Broke off"}
 _OUTCOMES_WITHOUT_REPLY = {
     "stopped": "Stopped before anything arrived",
     "failed": "Nothing arrived",
     "done": "The reply is empty",
 }
+_CUT_OFF = "cut off at the token limit"
 
 
 def footer_text(*parts: str) -> str:
@@ -56,16 +58,14 @@ def cost_text(dollars: float | None) -> str:
     return "" if dollars is None else price(dollars)
 
 
-def limit_text(message: AIMessage) -> str:
-    """Write that the limit of tokens cut a reply off, or nothing."""
-    return "cut off at the token limit" if is_cut_off(message.response_metadata) else ""
-
-
 def outcome_text(message: AIMessage, outcome: str) -> str:
-    """Write how a reply ended, or nothing where it is done."""
+    """Write how a reply ended, as a sentence begins, or nothing where it is whole."""
     parts = reply_parts(message)
     has_arrived = message.content or message.reasoning or message.tool_calls or any(parts)
-    return (_OUTCOMES if has_arrived else _OUTCOMES_WITHOUT_REPLY).get(outcome, "")
+    text = (_OUTCOMES if has_arrived else _OUTCOMES_WITHOUT_REPLY).get(outcome, "")
+    if not is_cut_off(message.response_metadata):
+        return text
+    return f"{text}: {_CUT_OFF}" if text else _CUT_OFF.capitalize()
 
 
 def reply_footer(
@@ -82,7 +82,6 @@ def reply_footer(
     speed = usage["output_tokens"] / seconds if usage and seconds > 0 and not is_cached else 0
     return footer_text(
         outcome_text(message, outcome),
-        limit_text(message),
         metadata.get("model_name") or model,
         usage_text(usage),
         f"{seconds:.1f} s",

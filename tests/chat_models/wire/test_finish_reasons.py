@@ -257,10 +257,13 @@ def test_finish_reasons_are_in_the_words_of_openai(
 )
 @pytest.mark.parametrize("text", ["Once upon", ""])
 def test_footers_tell_of_the_token_limit(metadata: dict[str, Any], shown: bool, text: str) -> None:
-    """Cells, panels and comparisons say so, also where reasoning left nothing for the text."""
+    """Cells, panels and comparisons say so first, as a sentence begins, also where reasoning left
+    nothing for the text."""
     reply = AIMessage(text, response_metadata=metadata)
     footers = [
         reply_footer(reply, "m", seconds=1.0),
         Answer.from_reply("m", ScriptedChatModel([""]), Reply(reply, "done", 1.0)).footer,
     ]
-    assert ["cut off at the token limit" in footer for footer in footers] == [shown, shown]
+    assert ["cut off at the token limit" in footer.lower() for footer in footers] == [shown, shown]
+    assert text or footers[0].startswith("The reply is empty")
+    assert not text or footers[0].startswith("Cut off" if shown else "m ·")
