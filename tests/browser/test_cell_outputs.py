@@ -220,6 +220,9 @@ def test_arrows_show_the_other_answers_of_a_cell(fresh_page: Page) -> None:
     fresh_page.evaluate(DRAWN.replace("${FOOTER}", FOOTERS["markdown"].replace("1.0", "2.0")))
     expect(fresh_page.get_by_role("group", name="Version 1 of 2")).to_be_visible()
     expect(previous).to_be_focused()
+    # No kernel, no other answer.
+    fresh_page.evaluate("kernel.status = 'dead'; kernel.statusChanged.emit('dead')")
+    expect(fresh_page.get_by_role("group", name="Version 1 of 2")).to_be_hidden()
 
 
 def test_a_reply_that_is_drawn_after_its_footer_has_buttons(fresh_page: Page) -> None:

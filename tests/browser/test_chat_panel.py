@@ -246,7 +246,8 @@ def test_buttons_of_a_long_question_are_beside_it_in_a_narrow_panel(panel: ChatP
 
 @pytest.mark.parametrize("status", ["autorestarting", "dead"])
 def test_a_panel_ends_with_its_kernel(panel: ChatPanelPage, status: str) -> None:
-    """The reply is stopped as far as it has come, the notice says what to do, and a draft stays."""
+    """The reply is stopped as far as it has come, with its calls, the notice says what to do, and
+    a draft stays."""
     panel.run(
         """
         const slots = [];
@@ -256,13 +257,18 @@ def test_a_panel_ends_with_its_kernel(panel: ChatPanelPage, status: str) -> None
         window.turn = (status) => { kernel.status = status; slots.forEach((slot) => slot()); };
         """
     )
-    panel.open([human(), ai("Half a", status="streaming")], running=True)
+    calls = [call("asking"), call("running", id="b")]
+    panel.open([human(), ai("Half a", status="streaming", tool_calls=calls)], running=True)
     panel.run("turn('busy'); turn('idle')")
     expect(panel.button("Stop")).to_be_visible()
+    expect(panel.button("Allow once")).to_be_visible()
     panel.run("turn(given)", status)
     expect(panel.message(1)).to_have_attribute("data-status", "stopped")
     expect(panel.message(1)).to_contain_text("Half a")
     expect(panel.button("Stop")).to_be_hidden()
+    expect(panel.button("Allow once")).to_have_count(0)
+    expect(panel.message(1)).to_contain_text("Not run: the kernel is gone.")
+    expect(panel.message(1)).to_contain_text("Broke off: the kernel is gone.")
     notice = panel.page.get_by_role("alert")
     expect(notice).to_have_text(
         "The kernel is gone. Run the panel's cell again to go on with the conversation."

@@ -630,8 +630,8 @@ def test_a_snapshot_brings_the_reasoning(reply_page: ReplyPage) -> None:
 
 @pytest.mark.parametrize("status", ["restarting", "autorestarting", "dead"])
 def test_a_kernel_that_is_gone_ends_the_view(reply_page: ReplyPage, status: str) -> None:
-    """The clock stands, there is nothing to stop, and what goes on is said; a busy kernel is none
-    that is gone."""
+    """The clock stands, there is nothing to stop and no call to allow, and what goes on is said; a
+    busy kernel is none that is gone."""
     reply_page.run(
         """
         const slots = [];
@@ -640,16 +640,22 @@ def test_a_kernel_that_is_gone_ends_the_view(reply_page: ReplyPage, status: str)
             kernel.status = status;
             for (const slot of slots) slot();
         };
-        await openWidget({}, kernel);
+        const call = { id: "a", name: "look_up", arguments: "{}", state: "asking", result: "" };
+        await openWidget({ calls: [call, { ...call, id: "b", state: "running" }] }, kernel);
         model.say("Half");
         turnKernel("idle");
         """
     )
+    calls = reply_page.page.get_by_role("region", name="Call of look_up")
+    expect(calls.get_by_role("button", name="Allow once")).to_be_visible()
     status_line = reply_page.page.get_by_role("status")
     expect(status_line).to_have_text("smollm2")
     reply_page.run("turnKernel(given)", status)
     expect(status_line).to_contain_text("Broke off: the kernel is gone. %chat resume goes on")
     expect(reply_page.page.get_by_role("button", name="Stop the reply")).to_be_hidden()
+    expect(calls.get_by_role("button")).to_have_count(0)
+    expect(calls.nth(0)).to_contain_text("Not run: the kernel is gone.")
+    expect(calls.nth(1)).to_contain_text("Broke off: the kernel is gone.")
     assert reply_page.text() == "Half"
 
 

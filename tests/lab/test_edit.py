@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.lab.jupyterlab import JupyterLab, NotebookPage
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.lab
 
@@ -35,6 +36,26 @@ def press(asking: Locator, name: str, told: str) -> None:
     expect(asking.locator("summary").last).to_contain_text(told)
     expect(asking.get_by_role("button", name="Accept")).to_have_count(0)
     expect(asking.locator("pre").last).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("Accept", "Accepted"), *thorough([("Reject", "Rejected")])]
+)
+def test_a_proposal_outlives_its_kernel(
+    lab: JupyterLab, browser: Browser, name: str, told: str
+) -> None:
+    """After a restart the page does what the button says, and the file tells of it."""
+    path = lab.write(f"restarted {name}.ipynb", SETUP, "first = 1", EDIT)
+    with lab.open(browser, path) as notebook:
+        notebook.run(0)
+        asking = propose(notebook, 1)
+        notebook.restart()
+        press(asking, name, f"{told} change of In[2]")
+        source = "first = 2" if name == "Accept" else "first = 1"
+        expect(notebook.cell(1).locator(SOURCE)).to_have_text(source)
+        data = notebook.saved()["cells"][2]["outputs"][-1]["data"]
+        assert "".join(data["text/plain"]).startswith(f"{told} change")
+        assert "".join(data["text/markdown"]).endswith("-first = 1\n+first = 2\n```")
 
 
 def test_a_proposal_is_accepted_or_rejected(jupyter: JupyterLab, browser: Browser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 import traitlets
 
@@ -28,11 +28,18 @@ class ProposalView(MountedWidget):
     number = traitlets.Int().tag(sync=True)
     old_source = traitlets.Unicode().tag(sync=True)
     new_source = traitlets.Unicode().tag(sync=True)
+    decided = traitlets.Dict().tag(sync=True)
+    """The output after each decision, which the page shows itself once the kernel is gone."""
 
     def __init__(self, proposal: Proposal) -> None:
         self._proposal = proposal
         self.decision: Decision | None = None
-        super().__init__(number=proposal.number, old_source=proposal.old, new_source=proposal.new)
+        super().__init__(
+            number=proposal.number,
+            old_source=proposal.old,
+            new_source=proposal.new,
+            decided={name: proposal_mimebundle(proposal, name) for name in get_args(Decision)},
+        )
         self._outputs = WidgetOutputs(self)
 
     def publish(self) -> None:

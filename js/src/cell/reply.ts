@@ -5,7 +5,7 @@ import { findRenderers, type Renderers } from "../markdown/host";
 import { receiveHighlighter } from "../markdown/highlighting";
 import { CALL_STATES, type Decide, type ItemToolCall } from "../generated/tool_calls";
 import { isRecord, oneOf, readList, readNumber, readString } from "../widgets/base";
-import { interrupt, isLost, type KernelConnection, kernelOf } from "../widgets/kernel";
+import { interrupt, isLost, type KernelConnection, kernelOf, withoutKernel } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
 import { TokenRate } from "../widgets/token_rate";
 
@@ -124,7 +124,8 @@ export class Reply {
   }
 
   get calls(): ItemToolCall[] {
-    return readList(this.model.get("calls"), readCall);
+    const calls = readList(this.model.get("calls"), readCall);
+    return this.phase === "gone" ? calls.map(withoutKernel) : calls;
   }
 
   /** The addresses of its pictures and sounds, which hold their data. */
@@ -158,6 +159,7 @@ export class Reply {
     this.kernelIsGone = true;
     this.resync.stop();
     this.turn();
+    this.call();
   };
 
   private send(message: Request | GetHighlighter): void {

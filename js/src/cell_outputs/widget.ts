@@ -24,6 +24,7 @@ export class CellOutputs implements Cells {
   private readonly shown = new Set<string>();
   private kernelIsGone = false;
   private leave: (() => void)[] = [];
+  private refresh = (): void => {};
 
   constructor(private readonly model: AnyModel<CellOutputsTraits>) {
     this.context = notebookOf(model as AnyModel);
@@ -48,6 +49,7 @@ export class CellOutputs implements Cells {
     await this.context?.ready;
     if (this.context) {
       const { refresh, remove } = addActions(this.context, this);
+      this.refresh = refresh;
       this.model.on("change:answers", refresh);
       this.leave = [() => this.model.off("change:answers", refresh), remove, colourPrompts(this.context)];
     }
@@ -65,7 +67,7 @@ export class CellOutputs implements Cells {
   }
 
   place(cellId: string): AnswerPlace | null {
-    const answers: unknown = this.model.get("answers");
+    const answers: unknown = this.kernelIsGone ? null : this.model.get("answers");
     const place = isRecord(answers) ? answers[cellId] : null;
     const [index, count] = isRecord(place) ? [place.index, place.count].map(readNumber) : [];
     return index && count ? { index, count } : null;
@@ -183,7 +185,9 @@ export class CellOutputs implements Cells {
   }
 
   private readonly checkKernel = (): void => {
-    if (isLost(this.kernel)) this.kernelIsGone = true;
+    if (this.kernelIsGone || !isLost(this.kernel)) return;
+    this.kernelIsGone = true;
+    this.refresh();
   };
 
   private replies(): [string, RunningReply][] {

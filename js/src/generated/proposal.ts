@@ -14,5 +14,6 @@ export interface ProposalViewTraits {
   number: number;
   old_source: string;
   new_source: string;
+  decided: unknown;
   mount_point: string;
 }

@@ -21,6 +21,7 @@ import {
 } from "../generated/panel";
 import type { Highlighter } from "../generated/widgets";
 import { isRecord, oneOf, readList, readNumber, readString } from "../widgets/base";
+import { withoutKernel } from "../widgets/kernel";
 
 export type PanelModel = AnyModel<ChatPanelWidgetTraits>;
 
@@ -36,7 +37,11 @@ export function isRunning({ tool_calls }: Item): boolean {
 
 /** The conversation of a kernel that is gone: nothing goes on. */
 export function stopped(conversation: Conversation): Conversation {
-  const items = conversation.items.map((item): Item => (isOpen(item) ? { ...item, status: "stopped" } : item));
+  const items = conversation.items.map((item): Item => ({
+    ...item,
+    tool_calls: item.tool_calls.map(withoutKernel),
+    status: isOpen(item) ? "stopped" : item.status,
+  }));
   return { ...conversation, items, state: { ...conversation.state, running: false } };
 }
 

@@ -1,9 +1,10 @@
 // The buttons of a proposed change of a cell. The page changes its cells itself, so that the change
-// can be undone as any other; the kernel only hears of it, and tells it in the static form.
+// can be undone as any other; the kernel only hears of it, and tells it in the static form. Once it
+// is gone, the page does that as well.
 import type { AnyModel } from "@anywidget/types";
-import { type CellModel, codeCells, findOutput, type NotebookContext, notebookOf } from "../cell_outputs/notebook";
+import { type CellModel, codeCells, type Found, findOutput, type NotebookContext, notebookOf } from "../cell_outputs/notebook";
 import type { Decide, Decision, ProposalViewTraits } from "../generated/proposal";
-import { defineWidget, readString } from "../widgets/base";
+import { defineWidget, isRecord, readString } from "../widgets/base";
 import { switchOff, wordButton } from "../widgets/buttons";
 import { element } from "../widgets/html";
 import { keepKeys } from "../widgets/keyboard";
@@ -31,8 +32,19 @@ class Proposal {
   decide(accepts: boolean): Decision | null {
     if (this.decision) return this.decision;
     this.decision = accepts ? this.accept() : "rejected";
-    if (this.decision) this.model.send({ type: "decide", decision: this.decision } satisfies Decide);
+    if (this.decision) this.tell(this.decision);
     return this.decision;
+  }
+
+  private tell(decision: Decision): void {
+    try {
+      this.model.send({ type: "decide", decision } satisfies Decide);
+    } catch {
+      // The kernel is gone.
+      const [found, decided] = [this.output(), this.model.get("decided")];
+      const data = isRecord(decided) ? decided[decision] : null;
+      if (found && isRecord(data)) found.outputs.set(found.index, { output_type: "display_data", metadata: {}, data });
+    }
   }
 
   private accept(): Decision | null {
@@ -61,10 +73,16 @@ class Proposal {
     return cell && !other ? cell : null;
   }
 
+  /** The output with the proposal. */
+  private output(): Found | null {
+    const name = readString((this.model as AnyModel).get("mount_point"));
+    const { context } = this;
+    return context && findOutput(context, ({ data }) => [data?.["text/html"]].flat().join("").includes(name));
+  }
+
   /** The index below the cell with the proposal. */
   private place(context: NotebookContext): number | null {
-    const name = readString((this.model as AnyModel).get("mount_point"));
-    const found = findOutput(context, ({ data }) => [data?.["text/html"]].flat().join("").includes(name));
+    const found = this.output();
     const { cells } = context.model;
     for (let index = 0; found && index < cells.length; index += 1) {
       if (cells.get(index) === found.cell) return index + 1;

@@ -1,4 +1,5 @@
 // The connection to the kernel, which only JupyterLab's widget manager knows.
+import type { ItemToolCall } from "../generated/tool_calls";
 
 /** The part of JupyterLab's kernel connection that is used here. */
 export interface KernelConnection {
@@ -29,4 +30,11 @@ export async function interrupt(kernel: KernelConnection | null): Promise<boolea
   } catch {
     return false;
   }
+}
+
+/** A call as it is once the kernel is gone. */
+export function withoutKernel(call: ItemToolCall): ItemToolCall {
+  if (call.state !== "asking" && call.state !== "running") return call;
+  const result = call.state === "asking" ? "Not run: the kernel is gone." : "Broke off: the kernel is gone.";
+  return { ...call, state: "failed", result };
 }
