@@ -20,8 +20,12 @@ def active_cassette() -> Cassette | None:
     if not path and _REGISTRY not in sys.modules:
         return None
     from chatnb.cassettes.cassette import environment_cassette, inserted_cassette
+    from chatnb.cassettes.misses import noted_misses
 
-    cassette = inserted_cassette() or (environment_cassette(path) if path else None)
+    cassette = inserted_cassette()
+    if cassette is None and path:
+        with noted_misses():
+            cassette = environment_cassette(path)
     return None if cassette is None or cassette.mode == "off" else cassette
 
 

@@ -8,6 +8,7 @@ import copy
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ from chatnb.cassettes.cassette_file import is_child
 from chatnb.cassettes.entries import CassetteEntries
 from chatnb.cassettes.http_messages import http_response
 from chatnb.cassettes.ignored_parts import IgnoredParts
-from chatnb.cassettes.misses import miss_message, record_command
+from chatnb.cassettes.misses import miss_message, noted_misses, record_command
 from chatnb.cassettes.recordings import Recording, recording_from_dict, recording_to_dict
 from chatnb.cassettes.requests import request_to_dict
 from chatnb.cassettes.summary import request_text
@@ -264,7 +265,8 @@ class Cassette:
         """
         secrets = model_secrets(model, call_options(params))
         request = request_to_dict(model, messages, stop, params)
-        return self._start(request, secrets, streamed, index)
+        with noted_misses() if self in _from_environment.values() else nullcontext():
+            return self._start(request, secrets, streamed, index)
 
     def http_call(self, request: dict[str, Any], secrets: Collection[str]) -> CassetteCall:
         """Return a call of HTTP, to be replayed or recorded.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from threading import current_thread, main_thread
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from chatnb.cassettes.cassette import Cassette, CassetteCall, environment_cassette
 from chatnb.cassettes.http_messages import HttpResponse, http_request
+from chatnb.cassettes.misses import noted_misses
 from chatnb.cassettes.network import (
     DEFAULT_PORTS,
     NetworkRefused,
@@ -16,6 +18,7 @@ from chatnb.cassettes.network import (
     is_allowed,
     is_loopback,
 )
+from chatnb.cassettes.requests import model_endpoint
 from chatnb.errors import CassetteError
 from chatnb.redaction import PLACEHOLDER_KEY, environment_secrets, secrets_in
 
@@ -47,9 +50,12 @@ class HttpRecorder:
         lower = {name.lower(): value for name, value in headers.items()}
         request = http_request(method, url, lower.get("content-type", ""), body)
         secrets = environment_secrets() | secrets_in(url, lower)
+        # What libraries send in threads of their own, such as statistics, is theirs to handle.
+        is_ours = model_endpoint(request) is not None or current_thread() is main_thread()
         try:
-            cassette = environment_cassette(self._path)
-            call = cassette.http_call(request, secrets)
+            with noted_misses() if is_ours else nullcontext():
+                cassette = environment_cassette(self._path)
+                call = cassette.http_call(request, secrets)
         except CassetteError as error:
             # An Exception would be taken for a connection that failed, and be tried again.
             raise NetworkRefused(str(error)) from None

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from chatnb.cassettes.requests import compared_parts
 from chatnb.cassettes.yaml_file import as_yaml
+from chatnb.errors import CassetteError, error_line
 
 # The command that records what is missing, set by a program that runs the kernel.
 COMMAND_VARIABLE = "CHATNB_RECORD_COMMAND"
 
 _MAX_COMPARED = 20_000
+_noted = list[str]()
+
+
+@contextmanager
+def noted_misses() -> Generator[None]:
+    """Note the first error of a cassette, also if the code that called it catches the error."""
+    try:
+        yield
+    except CassetteError as error:
+        if not _noted:
+            _noted.append(error_line(error))
+        raise
+
+
+def take_miss() -> str:
+    """Return the first error that was noted since the last time, or ""."""
+    first = next(iter(_noted), "")
+    _noted.clear()
+    return first
 
 
 def nearest_request(

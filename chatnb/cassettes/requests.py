@@ -73,14 +73,14 @@ def compared_parts(request: Mapping[str, Any]) -> dict[str, Any]:
 
     That is where a model is called, as a gateway may be set on one machine alone.
     """
-    if (endpoint := _model_endpoint(request)) is None:
+    if (endpoint := model_endpoint(request)) is None:
         return dict(request)
     # Clients ask for the usage of streams at some addresses, and at others not.
     body = {name: item for name, item in request["body"].items() if name != "stream_options"}
     return {**request, "http": endpoint, "body": body}
 
 
-def _model_endpoint(request: Mapping[str, Any]) -> str | None:
+def model_endpoint(request: Mapping[str, Any]) -> str | None:
     """Return the end of the address of a model's HTTP, or None for other requests."""
     body = request.get("body")
     if not isinstance(body, dict) or "model" not in body:

@@ -34,6 +34,8 @@ from chatnb.pytest_plugin.outputs import (
     structure,
 )
 
+_DIFFERS = "Cell outputs differ"
+
 
 class Notebook(Protocol):
     """The notebook of a cell: how it is run, and what has happened so far."""
@@ -54,6 +56,10 @@ class Notebook(Protocol):
 
     def run_cells_before(self, cell: Any) -> None:
         """Run the cells that a selected one needs."""
+        ...
+
+    def take_miss(self) -> str:
+        """Return the error of a request since the last time that has no reply; "" for none."""
         ...
 
     def note_requests(self, cell: Any) -> None:
@@ -143,8 +149,10 @@ class NotebookCell(IPyNbCell, NamedItem):
                 self.test_outputs = self.saved_outputs
             file.ran[self.cell_num] = self
             raise
-        except Exception:
+        except Exception as error:
             file.has_failed = True
+            if (miss := file.take_miss()) and str(error) == _DIFFERS:
+                raise CaughtMissError(miss) from error
             raise
         finally:
             file.running = None
@@ -152,6 +160,9 @@ class NotebookCell(IPyNbCell, NamedItem):
             self.final_outputs = copy.deepcopy(self.test_outputs or [])
             self._timed_out_here = file.timed_out and not was_late
             self._add_to_report()
+        if miss := file.take_miss():
+            file.has_failed = True
+            raise CaughtMissError(miss)
         file.ran[self.cell_num] = self
         file.note_requests(self)
         file.check_compared(self)
@@ -182,6 +193,10 @@ class NotebookCell(IPyNbCell, NamedItem):
         if isinstance(error, EarlierCellError):
             text = f"{where} was not run, as it comes after a cell that failed.\n{error}"
             return Failure(f"not run: {error}", text)
+        if isinstance(error, CaughtMissError):
+            summary, *others = str(error).splitlines()
+            lines = [summary, *others, "The code of the cell has caught this error."]
+            return Failure(summary, "\n".join([f"{where}:", source, "", *lines]))
         is_of_cell = isinstance(error, NbCellError)
         problem = self._problem(error) if is_of_cell else Failure(*[error_line(error)] * 2)
         return Failure(problem.summary, f"{where}:\n{source}\n\n{problem.text}")
@@ -205,7 +220,7 @@ class NotebookCell(IPyNbCell, NamedItem):
             head = f"The cell took longer than {self.timeout:g} s and was interrupted."
             hint = "Give it more time with --chatnb-timeout=SECONDS or a tag of its own."
             return Failure(head, f"{head}\n{hint}")
-        if str(error) == "Cell outputs differ":
+        if str(error) == _DIFFERS:
             text = str(error.inner_traceback)
             last = f"\nTo accept: {accept}" if mode == "replay" else ""
             return Failure(difference_summary(text), text + last)
@@ -230,6 +245,10 @@ class NotebookCell(IPyNbCell, NamedItem):
                 "compared": bool(self.options["check"]) or self.parent.mode != "replay",
             }
             self.user_properties.append(("chatnb", data))
+
+
+class CaughtMissError(Exception):
+    """A request has no reply in the cassette, and the code of the cell has caught the error."""
 
 
 class EarlierCellError(Exception):

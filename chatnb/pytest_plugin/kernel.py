@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import time
@@ -106,17 +107,16 @@ class NotebookKernel(RunningKernel):
         if content["status"] != "ok":
             raise KernelCodeError(f"{content['ename']}: {content['evalue']}")
 
-    def evaluate(self, expression: str) -> Any:
-        """Return the value of an expression, which is plain data."""
-        name = "value"
-        msg_id = self.kc.execute(
-            "", silent=True, store_history=False, user_expressions={name: expression}
-        )
-        content = self._reply(msg_id)
-        found = content["user_expressions"][name]
-        if found["status"] != "ok":
-            raise KernelCodeError(f"{found['ename']}: {found['evalue']}")
-        return ast.literal_eval(found["data"]["text/plain"])
+    def call(self, module: str, name: str) -> Any:
+        """Return what a function of a module of chatnb returns in the kernel: plain data."""
+        # IPython would shorten the text of a long list.
+        found = f"__import__('chatnb.{module}', fromlist=['']).{name}()"
+        expressions = {"value": f"__import__('json').dumps({found})"}
+        msg_id = self.kc.execute("", silent=True, store_history=False, user_expressions=expressions)
+        value = self._reply(msg_id)["user_expressions"]["value"]
+        if value["status"] != "ok":
+            raise KernelCodeError(f"{value['ename']}: {value['evalue']}")
+        return json.loads(ast.literal_eval(value["data"]["text/plain"]))
 
     def _reply(self, msg_id: str) -> dict[str, Any]:
         while True:

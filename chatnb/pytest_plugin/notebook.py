@@ -69,13 +69,6 @@ from chatnb.terminal import SafeText
 
 _IN_KERNEL = "import chatnb.pytest_plugin.in_kernel as _chatnb; _chatnb.{call}; del _chatnb"
 
-_CALLS_UNLIKE_RECORDED = (
-    "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).calls_unlike_recorded()"
-)
-
-
-_REQUEST_NUMBERS = "__import__('chatnb.pytest_plugin.in_kernel', fromlist=['']).request_numbers()"
-
 
 class NotebookFile(IPyNbFile):
     """A notebook under test: it collects the code cells, which run in one kernel."""
@@ -217,7 +210,7 @@ class NotebookFile(IPyNbFile):
                 outputs = self.kernel.run_cell(earlier.cell.source, self.folder, earlier.timeout)
             except Empty:
                 raise EarlierCellError(f"Code cell {earlier.cell_num} takes too long.") from None
-            if text := failure_text(earlier.options, outputs):
+            if text := failure_text(earlier.options, outputs) or self.take_miss():
                 raise EarlierCellError(f"Code cell {earlier.cell_num}: {text}")
         self.next_cell = cell.cell_num + 1
 
@@ -362,17 +355,23 @@ class NotebookFile(IPyNbFile):
         """True if a person decides about what is recorded."""
         return self.mode in ("record", "refresh") and bool(self.config.option.chatnb_review)
 
+    def take_miss(self) -> str:
+        """Return the error of a request since the last time that has no reply; "" for none."""
+        if self.mode != "replay" or self.kernel is None or self.timed_out:
+            return ""
+        return self.kernel.call("cassettes.misses", "take_miss")
+
     def note_requests(self, cell: NotebookCell) -> None:
         """Note how many requests there have been, so that the calls of a cell can be rejected."""
         if self.kernel is not None and self._is_recording_reviewed:
-            numbers: list[int] = self.kernel.evaluate(_REQUEST_NUMBERS)
+            numbers: list[int] = self.kernel.call("pytest_plugin.in_kernel", "request_numbers")
             self._requests_made[cell.cell_num] = max(numbers, default=0)
 
     def _offer_changes(self, verified: Verified) -> None:
         """Let a person decide about the cells whose outputs have changed by a recording."""
         assert self.last_cell is not None
         assert self.kernel is not None
-        numbers: list[int] = self.kernel.evaluate(_REQUEST_NUMBERS)
+        numbers: list[int] = self.kernel.call("pytest_plugin.in_kernel", "request_numbers")
         cells = calling_cells(numbers, self._requests_made)
         recorded = Recorded(self.shown_path, str(self.cassette), self._cassette_before, cells)
         self.last_cell.user_properties.append((RECORDED, list(recorded)))
@@ -408,7 +407,7 @@ class NotebookFile(IPyNbFile):
         is_whole = len(self.ran) == len(self.cells) and not self.has_failed
         if not is_whole or any(cell.is_left_out_of_replays for cell in self.cells):
             return
-        unrequested, repeated = self.kernel.evaluate(_CALLS_UNLIKE_RECORDED)
+        unrequested, repeated = self.kernel.call("pytest_plugin.in_kernel", "calls_unlike_recorded")
         cassette = self._shown(self.cassette)
         if repeated:
             self._note(REPEATED, repeated_note(cassette, repeated, self.accept))

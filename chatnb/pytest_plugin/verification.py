@@ -32,9 +32,6 @@ from chatnb.pytest_plugin.outputs import (
     structure,
 )
 
-_PYTHON_FOLDERS = (
-    "__import__('chatnb.pytest_plugin.masks.other_conditions', fromlist=['']).python_folders()"
-)
 # Another day of another month, and another day of the week.
 _WEEKS = 45
 _UNANSWERED = "has no reply to this request"
@@ -233,7 +230,11 @@ def _replay(
     with _running(start) as kernel:
         folders = list[str]()
         if elsewhere is not None:
-            folders = [*kernel.evaluate(_PYTHON_FOLDERS), str(elsewhere), str(Path.home())]
+            folders = [
+                *kernel.call("pytest_plugin.masks.other_conditions", "python_folders"),
+                str(elsewhere),
+                str(Path.home()),
+            ]
         for index, cell in enumerate(cells):
             if cell.is_left_out_of_replays:
                 continue
@@ -246,7 +247,9 @@ def _replay(
                 problem = "The kernel died in a replay of it."
             else:
                 found.outputs[index] = moved(copy.deepcopy(outputs), folders)
-                problem = failure_text(cell.options, outputs)
+                problem = failure_text(cell.options, outputs) or kernel.call(
+                    "cassettes.misses", "take_miss"
+                )
             if _UNANSWERED in problem:
                 problem += f"\n{_IGNORE}"
             if problem:

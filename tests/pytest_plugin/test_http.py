@@ -145,3 +145,48 @@ def test_connections_without_a_client_are_recorded(
     assert all(text in (tmp_path / "bare.ipynb").read_text() for text in ("Blue, at", "Red."))
     replayed = run_pytest(tmp_path, "--chatnb", ".", **variables(None))
     assert replayed.code == 0, replayed.said
+
+
+HIDDEN = (
+    f"import asyncio, contextlib, threading\n{CLIENT}\nfrom openai import AsyncOpenAI\n"
+    "from chatnb import ScriptedChatModel, cassette, evaluate\n"
+    "chat = ScriptedChatModel(['Blue.'])\nprompt = 'Name a colour.'",
+    "with contextlib.suppress(Exception):\n    chat.invoke(prompt)\nprint('asked')",
+    "len(chat.batch([prompt], return_exceptions=True))",
+    "evaluate(chat, [prompt], 'Green').scores",
+    "def ask():\n    with contextlib.suppress(BaseException):\n"
+    "        client.chat.completions.create(model='m', messages=messages)\n"
+    "thread = threading.Thread(target=ask)\nthread.start()\nthread.join()\nprint('asked')",
+    "asked = AsyncOpenAI().chat.completions.create(model='n', messages=messages)\n"
+    "len(await asyncio.gather(asked, return_exceptions=True))",
+    # The notebook's own cassette is its own matter.
+    "with cassette('own.yaml') as own, contextlib.suppress(Exception):\n"
+    "    chat.invoke('Hello' if own.mode == 'record' else 'Good day')\nprint('asked')",
+)
+
+
+def test_a_request_without_a_reply_fails_the_cell_that_hides_it(
+    tmp_path: Path, loopback: LoopbackServer
+) -> None:
+    """Code that catches the error, or leaves it in a result or a thread, shows the same outputs for
+    another prompt; the miss is named nevertheless, also where there is no cassette at all."""
+    loopback.plays(whole("Blue."), whole("Red."))
+    notebook = write_notebook(tmp_path / "hides.ipynb", *HIDDEN)
+    given = {"imported": CLIENTS, **variables(loopback)}
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **given)
+    assert ran.code == 0, ran.said
+    assert "code cell" not in ran.said
+    assert run_pytest(tmp_path, "--chatnb", ".", **given).code == 0
+    edit(notebook, "Name a colour.", "Name a city.")
+    ran = run_pytest(tmp_path, "--chatnb", ".", **given)
+    assert "5 failed, 2 passed" in ran.said, ran.said
+    lines = ran.said.splitlines()
+    for cell in range(1, 6):
+        start = lines.index(f"hides.ipynb, code cell {cell}:")
+        end = lines.index("The code of the cell has caught this error.", start)
+        found = "\n".join(lines[start:end])
+        assert "Error: cassettes/hides.yaml has no reply to this request." in found
+        assert "To record what is missing: pytest --chatnb --chatnb-record hides.ipynb" in found
+    (tmp_path / "cassettes" / "hides.yaml").unlink()
+    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-one-test", ".", **given)
+    assert ran.said.count("CassetteError: There is no cassette") >= 5
