@@ -26,7 +26,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import traitlets
 
-from chatnb.markdown import diagrams
+from chatnb.markdown import diagrams, safe_markdown
 from chatnb.markdown.delimiters import ENVIRONMENTS
 from chatnb.markdown.tex_commands import ALLOWED, ALLOWED_WITH
 from chatnb.notebook.cell import code_cell
@@ -115,6 +115,11 @@ def _code_languages() -> str:
         ("PYTHON", code_cell.PYTHON, "The names of Python on a fence."),
         ("SESSIONS", code_cell.SESSIONS, "The names of a session of Python."),
         ("MAGICS", code_cell.MAGICS, "The cell magics of other languages, by their names."),
+        (
+            "MAX_COLOURED",
+            safe_markdown.MAX_COLOURED,
+            "The length of code that is coloured at most.",
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, LiteralString
 
 from chatnb.markdown.html import SafeHtml, element, join
+from chatnb.markdown.safe_markdown import MAX_COLOURED
 
 # As in js/src/markdown/markdown.css, by Pygments' types, the narrower ones first.
 _STYLES: dict[str, LiteralString] = {
@@ -36,14 +37,12 @@ _STYLES_OF_LANGUAGES: dict[tuple[str, str], LiteralString] = {
     ("JSON", "Token.Name.Tag"): _PROPERTY,
 }
 _PLAIN_OPERATORS = (".", "->")
-# A notebook file keeps each coloured word; longer code is not read for its colours.
-_MAX_COLOURED = 20_000
 
 
 def coloured_code(code: str, info: str) -> SafeHtml:
     """Return code with its words coloured, if the info string of its fence names a language."""
     language = info.split(maxsplit=1)[0] if info.strip() else ""
-    lexer = _lexer(language.lower()) if len(code) <= _MAX_COLOURED else None
+    lexer = _lexer(language.lower()) if len(code) <= MAX_COLOURED else None
     # U+FDD0 marks what is put in later, which must stay in one piece.
     if lexer is None or "\ufdd0" in code:
         return SafeHtml(code)

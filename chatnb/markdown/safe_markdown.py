@@ -26,6 +26,9 @@ from chatnb.markdown.typesetting import with_typeset_delimiters
 # broken, in prose and in code alike. Parsing only decides how: prose gets an entity, a formula a
 # space, code an invisible character.
 
+MAX_COLOURED = 40_000
+"""The characters of code that are coloured at most: the colours of more hold up the page."""
+
 _ADDRESS = re.compile(
     r"<(?:https?://[^\s<>\"'`\\$]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,99})>", re.IGNORECASE
 )
@@ -367,6 +370,11 @@ def _with_safe_info_strings(text: str) -> str:
     """Clean fence info strings: JupyterLab writes them into HTML unescaped, and draws mermaid."""
     if not _FENCE_LINE.search(text):
         return text
+    long = {
+        fence.start
+        for fence in (solid_fences(text) if len(text) > MAX_COLOURED else ())
+        if fence.close - fence.content > MAX_COLOURED
+    }
 
     def rewrite(line: re.Match[str]) -> str:
         marks, info = line.groups()
@@ -377,6 +385,9 @@ def _with_safe_info_strings(text: str) -> str:
             diagram = _fenced_diagram(text, line)
             if diagram is None or not is_inert_diagram(diagram):
                 info = f"text {info.strip()}"
+        elif line.start() in long and len(info.split()) == 1:
+            # JupyterLab colours code only if its language stands alone.
+            info = f"{info.strip()} long"
         return marks + info
 
     return _FENCE_LINE.sub(rewrite, text)

@@ -150,6 +150,38 @@ def test_code_is_highlighted_while_the_reply_streams(lab: JupyterLab, browser: B
         notebook.wait_until_done(cell)
 
 
+def test_code_has_the_same_colours_live_and_finished(lab: JupyterLab, browser: Browser) -> None:
+    """JupyterLab colours code whose fence names a language and says nothing else, and chatnb none
+    that is so long that its colours would hold up the page."""
+    fences = [
+        "python",
+        "Python",
+        "bash",
+        "c#",
+        "python title='x'",
+        "{python}",
+        "python:x.py",
+        "abc",
+    ]
+    blocks = [f"```{fence}\nreturn 'a' + str(1)  # b\n```\n\n" for fence in fences]
+    long = "```python\n" + "return 'a' + str(1)  # b\n" * 2000 + "```\n\n"
+    pieces = ["".join(blocks), long, *"The end."]
+    setup = f"{SETUP}\ncoder = ScriptedChatModel([{pieces!r}], delay=0.3)"
+    path = lab.write("colours.ipynb", setup, "%%chat -m coder\nHi")
+    counts = "blocks => blocks.map((block) => block.querySelectorAll('span').length)"
+    with lab.open(browser, path) as notebook:
+        notebook.run(0)
+        cell = notebook.start(1)
+        expect(cell.locator(REPLY)).to_contain_text("The e")
+        for number in range(4):
+            expect(cell.locator(f"{REPLY} pre").nth(number).locator("span")).not_to_have_count(0)
+        coloured = cell.locator(f"{REPLY} pre").evaluate_all(counts)
+        notebook.wait_until_done(cell)
+        expect(cell.locator(REPLY)).to_have_count(0)
+        assert cell.locator(".jp-RenderedMarkdown pre").evaluate_all(counts) == coloured
+        assert [count > 0 for count in coloured] == [True] * 4 + [False] * 5
+
+
 @pytest.mark.thorough
 def test_nothing_jumps_when_a_reply_is_finished(lab: JupyterLab, browser: Browser) -> None:
     """The first finished reply in a language, which JupyterLab draws only once it has loaded that,

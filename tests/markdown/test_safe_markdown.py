@@ -206,6 +206,18 @@ def test_ordinary_replies_come_back_as_they_are(text: str) -> None:
     assert safe_markdown(text) == text
 
 
+@pytest.mark.parametrize(
+    ("length", "shown"), [(39_000, "```python\n"), (41_000, "```python long\n")]
+)
+def test_the_fence_of_long_code_turns_off_its_colours(length: int, shown: str) -> None:
+    """JupyterLab would hold up the page; the text of a fence within another one stays."""
+    text = f"```python\n{'x = 1 ' * (length // 6)}\n```\n"
+    assert safe_markdown(text).startswith(shown)
+    assert safe_markdown(str(safe_markdown(text))) == safe_markdown(text)
+    nested = f"````markdown\n{text}````\n"
+    assert safe_markdown(nested) == nested
+
+
 @pytest.mark.parametrize(("text", "safe"), HOSTILE)
 def test_hostile_text_is_broken_where_it_stands(text: str, safe: str) -> None:
     """Each way to act has its own small edit, and the edit is final."""

@@ -39,3 +39,6 @@ export const MAGICS = {
   "html": "html",
   "svg": "svg"
 };
+
+/** The length of code that is coloured at most. */
+export const MAX_COLOURED = 40000;

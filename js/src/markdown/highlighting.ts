@@ -4,6 +4,7 @@ import type { Highlight, Run } from "../highlighter/emitter";
 import { drawDiagram } from "./diagrams";
 import { typeset } from "./formula_view";
 import type { MarkdownParser, Renderers } from "./host";
+import { MAX_COLOURED } from "../generated/code_languages";
 import type { FormulaNode } from "./nodes";
 import type { BlockListener } from "./page";
 
@@ -12,12 +13,10 @@ interface Shelf {
   readonly waiting: Set<() => void>;
 }
 
-/** Colouring more than this would hold up the page. */
-const LONGEST = 40_000;
 const KEY = Symbol.for("chatnb.highlighter");
 /** Languages that are only coloured. JupyterLab and its extensions draw others and may fetch. */
 const ONLY_COLOURED = new Set(
-  `bash c c++ clojure console cpp csharp css diff dart dockerfile elixir erlang fortran go haskell html ini ipython
+  `bash c c++ c# clojure console cpp csharp css diff dart dockerfile elixir erlang fortran go haskell html ini ipython
   ipython3 java javascript js json jsx julia kotlin latex lua makefile matlab ocaml octave perl php powershell py
   python python3 r ruby rust sas scala sh shell sql stata swift tex toml ts tsx typescript xml yaml yml zsh`.split(/\s+/),
 );
@@ -39,13 +38,13 @@ export class BlockPainter implements BlockListener {
     typeset(place, node, this.renderers);
   }
 
-  /** Colour a block, now or when the highlighter comes. */
-  endCode(block: HTMLElement, language: string): void {
+  /** Colour a block, now or when the highlighter comes; the notebook does so by all that its fence says. */
+  endCode(block: HTMLElement, language: string, info = language): void {
     if (!language) return;
     const parser = this.renderers?.markdownParser;
     if (parser && language === "mermaid") return void drawDiagram(block, parser);
     if (parser && !ONLY_COLOURED.has(language)) return;
-    if (parser) return void colourLikeNotebook(block, language, parser);
+    if (parser) return void colourLikeNotebook(block, info, parser);
     const { highlight, waiting } = shelf();
     if (highlight) return colour(block, language, highlight);
     this.blocks.set(block, language);
@@ -86,11 +85,11 @@ async function load(source: string): Promise<Highlight | null> {
 }
 
 /** Colour a block as the notebook will colour it in the finished reply. */
-async function colourLikeNotebook(block: HTMLElement, language: string, parser: MarkdownParser): Promise<void> {
+async function colourLikeNotebook(block: HTMLElement, info: string, parser: MarkdownParser): Promise<void> {
   const code = block.textContent ?? "";
-  if (code.length > LONGEST) return;
+  if (code.length > MAX_COLOURED) return;
   const fence = "`".repeat(1 + Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length)));
-  const html = await parser.render(`${fence}${language}\n${code}\n${fence}`);
+  const html = await parser.render(`${fence}${info}\n${code}\n${fence}`);
   // Parsed like this, it neither runs nor fetches anything.
   const drawn = new DOMParser().parseFromString(html, "text/html").querySelector("pre > code");
   const runs = [...(drawn?.childNodes ?? [])].map(
@@ -103,7 +102,7 @@ async function colourLikeNotebook(block: HTMLElement, language: string, parser: 
 
 function colour(block: HTMLElement, language: string, highlight: Highlight): void {
   const code = block.textContent ?? "";
-  paint(block, highlight(code, language), code);
+  if (code.length <= MAX_COLOURED) paint(block, highlight(code, language), code);
 }
 
 function paint(block: HTMLElement, runs: Run[] | null, code: string): void {

@@ -7,8 +7,8 @@ import type { CodeNode, ElementNode, FormulaNode, PageNode, TextNode } from "./n
 export interface BlockListener {
   /** A code block begins in a language, or ""; returns what goes into the page in place of `pre`. */
   beginCode?(pre: HTMLElement, language: string): HTMLElement;
-  /** A code block is whole; the language is empty where none was named. */
-  endCode(block: HTMLElement, language: string): void;
+  /** A code block is whole; its fence has an info string, of which the language is empty where none was named. */
+  endCode(block: HTMLElement, language: string, info: string): void;
   /** A formula is whole; `place` shows its source. */
   formula?(place: HTMLElement, node: FormulaNode): void;
 }
@@ -150,7 +150,7 @@ export class PagePart {
     const { node } = shown;
     if (node.type === "code" && node.isClosed) {
       const code = codeOf(shown);
-      if (code) this.listener.endCode(code, languageOf(node.info));
+      if (code) this.listener.endCode(code, languageOf(node.info), node.info.trim());
     }
     if (node.type === "formula" && node.formula.isClosed) {
       this.listener.formula?.(shown.places[0] as HTMLElement, node);

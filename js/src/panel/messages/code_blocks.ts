@@ -35,7 +35,7 @@ export class CodeBlocks implements BlockListener {
     return element("div", "chatnb-panel-code", bar, pre);
   }
 
-  endCode(block: HTMLElement, language: string): void {
+  endCode(block: HTMLElement, language: string, info: string): void {
     const bar = block.closest(".chatnb-panel-code")?.querySelector(".chatnb-panel-code-bar");
     const [said, actions] = [bar?.querySelector<HTMLElement>("[role=status]"), bar?.querySelector<HTMLElement>(`.${ACTIONS}`)];
     const source = cellSource(language, block.textContent ?? "");
@@ -43,7 +43,7 @@ export class CodeBlocks implements BlockListener {
       actions.prepend(...this.inserting(source, said));
       stopAt(actions, null);
     }
-    this.painter.endCode(block, language);
+    this.painter.endCode(block, language, info);
   }
 
   formula(place: HTMLElement, node: FormulaNode): void {
