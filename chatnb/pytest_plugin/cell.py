@@ -19,6 +19,7 @@ from chatnb.pytest_plugin.cell_tags import (
     check_tags,
     is_exact,
     required_similarity,
+    timeout_hint,
     timeout_seconds,
 )
 from chatnb.pytest_plugin.failures import Failure, difference_summary, error_lines
@@ -199,7 +200,9 @@ class NotebookCell(IPyNbCell, NamedItem):
             return Failure(summary, "\n".join([f"{where}:", source, "", *lines]))
         is_of_cell = isinstance(error, NbCellError)
         problem = self._problem(error) if is_of_cell else Failure(*[error_line(error)] * 2)
-        return Failure(problem.summary, f"{where}:\n{source}\n\n{problem.text}")
+        is_recording = self.parent.mode in ("record", "refresh")
+        end = "\n\nThe notebook was left as it is." if is_recording else ""
+        return Failure(problem.summary, f"{where}:\n{source}\n\n{problem.text}{end}")
 
     def reportinfo(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the location of the cell for pytest."""
@@ -218,8 +221,7 @@ class NotebookCell(IPyNbCell, NamedItem):
         mode, accept = self.parent.mode, self.parent.accept
         if self._timed_out_here:
             head = f"The cell took longer than {self.timeout:g} s and was interrupted."
-            hint = "Give it more time with --chatnb-timeout=SECONDS or a tag of its own."
-            return Failure(head, f"{head}\n{hint}")
+            return Failure(head, f"{head}\n{timeout_hint(self.tags, self.timeout)}")
         if str(error) == _DIFFERS:
             text = str(error.inner_traceback)
             last = f"\nTo accept: {accept}" if mode == "replay" else ""
@@ -228,8 +230,7 @@ class NotebookCell(IPyNbCell, NamedItem):
         if not errors or not error.inner_traceback:
             return Failure(*[str(error)] * 2)
         head, summary, *lines = error_lines(errors[-1])
-        kept = [] if mode in ("replay", "live") else ["", "The notebook was left as it is."]
-        return Failure(summary, "\n".join([head, summary, *lines, *kept]))
+        return Failure(summary, "\n".join([head, summary, *lines]))
 
     def _add_to_report(self) -> None:
         """Attach the cell to the test report, which reaches the process that writes the page."""

@@ -63,6 +63,19 @@ def timeout_seconds(tags: Sequence[object], default: float) -> float:
     return seconds
 
 
+def timeout_hint(tags: Sequence[object], seconds: float) -> str:
+    """Return how to give a cell more time than so many seconds.
+
+    Example:
+        >>> timeout_hint(["chatnb-timeout=30"], 30.0)
+        'Give it more time with another number in its tag, such as chatnb-timeout=60.'
+    """
+    tag = f"{_TIMEOUT}={2 * seconds:g}"
+    if _find(tags, _TIMEOUT) is not None:
+        return f"Give it more time with another number in its tag, such as {tag}."
+    return f"Give it more time with a tag, such as {tag}; or all cells, with --{tag}."
+
+
 def _find(tags: Sequence[object], name: str) -> str | None:
     return next((tag for tag in map(str, tags) if tag.partition("=")[0] == name), None)
 

@@ -44,7 +44,11 @@ from chatnb.pytest_plugin.notebook_files.parameters import (
     cassette_suffix,
     with_parameters,
 )
-from chatnb.pytest_plugin.notebook_files.reading import BrokenNotebookError, read_notebook
+from chatnb.pytest_plugin.notebook_files.reading import (
+    BrokenNotebookError,
+    kernel_name,
+    read_notebook,
+)
 from chatnb.pytest_plugin.notebook_files.text_notebooks import SUFFIXES
 from chatnb.pytest_plugin.notebook_writer import rewrite, write_executed
 from chatnb.pytest_plugin.one_test import NotebookTest
@@ -290,7 +294,7 @@ class NotebookFile(IPyNbFile):
         options = self.config.option
         if options.nbval_kernel_name:
             return options.nbval_kernel_name
-        own = self.nb.metadata.get("kernelspec", {}).get("name", "")
+        own = kernel_name(self.nb.metadata)
         if options.nbval_current_env or own in ("", "python3", "python"):
             return CURRENT_ENV_KERNEL_NAME
         return own if own in installed_kernels() else CURRENT_ENV_KERNEL_NAME

@@ -12,7 +12,7 @@ from tests.support.anthropic_events import answering
 from tests.support.anthropic_events import whole as anthropic_whole
 from tests.support.forked_kernels import CLIENTS
 from tests.support.loopback import LoopbackServer, delta, head, saying, usage, whole
-from tests.support.notebook_runs import edit, run_pytest, write_notebook
+from tests.support.notebook_runs import Ran, edit, run_pytest, write_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -172,13 +172,17 @@ def test_a_request_without_a_reply_fails_the_cell_that_hides_it(
     another prompt; the miss is named nevertheless, also where there is no cassette at all."""
     loopback.plays(whole("Blue."), whole("Red."))
     notebook = write_notebook(tmp_path / "hides.ipynb", *HIDDEN)
-    given = {"imported": CLIENTS, **variables(loopback)}
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".", **given)
+    given = variables(loopback)
+
+    def run(*options: str) -> Ran:
+        return run_pytest(tmp_path, "--chatnb", *options, imported=CLIENTS, **given)
+
+    ran = run("--chatnb-record", ".")
     assert ran.code == 0, ran.said
     assert "code cell" not in ran.said
-    assert run_pytest(tmp_path, "--chatnb", ".", **given).code == 0
+    assert run(".").code == 0
     edit(notebook, "Name a colour.", "Name a city.")
-    ran = run_pytest(tmp_path, "--chatnb", ".", **given)
+    ran = run(".")
     assert "5 failed, 2 passed" in ran.said, ran.said
     lines = ran.said.splitlines()
     for cell in range(1, 6):
@@ -188,5 +192,5 @@ def test_a_request_without_a_reply_fails_the_cell_that_hides_it(
         assert "Error: cassettes/hides.yaml has no reply to this request." in found
         assert "To record what is missing: pytest --chatnb --chatnb-record hides.ipynb" in found
     (tmp_path / "cassettes" / "hides.yaml").unlink()
-    ran = run_pytest(tmp_path, "--chatnb", "--chatnb-one-test", ".", **given)
+    ran = run("--chatnb-one-test", ".")
     assert ran.said.count("CassetteError: There is no cassette") >= 5

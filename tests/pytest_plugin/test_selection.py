@@ -81,6 +81,9 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         ("torn", text[:100]),
         ("empty", ""),
         ("list", "[]"),
+        ("cells", '{"cells": [3]}'),
+        ("version", '{"cells": [], "nbformat": 99, "nbformat_minor": 0, "metadata": {}}'),
+        ("source", text.replace('"source": [', '"sources": [')),
         ("half", text.replace("a = 1", "# \\ud83d")),
         ("whole", text.replace("a = 1", "a = 1 # \\ud83d\\ude00")),
         ("r", json.dumps(other)),
@@ -92,14 +95,17 @@ def test_files_that_cannot_be_run_say_why(notebook: Path, tmp_path: Path) -> Non
         "conflict.ipynb has a conflict of version control in line",
         "torn.ipynb is not JSON, so no notebook:",
         "empty.ipynb is empty.",
-        "list.ipynb is no notebook: it has no cells.",
+        "list.ipynb is no notebook: it has no cells. Restore it from version control, or save it",
+        "cells.ipynb is no notebook: it has no cells.",
+        "version.ipynb is no valid notebook: NBFormatError: Unsupported nbformat version 99.",
+        "source.ipynb is no valid notebook: cell 0 has no source.",
         "half.ipynb has half of a character ('\\ud83d'), which no kernel can be sent.",
         "latin.ipynb is not UTF-8:",
         "r.ipynb: its kernel runs R, and replies are recorded in Python only",
     ):
         assert said in ran.said
     assert "Traceback" not in ran.said
-    assert "1 skipped, 6 errors" in ran.said
+    assert "1 skipped, 9 errors" in ran.said
 
 
 @pytest.mark.parametrize(
