@@ -33,6 +33,7 @@ chart = "```mermaid\\ngraph TD\\n  A[Start] --> B\\n```"
 drawn = Held([f"{chart}\\n\\nThe last = 1\\n\\n## Sum\\n\\n$$\\\\frac12$$"])
 thought = AIMessage("", additional_kwargs={"reasoning_content": "Hm.\\n" * 9 + "last = 1"})
 thoughts = Held([thought])
+prose = Held(["A heron wades. " * 2000 + "The last = 1"])
 unbroken = Held([f"{'x' * 400}\\n\\n`{'y' * 300}`\\n\\n{wide}\\n\\nThe last = 1"])
 """
 CELLS = (
@@ -101,3 +102,19 @@ def test_a_finished_reply_has_the_height_of_its_live_view(
             for before, after in pairwise(strip):
                 assert abs(after[0] - before[0]) <= 2, (source, strip)
                 assert after[1] == before[1]
+
+
+@pytest.mark.thorough
+def test_a_long_reply_stays_open_in_notebook_7(notebook7: JupyterLab, browser: Browser) -> None:
+    """Its output, which has more than the 100 lines that Notebook 7 shows at once, does not
+    collapse at the end."""
+    path, end = (
+        notebook7.write("long.ipynb", SETUP, "%%chat -m prose\nHi"),
+        notebook7.folder / "end",
+    )
+    with notebook7.open(browser, path) as notebook:
+        notebook.run(0)
+        cell = notebook.start(1)
+        strip = film_of_swap(notebook, cell, end)
+        assert strip[0][0] > 1820
+        assert max(abs(after[0] - before[0]) for before, after in pairwise(strip)) <= 2

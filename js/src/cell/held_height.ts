@@ -8,6 +8,8 @@ const SWAPPING = "chatnb-swapping";
 const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
 const REASONING = ".chatnb-reasoning:not([hidden])";
 const FINISHED_REASONING = ".chatnb-thoughts > details";
+/** Notebook 7 puts outputs of 100 lines into a low frame when they change. */
+const FRAMED = "jp-mod-outputsScrolled";
 const LONGEST_MILLISECONDS = 3000;
 
 export class HeldHeight {
@@ -26,12 +28,15 @@ export class HeldHeight {
     const hasText = Boolean(this.root.querySelector(".chatnb-text")?.childElementCount);
     const isOpen = this.root.querySelector<HTMLDetailsElement>(REASONING)?.open;
     if (!area?.isConnected || !height) return;
+    const cell = area.closest(".jp-Cell");
+    const isFramed = cell?.classList.contains(FRAMED);
     area.style.minHeight = `${height}px`;
     area.classList.add(SWAPPING);
     const watcher = new ResizeObserver(() => {
       if (isDrawn(area, hasText)) release();
     });
     const changes = new MutationObserver(() => {
+      if (!isFramed) cell?.classList.remove(FRAMED);
       // Before it is painted: what the reader saw of the reasoning stays in sight.
       const fold = area.querySelector<HTMLDetailsElement>(FINISHED_REASONING);
       if (fold && isOpen !== undefined) fold.open = isOpen;
