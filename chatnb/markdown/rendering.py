@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from chatnb.markdown.addresses import with_links
 from chatnb.markdown.code_colours import coloured_code
 from chatnb.markdown.html import element
 
@@ -68,6 +69,8 @@ def _follow_jupyterlab(state: StateCore) -> None:
         for child in token.children or []:
             if child.tag == "s":
                 child.tag = "del"
+        if token.children:
+            token.children = list(with_links(token.children))
 
 
 def _add_tasks(state: StateCore) -> None:

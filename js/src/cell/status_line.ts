@@ -1,5 +1,6 @@
 // The line below a reply: who answers, for how long and how fast, with a Stop button; then how it
 // ended.
+import { count } from "../widgets/formatting";
 import { drawing, element, setText } from "../widgets/html";
 import { isLive, type Phase, type Reply } from "./reply";
 
@@ -54,7 +55,7 @@ function clockOf({ phase, seconds, speed, footer, note }: Reply): string {
   if (note) return "";
   if (!isLive(phase)) return footer ? "" : ` · ${seconds.toFixed(1)} s`;
   const time = seconds >= 1 ? ` · ${Math.floor(seconds)} s` : "";
-  return speed === null ? time : ` · ${speed} tokens/s${time}`;
+  return speed === null ? time : ` · ${count(speed)} tokens/s${time}`;
 }
 
 function statusOf(phase: Phase, { modelName, note, text, reasoning }: Reply): string {
