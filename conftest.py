@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from chatnb.store import store
 
 os.environ["CHATNB_STORE"] = ":memory:"
 # Kernels and JupyterLabs that are made once for all tests keep their conversations to themselves.
+_store_numbers = itertools.count()
 
 # Imports make millions of objects and hardly any garbage.
 gc.disable()
@@ -35,21 +38,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Exclude all that was imported from later garbage collections, which it would slow down."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(autouse=True)
-def no_conversation_of_the_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_conversation_of_the_user() -> Iterator[None]:
     """No test may read or write what the user of the machine said: each has a store of its own,
     and so has every process that it starts."""
-    with TemporaryDirectory(prefix="chatnb-store-", ignore_cleanup_errors=True) as folder:
-        path = str(Path(folder) / "conversations.db")
-        monkeypatch.setenv("CHATNB_STORE", path)
-        yield
-        # It stays open for the whole process otherwise, and the next test has another one.
-        store._stores.pop(path, None)
+    # The store makes the folder; most tests need none.
+    folder = Path(tempfile.gettempdir(), f"chatnb-store-{os.getpid()}-{next(_store_numbers)}")
+    path = os.environ["CHATNB_STORE"] = str(folder / "conversations.db")
+    yield
+    os.environ["CHATNB_STORE"] = ":memory:"
+    # It stays open for the whole process otherwise, and the next test has another one.
+    store._stores.pop(path, None)
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import Browser, Error, expect, sync_playwright
@@ -29,6 +29,9 @@ RESOURCES = {
     "tests/lab": "lab",
     "tests/docs/test_lite_page.py": "browser",
     "tests/kernel": "kernels",
+    "tests/notebook/run_tree/test_kernel.py": "kernels",
+    "tests/notebook/usage_table/test_kernel.py": "kernels",
+    "tests/pytest_plugin": "pytest",
 }
 
 # Milliseconds that a test waits for a page, on a machine that stalls.
@@ -91,12 +94,12 @@ def bare_shell() -> Iterator[InteractiveShell]:
     shell.cleanup()  # It has been `__main__`, from which multiprocessing starts processes.
 
 
-@pytest.fixture(autouse=True)
-def no_key_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def pytest_runtest_setup() -> None:
     """No test may depend on, or spend, a key that happens to be set."""
-    keys = [name for name in os.environ if name.endswith("_API_KEY")]
-    for name in (*keys, "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "CHATNB_MODEL_PATH"):
-        monkeypatch.delenv(name, raising=False)
+    settings_of_user = {"OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "CHATNB_MODEL_PATH"}
+    for name in list(os.environ):
+        if name.endswith("_API_KEY") or name in settings_of_user:
+            del os.environ[name]
 
 
 def shared_resource(nodeid: str) -> str | None:
@@ -119,6 +122,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ResourceSche
     return ResourceScheduling(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the docstrings of chatnb, and not in those of its tests."""
+    collectors = yield
+    return [found for found in collectors if not isinstance(found, DoctestModule)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what takes longest first, so that no worker is left alone with it at the end."""
 
@@ -131,9 +141,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 2 if is_notebook or item.get_closest_marker("slow") is not None else 3
 
     items.sort(key=rank)
-
-
-def pytest_collection_finish() -> None:
-    """Leave what the tests have imported, a million objects, out of each garbage collection."""
-    gc.collect()
-    gc.freeze()

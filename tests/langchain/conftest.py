@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -14,6 +14,22 @@ from tests.langchain.standard_skips import SUITES, skip_reason
 def anyio_backend() -> str:
     """The event loop of LangChain's asynchronous tests."""
     return "asyncio"
+
+
+@pytest.fixture
+def benchmark() -> Callable[[Callable[[], object]], object]:
+    """A function that calls a function once: that models are made quickly is not tested here."""
+    return lambda function: function()
+
+
+@pytest.fixture
+def snapshot() -> None:
+    """Nothing: the test of serialized models is skipped, as standard_skips.py says."""
+
+
+@pytest.fixture
+def vcr() -> None:
+    """Nothing: the test that replays a cassette is skipped, as standard_skips.py says."""
 
 
 @pytest.fixture(autouse=True)
