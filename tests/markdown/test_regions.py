@@ -45,17 +45,17 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("block", [FENCE, TILDES])
-def test_a_fence_is_code_wherever_it_stands(before: str, container: str, block: str) -> None:
+def test_a_fence_is_code_wherever_it_stands(container: str, block: str) -> None:
     """After and within quotes, lists and indented blocks; the text behind it is none."""
     code = within(block, *CONTAINERS[container])
-    text = f"{BEFORE[before]}{code}\n\nbehind `span` it"
-    start = len(BEFORE[before])
-    (region,) = (one for one in code_regions(text) if one.type == "code" and one.start >= start)
-    assert (region.start, text[region.start : region.end].rstrip("\n")) == (start, code)
-    assert ("span", "`span`") in found(text)
+    for before in BEFORE.values():
+        text = f"{before}{code}\n\nbehind `span` it"
+        start = len(before)
+        (region,) = (one for one in code_regions(text) if one.type == "code" and one.start >= start)
+        assert (region.start, text[region.start : region.end].rstrip("\n")) == (start, code)
+        assert ("span", "`span`") in found(text)
 
 
 @pytest.mark.parametrize(("before", "container"), product(BEFORE, ["none", "quote", "list"]))

@@ -98,14 +98,14 @@ def test_chunks_without_an_index_or_with_the_same_are_sorted_into_calls(
 
 
 @pytest.mark.parametrize("finish", ["length", "stop", "tool_calls", None])
-@pytest.mark.parametrize("end", range(1, len(ARGS)))
-def test_truncated_arguments_never_look_valid(end: int, finish: str | None) -> None:
+def test_truncated_arguments_never_look_valid(finish: str | None) -> None:
     """Cut anywhere, arguments are an invalid call that keeps what came and says why."""
-    reply = streamed({"name": "f", "args": ARGS[:end], "id": "c1", "index": 0}, finish=finish)
-    assert reply.tool_calls == reply.to_message().tool_calls == []
-    [invalid] = reply.to_message().invalid_tool_calls
-    assert (invalid["args"], invalid["id"]) == (ARGS[:end], "c1")
-    assert "not whole JSON" in str(invalid["error"])
+    for end in range(1, len(ARGS)):
+        reply = streamed({"name": "f", "args": ARGS[:end], "id": "c1", "index": 0}, finish=finish)
+        assert reply.tool_calls == reply.to_message().tool_calls == []
+        [invalid] = reply.to_message().invalid_tool_calls
+        assert (invalid["args"], invalid["id"]) == (ARGS[:end], "c1")
+        assert "not whole JSON" in str(invalid["error"])
 
 
 @pytest.mark.parametrize(("finish", "valid"), [("tool_calls", 1), ("length", 0), (None, 0)])

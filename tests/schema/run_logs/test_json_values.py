@@ -69,15 +69,15 @@ def test_any_value_survives(value: Any) -> None:
     assert _alike(from_json(line), value)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_messages_and_chunks_of_every_kind_survive(seed: int) -> None:
+def test_messages_and_chunks_of_every_kind_survive() -> None:
     """They come back equal and of their class, sums and chunks that were read too."""
-    piece = as_chunk(message(seed))
-    given: list[BaseMessage] = [message(seed + 1), piece, piece + piece, AIMessageChunk("a")]
-    given.append(AIMessageChunk("a", id="m1") + AIMessageChunk("b"))
-    read = from_json(to_json(given))
-    assert read == given
-    assert list(map(type, read)) == list(map(type, given))
+    for seed in range(60):
+        piece = as_chunk(message(seed))
+        given: list[BaseMessage] = [message(seed + 1), piece, piece + piece, AIMessageChunk("a")]
+        given.append(AIMessageChunk("a", id="m1") + AIMessageChunk("b"))
+        read = from_json(to_json(given))
+        assert read == given
+        assert list(map(type, read)) == list(map(type, given))
 
 
 def test_what_a_message_says_of_its_call_survives() -> None:
