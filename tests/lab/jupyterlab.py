@@ -17,6 +17,9 @@ from uuid import uuid4
 
 from playwright.sync_api import Browser, Locator, Page
 
+from tests.support.forked_kernels import NAME as FORKED
+from tests.support.forked_kernels import shared_kernels
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 REPLY = ".chatnb-reply"
 OUTPUT = ".jp-OutputArea-output"
@@ -70,7 +73,7 @@ class JupyterLab:
         own = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
         settings = {name: str(folder / ".jupyter" / name) for name in own}
         self._settings = Path(settings["JUPYTERLAB_SETTINGS_DIR"])
-        settings["JUPYTER_PATH"] = str(folder / ".jupyter")
+        settings["JUPYTER_PATH"] = os.pathsep.join([str(folder / ".jupyter"), shared_kernels()])
         for version in kernels:
             self._offer(version)
         self._log = (folder / "jupyterlab.log").open("wb")
@@ -136,8 +139,13 @@ class JupyterLab:
         target.write_text(json.dumps(notebook), encoding="utf-8")
         return target
 
-    def write(self, name: str, *sources: str, kernel: str = "python3") -> Path:
+    def write(self, name: str, *sources: str, kernel: str = FORKED) -> Path:
         """Write a notebook with these code cells.
+
+        Args:
+            name: The name of its file.
+            sources: The code of its cells.
+            kernel: The name of its kernel, by default one that starts in no time.
 
         Raises:
             FileExistsError: If another test wrote one of that name, whose kernel may still run.
