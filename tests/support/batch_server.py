@@ -209,7 +209,8 @@ def batch_server() -> Iterator[BatchServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state = BatchServer(f"http://127.0.0.1:{server.server_port}/v1")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # It looks for its end that often: by default each half second.
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield state
     finally:
