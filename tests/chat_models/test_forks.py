@@ -65,7 +65,7 @@ def provider(request: pytest.FixtureRequest) -> Provider:
 def address(provider: Provider) -> Iterator[str]:
     handler = type("Handler", (Echo,), {"wire": provider.wire})
     with EchoServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"
         server.shutdown()
 
@@ -146,12 +146,16 @@ def test_a_fork_while_threads_call_does_not_hang(
     over = threading.Event()
 
     def call() -> None:
-        while not over.is_set():
-            for chat in chats:
-                for ask in (invoke, ainvoke):
-                    ask(chat, "busy")
+        for chat in chats:
+            for ask in (invoke, ainvoke):
+                ask(chat, "busy")
 
-    threads = [threading.Thread(target=call, daemon=True) for _ in range(4)]
+    def call_again_and_again() -> None:
+        while not over.is_set():
+            call()
+
+    call()  # A child would wait for ever for a module that a thread imports at that moment.
+    threads = [threading.Thread(target=call_again_and_again, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     try:
@@ -177,7 +181,7 @@ def test_a_connection_that_the_parent_closes_ends_while_a_child_lives(
             ended.set()
 
     with EchoServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}/v1"
         chunks = provider.model(address, http_client=own_client).stream("one")
         next(chunks)

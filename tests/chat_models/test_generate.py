@@ -28,7 +28,7 @@ class Echo(BaseChatModel):
     model_name = "echo"
 
     def __init__(self, together: int = 0) -> None:
-        self._barrier = threading.Barrier(together, timeout=10) if together else None
+        self._barrier = threading.Barrier(together, timeout=60) if together else None
 
     def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
         if self._barrier:

@@ -356,8 +356,8 @@ def test_a_stream_that_is_dropped_is_not_waited_for(*, is_chain: bool, in_cycle:
 
     gc.disable()
     try:
-        ends(leave, 5)
-        ends(gc.collect, 5)
+        ends(leave)
+        ends(gc.collect)
         assert not closed.is_set()
         let_go.set()
         assert closed.wait(60)

@@ -154,7 +154,7 @@ def test_a_runnable_that_a_function_returns_is_cancelled_with_the_run() -> None:
     async def run() -> None:
         slow = Slow(waits=True)
         task = asyncio.create_task(RunnableLambda(lambda _: slow).ainvoke(""))
-        await asyncio.wait_for(slow.started.wait(), 10)
+        await asyncio.wait_for(slow.started.wait(), 60)
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()

@@ -14,7 +14,7 @@ T = TypeVar("T")
 SECONDS = 120  # On a machine that stalls.
 
 
-def ends(work: Callable[[], T], seconds: float = 10) -> T:
+def ends(work: Callable[[], T], seconds: float = 30) -> T:
     """Do work on a daemon thread, and return its value or raise its error; fail if it hangs."""
     promise = Promise[T]()
     threading.Thread(target=lambda: promise.set(outcome_of(work)), daemon=True).start()

@@ -44,7 +44,7 @@ class Recorder:
     def wait_until_ended(self) -> bool:
         """Wait until every run has ended, also those on threads that start late."""
         with self._changed:
-            return self._changed.wait_for(self.ends_each_run_once, 10)
+            return self._changed.wait_for(self.ends_each_run_once, 60)
 
     def runs(self) -> list[Run]:
         """The runs, in the order they started."""

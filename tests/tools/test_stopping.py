@@ -25,7 +25,7 @@ class Waiting:
     def wait(self) -> str:
         self.waits.set()
         # A signal that comes just before a wait begins is only seen when the wait is over.
-        any(self.go_on.wait(0.1) for _ in range(100))
+        any(self.go_on.wait(0.1) for _ in range(600))
         return "too late"
 
     async def await_(self) -> str:

@@ -103,7 +103,7 @@ class CountingServer(socketserver.ThreadingTCPServer):
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
     with CountingServer(("127.0.0.1", 0), ReusableLine) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 

@@ -34,7 +34,7 @@ def test_a_second_interrupt_does_not_leave_the_reply_streaming(
 
     def interrupt_twice() -> None:
         wait_until(lambda: status() == "streaming")
-        other = sqlite3.connect(os.environ["CHATNB_STORE"], isolation_level=None, timeout=1)
+        other = sqlite3.connect(os.environ["CHATNB_STORE"], isolation_level=None, timeout=60)
         other.execute("BEGIN IMMEDIATE")
         for _ in range(2):
             signal.pthread_kill(main, signal.SIGINT)

@@ -71,7 +71,7 @@ def test_a_turn_that_breaks_off_ends_its_tree(fails_in: str) -> None:
         model.breaks = True
     turn, tree = turn_of(model)
     turn.start(Sink(fails_in))
-    asyncio.run(asyncio.wait_for(tree.wait(), 10))
+    asyncio.run(asyncio.wait_for(tree.wait(), 60))
     assert "running" not in [row.status for row in run_rows(tree.log.state, tree.log.root)]
 
 

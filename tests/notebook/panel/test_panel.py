@@ -20,7 +20,7 @@ from chatnb.errors import ConfigurationError, MissingRuntimeError
 from chatnb.runnables import RunnableLambda
 from chatnb.schema import BaseMessage
 
-SECONDS = 5
+SECONDS = 60
 """A turn that has not ended after this time never does."""
 
 
@@ -183,9 +183,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_another_writer_delays_only_what_is_written(store: Path) -> None:
+def test_another_writer_delays_only_what_is_written(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While another process writes, a panel's turn waits for it; other calls do not, and the turn
     can be stopped meanwhile."""
+    monkeypatch.setattr("chatnb.store.database._BUSY_SECONDS", 4 * SECONDS)
     panel = ChatPanel("scripted:Hello.", name="locked")
     panel.ask("Hi").result(SECONDS)
 
@@ -201,7 +204,7 @@ def test_another_writer_delays_only_what_is_written(store: Path) -> None:
     with locked(store):
         waiting, queued = panel.ask("Wait"), panel.ask("Later")
         threading.Thread(target=call, daemon=True).start()
-        assert done.wait(1)
+        assert done.wait(SECONDS)
         queued.stop()
         assert queued.result(SECONDS).text == ""
         assert not waiting.done

@@ -312,8 +312,10 @@ def test_an_interrupted_wait_on_the_loop_of_the_run_goes_on() -> None:
 
     async def give_up(_: str) -> str:
         tree = RunLogTree(replay(generated(2, 6, finished=False), then="hang"))
+        while not run_rows(tree.log.state):  # noqa: ASYNC110
+            await asyncio.sleep(0)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(tree.wait(), 0.05)
+            await asyncio.wait_for(tree.wait(), 0.01)
         return run_rows(tree.log.state)[0].status
 
     assert RunnableLambda(give_up).invoke("x") == "stopped"
