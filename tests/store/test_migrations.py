@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from chatnb.store.rows import message_json
 
 def _store_of_version_1(path: Path) -> None:
     """A store as version 1 left it: a question, a reply, and one that was streaming."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         for statement in MIGRATIONS[0]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -75,7 +76,7 @@ def test_migrated_and_new_stores_have_the_same_tables(tmp_path: Path) -> None:
     schemas = list[list[tuple[str, str]]]()
     for path in (old, new):
         Store(path).close()
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             schemas.append(
                 connection.execute(
                     "SELECT name, sql FROM sqlite_master "
@@ -98,7 +99,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     monkeypatch.setattr("chatnb.store.migrations.SCHEMA_VERSION", len(broken))
     with pytest.raises(Exception, match="syntax error"):
         Store(path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM pieces").fetchone() == (1,)
     connection.close()

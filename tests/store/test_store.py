@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def _fork(store: Store, draft: Draft, who: int) -> int:
 def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
     """A database of somebody else, or no database at all: the error says what to do."""
     foreign, text = tmp_path / "foreign.db", tmp_path / "notes.txt"
-    with sqlite3.connect(foreign) as connection:
+    with closing(sqlite3.connect(foreign)) as connection, connection:
         connection.execute("CREATE TABLE bills (amount)")
     connection.close()
     text.write_text("My notes. " * 200)
@@ -171,7 +172,7 @@ def test_a_file_of_a_newer_chatnb_is_left_alone(tmp_path: Path) -> None:
     """An older chatnb must not write into tables that it does not know."""
     file = tmp_path / "newer.db"
     Store(file).close()
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = file.read_bytes()

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_reply_streams_on_as_long_as_its_writer_lives(
     """A process of this machine counts as gone at once, any other when its heartbeat stops."""
     path, time = tmp_path / "conversations.db", 1e9
     Store(path, clock=lambda: time).add("boats", AIMessage("Ada"), parent=None, status="streaming")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         ((ours,),) = connection.execute("SELECT writer FROM nodes")
         other = json.dumps({"machine": json.loads(ours)["machine"], **writer})
         connection.execute("UPDATE nodes SET writer = ?, heartbeat = ?", (other, time))

@@ -32,6 +32,11 @@ def model(shell: InteractiveShell) -> Asked:
 
 PIECES = [*"'\"{}[](#\n\\!%=", "'''", "f'", '"""', "{{", "n=1"]
 SECRET = "Vq7-kestrel.lantern_42"
+SQL = """\
+import sqlite3
+from contextlib import closing
+with closing(sqlite3.connect(':memory:')) as books:
+"""
 CELLS = [
     "api_key = 'X'\nraise ValueError(f'refused {api_key}')",
     "client = dict(api_key='X')\nclient['x']",
@@ -92,8 +97,8 @@ CELLS = [
     "import re\nre.compile('X(')",
     "value = 'X'\nvalue.nothing",
     "values = dict(a='X')\ndel values['b']",
-    "import sqlite3\nsqlite3.connect(':memory:').execute('select X')",
-    "import sqlite3\nsqlite3.connect(':memory:').execute('select 1 from ' + 'X')",
+    f"{SQL}    books.execute('select X')",
+    f"{SQL}    books.execute('select 1 from ' + 'X')",
     "from dateutil import parser\nparser.parse('X')",
     "import pandas\npandas.to_datetime('X')",
     "import pandas\npandas.to_datetime(['2026-01-01', 'X'], format='%Y-%m-%d')",

@@ -160,7 +160,7 @@ def test_what_is_no_checkpoint_is_refused_and_left_alone(tmp_path: Path) -> None
     """A file that is something else, or of a newer version, is an error that says what to do."""
     text, newer = tmp_path / "notes.txt", tmp_path / "newer.sqlite"
     text.write_text("My notes, which are longer than the head of a database file would be." * 9)
-    with sqlite3.connect(newer) as database:
+    with closing(sqlite3.connect(newer)) as database, database:
         database.execute("PRAGMA user_version = 99")
     database.close()
     for path in (text, newer, tmp_path / "nowhere" / "run.sqlite"):
