@@ -452,7 +452,8 @@ def test_a_note_stands_in_place_of_the_wait(reply_page: ReplyPage) -> None:
 
 
 def test_time_and_speed_run_and_stand_at_the_end(reply_page: ReplyPage) -> None:
-    """Time shows after a second of waiting, the speed after one of streaming; the end has tenths.
+    """Time shows after a second of waiting, the speed after one of streaming, but not while a tool
+    waits or runs; the end has tenths.
     None of it is in the status that screen readers speak."""
     clock, page = reply_page.page.clock, reply_page.page
     clock.install(time=0)
@@ -468,10 +469,14 @@ def test_time_and_speed_run_and_stand_at_the_end(reply_page: ReplyPage) -> None:
     assert timer.text_content() == " · 1 s"
     clock.run_for(2000)
     assert timer.text_content() == " · 50 tokens/s · 3 s"
+    call = {"id": "a", "name": "f", "arguments": "{}", "state": "asking", "result": ""}
+    reply_page.run("model.receive('calls', [given])", call)
+    clock.run_for(100)
+    assert timer.text_content() == " · 3 s"
     assert page.get_by_role("status").text_content() == "smollm2"
     reply_page.run("model.receive('phase', 'done')")
     ended = timer.text_content()
-    assert ended == " · 3.5 s"
+    assert ended == " · 3.6 s"
     clock.run_for(5000)
     assert timer.text_content() == ended
 

@@ -100,9 +100,10 @@ export class Reply {
     return this.text.length + this.reasoning.length;
   }
 
-  /** Tokens a second, about, once they have come for a second. */
+  /** Tokens a second, about, once they have come for a second; none come while a tool is at work. */
   get speed(): number | null {
-    const speed = this.phase === "streaming" ? Math.round(this.rate.perSecond ?? 0) : 0;
+    const isStreaming = this.phase === "streaming" && !this.calls.some(({ state }) => state === "asking" || state === "running");
+    const speed = isStreaming ? Math.round(this.rate.perSecond ?? 0) : 0;
     return speed < 1 ? null : speed;
   }
 

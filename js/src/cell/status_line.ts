@@ -1,6 +1,6 @@
 // The line below a reply: who answers, for how long and how fast, with a Stop button; then how it
 // ended.
-import { count } from "../widgets/formatting";
+import { counted } from "../widgets/formatting";
 import { drawing, element, setText } from "../widgets/html";
 import { isLive, type Phase, type Reply } from "./reply";
 
@@ -28,7 +28,7 @@ export class StatusLine {
     this.status.setAttribute("role", "status");
     this.clock.setAttribute("role", "timer");
     if (reply.isColumn) this.button.stopsAll();
-    this.root.append(this.status, this.clock, this.button.root);
+    this.root.append(element("span", "chatnb-told", this.status, this.clock), this.button.root);
   }
 
   turn(phase: Phase): void {
@@ -55,7 +55,7 @@ function clockOf({ phase, seconds, speed, footer, note }: Reply): string {
   if (note) return "";
   if (!isLive(phase)) return footer ? "" : ` · ${seconds.toFixed(1)} s`;
   const time = seconds >= 1 ? ` · ${Math.floor(seconds)} s` : "";
-  return speed === null ? time : ` · ${count(speed)} tokens/s${time}`;
+  return speed === null ? time : ` · ${counted(speed, "token")}/s${time}`;
 }
 
 function statusOf(phase: Phase, { modelName, note, text, reasoning }: Reply): string {

@@ -1,5 +1,5 @@
 // The status line of the composer: time and speed of a reply that streams, never read out.
-import { count } from "../../widgets/formatting";
+import { counted } from "../../widgets/formatting";
 import { element, setText } from "../../widgets/html";
 import { TokenRate } from "../../widgets/token_rate";
 
@@ -42,6 +42,6 @@ export class StatusLine {
     if (this.isSilent) return;
     const speed = this.rate.perSecond ?? 0;
     const seconds = `${Math.round((performance.now() - this.startedAt) / 1000)} s`;
-    setText(this.root, speed >= 1 ? `${count(Math.round(speed))} tokens/s · ${seconds}` : seconds);
+    setText(this.root, speed >= 1 ? `${counted(Math.round(speed), "token")}/s · ${seconds}` : seconds);
   };
 }
