@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import STATIC
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.browser
 
@@ -33,10 +34,14 @@ def computed_styles(page: Page, sheets: list[str]) -> list[tuple[str, dict[str, 
     return page.evaluate(COMPUTED)
 
 
-def test_the_order_of_the_style_sheets_changes_nothing(browser: Browser) -> None:
+@pytest.mark.parametrize(
+    "sheet", ["proposal", *thorough(name for name in SHEETS if name != "proposal")]
+)
+def test_the_order_of_the_style_sheets_changes_nothing(browser: Browser, sheet: str) -> None:
     """A rule that several sheets bring along does not win over a view's own by coming last."""
     page = browser.new_page()
-    before, after = (computed_styles(page, order) for order in (SHEETS, SHEETS[::-1]))
+    others = [name for name in SHEETS if name != sheet]
+    first, last = (computed_styles(page, order) for order in ([sheet, *others], [*others, sheet]))
     page.close()
-    for (name, style), (_, other) in zip(before, after, strict=True):
+    for (name, style), (_, other) in zip(first, last, strict=True):
         assert style == other, name
