@@ -99,6 +99,9 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _read(path: Path) -> CassetteContents:
+    if path.suffix in _NOTEBOOKS:
+        own = path.parent / "cassettes" / f"{path.stem}.yaml"
+        raise CassetteError(f"{path} is a notebook. Name its cassette: {own}")
     if not path.is_file():
         raise CassetteError(f"There is no cassette {path}.")
     try:

@@ -27,6 +27,7 @@ from chatnb.cassettes.recorded_clock import recorded_moment
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.cell import EarlierCellError, NotebookCell, NothingComparedError
 from chatnb.pytest_plugin.kernel import KernelCodeError, NotebookKernel, installed_kernels
+from chatnb.pytest_plugin.kernel_coverage import coverage_config
 from chatnb.pytest_plugin.kernel_variables import Mode, kernel_variables
 from chatnb.pytest_plugin.masks.cell_masks import NotebookMasks
 from chatnb.pytest_plugin.masks.learning import ReplyTexts
@@ -237,8 +238,8 @@ class NotebookFile(IPyNbFile):
             self._cassette_before = read_text_before(self.cassette)
         self.kernel = self._started_kernel(self.mode)
         self.setup_sanitize_files()
-        if getattr(self.config.option, "cov_source", None):
-            setup_coverage(self.config, self.kernel, self.path)
+        if covered := coverage_config(self.config):
+            setup_coverage(covered, self.kernel, self.path)
 
     @property
     def _has_recorded_clock(self) -> bool:
@@ -327,7 +328,7 @@ class NotebookFile(IPyNbFile):
             self._save_recorded()
         elif self.mode == "replay":
             self._check_calls()
-        if getattr(self.config.option, "cov_source", None):
+        if coverage_config(self.config):
             teardown_coverage(self.config, self.kernel)
 
     def _save_recorded(self) -> None:

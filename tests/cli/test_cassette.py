@@ -109,12 +109,15 @@ def test_the_tokens_of_other_apis_are_no_fault(
 def test_show_prints_one_call_as_it_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With its number; another number says which there are."""
+    """With its number; another number says which there are, and a notebook what its cassette is."""
     file = write(tmp_path / "calls.yaml", asked("One?"), asked("Two?"))
     assert "    - human: Two?" in printed(capsys, "show", file, 2)[1]
     with pytest.raises(SystemExit):
         main(["cassette", "show", str(file), "3"])
     assert capsys.readouterr().err.endswith("calls.yaml has the calls 1 to 2.\n")
+    with pytest.raises(SystemExit):
+        main(["cassette", "show", "notebooks/calls.ipynb"])
+    assert "Name its cassette: notebooks/cassettes/calls.yaml" in capsys.readouterr().err
 
 
 def test_diff_shows_requests_and_replies_that_have_changed(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
 from tests.support.notebook_runs import edit, run_pytest, write_notebook
 
@@ -139,3 +140,46 @@ def test_settings_say_what_is_ignored(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
     ran = run_pytest(tmp_path, "--chatnb", ".")
     assert ran.code == 0, ran.said
+
+
+AS_PYTEST_COV = """
+from types import SimpleNamespace
+from coverage import Coverage
+
+def pytest_configure(config):
+    cov = Coverage(data_file=".coverage", source=["code"])
+    controller = SimpleNamespace(cov_controller=SimpleNamespace(cov=cov))
+    config.pluginmanager.register(controller, "_cov")
+"""
+
+
+def test_coverage_is_that_of_code_that_notebooks_call(tmp_path: Path) -> None:
+    """By a path relative to where pytest runs, though a kernel runs in the notebook's folder."""
+    (tmp_path / "conftest.py").write_text(AS_PYTEST_COV)
+    for name in ("code", "notebooks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "code" / "counted.py").write_text("def run():\n    return 1\n\n\nleft = 2\n")
+    write_notebook(
+        tmp_path / "notebooks" / "calls.ipynb",
+        "import sys\nsys.path.insert(0, '../code')",
+        "from counted import run\nrun()",
+    )
+    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", "notebooks").code == 0
+    data = CoverageData(str(next(tmp_path.glob(".coverage*"))))
+    data.read()
+    measured = {Path(file).name: data.lines(file) for file in data.measured_files()}
+    assert {name: sorted(lines or []) for name, lines in measured.items()} == {
+        "counted.py": [1, 2, 5]
+    }
+
+
+def test_a_report_of_junit_has_no_outputs(notebook: Path, tmp_path: Path) -> None:
+    """The page of outputs and the review get them by the reports of tests, as xdist sends them."""
+    (tmp_path / "sums.ipynb").write_text(notebook.read_text().replace("'end'", "'END'"))
+    for option, said in (("--chatnb-html=page", "1 failed"), ("--chatnb-review=terminal", "END")):
+        ran = run_pytest(tmp_path, "--chatnb", option, "--junitxml=cells.xml", ".")
+        assert said in ran.said
+        written = (tmp_path / "cells.xml").read_text()
+        assert written.count("<testcase ") == len(CELLS)
+        assert "<property " not in written
+    assert "END" in (tmp_path / "page" / "index.html").read_text()

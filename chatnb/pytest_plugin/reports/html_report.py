@@ -6,8 +6,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chatnb.files import replace_text
 from chatnb.markdown.html import SafeHtml, element, join, literal
+from chatnb.pytest_plugin.reports.notes import take_properties
 from chatnb.pytest_plugin.reports.side_by_side import page_head, side_by_side
 
 
@@ -18,12 +21,11 @@ class HtmlReport:
         self._folder = Path(folder)
         self._cells: list[dict[str, Any]] = []
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Collect the result of a cell, from any worker process."""
-        if report.when != "call":
-            return
-        for name, data in report.user_properties:
-            if name == "chatnb":
+        for _, data in take_properties(report, {"chatnb"}):
+            if report.when == "call":
                 problem = report.longreprtext if report.failed else ""
                 # One test of all cells says how each of them ended.
                 self._cells.append({"outcome": report.outcome, "problem": problem, **data})

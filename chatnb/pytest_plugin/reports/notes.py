@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chatnb.terminal import SafeText
@@ -18,6 +18,13 @@ UNREQUESTED = "replies that nothing requests"
 REPEATED = "requests that are made more often than recorded"
 _MAX_SHOWN = 5
 _MAX_LENGTH = 90
+
+
+def take_properties(report: Any, names: Collection[str]) -> list[tuple[str, Any]]:
+    """Return what cells have attached to a report, and drop it: a report of JUnit has all else."""
+    taken = [(name, value) for name, value in report.user_properties if name in names]
+    report.user_properties = [each for each in report.user_properties if each[0] not in names]
+    return taken
 
 
 class Notes:

@@ -12,6 +12,7 @@ import pytest
 from chatnb.errors import CassetteError
 from chatnb.pytest_plugin.notebook_files.kept_outputs import accept_kept_outputs
 from chatnb.pytest_plugin.notebook_writer import accept_outputs
+from chatnb.pytest_plugin.reports.notes import take_properties
 from chatnb.pytest_plugin.reports.rejected_replies import RECORDED, Recorded, restore_rejected
 from chatnb.pytest_plugin.reports.side_by_side import Image
 from chatnb.terminal import SafeText
@@ -75,16 +76,18 @@ class Review:
         """Keep the session, whose exit code the decisions change."""
         self._session = session
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Collect the changes of a cell or a notebook, from any worker process."""
-        if report.when == "teardown":
-            for name, value in report.user_properties:
-                if name == CHANGE:
-                    self._changes.append((report.nodeid, Change(*value)))
-                elif name == RECORDED:
-                    self._recorded.append(Recorded(*value))
-                elif name == PROBLEMS:
-                    self._problems[report.nodeid] = value
+        for name, value in take_properties(report, {CHANGE, RECORDED, PROBLEMS}):
+            if report.when != "teardown":
+                continue
+            if name == CHANGE:
+                self._changes.append((report.nodeid, Change(*value)))
+            elif name == RECORDED:
+                self._recorded.append(Recorded(*value))
+            else:
+                self._problems[report.nodeid] = value
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, exitstatus: int
