@@ -18,7 +18,7 @@ from chatnb.notebook.widgets.formatting import truncate
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.redaction import environment_secrets, redact
-from chatnb.schema.messages import AIMessage
+from chatnb.schema.messages import AIMessage, HumanMessage
 from chatnb.store import Node
 from chatnb.terminal import SafeText
 
@@ -27,6 +27,8 @@ _MAX_CHARACTERS = 100_000
 _MAX_MEDIA = 4_000_000
 """The most characters of pictures and sounds in the file, the last ones first."""
 _PICTURE = "display: block; max-width: 100%; max-height: 320px; margin: 8px 0;"
+# As it was typed, as the panel shows it.
+_QUESTION = "margin: 0 0 1em; white-space: pre-wrap; overflow-wrap: anywhere;"
 _EMPTY = "ChatPanel: no messages yet."
 _PYTHON = ("python", "py", "python3", "ipython")
 
@@ -101,6 +103,10 @@ def _message_part(node: Node) -> _Part:
         fold = reasoning_fold(redact(reasoning, environment_secrets()), seconds)
         html = join(next(shown), element("div", fold, class_=NO_MATH, style=MUTED), *shown)
         part = _Part(whole, safe_markdown(whole), html)
+    elif isinstance(node.message, HumanMessage) and isinstance(node.message.content, str):
+        author, _, question = text.partition("\n\n")
+        shown = element("div", f"{question}{note}", class_=NO_MATH, style=_QUESTION)
+        part = _Part(whole, safe_markdown(whole), join(_html_of(safe_markdown(author)), shown))
     else:
         part = _part(whole)
     return part._replace(length=len(text), node=node, media=tuple(_media(node)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from html import escape
 from typing import Any
 
 import nbformat
@@ -34,6 +35,16 @@ def test_the_transcript_is_markdown_text_and_html() -> None:
     assert bundle["text/markdown"] == bundle["text/plain"]
     assert "<p>Some <strong>bold</strong> words.</p>" in bundle["text/html"]
     assert "data-chatnb-mount" not in bundle["text/html"]
+
+
+def test_a_question_is_shown_as_it_was_typed() -> None:
+    """Its lines stay and its marks are no Markdown, as in the panel; the Markdown has it, too."""
+    question = "# Not a title: 2*3*4\n  $5 & $6\n```\nopen"
+    bundle = panel_mimebundle(path_of(HumanMessage(question), AIMessage("*Yes*")))
+    assert f">{escape(question)}</div>" in bundle["text/html"]
+    assert "<h1>" not in bundle["text/html"]
+    assert "<em>Yes</em>" in bundle["text/html"]
+    assert "# Not a title" in bundle["text/markdown"]
 
 
 def test_nothing_that_was_said_can_act() -> None:
