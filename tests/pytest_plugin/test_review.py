@@ -67,15 +67,15 @@ def terminal(reporter: Reporter) -> pytest.TerminalReporter:
 @pytest.mark.parametrize(
     ("answers", "decisions"),
     [
-        ("a^", {}),
-        ("ara", {0: True, 1: False, 2: True}),
-        ("xan r", {0: True, 1: True, 2: False}),
-        ("aq", {0: True}),
-        ("", {}),
+        (["y", "^"], {}),
+        (["y", "no", "Y"], {0: True, 1: False, 2: True}),
+        (["x", "accept", "a", " ", "n"], {0: True, 1: True, 2: False}),
+        (["yes", "q"], {0: True}),
+        ([], {}),
     ],
 )
 def test_each_change_is_answered_in_a_terminal(
-    answers: str,
+    answers: list[str],
     decisions: dict[int, bool],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -85,11 +85,11 @@ def test_each_change_is_answered_in_a_terminal(
     given: Iterator[str] = iter(answers)
 
     def answer(_: str) -> str:
-        if (letter := next(given, None)) is None:
+        if (word := next(given, None)) is None:
             raise EOFError
-        if letter == "^":
+        if word == "^":
             raise KeyboardInterrupt
-        return letter
+        return word
 
     monkeypatch.setattr("builtins.input", answer)
     changes = [change(Path(name), cell) for name, cell in (("a", 0), ("a", 1), ("b", 0))]
@@ -248,7 +248,7 @@ def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
     edit(tmp_path / "cassettes" / "asks.yaml", "- text: One.", "- text: Uno.")
     edit(tmp_path / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
-    answers = ("sh", "-c", "printf 'a\\nr\\n' | \"$@\"", "sh")
+    answers = ("sh", "-c", "printf 'y\\nn\\n' | \"$@\"", "sh")
     options = ("--chatnb-review=terminal", "-n1", ".")
     ran = run_pytest(tmp_path, "--chatnb", *options, before=answers, COLUMNS="200")
     lines = ran.said.splitlines()
@@ -260,7 +260,7 @@ def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
     assert "1 failed, 1 accepted" in ran.said
     outputs: Any = [cell["outputs"] for cell in json.loads(notebook.read_text())["cells"]]
     assert [output[0]["text"] for output in outputs] == [["Uno.\n"], ["Two.\n"]]
-    answers = ("sh", "-c", 'echo a | "$@"', "sh")
+    answers = ("sh", "-c", 'echo y | "$@"', "sh")
     options = ("--chatnb-review=terminal", "--chatnb-one-test", ".")
     ran = run_pytest(tmp_path, "--chatnb", *options, before=answers)
     assert "1 of 1 changes accepted." in ran.said
@@ -324,7 +324,7 @@ def test_a_rejected_recording_replays_as_before(tmp_path: Path) -> None:
     path = tmp_path / "cassettes" / "asks.yaml"
     for old, new in (("One.", "Uno."), ("Two.", "Due.")):
         edit(notebook, ask.format(old).partition("\n")[2], ask.format(new).partition("\n")[2])
-    answers = ("sh", "-c", "printf 'a\\nr\\n' | \"$@\"", "sh")
+    answers = ("sh", "-c", "printf 'y\\nn\\n' | \"$@\"", "sh")
     options = ("--chatnb-record", "--chatnb-review=terminal", ".")
     ran = run_pytest(tmp_path, "--chatnb", *options, before=answers, COLUMNS="200")
     assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said

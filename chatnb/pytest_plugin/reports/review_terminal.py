@@ -14,7 +14,9 @@ from chatnb.terminal import SafeText, print_line
 if TYPE_CHECKING:
     import pytest
 
-_QUESTION = "[a]ccept, [r]eject, accept all of this [n]otebook, [q]uit? "
+# The letters of `git add -p`: in another order of theirs, "no" would accept a notebook.
+_QUESTION = "Accept it? [y]es, [n]o, [a]ll of this notebook, [q]uit: "
+_ANSWERS = {word: word[0] for word in ("yes", "no", "all", "quit", "y", "n", "a", "q")}
 
 
 def review_in_terminal(
@@ -39,9 +41,9 @@ def _decisions(changes: Sequence[Change]) -> dict[int, bool]:
             answer = _ask(change, f"{index + 1} of {len(changes)}")
             if answer == "q":
                 break
-            if answer == "n":
+            if answer == "a":
                 whole.add(change.notebook)
-            decisions[index] = answer != "r"
+            decisions[index] = answer != "n"
         else:
             decisions[index] = True
     return decisions
@@ -61,9 +63,10 @@ def _ask(change: Change, position: str) -> str:
         try:
             answer = input(_QUESTION).strip().lower()
         except EOFError:
+            print_line()
             return "q"
-        if answer[:1] in ("a", "r", "n", "q"):
-            return answer[:1]
+        if answer in _ANSWERS:
+            return _ANSWERS[answer]
 
 
 @contextmanager
