@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_mustache_is_that_of_langchain(text: str) -> None:
 
 @given(st.lists(st.sampled_from(["{{#s}}", "{{/s}}", "{{x}}", "{{^s}}", "\n", " ", "a", "{{!c}}"])))
 @example(["{{#s}}", "{{^s}}", "{{/s}}", "{{/s}}", "{{#s}}"])
+@example(["{{#s}}", "{{^s}}", "{{/s}}", "{{/s}}", "{{x}}"])
 @settings(max_examples=40, deadline=None)
 def test_any_mixture_of_tags_renders_or_is_refused(parts: list[str]) -> None:
     """A text is a template, and then renders as LangChain's does, or a ValueError.
@@ -73,8 +75,10 @@ def test_any_mixture_of_tags_renders_or_is_refused(parts: list[str]) -> None:
             langchain_mustache.render(text, {"s": [1, 2], "x": "v"})
         return
     values = {"s": [1, 2], "x": "v"}
-    theirs = langchain_mustache.render(text, values)
-    assert template.format(**values).split() == theirs.split()
+    own = template.format(**values)
+    # LangChain's own also fails so after an empty inverted section within one of the same name.
+    with suppress(IndexError):
+        assert own.split() == langchain_mustache.render(text, values).split()
 
 
 @pytest.mark.parametrize(
