@@ -185,3 +185,11 @@ def test_only_fields_that_exist_can_be_opened() -> None:
     """A mistyped attribute is noticed at once."""
     with pytest.raises(ValueError, match="Repeat has no attribute 'tims' to configure"):
         Repeat().configurable_fields(tims=ConfigurableField(id="n"))
+
+
+def test_a_bound_runnable_has_the_name_of_what_it_calls() -> None:
+    """Unless it has one of its own."""
+    bound = RunnableLambda(len).with_config(tags=["x"])
+    assert bound.get_name() == "len"
+    bound.name = "length"
+    assert bound.get_name() == "length"

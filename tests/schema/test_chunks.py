@@ -317,3 +317,10 @@ def test_what_is_set_on_a_sum_counts() -> None:
     total = sum([AIMessageChunk("a", id="c"), AIMessageChunk("b", id="c")])
     total.content = "z"
     assert (total + AIMessageChunk("c", id="c")).content == "zc"
+
+
+def test_standard_blocks_of_a_chunk_have_its_pieces_of_calls() -> None:
+    """As they came, beside the text."""
+    piece = tool_call_chunk(name="f", args='{"a":', id="1", index=0)
+    chunk = AIMessageChunk("Hi", tool_call_chunks=[piece])
+    assert chunk.content_blocks == [{"type": "text", "text": "Hi"}, piece]

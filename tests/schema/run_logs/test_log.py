@@ -289,3 +289,10 @@ def test_adding_patches_is_linear(fold: Callable[[list[RunLogPatch]], RunLog]) -
     few = min(seconds(500) for _ in range(3))
     many = min(seconds(8000) for _ in range(3))
     assert many < 80 * few
+
+
+def test_the_repr_has_numbers_that_python_does_not_write() -> None:
+    """Integers of more digits than Python writes are there in another form."""
+    patch = RunLogPatch({"op": "add", "path": "/x", "value": 10**5000})
+    assert "'value': '0x" in repr(patch)
+    assert "'value': '0x" in repr(RunLog(RunLogPatch({**patch.ops[0], "path": ""})))
