@@ -48,11 +48,11 @@ lab: $(VENV)/.lab js ## open JupyterLab on the welcome notebook
 
 test: $(VENV)/.test js ## run the tests of every feature, and the notebooks
 	$(BIN)/python tests/support/install_browser.py
-	$(PYTEST) --chatnb -m "not thorough" $(ARGS)
+	$(PYTEST) --chatnb -m "not thorough" --hypothesis-profile few $(ARGS)
 
-test-rest: $(VENV)/.test js ## run the thorough tests, which `make test` leaves out
+test-rest: $(VENV)/.test js ## run the thorough tests, and those of properties with more examples
 	$(BIN)/python tests/support/install_browser.py
-	$(PYTEST) --chatnb -m thorough $(ARGS)
+	$(PYTEST) --chatnb -m "thorough or hypothesis" $(ARGS)
 
 test-all: $(VENV)/.test js ## run every test, and the notebooks
 	$(BIN)/python tests/support/install_browser.py

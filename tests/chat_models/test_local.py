@@ -35,6 +35,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_embedded_model_streams_and_counts_tokens(chat: ChatLocal) -> None:
     """A real reply comes in several chunks, under the model's name, with its usage."""
     chunks = list(chat.stream("What is a notebook?"))
@@ -45,11 +46,13 @@ def test_the_embedded_model_streams_and_counts_tokens(chat: ChatLocal) -> None:
     assert 0 < message.usage_metadata["output_tokens"] <= 12
 
 
+@pytest.mark.slow
 def test_the_same_question_gets_the_same_reply(chat: ChatLocal) -> None:
     """The default temperature of 0 makes replies repeatable on a machine."""
     assert chat.invoke("Name a colour.").content == chat.invoke("Name a colour.").content
 
 
+@pytest.mark.slow
 def test_several_threads_share_one_server() -> None:
     """Models made and asked from several threads at once start one server and all get replies."""
 
@@ -60,12 +63,14 @@ def test_several_threads_share_one_server() -> None:
         assert all(threads.map(ask, range(4)))
 
 
+@pytest.mark.slow
 def test_a_prompt_that_is_too_long_is_told_as_such(chat: ChatLocal) -> None:
     """The server's own words for it are understood, so that a program can shorten the prompt."""
     with pytest.raises(ContextOverflowError, match="context"):
         chat.invoke("word " * 10_000)
 
 
+@pytest.mark.slow
 def test_connections_end_with_their_event_loop(chat: ChatLocal) -> None:
     """Each `asyncio.run` gets a client of its own and leaves no open connection behind."""
 
@@ -81,6 +86,7 @@ def test_connections_end_with_their_event_loop(chat: ChatLocal) -> None:
     assert [str(one.message) for one in warned if one.category is ResourceWarning] == []
 
 
+@pytest.mark.slow
 def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:
     """The server answers on loopback only to those who know its random key."""
     chat.invoke("Hi", max_tokens=1)
@@ -93,6 +99,7 @@ def test_strangers_on_the_machine_are_refused(chat: ChatLocal) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.slow
 def test_it_is_silent_and_ends_with_its_process() -> None:
     """Nothing but the program's own words on stdout and stderr, and a clean exit."""
     ran = run(
@@ -140,6 +147,7 @@ def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.slow
 def test_a_forked_child_has_a_server_of_its_own() -> None:
     """After a fork both sides get replies and both exit with their own status."""
     ran = run(

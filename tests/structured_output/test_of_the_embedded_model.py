@@ -8,6 +8,9 @@ from pydantic import Field
 from chatnb.chat_models import ChatLocal
 from chatnb.errors import StructuredOutputError
 from tests.support.structured_replies import Person, Point, Town
+from tests.support.thorough import thorough
+
+pytestmark = pytest.mark.slow
 
 STORY = "Anna is 34 and happy. She lives in Rome with Bob, who is 7 and sad. Describe them."
 
@@ -24,7 +27,7 @@ def chat() -> ChatLocal:
     return ChatLocal()
 
 
-@pytest.mark.parametrize("strict", [None, True])
+@pytest.mark.parametrize("strict", [None, *thorough([True])])
 @pytest.mark.parametrize("kind", [Person, Town, Point])
 def test_it_answers_with_objects(chat: ChatLocal, kind: Any, strict: bool | None) -> None:
     """llama.cpp holds even a tiny model to the schema; what it says is valid as it comes."""

@@ -252,6 +252,7 @@ def llama() -> ChatOpenAI:
     )
 
 
+@pytest.mark.slow
 @all_ways
 def test_a_real_server_answers(llama: ChatOpenAI, ask: Ask) -> None:
     """llama.cpp's Responses API: text, ids, finish reason and usage with details."""
@@ -267,6 +268,7 @@ def test_a_real_server_answers(llama: ChatOpenAI, ask: Ask) -> None:
     assert reply.usage_metadata["output_tokens"] == 12
 
 
+@pytest.mark.slow
 def test_a_real_server_streams_what_it_says_at_once(llama: ChatOpenAI) -> None:
     """Several chunks, which are the whole reply of the same greedy words."""
     chunks = list(llama.stream("Name a colour."))
@@ -274,6 +276,7 @@ def test_a_real_server_streams_what_it_says_at_once(llama: ChatOpenAI) -> None:
     assert join_chunks(chunks).content == llama.invoke("Name a colour.").content
 
 
+@pytest.mark.slow
 @all_ways
 def test_a_real_server_takes_a_conversation_with_tools(llama: ChatOpenAI, ask: Ask) -> None:
     """Replies, calls, results, parts and tools are items that llama.cpp accepts."""
@@ -288,6 +291,7 @@ def test_a_real_server_takes_a_conversation_with_tools(llama: ChatOpenAI, ask: A
     assert ask(llama, messages, tools=[WEATHER], tool_choice="auto").usage_metadata
 
 
+@pytest.mark.slow
 def test_a_real_server_gives_structured_output(llama: ChatOpenAI) -> None:
     """llama.cpp does not read `text.format` yet; its own parameter passes through, and the answer
     is a value."""
@@ -299,6 +303,7 @@ def test_a_real_server_gives_structured_output(llama: ChatOpenAI) -> None:
     assert set(chat.with_structured_output(City).invoke("Name a city.")) == {"name"}
 
 
+@pytest.mark.slow
 def test_a_real_server_s_refusal_is_ours(llama: ChatOpenAI) -> None:
     """llama.cpp keeps no responses, and says so."""
     with pytest.raises(BadRequestError, match="previous_response_id"):
