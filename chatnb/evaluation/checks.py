@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from chatnb.chat_models import BaseChatModel, init_chat_model
-from chatnb.errors import error_line
+from chatnb.errors import ConfigurationError, error_line
 from chatnb.json_schemas import SchemaValidator, problem_text
 from chatnb.loose_json import find_json
 from chatnb.schema.messages import BaseMessage
@@ -119,6 +119,7 @@ class _Judge(Check):
     def scores(self, outputs: Sequence[Any], rows: Sequence[Row]) -> list[Score]:
         prompts = [self._prompt(*pair) for pair in zip(outputs, rows, strict=True)]
         verdicts = self._model.batch(prompts, return_exceptions=True)
+        raise_configuration_error(verdicts)
         return [self._read(verdict) for verdict in verdicts]
 
     def _prompt(self, output: Any, row: Row) -> str:
@@ -287,6 +288,13 @@ def _takes_row(score: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def raise_configuration_error(outputs: Sequence[Any]) -> None:
+    """Raise the first error that is not the model's: of a key, a package or a cassette."""
+    for output in outputs:
+        if isinstance(output, ConfigurationError):
+            raise output
 
 
 def output_text(output: Any) -> Any:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chatnb.chat_models import BaseChatModel, init_chat_model
 from chatnb.errors import ChatnbError, error_line
-from chatnb.evaluation.checks import Check, Row, Score, output_text, to_check
+from chatnb.evaluation.checks import (
+    Check,
+    Row,
+    Score,
+    output_text,
+    raise_configuration_error,
+    to_check,
+)
 from chatnb.optional_packages import installed
 from chatnb.runnables import Runnable, RunnableConfig, RunnableSequence
 from chatnb.runnables.base import to_runnable
@@ -249,6 +256,8 @@ def evaluate(
         The results. A model that fails on a row scores 0 there, with its error as the reason.
 
     Raises:
+        ConfigurationError: If a key, a package or a recorded reply is missing, which says nothing
+            about a model. Its other errors are scores of 0 with their text.
         ValueError: If there are no rows or no checks, or a row has no input.
         TypeError: If a model, a row or a check is none.
 
@@ -278,6 +287,7 @@ def evaluate(
             outputs: list[Any] = model.batch(
                 inputs, config, return_exceptions=True, checkpoint=checkpoint
             )
+        raise_configuration_error(outputs)
         calls = _calls_by_row(tracker.calls, depth, len(records))
         results += _score(name, records, outputs, all_checks, calls)
     return Evaluation(results)

@@ -22,4 +22,4 @@ def run_evaluation(function: pytest.Function, marker: pytest.Mark) -> None:
     try:
         returned.require(*marker.args, **marker.kwargs)
     except EvaluationFailedError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import chatnb
 from chatnb import ScriptedChatModel, evaluate
-from chatnb.errors import ServerError
+from chatnb.errors import CassetteMissError, ServerError
 from chatnb.evaluation import (
     Evaluation,
     EvaluationFailedError,
@@ -211,6 +211,21 @@ def test_it_replays_from_a_cassette(tmp_path: Path) -> None:
     with chatnb.cassette(tmp_path / "capitals.yaml", mode="replay"):
         again = in_order(scripted("Oslo", "Paris"), ROWS, contains("capital"))
     assert again.scores == first.scores == {"scripted": {"contains capital": 1.0}}
+
+
+@pytest.mark.parametrize("asked", ["model", "judge"])
+def test_a_missing_recording_is_no_score(tmp_path: Path, asked: str) -> None:
+    """It says nothing about a model, which may be above its bound without that row."""
+    file = tmp_path / "some.yaml"
+    chat, other = ScriptedChatModel(["Oslo"]), ScriptedChatModel(['{"reason": "", "passed": true}'])
+    with chatnb.cassette(file, "record"):
+        evaluate(chat, ["Capital of Norway?"], judge("It is true.", other))
+    text = file.read_text()
+    old = "human: Capital" if asked == "model" else "It is true."
+    assert old in text
+    file.write_text(text.replace(old, f"{old} Other"))
+    with chatnb.cassette(file, "replay"), pytest.raises(CassetteMissError, match="has no reply"):
+        evaluate(chat, ["Capital of Norway?"], judge("It is true.", other))
 
 
 def test_a_checkpoint_keeps_replies(tmp_path: Path) -> None:
