@@ -18,7 +18,7 @@ from chatnb.errors import ConfigurationError
 from chatnb.schema import BaseMessage
 from chatnb.schema.messages import ChatMessage, FunctionMessage, ToolMessage
 from chatnb.schema.tool_calls import tool_call
-from chatnb.store import Store, shared_store, store_path
+from chatnb.store import Store, rows, shared_store, store_path
 
 APPEND = """
 import sys
@@ -385,3 +385,16 @@ def test_a_store_in_use_does_not_stop_replies(tmp_path: Path) -> None:
     draft.finish()
     assert talk.messages[-1].text == "word " * 1000
     store.close()
+
+
+@pytest.mark.thorough
+def test_any_number_of_conversations_may_be_forgotten(tmp_path: Path) -> None:
+    """A thousand deleted ones leave the store and its search as good as new."""
+    store = Store(tmp_path / "many.db")
+    for number in range(1_300):
+        if number < 250:
+            store.add("kept", HumanMessage(f"heron {number} {'bird ' * 20}"), parent=None)
+        store.add("gone", HumanMessage(f"egret {number}"), parent=None)
+        store.write(rows.delete, "gone")
+    assert len(store.search("heron", 300)) == 250
+    assert store.search("egret") == []
