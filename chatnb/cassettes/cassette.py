@@ -413,15 +413,11 @@ def environment_cassette(path: str) -> Cassette:
     """Return the cassette of a path that CHATNB_CASSETTE names; opened once a process."""
     absolute = str(Path(path).absolute())
     if absolute not in _from_environment:
-        cassette = _from_environment.setdefault(absolute, Cassette(absolute, ignore=_ignored()))
+        ignored = os.environ.get(IGNORE_VARIABLE, "").splitlines()  # Each line a part of requests.
+        cassette = _from_environment.setdefault(absolute, Cassette(absolute, ignore=ignored))
         if cassette.mode in ("record", "refresh"):
             atexit.register(cassette.close)
     return _from_environment[absolute]
-
-
-def _ignored() -> list[str]:
-    """Return the lines of CHATNB_CASSETTE_IGNORE, each a part of requests."""
-    return os.environ.get(IGNORE_VARIABLE, "").splitlines()
 
 
 def close_environment_cassettes(*, prune: bool = False) -> None:

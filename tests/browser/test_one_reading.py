@@ -75,7 +75,7 @@ def reading_page(reply_page: ReplyPage) -> ReplyPage:
 
 
 def test_addresses_with_names_to_fill_in_are_links(reading_page: ReplyPage) -> None:
-    """What is to be filled in belongs to an address, live and finished."""
+    """A place to be filled in belongs to its address, live and finished."""
     text = "GET https://x.test/users/<id>/posts<br>now"
     found = "return [...{}.querySelectorAll('a')].map((link) => link.textContent)"
     finished = found.format("parseInertly(renderLikeJupyterLab(given))")
