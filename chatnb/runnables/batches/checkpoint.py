@@ -28,7 +28,7 @@ _MAX_EQUAL_REPLIES = 1_000  # Such as "yes" of a million calls.
 _BUCKET_MASK = 0xFFFF
 _ROWS_OF_STATEMENT = 300  # SQLite takes 999 values, newer versions more.
 # A transaction takes about as long for ten replies as for one.
-_SECONDS_BETWEEN_WRITES = 0.02
+_SECONDS_BETWEEN_WRITES = 0.05
 PROVIDER_FIELD = "chatnb_provider"
 """The field of `response_metadata` of stored replies, which whoever reads them does not get."""
 CHECKPOINT_FORMAT = FileFormat(
