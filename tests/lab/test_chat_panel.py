@@ -228,8 +228,8 @@ def test_the_embedded_model_talks(lab: JupyterLab, browser: Browser) -> None:
         expect(panel.items.nth(1)).to_have_attribute("data-status", "done", timeout=60_000)
         expect(panel.items.nth(1)).to_contain_text(re.compile("[a-z]{3}"))
         panel.send("Tell a long story about it.")
-        expect(panel.items.nth(3)).to_contain_text(re.compile(r"(\w+\s+){8}"), timeout=60_000)
-        panel.button("Stop").click()
+        expect(panel.items.nth(3)).to_contain_text(re.compile("[a-z]{3}"), timeout=60_000)
+        panel.button("Stop").click()  # The model needs some seconds to its token limit.
         expect(panel.items.nth(3)).to_contain_text("Stopped")
 
 
