@@ -6,7 +6,7 @@ import sqlite3
 import time
 from array import array
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
@@ -134,18 +134,19 @@ class Checkpoint:
         self._insert(connection, rows)
 
     def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
-        seen = Counter[str]()
-        numbered = list[tuple[str, int, str]]()
-        for key, text in rows:
-            numbered.append((key, seen[key], text))
-            seen[key] += 1
-        _insert_rows(
-            connection,
-            "INSERT INTO answers SELECT column1, column2 + "
-            "(SELECT coalesce(max(nth) + 1, 0) FROM answers WHERE key = column1), column3 "
-            "FROM (VALUES {})",
-            numbered,
-        )
+        for some in _statements_of(rows):
+            # Each statement sees the rows of those before it, and none of its own.
+            seen, numbered = Counter[str](), list[tuple[str, int, str]]()
+            for key, text in some:
+                numbered.append((key, seen[key], text))
+                seen[key] += 1
+            _insert_rows(
+                connection,
+                "INSERT INTO answers SELECT column1, column2 + "
+                "(SELECT coalesce(max(nth) + 1, 0) FROM answers WHERE key = column1), column3 "
+                "FROM (VALUES {})",
+                numbered,
+            )
 
     def _end_write(self, outcome: Outcome[None]) -> None:
         self._next_write = time.monotonic() + _SECONDS_BETWEEN_WRITES
@@ -218,8 +219,9 @@ class SharedCheckpoint(Checkpoint):
 
     def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
         super()._insert(connection, rows)
-        uses = [(key, self._part) for key, _ in rows]
-        _insert_rows(connection, "INSERT INTO uses VALUES {}", uses)
+        for some in _statements_of(rows):
+            uses = [(key, self._part) for key, _ in some]
+            _insert_rows(connection, "INSERT INTO uses VALUES {}", uses)
 
 
 class CollectedReplies(Checkpoint):
@@ -245,15 +247,18 @@ class CollectedReplies(Checkpoint):
         """Return at once."""
 
 
+def _statements_of(rows: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the rows of each statement; few, as after each a thread waits for its turn again."""
+    for start in range(0, len(rows), _ROWS_OF_STATEMENT):
+        yield rows[start : start + _ROWS_OF_STATEMENT]
+
+
 def _insert_rows(
     connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows with few statements: after each, a thread has to wait for its turn again."""
-    for start in range(0, len(rows), _ROWS_OF_STATEMENT):
-        some = rows[start : start + _ROWS_OF_STATEMENT]
-        row = f"({', '.join('?' * len(some[0]))})"
-        values = statement.format(", ".join([row] * len(some)))
-        connection.execute(values, [*chain.from_iterable(some)]).close()
+    row = f"({', '.join('?' * len(rows[0]))})"
+    values = statement.format(", ".join([row] * len(rows)))
+    connection.execute(values, [*chain.from_iterable(rows)]).close()
 
 
 def _begin_sharing(connection: sqlite3.Connection) -> None:

@@ -232,6 +232,18 @@ def test_replies_that_follow_one_another_closely_are_written_together(
     assert by_batch(Numbering(), ["x", "y", "z"], checkpoint=path) == ["x 1", "y 2", "z 3"]
 
 
+def test_each_of_many_equal_replies_is_found_again(tmp_path: Path) -> None:
+    """Also if more than one statement writes those that arrived at once."""
+    checkpoint = Checkpoint(tmp_path / "run.sqlite")
+    texts = [str(number) for number in range(1_000)]
+    for text in texts:
+        checkpoint.append("k", text)
+    checkpoint.flush()
+    later = Checkpoint(tmp_path / "run.sqlite")
+    assert [later.next_reply("k") for _ in texts] == texts
+    assert later.next_reply("k") is None
+
+
 def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
     """Processes that begin a checkpoint at once wait for each other, and none says `locked`."""
     path, begun = tmp_path / "run.sqlite", list[object]()
