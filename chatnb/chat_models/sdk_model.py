@@ -209,8 +209,8 @@ class SdkChatModel(BaseChatModel):
         self, messages: list[BaseMessage], params: dict[str, Any], *, stream: bool = False
     ) -> Request:
         """Return the request; parameters of the call win over those of the model."""
-        set_names = (name for name in self._parameters if getattr(self, name, None) is not None)
-        own = {name: getattr(self, name) for name in set_names}
+        values = ((name, getattr(self, name, None)) for name in self._parameters)
+        own = {name: value for name, value in values if value is not None}
         own = {"model": self.model_name, **own, **self.model_kwargs}
         given = {self._aliases.get(k, k): value for k, value in params.items() if value is not None}
         check_call_params(given, self._transport_parameters)

@@ -33,7 +33,7 @@ from chatnb.pytest_plugin.outputs import (
 )
 
 # Another day of another month, and another day of the week.
-_WEEKS = 45
+_DAYS_LATER = 45
 _UNANSWERED = "has no reply to this request"
 _IGNORE = (
     "A replay requests something else than the recording. What varies in a request can be left "
@@ -179,7 +179,7 @@ def _note_other_clocks(
     ]
     if not dated:
         return
-    later = _outputs_of_cells_that_pass(cells, lambda: start(days_later=_WEEKS))
+    later = _outputs_of_cells_that_pass(cells, lambda: start(days_later=_DAYS_LATER))
     for number in dated:
         if text(number, later.get(number, [])):
             shown = text(number, first.outputs[number])

@@ -119,6 +119,7 @@ class RunnableSequence(Runnable[In, Out]):
 
 
 def _step_config(config: RunnableConfig | None, number: int) -> RunnableConfig | None:
+    # Most chains run without a config, and the tag is a text made for each step.
     return config and tagged_config(config, f"seq:step:{number}")
 
 
