@@ -22,6 +22,8 @@ from chatnb.chat_models.sse import SSEDecoder
 CHUNKS = 20_000
 ROUNDS = 15
 RECEIVED = event(text_delta(0)) * CHUNKS
+EVENT = event(text_delta(0))
+PIECES = [RECEIVED[start : start + 65_536] for start in range(0, len(RECEIVED), 65_536)]
 
 
 def split() -> None:
@@ -49,9 +51,25 @@ def decoded() -> None:
         exhaust(decoder.decode(RECEIVED))
 
 
-def handed_on() -> None:
+def repeated() -> None:
     with closing(CompletionDecoder()) as decoder:
-        exhaust(chunk for chunk in decoder.decode(RECEIVED))
+        for piece in PIECES:
+            exhaust(decoder.decode(piece))
+
+
+def floor_of_each() -> None:
+    blocks = [b""]
+    for _ in range(CHUNKS):
+        *events, rest = (b"".join(blocks) + EVENT).split(b"\n\n")
+        blocks[:] = [rest]
+        for each in events:
+            jiter.from_json(each[6:])
+
+
+def repeated_each() -> None:
+    with closing(CompletionDecoder()) as decoder:
+        for _ in range(CHUNKS):
+            exhaust(decoder.decode(EVENT))
 
 
 def awaited(generators: int) -> None:
@@ -59,8 +77,9 @@ def awaited(generators: int) -> None:
 
     async def decoded_chunks() -> AsyncGenerator[object]:
         with closing(CompletionDecoder()) as decoder:
-            for chunk in decoder.decode(RECEIVED):
-                yield chunk
+            for piece in PIECES:
+                for chunk in decoder.decode(piece):
+                    yield chunk
 
     async def handed_on(chunks: AsyncGenerator[object]) -> AsyncGenerator[object]:
         async for chunk in chunks:
@@ -86,10 +105,12 @@ LAYERS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("split, jiter: the floor", floor),
     ("events by the standard", events),
     ("+ parse_json (jiter)", parsed),
-    ("CompletionDecoder: + the check of a plain event, surrogates, a chunk", decoded),
-    ("+ one more generator, as each method is", handed_on),
+    ("CompletionDecoder, in one piece: + the check of a plain event, surrogates, a chunk", decoded),
+    ("CompletionDecoder, in pieces: what repeats an earlier event is compared", repeated),
     ("the decoder + one async generator", partial(awaited, 1)),
     ("the decoder + three async generators, as in `astream`", partial(awaited, 3)),
+    ("the floor, a piece for each event", floor_of_each),
+    ("CompletionDecoder, a piece for each event", repeated_each),
 )
 
 

@@ -60,6 +60,16 @@ class SSEDecoder:
         self._rest = [rest] if rest else []
         return self._events_in(lines)
 
+    def take_unfinished(self) -> bytes | None:
+        """Return the bytes of the event that has begun, and forget them; None if lines are read."""
+        if self._data or self._event or self._after_cr or self._at_start:
+            return None
+        if not self._rest:
+            return b""
+        unfinished = b"".join(self._rest)
+        self._rest.clear()
+        return unfinished
+
     def _events_in(self, lines: list[bytes]) -> list[Event]:
         if self._at_start:
             self._at_start = False

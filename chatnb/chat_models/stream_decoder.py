@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from chatnb.chat_models.sse import Event, SSEDecoder, is_event_stream
 from chatnb.chat_models.wire.error_responses import error_response
@@ -14,21 +15,24 @@ from chatnb.chat_models.wire.finish_reasons import (
     raise_bad_ending,
 )
 from chatnb.chat_models.wire.payloads import Malformed, Payload, Shape, reads
+from chatnb.chat_models.wire.repeated_events import Path, RepeatedEvents
 from chatnb.errors import MalformedReplyError, ModelError, StreamInterruptedError
 from chatnb.schema.merging import merge_content
 from chatnb.schema.messages import AIMessage, AIMessageChunk, as_chunk, join_chunks
 
 _MAX_CHARACTERS_IN_MEMORY = 2**20
-_CHUNKS_PER_JOIN = 1024
+_CHUNKS_PER_JOIN = 256
 _EVENT_STREAM = ("", "text/event-stream")
 
 
 class StreamDecoder:
     """The base of a provider's stream decoder."""
 
-    # A provider supplies `_read_event` and `_read_body`, and `_plain_chunk` for the events that
-    # nearly all streams consist of. The whole reply of a server that does not stream becomes one
-    # chunk.
+    # A provider supplies `_read_event` and `_read_body`; and for the events that nearly all
+    # streams consist of, `_plain_chunk`, `_continued` and the `_text_path` to their text. The whole
+    # reply of a server that does not stream becomes one chunk.
+
+    _text_path: ClassVar[Path]
 
     def __init__(
         self, parse: Callable[[bytes], Payload], malformed: Malformed, shape: Shape
@@ -37,6 +41,7 @@ class StreamDecoder:
         self._malformed = malformed
         self._read = reads(shape, malformed)(self._read_event)
         self._events = SSEDecoder()
+        self._repeated = RepeatedEvents(self._text_path, parse)
         self._unrecognized: bytes | None = b""  # Until it is known what the bytes are.
         self._body: list[bytes] | None = None
         self._declared = ""
@@ -72,7 +77,13 @@ class StreamDecoder:
         if self._body is not None:
             self._body.append(received)
             return iter(())
-        return self._chunks(self._events.decode(received))
+        if self._done:
+            return iter(())
+        texts, rest = self._repeated.read(self._events, received)
+        if not texts:
+            return self._chunks(self._events.decode(rest))
+        chunks = self._text_chunks(texts)
+        return chain(chunks, self._chunks(self._events.decode(rest))) if rest else iter(chunks)
 
     def end(self) -> Iterator[AIMessageChunk]:
         """Yield the chunk of a reply that was not streamed, and check that the reply ended well."""
@@ -117,6 +128,10 @@ class StreamDecoder:
         """Return the chunk of an event that only continues the text, None for all others."""
         return None
 
+    def _continued(self, event: Payload, text: str) -> AIMessageChunk:
+        """Return the chunk of an event that only continues the text with the one given."""
+        raise NotImplementedError
+
     def _read_event(self, event: Payload) -> AIMessageChunk | None:
         """Return the chunk of an event, if it has one; the event's fields have their types."""
         raise NotImplementedError
@@ -125,11 +140,25 @@ class StreamDecoder:
         """Return the message of a reply that was not streamed."""
         raise NotImplementedError
 
+    def _text_chunks(self, texts: Sequence[str]) -> list[AIMessageChunk]:
+        """Return the chunks of texts whose events need not be parsed."""
+        chunks: list[AIMessageChunk] = []
+        event, take_text = self._repeated.payload, self._partial.texts.append
+        # Most pieces hold one event; to enter a comprehension would cost half as much as its chunk.
+        for text in texts:
+            chunk = self._continued(event, text)
+            take_text(chunk.content)  # pyright: ignore[reportArgumentType]
+            chunks.append(chunk)
+        self._partial.join_texts()
+        return chunks
+
     def _chunks(self, events: Iterable[Event]) -> Iterator[AIMessageChunk]:
         take_text = self._partial.texts.append
-        for data, name in events:
+        plain: Event | None = None
+        for event in events:
             if self._done:  # The protocol's end is the end, whatever the same bytes bring.
                 return
+            data, name = event
             try:
                 # The first test alone costs the least.
                 if name == "error" or (data[:1] != b"{" and not data.lstrip().startswith(b"{")):
@@ -139,6 +168,7 @@ class StreamDecoder:
                 chunk = self._plain_chunk(payload)
                 if chunk is not None:
                     take_text(chunk.content)  # pyright: ignore[reportArgumentType]
+                    plain = event
                 elif (chunk := self._read(payload)) is not None:
                     self._keep(chunk)
             except MalformedReplyError:
@@ -148,6 +178,8 @@ class StreamDecoder:
                 continue
             if chunk is not None:
                 yield chunk
+        if plain is not None:
+            self._repeated.note(plain)
         self._partial.join_texts()
 
     def _read_odd(self, data: bytes, name: str) -> None:

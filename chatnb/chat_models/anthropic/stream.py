@@ -36,6 +36,8 @@ _TEXT_DELTAS = {
 class MessageDecoder(StreamDecoder):
     """A decoder of a streamed message."""
 
+    _text_path = ("delta", "text")
+
     def __init__(self) -> None:
         super().__init__(parse_json, malformed, MESSAGE)
         self._blocks: dict[int, _Block] = {}
@@ -56,9 +58,14 @@ class MessageDecoder(StreamDecoder):
             text = delta["text"]
             if delta["type"] != "text_delta" or type(text) is not str:
                 return None
-            return self._blocks[event["index"]].read_text(text)
+            if not self._blocks[event["index"]].is_text:
+                return None
         except (LookupError, TypeError):
             return None
+        return self._continued(event, text)
+
+    def _continued(self, event: Payload, text: str) -> AIMessageChunk:
+        return self._blocks[event["index"]].read_text(text)
 
     def _read_event(self, event: Payload) -> AIMessageChunk | None:
         match event.get("type"):
@@ -120,6 +127,7 @@ class _Block:
         self._index = index
         self._started = dict(started)
         self._type: str = started["type"]
+        self.is_text = self._type == "text"
         self._separator = separator
         self._joiner = SurrogateJoiner()
         # Only blocks that may be sent back unchanged keep their text.
@@ -142,10 +150,8 @@ class _Block:
         )
         return bare_chunk(tool_call_chunks=[call])
 
-    def read_text(self, text: str) -> AIMessageChunk | None:
-        """Return the chunk of a text's continuation; None if the block is no text."""
-        if self._type != "text":
-            return None
+    def read_text(self, text: str) -> AIMessageChunk:
+        """Return the chunk of a text's continuation."""
         text = self._joiner.push(text)
         self.chars += len(text)
         return text_chunk(text, None)

@@ -22,6 +22,8 @@ _ID_TYPES = (str, type(None))
 class CompletionDecoder(StreamDecoder):
     """A decoder of a streamed chat completion: the chunks of its first candidate."""
 
+    _text_path = ("choices", 0, "delta", "content")
+
     def __init__(self, parse: Callable[[bytes], Payload] = parse_json) -> None:
         super().__init__(parse, malformed, COMPLETION)
         self._text = SurrogateJoiner()
@@ -66,6 +68,9 @@ class CompletionDecoder(StreamDecoder):
             return None
         self._started.add(0)
         return text_chunk(self._text.push(text), id)
+
+    def _continued(self, event: Payload, text: str) -> AIMessageChunk:
+        return text_chunk(self._text.push(text), event.get("id"))
 
     def _read_event(self, event: Payload) -> AIMessageChunk | None:
         """Return the chunk of the first candidate."""

@@ -51,6 +51,8 @@ class ResponseDecoder(StreamDecoder):
     # but what a tool of the provider made, as a picture, comes as soon as it is there: a stream
     # that breaks off, or is stopped, keeps it.
 
+    _text_path = ("delta",)
+
     def __init__(self) -> None:
         super().__init__(parse_json, malformed, RESPONSE)
         self._text = _Texts(paragraphs=_ITEM)
@@ -73,7 +75,11 @@ class ResponseDecoder(StreamDecoder):
             return None
         if type(event.get("delta")) is not str:
             return None
-        return text_chunk(self._text.push(self._placed(event)) or "", self._id)
+        return self._continued(event, event["delta"])
+
+    def _continued(self, event: Payload, text: str) -> AIMessageChunk:
+        delta = {**self._placed(event), "delta": text}
+        return text_chunk(self._text.push(delta) or "", self._id)
 
     def _read_event(self, event: Payload) -> AIMessageChunk | None:
         chunk = self._chunk(event)
@@ -140,6 +146,7 @@ class ResponseDecoder(StreamDecoder):
         if item.get("phase"):
             keys = (item.get("id"), event.get("output_index"))
             self._phases.update((key, item["phase"]) for key in keys if key is not None)
+            self._repeated.stop()
 
     def _read_added(self, event: Payload) -> AIMessageChunk | None:
         item: Payload = event["item"]
