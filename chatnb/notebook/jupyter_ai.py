@@ -9,8 +9,6 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from chatnb.notebook.cell.failed_cell import cell_number, failed_cell, last_error
-
 _BEFORE = "chatnb_error_before"
 _MODELS = {
     "chatgpt": "openai",
@@ -100,9 +98,13 @@ class LastError:
         self._error = error
 
     def __str__(self) -> str:
+        from chatnb.notebook.cell.failed_cell import failed_cell  # Few notebooks need it.
+
         return failed_cell(self._shell, self._error).redacted_traceback
 
     def __getitem__(self, number: int) -> LastError:
+        from chatnb.notebook.cell.failed_cell import cell_number
+
         failed = cell_number(self._shell, self._error)
         if number not in (failed, -1):
             where = "" if failed is None else f", of cell {failed}"
@@ -126,5 +128,7 @@ def usage_error(text: str) -> UsageError:
 
 
 def _cell_error() -> BaseException | None:
+    from chatnb.notebook.cell.failed_cell import last_error
+
     error = last_error()
     return vars(error).get(_BEFORE) if isinstance(error, UsageError) else error

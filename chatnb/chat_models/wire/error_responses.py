@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -59,60 +59,56 @@ _BY_STATUS: Mapping[int, _Sorted] = {
     429: (RateLimitError, "Wait and try again, or check the plan and its limits."),
 }
 
+# Patterns are compiled with the first error: that takes longer than to import a module.
 # Codes and types of errors, in lower case without `_` and `-`, and the status that they stand for.
-_STATUS_BY_CODE: Sequence[tuple[re.Pattern[str], int]] = [
-    (re.compile(pattern), status)
-    for pattern, status in (
-        (r"ratelimit|toomanyrequests|resourceexhausted|throttl", 429),
-        (r"authentication|unauthenticated|unauthorized|invalidapikey|autherror", 401),
-        (r"permission|forbidden|accessdenied", 403),
-        (r"notfound", 404),
-        (r"timeout|deadlineexceeded", 408),
-        (r"toolarge", 413),
-        (r"overloaded|unavailable|servererror|internal|apierror", 500),
-        (r"invalid|badrequest|failedprecondition|unsupported|validation|unprocessable", 400),
-    )
-]
+_STATUS_BY_CODE = (
+    (r"ratelimit|toomanyrequests|resourceexhausted|throttl", 429),
+    (r"authentication|unauthenticated|unauthorized|invalidapikey|autherror", 401),
+    (r"permission|forbidden|accessdenied", 403),
+    (r"notfound", 404),
+    (r"timeout|deadlineexceeded", 408),
+    (r"toolarge", 413),
+    (r"overloaded|unavailable|servererror|internal|apierror", 500),
+    (r"invalid|badrequest|failedprecondition|unsupported|validation|unprocessable", 400),
+)
 
 _TOKENS = r"[\d,._]+ ?(?:input |prompt )?tokens?"
-_OVERFLOW_WORDS = re.compile(
-    "|".join(
-        (
-            # Codes: OpenAI, llama.cpp, GitHub Models.
-            r"context_length_exceeded|exceed_context_size|tokens_limit_reached",
-            # OpenAI, Azure, vLLM, DeepSeek, OpenRouter, Together and others.
-            r"maximum (?:context|model|prompt) (?:length|limit|window)",
-            r"context (?:length|window|size|limit) (?:has been |is )?"
-            r"(?:only|exceeded|exceeds|of only|full)",
-            r"exceeds? (?:the |its |this |your )?(?:model'?s )?(?:\w+ )?context"
-            r" ?(?:window|length|size|limit)",
-            r"(?:longer|greater|larger) than (?:the )?(?:model'?s )?"
-            r"(?:maximum |max )?(?:context|model) ?(?:length|window|size)",
-            r"(?:exceeds?|prompt).{0,40}max_model_len|input tokens exceed the configured limit",
-            r"reduce the length of (?:the|your) (?:messages|prompt|input)",
-            # Anthropic, Bedrock, Ollama, Fireworks.
-            r"prompt(?: \([^)]*\))? (?:is )?too long|input is too long",
-            r"input length (?:and|exceeds)|exceeds? (?:the )?token limit",
-            r"prompt token count.{0,40} exceeds the limit|allowed input length",
-            # Gemini.
-            r"input token count.{0,40}exceeds? the max",
-            r"exceeds? the (?:maximum|max) (?:number of|allowed) (?:input )?tokens",
-            # LM Studio.
-            r"context (?:the )?overflows?|reached (?:the )?context length",
-            # Mistral, Cohere, Moonshot, MiniMax, Qwen, text-generation-inference, Zhipu.
-            r"too large for (?:the )?model with [\d,]+ max|too many tokens",
-            r"model token limit|context window exceeds|prompt exceeds max",
-            r"range of input length should be|inputs.{0,3} tokens \+",
-            rf"(?:prompt|input|request) (?:contains|has|with|of) {_TOKENS}.{{0,80}}"
-            r"(?:context|maximum)",
-        )
+_OVERFLOW_WORDS = "|".join(
+    (
+        # Codes: OpenAI, llama.cpp, GitHub Models.
+        r"context_length_exceeded|exceed_context_size|tokens_limit_reached",
+        # OpenAI, Azure, vLLM, DeepSeek, OpenRouter, Together and others.
+        r"maximum (?:context|model|prompt) (?:length|limit|window)",
+        r"context (?:length|window|size|limit) (?:has been |is )?"
+        r"(?:only|exceeded|exceeds|of only|full)",
+        r"exceeds? (?:the |its |this |your )?(?:model'?s )?(?:\w+ )?context"
+        r" ?(?:window|length|size|limit)",
+        r"(?:longer|greater|larger) than (?:the )?(?:model'?s )?"
+        r"(?:maximum |max )?(?:context|model) ?(?:length|window|size)",
+        r"(?:exceeds?|prompt).{0,40}max_model_len|input tokens exceed the configured limit",
+        r"reduce the length of (?:the|your) (?:messages|prompt|input)",
+        # Anthropic, Bedrock, Ollama, Fireworks.
+        r"prompt(?: \([^)]*\))? (?:is )?too long|input is too long",
+        r"input length (?:and|exceeds)|exceeds? (?:the )?token limit",
+        r"prompt token count.{0,40} exceeds the limit|allowed input length",
+        # Gemini.
+        r"input token count.{0,40}exceeds? the max",
+        r"exceeds? the (?:maximum|max) (?:number of|allowed) (?:input )?tokens",
+        # LM Studio.
+        r"context (?:the )?overflows?|reached (?:the )?context length",
+        # Mistral, Cohere, Moonshot, MiniMax, Qwen, text-generation-inference, Zhipu.
+        r"too large for (?:the )?model with [\d,]+ max|too many tokens",
+        r"model token limit|context window exceeds|prompt exceeds max",
+        r"range of input length should be|inputs.{0,3} tokens \+",
+        rf"(?:prompt|input|request) (?:contains|has|with|of) {_TOKENS}.{{0,80}}"
+        r"(?:context|maximum)",
     )
 )
-_FILTER_WORDS = re.compile(
+_FILTER_WORDS = (
     r"content_filter|content_policy|responsibleaipolicy|data_inspection_failed"
     r"|content management policy|input was flagged|flagged by moderation"
 )
-_QUOTA_WORDS = re.compile(
+_QUOTA_WORDS = (
     r"insufficient[_ ](?:\w+[_ ])?(?:quota|balance|credits?|funds)|balance (?:is )?(?:too low|"
     r"insufficient|not enough)|(?:out of|run out of|not enough|no more|no remaining|"
     r"used all available|requires more|exhausted your|add more) (?:\w+ )?(?:credits?|funds)"
@@ -121,9 +117,9 @@ _QUOTA_WORDS = re.compile(
     r"|api usage limits|(?:have|has) (?:no|any) (?:\w+ )?credits"
 )
 # Gemini has the same words for a limit of each minute, and then says how long to wait.
-_QUOTA_UNLESS_WAIT = re.compile(r"exceeded (?:your )?current[_ ]quota")
-_RATE_WORDS = re.compile(r"\b429\b|rate[ _-]?limit|too many requests")
-_KEY_WORDS = re.compile(
+_QUOTA_UNLESS_WAIT = r"exceeded (?:your )?current[_ ]quota"
+_RATE_WORDS = r"\b429\b|rate[ _-]?limit|too many requests"
+_KEY_WORDS = (
     r"api_?key_invalid|api[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|not found)"
     r"|(?:invalid|incorrect|missing|no|wrong) (?:x-)?api[ _-]?key|invalid_api_key"
 )
@@ -133,9 +129,7 @@ _REQUEST_ID_HEADERS = (
     *("x-dashscope-request-id", "mistral-correlation-id", "x-ds-trace-id", "nvcf-reqid"),
     *("x-kong-request-id", "x-correlation-id", "x-trace-id", "cf-ray"),
 )
-_REQUEST_ID_WORDS = re.compile(
-    r"request[ _-]?id[:=]?\s*['\"(]?\s*([\w-]*\d[\w-]{5,})", re.IGNORECASE
-)
+_REQUEST_ID_WORDS = r"(?i)request[ _-]?id[:=]?\s*['\"(]?\s*([\w-]*\d[\w-]{5,})"
 _MESSAGES = ("message", "error_message", "error_description", "detail", "msg", "description")
 _CODES = ("code", "type", "status", "reason", "error_code", "error_type")
 _NUMBERS = ("code", "status", "status_code", "statusCode", "http_code", "error_code")
@@ -289,18 +283,18 @@ def _gather_upstream(metadata: object, found: _Details, depth: int) -> None:
 def _sort(status: int | None, codes: list[str], message: str, *, waits: bool) -> _Sorted:
     """Return the class and hint of an error; words refine what the status says."""
     text = " ".join([*codes, message])[:_MAX_SEARCHED].lower()
-    if status != 429 and _OVERFLOW_WORDS.search(text):
+    if status != 429 and re.search(_OVERFLOW_WORDS, text):
         return _OVERFLOW
-    if _FILTER_WORDS.search(text):
+    if re.search(_FILTER_WORDS, text):
         return _FILTERED
-    if status == 402 or _QUOTA_WORDS.search(text):
+    if status == 402 or re.search(_QUOTA_WORDS, text):
         return _QUOTA
-    if not waits and _QUOTA_UNLESS_WAIT.search(text):
+    if not waits and re.search(_QUOTA_UNLESS_WAIT, text):
         return _QUOTA
-    if status in (None, 400) and _KEY_WORDS.search(text):
+    if status in (None, 400) and re.search(_KEY_WORDS, text):
         return _UNAUTHORIZED
     meant = _status_meant(codes)
-    if meant is None and _RATE_WORDS.search(text):
+    if meant is None and re.search(_RATE_WORDS, text):
         meant = 429
     if status is None or (status >= 500 and meant == 408):
         status = meant or 500
@@ -313,7 +307,7 @@ def _status_meant(codes: list[str]) -> int | None:
     for code in codes:
         word = re.sub(r"[^a-z]", "", code.lower())
         for pattern, status in _STATUS_BY_CODE:
-            if pattern.search(word):
+            if re.search(pattern, word):
                 return status
     return None
 
@@ -372,5 +366,5 @@ def _line(text: str) -> str:
 
 
 def _request_id_in(message: str) -> str | None:
-    found = _REQUEST_ID_WORDS.search(message[:_MAX_SEARCHED])
+    found = re.search(_REQUEST_ID_WORDS, message[:_MAX_SEARCHED])
     return found[1] if found else None

@@ -14,11 +14,12 @@ MAX_WAIT = 86_400.0
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _UNIT = r"(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)"
 _AMOUNT = rf"\d+(?:\.\d+)?\s*{_UNIT}\b|\d+(?:\.\d+)?(?:ms|[smhd])(?=\d)"
-_WAIT_WORDS = re.compile(
+# Patterns are compiled with the first error: that takes longer than to import a module.
+_WAIT_WORDS = (
     r"(?:try again|retry|retry again|wait|available again|resets?)(?:\s+(?:in|after|for|at least"
     rf"|about))*\s+(?P<wait>(?:(?:{_AMOUNT})(?:\s*,?\s*(?:and\s+)?))+)"
 )
-_AMOUNTS = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})")
+_AMOUNTS = rf"(\d+(?:\.\d+)?)\s*({_UNIT})"
 
 _MAX_SEARCHED = 10_000  # Characters; the patterns' work may grow with the square of a text.
 
@@ -55,14 +56,14 @@ def wait_in_retry_info(value: object) -> float | None:
 
 def wait_in_text(text: str) -> float | None:
     """Return the seconds that a message says to wait, as in "try again in 1m26.4s"."""
-    found = _WAIT_WORDS.search(text[:_MAX_SEARCHED].lower())
+    found = re.search(_WAIT_WORDS, text[:_MAX_SEARCHED].lower())
     if not found:
         return None
     return _bounded(sum(_amounts(found["wait"])))
 
 
 def _amounts(text: str) -> Iterator[float]:
-    for number, unit in _AMOUNTS.findall(text):
+    for number, unit in re.findall(_AMOUNTS, text):
         name = "ms" if unit.startswith(("ms", "milli")) else unit[0]
         yield float(number) * _UNIT_SECONDS[name]
 
