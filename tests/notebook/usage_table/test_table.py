@@ -262,16 +262,23 @@ def test_what_is_not_installed_is_named(
 @pytest.mark.parametrize("what", ["tokens", "cost"])
 @pytest.mark.parametrize("by", ["model", "call"])
 def test_a_plot_draws_what_the_table_says(what: Any, by: Any) -> None:
-    """The bars add up to the totals, and the axis says of how many calls nothing is known."""
+    """The bars add up to the totals, stacked from zero, and the axis says of how many calls
+    nothing is known."""
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     from matplotlib import pyplot
 
     table = UsageTable(made_up(45, gaps=True))
     axes = table.plot(what, by=by)
-    lengths = [bar.get_width() if by == "model" else bar.get_height() for bar in axes.patches]
+    bars: Any = axes.patches
+    lengths = [bar.get_width() if by == "model" else bar.get_height() for bar in bars]
     totals = table.totals.cost if what == "cost" else table.totals.tokens["total"]
     assert sum(lengths) == pytest.approx(totals.known)
+    ends = dict[float, float]()
+    for bar, length in zip(bars, lengths, strict=True):
+        row, start = (bar.get_y(), bar.get_x()) if by == "model" else (bar.get_x(), bar.get_y())
+        assert start == pytest.approx(ends.get(row, 0))
+        ends[row] = start + length
     label = axes.get_xlabel() if by == "model" else axes.get_ylabel()
     assert f"({totals.unknown} of 45 calls unknown)" in label
     if by == "model":

@@ -14,8 +14,10 @@ from chatnb import mapper
 from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableLambda
+from chatnb.schema import AIMessage
 from chatnb.schema.prompt_values import PromptValue
 from tests.support.many_workers import Logged
+from tests.tracing.test_usage_tracking import Charged
 
 Make = Callable[[dict[str, list[Any]]], Any]
 NAMES = ["n", "prompt", "reply", "reply_tokens", "reply_cost", "reply_error"]
@@ -75,6 +77,22 @@ def test_replies_are_columns_and_a_failure_is_its_row_s(make: Make, tmp_path: Pa
     errors = values(found, "reply_error")
     assert errors[0] is errors[2] is None
     assert "no value in the column 'prompt'" in errors[1]
+
+
+def test_a_row_has_the_tokens_and_the_cost_of_all_its_calls() -> None:
+    """A chain may call a model several times for a row, which is charged for each."""
+    chat = Charged()
+
+    def ask_twice(text: str) -> AIMessage:
+        return chat.invoke(chat.invoke(text).text)
+
+    once, twice = (
+        mapper(chain, "prompt")([{"prompt": "Hi"}])[0]
+        for chain in (chat, RunnableLambda(ask_twice))
+    )
+    assert (once["reply_tokens"], twice["reply_tokens"]) == (10, 20)
+    assert twice["reply_cost"] == pytest.approx(2 * once["reply_cost"])
+    assert once["reply_cost"] > 0
 
 
 @each_library
