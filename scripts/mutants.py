@@ -5,8 +5,10 @@ since the commit SINCE are mutated. It ends with an error if a mutant survives.
 """
 
 # mutmut and cosmic-ray mutate whole files, and know neither samples nor commits. The tests of a
-# module are those in its folder (tests/ mirrors chatnb/) and those that name it; a mutant is tried
-# by those of them that enter its line.
+# module are its doctests, those in its folder (tests/ mirrors chatnb/) and those that name it; a
+# mutant is tried by those of them that enter its line, and then by the slow ones of its module,
+# whose processes nobody measures. Lines that imports run, such as defaults of parameters, are
+# tried by all of them and by the tests of the whole package.
 
 from __future__ import annotations
 
@@ -27,9 +29,17 @@ from coverage import Coverage, CoverageData
 ROOT = Path(__file__).parents[1]
 COPY = ROOT / ".venv" / "mutants"
 _COPIED = ("chatnb", "tests", "docs", "conftest.py", "pyproject.toml", "README.md")
-_QUICK = "not browser and not lab and not packaging and not slow and not thorough"
+_HEADLESS = "not browser and not lab and not packaging and not thorough"
+_QUICK, _SLOW = f"{_HEADLESS} and not slow", f"{_HEADLESS} and slow"
 _NO_TESTS = 5
-_OTHERS = 200  # The most tests for one mutant.
+# The tests of the whole package.
+_WHOLE = [
+    "tests/docs/test_code_blocks.py",
+    "tests/test_errors.py",
+    "tests/test_limits.py",
+    "tests/test_public_api.py",
+]
+_OTHERS = 200  # The most tests of other modules for one mutant.
 # What nbval imports at each start takes longer than most tests.
 _UNUSED = ("nbval", "randomly", "cacheprovider")
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -157,9 +167,9 @@ class Tests:
 
     def __init__(self, copy: Path, files: Iterable[Path]) -> None:
         self._copy, self._data = copy, copy / "coverage.db"
-        tests = sorted({test for file in files for test in self._near(file)})
+        tests = sorted({*_WHOLE, *(test for file in files for test in self._near(file))})
         printed = self._measure(tests).splitlines()
-        self._failing = [ln.split()[1] for ln in printed if ln.startswith(("FAILED", "ERROR"))]
+        self._failing = _failed("\n".join(printed))
         print(f"unmutated: {printed[-1]}", flush=True)
         if errors := [line for line in printed if line.startswith("ERROR ") and "::" not in line]:
             sys.exit("\n".join(errors))  # A file that cannot be read fails for every mutant.
@@ -176,10 +186,11 @@ class Tests:
         """Return whether a test fails on a mutant, or takes too long, which is printed."""
         target = self._copy / mutant.path.relative_to(ROOT)
         target.write_text(mutant.source, encoding="utf-8")
-        deselected = [f"--deselect={test}" for test in self._failing]
         try:
-            tests = self._entering(mutant) or self._near(mutant.path)
+            tests = self._entering(mutant) or self._of_module(mutant.path)
+            deselected = [f"--deselect={test}" for test in self._failing]
             ran = self._run(["pytest", "-x", *deselected, *tests], seconds)
+            slow = [] if ran.returncode else self._failing_slow(mutant.path, seconds)
         except subprocess.TimeoutExpired:
             print(f"out of time: {mutant.path.name}:{mutant.line}: {mutant.change}", flush=True)
             return True
@@ -187,16 +198,29 @@ class Tests:
             shutil.copy2(mutant.path, target)
         if "not found: " in ran.stderr or ran.returncode == _NO_TESTS:
             sys.exit(f"Not run: {ran.stderr or tests}")
-        return bool(ran.returncode)
+        # A slow test that fails without the mutant as well says nothing about it.
+        return bool(
+            ran.returncode or (slow and not self._run(["pytest", *slow], marks=_SLOW).returncode)
+        )
+
+    def _failing_slow(self, path: Path, seconds: float) -> list[str]:
+        """Return the slow test of a module that fails first, if one does."""
+        tests = self._near(path)
+        if "notebook" in path.relative_to(ROOT).parts:
+            tests.append("tests/kernel")
+        ran = self._run(["pytest", "-x", "-rfE", *tests], 2 * seconds, marks=_SLOW)
+        return _failed(ran.stdout)
 
     def _run(
-        self, command: list[str], seconds: float | None = None
+        self, command: list[str], seconds: float | None = None, marks: str = _QUICK
     ) -> subprocess.CompletedProcess[str]:
-        options = ["-q", *(f"-pno:{plugin}" for plugin in _UNUSED), "-m", _QUICK]
+        options = ["-q", *(f"-pno:{plugin}" for plugin in _UNUSED), "-m", marks]
+        # Processes that tests start import the copy as well.
+        path = os.pathsep.join([str(self._copy), str(Path(__file__).parent)])
         return subprocess.run(
             [sys.executable, "-B", "-m", *command, *options],
             cwd=self._copy,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "COVERAGE_CORE": "ctrace"},
+            env={**os.environ, "PYTHONPATH": path, "COVERAGE_CORE": "ctrace"},
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -210,7 +234,8 @@ class Tests:
         while not any(file.parent == folder for file in files):
             folder = folder.parent
         own = folder / f"test_{module.name}.py"
-        return [
+        doctests = [str(path.relative_to(ROOT))] if ">>>" in path.read_text("utf-8") else []
+        return doctests + [
             str(file)
             for file in sorted(files, key=lambda file: (file != own, file))
             if file.parent == folder or name in (self._copy / file).read_text(encoding="utf-8")
@@ -218,13 +243,34 @@ class Tests:
 
     def _entering(self, mutant: Mutant) -> list[str]:
         """Return the tests that enter a mutant's line, or the nearest before it."""
-        file = str(self._copy / mutant.path.relative_to(ROOT))
-        entering = self._entered.contexts_by_lineno(file)
+        entering = self._tests_by_line(mutant.path)
         lines = [line for line in entering if line <= mutant.line]
-        tests = entering[max(lines)] if lines else []
-        found = sorted({test.partition("[")[0] for test in tests} - {""})
-        random.Random(0).shuffle(found)
-        return sorted(found[:_OTHERS])
+        return self._sample(mutant.path, entering[max(lines)] if lines else [])
+
+    def _of_module(self, path: Path) -> list[str]:
+        """Return the tests of a module, and others that enter it, for a line that imports run."""
+        entering = self._tests_by_line(path).values()
+        whole = [*dict.fromkeys([*self._near(path), *_WHOLE])]
+        found = self._sample(path, [test for tests in entering for test in tests])
+        return [*whole, *(test for test in found if test.partition("::")[0] not in whole)]
+
+    def _tests_by_line(self, path: Path) -> dict[int, list[str]]:
+        return self._entered.contexts_by_lineno(str(self._copy / path.relative_to(ROOT)))
+
+    def _sample(self, path: Path, tests: Iterable[str]) -> list[str]:
+        """Return those of some tests that are near a module, and at most so many others."""
+        near, found = self._near(path), sorted({test.partition("[")[0] for test in tests} - {""})
+        others = [test for test in found if test.partition("::")[0] not in near]
+        random.Random(0).shuffle(others)
+        left_out = {*others[_OTHERS:]}
+        return [test for test in found if test not in left_out]
+
+
+def _failed(printed: str) -> list[str]:
+    """Return the tests that failed, from the summary of pytest."""
+    lines = printed.splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    return [line.partition(" ")[2].partition(" - ")[0] for line in failed]
 
 
 @pytest.hookimpl(wrapper=True)
