@@ -315,6 +315,23 @@ def test_colab_gets_its_widget_manager(
     assert front_end.is_page_known()
 
 
+@pytest.mark.parametrize("awaits", [False, True])
+@pytest.mark.parametrize("served", [False, True])
+def test_a_kernel_that_hears_no_page_while_a_cell_runs_believes_the_server(
+    monkeypatch: pytest.MonkeyPatch, awaits: bool, served: bool
+) -> None:
+    """Else its first reply waits for a page that is not there, or shows no widget on one."""
+    kernel: Any = NotebookKernel()
+    kernel.shell = types.SimpleNamespace(autoawait=awaits)
+    monkeypatch.setattr(front_end, "current_kernel", lambda: kernel)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    if served:
+        monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
+    hears = front_end.receives_while_awaiting(kernel)
+    assert not hears or awaits
+    assert front_end.is_page_known() is (served and not hears)
+
+
 class NotebookKernel:
     """A kernel that takes input, of a cell without an id."""
 
