@@ -17,8 +17,8 @@ Path: TypeAlias = Sequence[str | int]
 _MAX_MISSES = 16  # Where events differ in more than their text, trying costs and gains nothing.
 # Values that say nothing about a reply, and are others in each event.
 _VARYING = re.compile(r'(?<="obfuscation":")[0-9A-Za-z]+(?=")|(?<="sequence_number":)[0-9]+')
-_CHARACTERS = r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*'
-_JSON_CHARACTERS, _JSON_STRING = re.compile(_CHARACTERS), re.compile(f'"{_CHARACTERS}"')
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_decode_json = json.JSONDecoder().raw_decode
 
 
 class RepeatedEvents:
@@ -139,9 +139,11 @@ def _skip(events: str, position: int, parts: list[str]) -> int:
 
 def _unescaped(events: str, start: int) -> tuple[str, int]:
     """Return the text of the JSON string whose inside begins here, and the position of its end."""
-    found = _JSON_CHARACTERS.match(events, start)
-    end = found.end() if found else start
-    return json.loads(f'"{events[start:end]}"'), end
+    try:
+        text, end = _decode_json(events, start - 1)
+    except ValueError:
+        return "", -1
+    return text, end - 1
 
 
 def _at(payload: Any, path: Path) -> Any:
