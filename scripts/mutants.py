@@ -7,8 +7,8 @@ since the commit SINCE are mutated. It ends with an error if a mutant survives.
 # mutmut and cosmic-ray mutate whole files, and know neither samples nor commits. The tests of a
 # module are its doctests, those in its folder (tests/ mirrors chatnb/) and those that name it; a
 # mutant is tried by those of them that enter its line, and then by the slow ones of its module,
-# whose processes nobody measures. Lines that imports run, such as defaults of parameters, are
-# tried by all of them and by the tests of the whole package.
+# whose processes nobody measures. Lines that none of them enters, or only an import, such as a
+# default of a parameter, are tried by all of them and by the tests of the whole package.
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 import pytest
 from coverage import Coverage, CoverageData
@@ -39,6 +39,7 @@ _WHOLE = [
     "tests/test_limits.py",
     "tests/test_public_api.py",
 ]
+_MANY_FILES = 20
 _OTHERS = 200  # The most tests of other modules for one mutant.
 # What nbval imports at each start takes longer than most tests.
 _UNUSED = ("nbval", "randomly", "cacheprovider")
@@ -61,10 +62,11 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
 
 
 class Mutant(NamedTuple):
-    """A file with one place changed."""
+    """A file with one place changed: its line, and that in which its statement begins."""
 
     path: Path
     line: int
+    statement: int
     change: str
     source: str
 
@@ -89,10 +91,15 @@ def mutant(place: Place) -> Mutant:
     """Return the mutant of a place."""
     tree = ast.parse(place.path.read_text(encoding="utf-8"))
     node = [*ast.walk(tree)][place.number]
+    line = getattr(node, "lineno", 0)
+    statement = max((at.lineno for at in ast.walk(tree) if _is_around(at, line)), default=line)
     before, after = ast.unparse(node), _mutate(tree, node)
     change = f"{before} -> {after}".replace("\n", " ")[:150]
-    line = getattr(node, "lineno", 0)
-    return Mutant(place.path, line, change, ast.unparse(ast.fix_missing_locations(tree)))
+    return Mutant(place.path, line, statement, change, ast.unparse(ast.fix_missing_locations(tree)))
+
+
+def _is_around(node: ast.AST, line: int) -> TypeGuard[ast.stmt]:
+    return isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
 
 
 def _can_mutate(node: ast.AST) -> bool:
@@ -167,7 +174,10 @@ class Tests:
 
     def __init__(self, copy: Path, files: Iterable[Path]) -> None:
         self._copy, self._data = copy, copy / "coverage.db"
-        tests = sorted({*_WHOLE, *(test for file in files for test in self._near(file))})
+        mutated = sorted(files)
+        near = sorted({*_WHOLE, *(test for file in mutated for test in self._near(file))})
+        # Far tests enter a module, too, and are worth their time for a sample of many modules.
+        tests = near if len(mutated) < _MANY_FILES else ["tests", "chatnb"]
         printed = self._measure(tests).splitlines()
         self._failing = _failed("\n".join(printed))
         print(f"unmutated: {printed[-1]}", flush=True)
@@ -242,13 +252,13 @@ class Tests:
         ]
 
     def _entering(self, mutant: Mutant) -> list[str]:
-        """Return the tests that enter a mutant's line, or the nearest before it."""
+        """Return the tests that enter a mutant's line, or the statement that it is in."""
         entering = self._tests_by_line(mutant.path)
-        lines = [line for line in entering if line <= mutant.line]
-        return self._sample(mutant.path, entering[max(lines)] if lines else [])
+        found = {*entering.get(mutant.line, []), *entering.get(mutant.statement, [])}
+        return self._sample(mutant.path, found)
 
     def _of_module(self, path: Path) -> list[str]:
-        """Return the tests of a module, and others that enter it, for a line that imports run."""
+        """Return the tests of a module, and others that enter it."""
         entering = self._tests_by_line(path).values()
         whole = [*dict.fromkeys([*self._near(path), *_WHOLE])]
         found = self._sample(path, [test for tests in entering for test in tests])

@@ -199,6 +199,29 @@ def test_reasoning_is_kept(field: str) -> None:
     assert whole.reasoning == "Hm."
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"tool_calls": [calling("{}", id="c", name="say")]},
+        {"function_call": {"name": "say", "arguments": "{}"}},
+        {"audio": {"id": "a", "transcript": "Hi"}},
+    ],
+    ids=lambda beside: next(iter(beside)),
+)
+@pytest.mark.parametrize("first", [{}, {"role": "assistant"}], ids=["later", "first"])
+def test_what_comes_beside_text_in_one_event_is_kept(
+    beside: dict[str, Any], first: dict[str, Any]
+) -> None:
+    """A server may send the text and more in one event, which adds up to what two events do."""
+    before = [] if first else [said(content="O", role="assistant")]
+    together = decoded(*before, said(content="h", **first, **beside), said("stop"))
+    apart = decoded(*before, said(content="h", **first), said(**beside), said("stop"))
+    assert together == apart
+    assert together.tool_calls or together.reasoning or together.additional_kwargs
+
+
 def test_halves_of_an_emoji_join_in_reasoning_too() -> None:
     """A pair that a server cut in two is one character, and each candidate's are its own."""
     message = decoded(

@@ -80,6 +80,21 @@ def test_what_stands_in_a_reply_is_never_masked(one: str, other: str) -> None:
     assert learn_line(one, [other], ReplyTexts("Nothing.")) is not None
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "reply"),
+    [
+        ("hash=d41d8cd9", "hash=e41d8cd9", "The hash begins with d41d8cd9."),
+        ("Sum: 123456789 (of 3)", "Sum: 987654321 (of 3)", "I get 987654321 in all."),
+    ],
+)
+def test_a_long_value_of_a_reply_is_not_masked_in_other_words(
+    one: str, other: str, reply: str
+) -> None:
+    """A hash or a long number is the reply's wherever it stands; a short one may be any."""
+    assert learn_line(one, [other], ReplyTexts(reply)) is None
+    assert learn_line("n=7.", ["n=8."], ReplyTexts("There are 7 planets.")) is not None
+
+
 @pytest.mark.parametrize(("one", "other"), [("Red", "Blue"), ("said red", "said blue"),
                                             ("a b", "b a")])  # fmt: skip
 def test_words_are_never_masked(one: str, other: str) -> None:
