@@ -185,6 +185,16 @@ def test_secrets_are_found_within_data(data: object, secret: str) -> None:
     assert secret not in repr(hide(data))
 
 
+def test_what_is_no_secret_stays_readable() -> None:
+    """A traceback shows the parameters of a call that are no secrets, beside one that is."""
+    options = {"model": "gpt-4o", "base_url": "http://127.0.0.1/v1", "stop": ["END", ("a", 1)]}
+    data = {**options, "extra_headers": {"X-Team": "blue"}, "n": 2}
+    assert repr(hide(data)) == repr(data)
+    shown = repr(hide({**data, "api_key": "sk-very-secret"}))
+    assert shown.startswith(repr(data)[:-1])
+    assert "very-secret" not in shown
+
+
 def test_secrets_may_be_bytes() -> None:
     """A password that a library takes as bytes is found, too."""
     assert secrets_in({"password": b"abc-def-ghi"}) == {"abc-def-ghi"}

@@ -5,10 +5,12 @@ import json
 import os
 import pickle
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatnb.cassettes.cassette import Cassette
 from chatnb.chat_models import BaseChatModel, ChatLocal, ChatOpenAI, init_chat_model
 from chatnb.chat_models.providers import known_providers
 from chatnb.chat_models.registry import all_providers
@@ -305,6 +307,21 @@ def test_an_address_of_one_s_own_is_required(
     monkeypatch.setenv("AZURE_AI_ENDPOINT", loopback.base_url)
     loopback.plays(playing(WIRES["azure_ai"]))
     assert streamed(init_chat_model("azure_ai:m"), "Hi").content == "Hello."
+
+
+def test_a_replay_needs_no_address(
+    monkeypatch: pytest.MonkeyPatch, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    """Where the tests run, nobody has the address of the customer who recorded the cassette."""
+    monkeypatch.setenv("AZURE_AI_ENDPOINT", loopback.base_url)
+    loopback.plays(playing(WIRES["azure_ai"]))
+    with Cassette(tmp_path / "c.yaml"):
+        recorded = streamed(init_chat_model("azure_ai:m"), "Hi")
+    monkeypatch.delenv("AZURE_AI_ENDPOINT")
+    with Cassette(tmp_path / "c.yaml", "replay"):
+        chat = init_chat_model("azure_ai:m")
+        assert streamed(chat, "Hi").content == recorded.content
+    assert chat.base_url == known_providers()["azure_ai"].base_url
 
 
 @both_streams

@@ -14,7 +14,7 @@ from chatnb.chat_models.openai.responses_replies import message_from_response
 from chatnb.chat_models.openai.responses_stream import ResponseDecoder
 from chatnb.output_parsers import JsonOutputParser
 from chatnb.schema import AIMessage, HumanMessage, ToolMessage
-from chatnb.schema.messages import join_chunks
+from chatnb.schema.messages import join_chunks, message_to_dict
 from chatnb.tools import ToolLoop
 from chatnb.tools.validation import CallCheck
 from tests.support.loopback import Exchange, LoopbackServer, Script, head
@@ -78,6 +78,14 @@ def test_a_reply_is_sent_back_as_it_came(output: Sequence[Item]) -> None:
     assert responses_body([HumanMessage("Hi"), reply], {})["input"][1:] == list(output)
     copied = AIMessage(**{**vars(reply), "content": reply.content})
     assert input_items([copied], {}) == list(output)
+
+
+def test_the_text_of_a_reply_is_kept_once() -> None:
+    """A store, a log or a notebook has the text of a reply with reasoning once, not twice."""
+    text = "The answer is long."
+    reply = message_from_response(response(REASONING, message(text, "msg_1")))
+    assert reply.content == text
+    assert json.dumps(message_to_dict(reply)).count(text) == 1
 
 
 def deltas(
