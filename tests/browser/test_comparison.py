@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -57,6 +58,27 @@ def test_each_column_gets_its_own_text_and_end(reply_page: ReplyPage) -> None:
     expect(columns.nth(1).locator(".chatnb-status")).to_have_text("slow model: attempt 2 of 3")
 
 
+def test_footers_of_several_lines_open_by_steps(reply_page: ReplyPage) -> None:
+    """Columns below each other that end together grow by at most 2 px in each frame."""
+    reply_page.page.set_viewport_size({"width": 300, "height": 900})
+    open_columns(reply_page, "one", "two")
+    reply_page.run("""
+        window.root = document.querySelector(".chatnb-comparison");
+        window.heights = [root.offsetHeight];
+        const shoot = () => {
+            heights.push(root.offsetHeight);
+            requestAnimationFrame(shoot);
+        };
+        requestAnimationFrame(shoot);
+    """)
+    for column in range(2):
+        change(reply_page, column, phase="done", footer="m · 8 tokens in · 1.0 s · " * 4)
+    reply_page.wait_for("!root.querySelector('[style*=max-height]')")
+    heights: list[int] = reply_page.run("return heights")
+    assert heights[-1] - heights[0] > 30
+    assert max(abs(after - before) for before, after in pairwise(heights)) <= 2
+
+
 def test_pictures_and_sounds_come_at_the_end(reply_page: ReplyPage) -> None:
     """They stand in the column of their reply, above its footer, once it has ended. Nothing is
     fetched from another address."""
@@ -106,11 +128,14 @@ def test_stop_in_any_column_stops_all(reply_page: ReplyPage) -> None:
 def test_columns_stand_as_in_the_finished_output(
     reply_page: ReplyPage, count: int, in_a_row: dict[int, int]
 ) -> None:
-    """Live or finished, they stand at the same places, in rows as even as the width allows."""
+    """Live or finished, with a notice below, they stand at the same places, in rows as even as the
+    width allows."""
     names = [f"model {number}" for number in range(count)]
     columns = open_columns(reply_page, *names, grid_columns=grid_columns(count))
-    finished = comparison_mimebundle([Answer(name, "Text", "") for name in names])["text/html"]
-    reply_page.run("document.body.insertAdjacentHTML('beforeend', given)", finished)
+    finished = comparison_mimebundle([Answer(name, "Text", "") for name in names], "A notice.")
+    reply_page.run(
+        "document.body.insertAdjacentHTML('beforeend', given)", finished.get("text/html")
+    )
     still = reply_page.page.locator(".chatnb-comparison:not(:has(> .chatnb-reply)) > div")
     for width, beside in in_a_row.items():
         reply_page.page.set_viewport_size({"width": width, "height": 700})

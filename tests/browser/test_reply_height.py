@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
@@ -15,7 +17,8 @@ def output_area(reply_page: ReplyPage) -> ReplyPage:
     """A live view in JupyterLab's output area, and what draws finished outputs there."""
     reply_page.run(
         """
-        document.body.innerHTML = '<div class="jp-OutputArea"></div>';
+        document.body.innerHTML =
+            '<div class="jp-OutputArea" style="overflow: auto"></div>';
         window.area = document.querySelector(".jp-OutputArea");
         await openWidget();
         area.append(document.querySelector(".chatnb-reply").parentElement);
@@ -53,6 +56,27 @@ def test_the_height_is_held_until_text_and_footer_are_drawn(
     assert reply_page.run("return area.offsetHeight") < before
 
 
+def test_a_footer_of_several_lines_opens_by_steps(output_area: ReplyPage) -> None:
+    """The output grows by at most 2 px in each frame, and ends as high as its content."""
+    output_area.say("A line.\n\n")
+    output_area.run("""
+        await later();
+        window.heights = [area.offsetHeight];
+        const shoot = () => {
+            heights.push(area.offsetHeight);
+            requestAnimationFrame(shoot);
+        };
+        requestAnimationFrame(shoot);
+        for (const view of widget.views) await view.dispose();
+        await draw("<p>A line.</p>");
+        await draw("<div class='chatnb-footer' style='height: 99px'>m</div>");
+    """)
+    output_area.wait_for("area.offsetHeight === area.scrollHeight && !area.style.maxHeight")
+    heights: list[int] = output_area.run("await later(); return heights")
+    assert heights[-1] - heights[0] > 60
+    assert max(abs(after - before) for before, after in pairwise(heights)) <= 2
+
+
 def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage) -> None:
     """Of a reply that is reasoning alone, fold and footer are all that is drawn."""
     thought = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(9) }"
@@ -60,7 +84,8 @@ def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage)
     output_area.run("for (const view of widget.views) await view.dispose()")
     output_area.run("await draw('<div class=\"chatnb-thoughts\">Hm.</div>')")
     output_area.run("await draw('<div class=\"chatnb-footer\">m</div>')")
-    assert output_area.run("return area.style.minHeight") == ""
+    assert not output_area.run("return area.classList.contains('chatnb-swapping')")
+    output_area.wait_for("area.style.minHeight === ''")
 
 
 def test_reasoning_stays_as_the_reader_has_it(output_area: ReplyPage) -> None:
@@ -92,25 +117,65 @@ def test_stop_stays_in_sight(reply_page: ReplyPage) -> None:
     expect(line).not_to_have_attribute("data-stuck", "")
 
 
-def test_the_end_is_followed_once_the_reader_has_scrolled_to_it(reply_page: ReplyPage) -> None:
-    """A reader at the top stays there; one who scrolls to the end follows it until they scroll
-    up."""
-    reply_page.run("document.body.style.paddingBottom = '400px'")
-    reply_page.open()
+LINES = ["A line.\n\n"] * 50
+MISSING = "document.querySelector('.chatnb-reply').getBoundingClientRect().bottom - innerHeight"
+
+
+def follow_the_end(reply_page: ReplyPage, missing: str) -> None:
+    """Scroll from the top to the end of a reply that grows; `missing` is how far below the window
+    it is."""
     page = reply_page.page
-    lines = ["A line.\n\n"] * 50
-    missing = "document.querySelector('.chatnb-reply').getBoundingClientRect().bottom - innerHeight"
-    reply_page.say(*lines)
+    reply_page.run("document.body.style.paddingBottom = '400px'")
+    reply_page.say(*LINES)
     page.wait_for_function(f"{missing} > 100")
     assert page.evaluate("scrollY") == 0
     page.mouse.move(20, 20)
     page.mouse.wheel(0, 10_000)
     page.wait_for_function(f"{missing} < 0")
-    reply_page.say(*lines)
+    reply_page.say(*LINES)
     page.wait_for_function(f"Math.abs({missing} + 12) <= 2")
+
+
+def test_the_end_is_followed_once_the_reader_has_scrolled_to_it(reply_page: ReplyPage) -> None:
+    """A reader at the top stays there; one who scrolls to the end follows it until they scroll
+    up."""
+    reply_page.open()
+    page = reply_page.page
+    follow_the_end(reply_page, MISSING)
     page.mouse.wheel(0, -500)
-    page.wait_for_function(f"{missing} > 300")
+    page.wait_for_function(f"{MISSING} > 300")
     place = page.evaluate("scrollY")
-    reply_page.say(*lines)
-    page.wait_for_function(f"{missing} > 1000")
+    reply_page.say(*LINES)
+    page.wait_for_function(f"{MISSING} > 1000")
     assert page.evaluate("scrollY") == place
+
+
+def test_scrolling_down_goes_on_following(reply_page: ReplyPage) -> None:
+    """Text that comes while the reader still scrolls down does not leave them behind."""
+    reply_page.open()
+    page = reply_page.page
+    follow_the_end(reply_page, MISSING)
+    reply_page.run(
+        """
+        document.scrollingElement.dispatchEvent(new Event("wheel"));
+        scrollBy(0, 5);
+        for (const line of given) model.say(line);
+        """,
+        LINES,
+    )
+    page.wait_for_function("document.querySelectorAll('.chatnb-text p').length === 150")
+    page.wait_for_function(f"Math.abs({MISSING} + 12) <= 2")
+
+
+def test_the_footer_is_followed_too(output_area: ReplyPage) -> None:
+    """Who follows the end of a reply sees all of the footer that opens below it."""
+    page = output_area.page
+    missing = "area.getBoundingClientRect().bottom - innerHeight"
+    follow_the_end(output_area, missing)
+    output_area.run("for (const view of widget.views) await view.dispose()")
+    output_area.run("""
+        await draw("<p>A line.</p>".repeat(100));
+        await draw("<div class='chatnb-footer' style='height: 220px'>m</div>");
+    """)
+    page.wait_for_function("!area.classList.contains('chatnb-swapping') && !area.style.maxHeight")
+    assert page.evaluate(f"Math.abs({missing} + 12)") <= 2

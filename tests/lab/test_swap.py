@@ -28,7 +28,9 @@ class Held(ScriptedChatModel):
             await asyncio.sleep(0.02)
 
 wide = "|" + " column |" * 20 + "\\n|" + "--|" * 20 + "\\n|" + " value 123 |" * 20
-listed = Held(["- one\\n- two\\n\\n  more\\n\\n1. x\\n\\n```python\\nlast = 1\\n```"])
+used = {"input_tokens": 1234, "output_tokens": 2345, "total_tokens": 3579}
+facts = {"usage": [used], "model_name": "a-model-with-a-long-name"}
+listed = Held(["- one\\n- two\\n\\n  more\\n\\n1. x\\n\\n```python\\nlast = 1\\n```"], **facts)
 chart = "```mermaid\\ngraph TD\\n  A[Start] --> B\\n```"
 drawn = Held([f"{chart}\\n\\nThe last = 1\\n\\n## Sum\\n\\n$$\\\\frac12$$"])
 thought = AIMessage("", additional_kwargs={"reasoning_content": "Hm.\\n" * 9 + "last = 1"})
@@ -36,13 +38,15 @@ thoughts = Held([thought])
 prose = Held(["A heron wades. " * 2000 + "The last = 1"])
 unbroken = Held([f"{'x' * 400}\\n\\n`{'y' * 300}`\\n\\n{wide}\\n\\nThe last = 1"])
 """
+# Footers are longer than the line before them, and notices come with them: of `{typo}` and `{1+1}`.
 CELLS = (
-    "%%chat -m listed\nHi",
+    "%%chat -m listed\nHi {typo} {1+1}",
     "%%chat -m unbroken\nHi",
     "%%chat -m drawn\nHi",
     "%%chat -m thoughts\nHi",
-    "%%chat --compare listed,unbroken\nHi",
+    "%%chat --compare listed,unbroken,thoughts\nHi {typo}",
 )
+WIDTHS = (480, 1000, 1600)
 # Diagrams and formulas are drawn by what JupyterLab loads for the first one.
 DRAWN = {"%%chat -m drawn\nHi": ("figure img", "mjx-container")}
 UNTIL_AT_REST = """cell => new Promise((done) => {
@@ -91,17 +95,23 @@ def film_of_swap(
 def test_a_finished_reply_has_the_height_of_its_live_view(
     lab: JupyterLab, browser: Browser
 ) -> None:
-    """No frame of the swap differs by more than 2 px from the one before: with lists, code, long
-    words, wide tables, a diagram, a formula at the end, reasoning alone, and columns."""
+    """No frame of the swap differs by more than 2 px from the one before, however wide the page is:
+    with lists, code, long words, wide tables, a diagram, a formula at the end, reasoning alone,
+    columns, and footers of several lines."""
     path, end = lab.write("film.ipynb", SETUP, *CELLS), lab.folder / "end"
     with lab.open(browser, path) as notebook:
+        notebook.run_command("application:toggle-left-area")
         notebook.run(0)
-        for number, source in enumerate(CELLS, 1):
-            end.unlink(missing_ok=True)
-            strip = film_of_swap(notebook, notebook.start(number), end, DRAWN.get(source, ()))
-            for before, after in pairwise(strip):
-                assert abs(after[0] - before[0]) <= 2, (source, strip)
-                assert after[1] == before[1]
+        for width in WIDTHS:
+            notebook.page.set_viewport_size({"width": width, "height": 900})
+            for number, source in enumerate(CELLS, 1):
+                end.unlink(missing_ok=True)
+                strip = film_of_swap(notebook, notebook.start(number), end, DRAWN.get(source, ()))
+                for before, after in pairwise(strip):
+                    assert abs(after[0] - before[0]) <= 2, (width, source, strip)
+                    assert after[1] == before[1], (width, source, strip)
+        notebook.page.set_viewport_size({"width": 1200, "height": 900})
+        notebook.run_command("application:toggle-left-area")
 
 
 @pytest.mark.thorough

@@ -85,9 +85,11 @@ def comparison_mimebundle(
     """Write answers side by side as HTML, and below each other as Markdown and as text."""
     columns = grid_columns(len(answers))
     grid = f"display: grid; grid-template-columns: {columns}; gap: 16px {_GAP}px;"
-    style = f"{MUTED} grid-column: 1 / -1"
-    below = [element("div", notice, class_=NO_MATH, style=style)] if notice else []
-    shown = element("div", *map(_html, answers), *below, class_="chatnb-comparison", style=grid)
+    shown = element("div", *map(_html, answers), class_="chatnb-comparison", style=grid)
+    if notice:
+        # Across all of the grid, it would keep columns that have no reply from collapsing.
+        style = f"{MUTED} margin-top: 16px"
+        shown = element("div", shown, element("div", notice, class_=NO_MATH, style=style))
     return {
         "text/html": mount_point(shown, "chatnb-replies", mount) if mount else shown,
         "text/markdown": join_blocks(*map(_markdown, answers), plain_markdown(notice)),

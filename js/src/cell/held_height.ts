@@ -1,6 +1,7 @@
 // Holding the height of JupyterLab's output area while the finished reply takes the widget's place:
 // its renderer is empty until it has loaded, and the page would jump up and down again.
 import { FOOTERS } from "../widgets/footer";
+import { easeHeight, stopEasing } from "./eased_height";
 
 const AREA = ".jp-OutputArea";
 /** Until its footer is there, nothing else tells that an output is a reply. */
@@ -21,15 +22,21 @@ export class HeldHeight {
     this.observer.observe(root);
   }
 
-  /** The view is removed: keep the height of its output until there is something in its place. */
-  hold(): void {
+  /**
+   * The view is removed: keep the height of its output until there is something in its place.
+   *
+   * @param follower - What scrolls, for a reader who follows the end of the view in it.
+   */
+  hold(follower: HTMLElement | null): void {
     this.observer.disconnect();
     const { area, height } = this;
     const hasText = Boolean(this.root.querySelector(".chatnb-text")?.childElementCount);
     const isOpen = this.root.querySelector<HTMLDetailsElement>(REASONING)?.open;
-    if (!area?.isConnected || !height) return;
+    // Of columns beside each other, the first that is removed holds the area of all.
+    if (!area?.isConnected || !height || area.classList.contains(SWAPPING)) return;
     const cell = area.closest(".jp-Cell");
     const isFramed = cell?.classList.contains(FRAMED);
+    stopEasing(area);
     area.style.minHeight = `${height}px`;
     area.classList.add(SWAPPING);
     const watcher = new ResizeObserver(() => {
@@ -49,14 +56,20 @@ export class HeldHeight {
       clearTimeout(timer);
       area.style.minHeight = "";
       area.classList.remove(SWAPPING);
+      easeHeight(area, height, follower);
     };
     const timer = setTimeout(release, LONGEST_MILLISECONDS);
     changes.observe(area, { childList: true, subtree: true });
+    // Columns are HTML, which may have been drawn before their view is removed.
+    if (isDrawn(area, hasText)) release();
   }
 
   private measure(): void {
-    this.area = this.root.closest<HTMLElement>(AREA);
-    this.height = this.area?.offsetHeight ?? 0;
+    const area = this.root.closest<HTMLElement>(AREA);
+    // It grows with other columns, too.
+    if (area && area !== this.area) this.observer.observe(area);
+    this.area = area;
+    this.height = area?.offsetHeight ?? 0;
   }
 }
 

@@ -95,7 +95,7 @@ class ReplyView {
 
   dispose(): void {
     this.unlisten();
-    this.height.hold();
+    this.height.hold(this.end.followedIn);
     this.sticky.turn(false);
     this.end.dispose();
     this.line.dispose();

@@ -2,6 +2,7 @@
 // ended.
 import { counted } from "../widgets/formatting";
 import { drawing, element, setText } from "../widgets/html";
+import { easeHeight } from "./eased_height";
 import { isLive, type Phase, type Reply } from "./reply";
 
 const TICK_MILLISECONDS = 100;
@@ -32,10 +33,12 @@ export class StatusLine {
   }
 
   turn(phase: Phase): void {
+    const { offsetHeight } = this.root;
     this.status.textContent = (!isLive(phase) && this.reply.footer) || statusOf(phase, this.reply);
     const isRunning = phase === "waiting" || phase === "streaming";
     this.button.root.hidden = !isRunning || !this.reply.canStop;
     this.tick();
+    if (offsetHeight) easeHeight(this.root, offsetHeight);
     clearInterval(this.timer);
     if (isLive(phase)) this.timer = setInterval(this.tick, TICK_MILLISECONDS);
   }

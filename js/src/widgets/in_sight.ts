@@ -7,6 +7,7 @@ export class KeepInSight {
   /** Whether the end was in sight, as far as the reader did not scroll it away. */
   private wanted = false;
   private hasBeenOut = false;
+  private lastTop = 0;
   private scroller: HTMLElement | null = null;
   private reader: ReaderScrolling | null = null;
   private frame = 0;
@@ -33,6 +34,11 @@ export class KeepInSight {
     this.later();
   }
 
+  /** The element that scrolls, while the end is followed in it, also of a view that is out of the page. */
+  get followedIn(): HTMLElement | null {
+    return this.wanted && !this.isElsewhere() ? this.scroller : null;
+  }
+
   dispose(): void {
     cancelAnimationFrame(this.frame);
     this.observer.disconnect();
@@ -48,7 +54,7 @@ export class KeepInSight {
     this.frame = 0;
     const scroller = this.find();
     if (!scroller || !this.follows() || this.isElsewhere()) return;
-    const missing = this.missingIn(scroller);
+    const missing = missingBelow(this.root, scroller);
     if (!this.wanted) this.hasBeenOut ||= missing > MARGIN_PIXELS;
     else if (missing > 0) scroller.scrollTop += Math.ceil(missing);
   };
@@ -57,17 +63,15 @@ export class KeepInSight {
   private readonly look = ({ target }: Event): void => {
     const isOurs = target === this.scroller || (target === document && this.scroller === document.scrollingElement);
     if (!this.scroller || !isOurs || !this.root.isConnected) return;
-    const isInSight = this.missingIn(this.scroller) <= MARGIN_PIXELS;
+    const isInSight = missingBelow(this.root, this.scroller) <= MARGIN_PIXELS;
+    const isUp = this.scroller.scrollTop < this.lastTop - 1;
+    this.lastTop = this.scroller.scrollTop;
     if (isInSight && this.begins === "in sight") this.wanted = true;
     else if (!this.reader?.isScrolling()) return;
+    // Who scrolls down has not left the end that has grown meanwhile.
+    else if (this.wanted && !isUp) return;
     else this.wanted = isInSight && (this.wanted || this.begins === "in sight" || this.hasBeenOut);
   };
-
-  /** How far the end is below the lower edge of what is seen. */
-  private missingIn(scroller: HTMLElement): number {
-    const edge = Math.min(scroller.getBoundingClientRect().bottom, innerHeight);
-    return this.root.getBoundingClientRect().bottom + MARGIN_PIXELS - edge;
-  }
 
   /** Whether the reader writes in another cell, which must stay where it is. */
   private isElsewhere(): boolean {
@@ -82,6 +86,12 @@ export class KeepInSight {
     this.reader = this.scroller && new ReaderScrolling(this.scroller);
     return this.scroller;
   }
+}
+
+/** How far the end of `node`, with room below it, is under the lower edge of what is seen. */
+export function missingBelow(node: Element, scroller: Element): number {
+  const edge = Math.min(scroller.getBoundingClientRect().bottom, innerHeight);
+  return node.getBoundingClientRect().bottom + MARGIN_PIXELS - edge;
 }
 
 /** The element around `node` that scrolls up and down and is higher than what is seen of it. */
