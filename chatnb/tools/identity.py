@@ -75,13 +75,15 @@ def _object_id(value: Any) -> str:
     """Return an id of an object that no other has, of this process or of another."""
     # A class may have a repr of its own, which hides what its objects do, and a class that is
     # defined again has the repr of the one before. An address is that of another object later.
-    reference, id_ = _object_ids.get(id(value), (lambda: None, ""))
+    address = id(value)
+    reference, id_ = _object_ids.get(address, (lambda: None, ""))
     if reference() is value:
         return id_
     try:
-        known = _object_ids[id(value)] = weakref.ref(value), uuid4().hex
+        reference = weakref.ref(value, lambda _: _object_ids.pop(address, None))
     except TypeError:
-        return f"{_PROCESS} {id(value)}"
+        return f"{_PROCESS} {address}"
+    known = _object_ids[address] = reference, uuid4().hex
     return known[1]
 
 

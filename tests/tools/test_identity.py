@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -128,3 +130,24 @@ def test_a_function_that_holds_itself_has_an_identity() -> None:
         return look
 
     assert function_digest(look) == function_digest(look)
+
+
+def test_objects_that_are_gone_leave_nothing_behind() -> None:
+    """Digests of functions that hold objects of their own take no memory once these are gone."""
+
+    class Table:
+        """An object without a value of its own."""
+
+    def digest(held: object) -> str:
+        return function_digest(lambda: held)
+
+    digest(Table())
+    gc.collect()
+    tracemalloc.start()
+    tables = [Table() for _ in range(2_000)]
+    assert len(set(map(digest, tables))) == 2_000
+    tables.clear()
+    gc.collect()
+    grew, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grew < 2_000 * 100
