@@ -117,7 +117,7 @@ def test_a_finished_reply_has_the_height_of_its_live_view(
 @pytest.mark.thorough
 def test_a_long_reply_stays_open_in_notebook_7(notebook7: JupyterLab, browser: Browser) -> None:
     """Its output, which has more than the 100 lines that Notebook 7 shows at once, does not
-    collapse at the end."""
+    collapse at the end, nor when a cell is inserted, unless the reader wants it to."""
     path, end = (
         notebook7.write("long.ipynb", SETUP, "%%chat -m prose\nHi"),
         notebook7.folder / "end",
@@ -128,3 +128,19 @@ def test_a_long_reply_stays_open_in_notebook_7(notebook7: JupyterLab, browser: B
         strip = film_of_swap(notebook, cell, end)
         assert strip[0][0] > 1820
         assert max(abs(after[0] - before[0]) for before, after in pairwise(strip)) <= 2
+        area = cell.locator(".jp-OutputArea").first
+        for _ in range(2):
+            notebook.page.keyboard.press("Shift+Enter")  # The last cell: another comes below it.
+            notebook.wait_until_done(cell)
+            expect(cell.locator(".chatnb-swapping")).to_have_count(0)
+            assert area.evaluate("area => area.offsetHeight") > 1820
+            notebook.run_command("notebook:insert-cell-below")
+            cell.evaluate(UNTIL_AT_REST)
+            assert area.evaluate("area => area.offsetHeight") > 1820
+            cell.locator(".jp-InputPrompt").click()
+        notebook.run_command("notebook:enable-output-scrolling")
+        notebook.run_command("notebook:insert-cell-above")
+        chosen = notebook.cell(2)
+        chosen.evaluate(UNTIL_AT_REST)
+        area = chosen.locator(".jp-OutputArea").first
+        assert 100 < area.evaluate("area => area.offsetHeight") < 1000

@@ -9,8 +9,6 @@ const SWAPPING = "chatnb-swapping";
 const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
 const REASONING = ".chatnb-reasoning:not([hidden])";
 const FINISHED_REASONING = ".chatnb-thoughts > details";
-/** Notebook 7 puts outputs of 100 lines into a low frame when they change. */
-const FRAMED = "jp-mod-outputsScrolled";
 const LONGEST_MILLISECONDS = 3000;
 
 export class HeldHeight {
@@ -34,8 +32,6 @@ export class HeldHeight {
     const isOpen = this.root.querySelector<HTMLDetailsElement>(REASONING)?.open;
     // Of columns beside each other, the first that is removed holds the area of all.
     if (!area?.isConnected || !height || area.classList.contains(SWAPPING)) return;
-    const cell = area.closest(".jp-Cell");
-    const isFramed = cell?.classList.contains(FRAMED);
     stopEasing(area);
     area.style.minHeight = `${height}px`;
     area.classList.add(SWAPPING);
@@ -43,7 +39,6 @@ export class HeldHeight {
       if (isDrawn(area, hasText)) release();
     });
     const changes = new MutationObserver(() => {
-      if (!isFramed) cell?.classList.remove(FRAMED);
       // Before it is painted: what the reader saw of the reasoning stays in sight.
       const fold = area.querySelector<HTMLDetailsElement>(FINISHED_REASONING);
       if (fold && isOpen !== undefined) fold.open = isOpen;

@@ -7,6 +7,7 @@ import type {
 import { defineWidget, isRecord, readNumber, readString } from "../widgets/base";
 import { isLost, type KernelConnection, kernelOf } from "../widgets/kernel";
 import { addActions, type Cells } from "./actions";
+import { keepRepliesOpen } from "./frames";
 import { colourPrompts } from "./prompts";
 import {
   codeCells, type Found, findOutput, type NotebookContext, notebookOf, type Output,
@@ -51,7 +52,8 @@ export class CellOutputs implements Cells {
       const { refresh, remove } = addActions(this.context, this);
       this.refresh = refresh;
       this.model.on("change:answers", refresh);
-      this.leave = [() => this.model.off("change:answers", refresh), remove, colourPrompts(this.context)];
+      const forget = (): void => this.model.off("change:answers", refresh);
+      this.leave = [forget, remove, colourPrompts(this.context), keepRepliesOpen(this.context)];
     }
     for (const [id, reply] of this.replies()) {
       if (reply.finished || this.find(id, reply)) continue;
