@@ -236,21 +236,42 @@ def test_images_are_shown_old_beside_new() -> None:
     assert images(outputs) == [*shown.old_images, *shown.new_images]
 
 
-@pytest.mark.slow
-def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
-    """One cell of two that differ is accepted, and the run fails for the other one; once that is
-    accepted as well, it passes."""
+def notebook_with_two_changes(folder: Path) -> Path:
+    """Record a notebook, and change the recorded replies of both of its cells."""
     ask = (
         "from chatnb import ScriptedChatModel\nprint(ScriptedChatModel(['{0}']).invoke('{0}').text)"
     )
     cells = (ask.format("One."), ask.format("Two."))
-    notebook = write_notebook(tmp_path / "asks.ipynb", *cells)
-    assert run_pytest(tmp_path, "--chatnb", "--chatnb-record", ".").code == 0
-    edit(tmp_path / "cassettes" / "asks.yaml", "- text: One.", "- text: Uno.")
-    edit(tmp_path / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
-    answers = ("sh", "-c", "printf 'y\\nn\\n' | \"$@\"", "sh")
+    notebook = write_notebook(folder / "asks.ipynb", *cells)
+    assert run_pytest(folder, "--chatnb", "--chatnb-record", ".").code == 0
+    edit(folder / "cassettes" / "asks.yaml", "- text: One.", "- text: Uno.")
+    edit(folder / "cassettes" / "asks.yaml", "- text: Two.", "- text: Due.")
+    return notebook
+
+
+ONE_OF_TWO = ("sh", "-c", "printf 'y\\nn\\n' | \"$@\"", "sh")
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_one_test_passes_once_all_its_changes_are_accepted(
+    tmp_path: Path,
+) -> None:
+    """With one change of two accepted it fails, as its other cell does."""
+    notebook_with_two_changes(tmp_path)
+    options = ("--chatnb-review=terminal", "--chatnb-one-test", ".")
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=ONE_OF_TWO)
+    assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
+    assert ran.code == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed in" in ran.said
+
+
+@pytest.mark.slow
+def test_a_changed_reply_is_reviewed_and_saved(tmp_path: Path) -> None:
+    """One cell of two that differ is accepted, and the run fails for the other one; once that is
+    accepted as well, it passes."""
+    notebook = notebook_with_two_changes(tmp_path)
     options = ("--chatnb-review=terminal", "-n1", ".")
-    ran = run_pytest(tmp_path, "--chatnb", *options, before=answers, COLUMNS="200")
+    ran = run_pytest(tmp_path, "--chatnb", *options, before=ONE_OF_TWO, COLUMNS="200")
     lines = ran.said.splitlines()
     assert "1 of 2 changes accepted; 1 stayed as it was." in ran.said
     name = "asks.ipynb::Cell 1[print(ScriptedChatModel(['Two.']).invoke('Two.'...]"
