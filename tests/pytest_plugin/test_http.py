@@ -40,7 +40,8 @@ CELLS = (
     "print(model.invoke('Hi').content, (await model.ainvoke('Hello')).content)\n"
     "print(from_langchain(model).invoke('Good day').text)",
     "import os, requests, urllib.request\nurl = os.environ['OPENAI_BASE_URL'] + '/plain'\n"
-    "print(requests.post(url, json={'a': 1}).json()['choices'][0]['message']['content'])\n"
+    "reply = requests.post(url, json={'a': 1})\n"
+    "print(reply.json()['choices'][0]['message']['content'], reply.headers['Content-Type'])\n"
     "asked = urllib.request.Request(url, b'{}', {'Content-Type': 'application/json'})\n"
     "print(len(urllib.request.urlopen(asked).read()) > 9)",
 )
@@ -52,7 +53,7 @@ SCRIPTS = (
     *map(whole, ("Orange", "Pink", "Grey", "White", "Black")),
 )
 PRINTED = ["", "Blue, at once.\n", "Gre|en\n", "Re|d\n", "Yellow\n", "Orange Pink\nGrey\n",
-           "White\nTrue\n"]  # fmt: skip
+           "White application/json\nTrue\n"]  # fmt: skip
 
 
 def variables(server: LoopbackServer | None) -> dict[str, str]:
