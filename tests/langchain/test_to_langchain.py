@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core import exceptions as theirs
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -376,3 +376,23 @@ def test_traces_say_who_answered() -> None:
         "ls_model_type": "chat",
         "ls_temperature": 0.0,
     }
+
+
+class Started(BaseCallbackHandler):
+    """Keeps the parameters of each call."""
+
+    def __init__(self) -> None:
+        self.parameters = list[dict[str, Any]]()
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.parameters.append(kwargs["invocation_params"])
+
+
+def test_handlers_of_langchain_are_told_which_model_it_is() -> None:
+    """Its type names the chat model of chatnb, beside the parameters of the call."""
+    started = Started()
+    chat = ScriptedChatModel(["Hi."])
+    to_langchain(chat, temperature=0).invoke("Hi", {"callbacks": [started]})
+    [parameters] = started.parameters
+    assert parameters["_type"] == "chatnb-ScriptedChatModel"
+    assert (parameters["model_name"], parameters["temperature"]) == ("scripted", 0)
