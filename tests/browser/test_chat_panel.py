@@ -306,6 +306,37 @@ def test_blocks_of_a_long_reply_are_in_groups(panel: ChatPanelPage) -> None:
     assert blocks["skipped"] > 5
 
 
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(1600, (640, 776, 1135)), (1000, (640, 776, 835)), (480, (422, 422, 422))],
+)
+def test_code_and_tables_are_wider_than_text(
+    panel: ChatPanelPage, width: int, expected: tuple[int, int, int]
+) -> None:
+    """As wide at the end of a long reply as at its beginning: code has the column, wide tables all
+    of the panel, and lines of text end where they can be read."""
+    panel.page.set_viewport_size({"width": width, "height": 900})
+    wide = "|" + " column |" * 40 + "\n|" + "--|" * 40 + "\n|" + " value |" * 40
+    part = f"{'word ' * 200}\n\n```python\n{'x' * 200}\n```\n\n{wide}\n\n"
+    panel.open([human(), ai(part * 30)])
+    panel.page.wait_for_function("document.querySelectorAll('.chatnb-text table').length === 30")
+    measure = """
+        const log = document.querySelector(".chatnb-panel-log");
+        const right = log.getBoundingClientRect().left + log.clientWidth;
+        return Object.fromEntries(given.map((selector) => {
+            const found = [...document.querySelectorAll(`.chatnb-text ${selector}`)];
+            const boxes = found.map((node) => node.getBoundingClientRect());
+            const sizes = boxes.map((box) => [box.width, right - box.right].map(Math.round));
+            return [selector, sizes];
+        }));
+    """
+    measured = panel.run(measure, ["p", ".chatnb-panel-code", "table"])
+    assert all(len(boxes) == 30 for boxes in measured.values())
+    assert all(len({tuple(box) for box in boxes}) == 1 for boxes in measured.values())
+    assert tuple(boxes[0][0] for boxes in measured.values()) == expected
+    assert all(box[1] >= 12 for boxes in measured.values() for box in boxes)
+
+
 def test_nodes_touched_per_delta_do_not_grow(panel: ChatPanelPage) -> None:
     """A delta touches nodes of the last message alone, and as few of them at the end of a reply of
     100,000 characters as at its beginning, but for the one attribute that marks it as long."""
