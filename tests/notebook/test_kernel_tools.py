@@ -327,9 +327,10 @@ def test_the_head_of_a_table_is_bounded(shell: InteractiveShell, library: Any, r
 
 @pytest.mark.parametrize("name", ["nothing", "os.environ", "__import__('os')", "", "In"])
 def test_only_variables_have_names(shell: InteractiveShell, name: str) -> None:
-    """A name runs no code and reaches nothing but the user's own variables."""
+    """A name runs no code and reaches nothing but the user's own variables, which are named."""
+    shell.push({"mine": 1})
     for tool in (describe_variable, dataframe_head):
-        with pytest.raises(LookupError):
+        with pytest.raises(LookupError, match=r"There is no variable .*\. There are: mine\."):
             tool.invoke({"name": name})
 
 

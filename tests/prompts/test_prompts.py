@@ -113,7 +113,7 @@ def test_prompts_add_up() -> None:
     assert [m.content for m in total.format_messages(a="1", c="3")] == list("1x3yz2")
     text = PromptTemplate("{a} ") + "{b} " + PromptTemplate("{c}").partial(c=3)
     assert text.format(a=1, b=2) == "1 2 3"
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         PromptTemplate("a") + 3  # type: ignore[operator]
 
 

@@ -28,18 +28,18 @@ def test_the_first_condition_that_holds_decides(number: int, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("branches", "error"),
+    ("branches", "error", "said"),
     [
-        ((len,), ValueError),
-        ((len, len), TypeError),
-        (((len, len, len), len), TypeError),
-        (((len, len), (len, len)), TypeError),
-        (((3, len), len), TypeError),
+        ((len,), ValueError, "at least one"),
+        ((len, len), TypeError, "pairs, not <built-in"),
+        (((len, len, len), len), TypeError, "pairs, not"),
+        (((len, len), (len, len)), TypeError, "a default at the end"),
+        (((3, len), len), TypeError, "not int: 3"),
     ],
 )
-def test_branches_are_pairs_and_a_default(branches: Any, error: type[Exception]) -> None:
+def test_branches_are_pairs_and_a_default(branches: Any, error: type[Exception], said: str) -> None:
     """Anything else raises when the branch is made."""
-    with pytest.raises(error):
+    with pytest.raises(error, match=said):
         RunnableBranch(*branches)
 
 

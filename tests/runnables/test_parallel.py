@@ -200,7 +200,7 @@ def test_dicts_of_chunks_add_up_key_by_key() -> None:
     left = AddableDict({"a": "x", "b": [1], "c": 1}, replaced=["b"])
     assert left + {"a": "y", "b": [1, 2], "d": None} == {"a": "xy", "b": [1, 2], "c": 1, "d": None}
     assert {"a": "x"} + AddableDict({"a": "y"}) == {"a": "xy"}
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         left + 3  # type: ignore[operator]
 
 

@@ -80,7 +80,7 @@ def test_nothing_is_lost_silently_between_kinds() -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_chunk_plus_anything_else_is_refused(other: Any, side: str) -> None:
     """Only chunks add to chunks, on either side."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"unsupported operand|only concatenate"):
         AIMessageChunk("a") + other if side == "left" else other + AIMessageChunk("a")
 
 

@@ -101,7 +101,7 @@ def test_content_of_any_form_merges(left: object, right: object, whole: object) 
 
 def test_only_chunks_of_one_speaker_add_up() -> None:
     """A chunk plus a message is a TypeError; chunks of two speakers are a ValueError."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         AIMessageChunk("a") + AIMessage("b")  # type: ignore[operator]
     with pytest.raises(ValueError, match="'ada' and 'bob'"):
         AIMessageChunk("a", name="ada") + AIMessageChunk("b", name="bob")

@@ -315,7 +315,7 @@ def test_the_latency_is_the_call_s_own() -> None:
     assert second.queue_seconds > first.seconds > 0  # type: ignore[operator]
     assert alone.queue_seconds is None
 
-    now = [0.0]
+    now = [50.0]
     with TrackedCall(ScriptedChatModel(["Hi"]), [], (tracker,), clock=lambda: now[0]) as call:
         call.admit()
         now[0] += 7.0

@@ -196,7 +196,7 @@ def test_patches_add_up_as_langchains_do() -> None:
     assert type(log + chunk("b")) is RunLog
     assert sum([begun()]) == RunLog(begun())
     for left, right in [(log, log), (log, 1), (begun(), "a"), (1, begun())]:
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="unsupported operand"):
             left + right  # pyright: ignore
 
 
