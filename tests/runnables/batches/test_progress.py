@@ -54,9 +54,9 @@ def long_batch(clock: list[float]) -> tuple[Progress, ProgressBar]:
 def test_a_short_batch_shows_no_bar(made: list[int | None]) -> None:
     """Two seconds have to pass before anything is shown."""
     assert RunnableLambda(str).batch([1, 2]) == ["1", "2"]
-    clock = [0.0]
+    clock = [64.0]
     _, bar = long_batch(clock)
-    clock[0] = 1.9
+    clock[0] += 1.9
     bar.tick()
     bar.close()
     assert made == []
@@ -64,11 +64,11 @@ def test_a_short_batch_shows_no_bar(made: list[int | None]) -> None:
 
 def draw_long_batch(file: io.StringIO) -> None:
     """Draw the bar of a long batch in a file, after three seconds of its clock and at its end."""
-    clock = [0.0]
+    clock = [64.0]
     progress_bar.set_bar_factory(lambda total: terminal_bar(total, file))
     try:
         _, bar = long_batch(clock)
-        clock[0] = 3.0
+        clock[0] += 3.0
         bar.tick()
         bar.close()
     finally:
