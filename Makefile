@@ -16,7 +16,8 @@ COUNT := 20
 # Modules that only cost time in tests are not found there.
 test test-rest test-all test-quick test-engines lowest notebooks: export PYTHONPATH := $(CURDIR)/tests/support/stubs$(PYTHONPATH:%=:%)
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
-QUICK := not browser and not lab and not packaging and not slow and not thorough
+IN_SECONDS := not browser and not lab and not packaging and not slow and not thorough
+QUICK := $(IN_SECONDS) and not process
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,13 +66,13 @@ test-engines: $(VENV)/.test js ## install Ray and Spark, and test tables on them
 	$(INSTALL) --editable '.[test,ray,spark]'
 	$(BIN)/python -m pytest tests/runnables/batches/test_table_engines.py $(ARGS)
 
-lowest: $(VENV)/.made js ## run the quick tests with the lowest versions that pyproject.toml allows
+lowest: $(VENV)/.made js ## run the tests that take no seconds with the lowest versions allowed
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(LOWEST)
 	CHATNB_SKIP_JS=1 $(UV) pip install --quiet --python $(LOWEST)/bin/python \
 		--resolution lowest-direct '.[test,tokens]'
 	$(LOWEST)/bin/python -m chatnb download smollm2
 	$(LOWEST)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
-		-m "$(QUICK)" $(ARGS)
+		-m "$(IN_SECONDS)" $(ARGS)
 
 soak: $(VENV)/.test js ## run the whole attack and fault suite: SECONDS=600 SEED=1 ARGS=texts
 	$(BIN)/python tests/support/install_browser.py

@@ -8,17 +8,21 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from chatnb.store import store
+from tests.support import started_processes
 
 os.environ["CHATNB_STORE"] = ":memory:"
 # Kernels and JupyterLabs that are made once for all tests keep their conversations to themselves.
 _store_numbers = itertools.count()
+
+# Doctests that start processes, which cannot be marked where they stand.
+PROCESSES = ("chatnb/chat_models/local/model.py", "chatnb/tools/mcp.py")
 
 # Imports make millions of objects and hardly any garbage.
 gc.disable()
@@ -35,11 +39,31 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the doctests that start processes, before any are left out for their marks."""
+    for item in items:
+        if item.nodeid.startswith(PROCESSES):
+            item.add_marker("process")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Exclude all that was imported from later garbage collections, which it would slow down."""
     gc.freeze()
     gc.enable()
+    started_processes.watch()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    started_processes.reset()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    yield
+    started_processes.check(item)
 
 
 @pytest.fixture(autouse=True)

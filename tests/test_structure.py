@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "structure"
 REPEATED = "".join(f"    total += {number}\n" for number in range(6))

@@ -204,6 +204,7 @@ def test_langchain_s_limiter_is_one_of_chatnb_s() -> None:
     assert [limiter.reserve() > 0 for _ in range(3)] == [False, False, True]
 
 
+@pytest.mark.process
 def test_the_package_alone_loads_none_of_it() -> None:
     """`import chatnb` costs no more for the paths."""
     code = "import sys, chatnb; print(sorted(m for m in sys.modules if m.startswith('chatnb')))"

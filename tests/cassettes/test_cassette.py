@@ -252,6 +252,7 @@ def test_another_providers_key_is_not_sent_in_place_of_a_missing_one(
             chat.invoke("Hi")
 
 
+@pytest.mark.process
 def test_the_embedded_model_is_replayed_without_its_weights(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ refused(socket.create_connection, ("192.0.2.1", 80))
 WAY_OUT = "was called. A replay has no network: only calls over HTTP are recorded. "
 
 
+@pytest.mark.process
 def test_sockets_are_refused_with_their_address_and_the_way_out() -> None:
     """By name or number, TCP and UDP, from asyncio too; pairs of sockets and names of this
     machine are not, nor what is allowed."""

@@ -388,6 +388,7 @@ def test_the_responses_api_of_a_provider_can_be_asked(loopback: LoopbackServer, 
     assert loopback.exchanges[0].path == "/v1/responses"
 
 
+@pytest.mark.process
 def test_a_real_llama_cpp_answers() -> None:
     """The embedded server, asked as a server of one's own, streams and counts tokens."""
     connection = ChatLocal()._connection()

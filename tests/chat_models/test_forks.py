@@ -17,7 +17,10 @@ from chatnb.chat_models import BaseChatModel
 from tests.chat_models.contract.providers import PROVIDERS, Provider, Wire
 from tests.support.thorough import some_of
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+]
 WIRES = [each for each in PROVIDERS if each.name in ("openai", "openai-responses", "anthropic")]
 CHILDREN, CALLS = 2, 8
 SECONDS = 60  # A child that takes so long hangs.

@@ -110,6 +110,7 @@ def test_a_chunk_of_text_holds_only_what_was_said() -> None:
         assert chunk.response_metadata == {"seen": True}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [

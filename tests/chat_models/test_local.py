@@ -137,6 +137,7 @@ def test_other_threads_go_on_while_it_starts() -> None:
     assert (ran.returncode, ran.stdout) == (0, "True\n"), ran.stderr
 
 
+@pytest.mark.process
 def test_a_file_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     """An error, and not the end of the kernel."""
     broken = tmp_path / "broken.gguf"
@@ -175,6 +176,7 @@ def test_a_missing_runtime_names_the_command_that_installs_it() -> None:
     assert ran.stderr.splitlines()[-1].startswith("chatnb.errors.MissingRuntimeError")
 
 
+@pytest.mark.process
 def test_a_missing_runtime_and_missing_weights_are_told_at_once() -> None:
     """One error with one command brings both."""
     ran = run(

@@ -87,6 +87,7 @@ def test_what_belongs_to_one_process_is_refused_by_name(tmp_path: Path) -> None:
                 pickle.dumps(thing)
 
 
+@pytest.mark.process
 def test_an_embedded_model_has_the_key_of_its_process(tmp_path: Path) -> None:
     """It is that of the server that the process starts."""
     weights = tmp_path / "model.gguf"

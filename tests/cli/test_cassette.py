@@ -159,6 +159,7 @@ def test_diff_shows_requests_and_replies_that_have_changed(
     assert printed(capsys, "diff", old, old) == (0, ["5 the same"])
 
 
+@pytest.mark.process
 def test_diff_compares_with_the_last_commit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from chatnb.chat_models.local.weights import WEIGHTS_SHA256, find_packaged_weights
 
+pytestmark = pytest.mark.process
+
 CLONE = Path(__file__).parents[2]
 
 

@@ -59,6 +59,7 @@ def test_the_clone_s_own_folder_is_used_in_place() -> None:
     assert {path.name for path in (CLONE / "notebooks").glob("*.ipynb")} == NOTEBOOKS
 
 
+@pytest.mark.process
 def test_without_jupyterlab_the_command_is_given(tmp_path: Path) -> None:
     """Without JupyterLab nothing is copied, and the message is the command that installs it."""
     target = tmp_path / "mine"

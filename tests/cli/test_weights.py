@@ -83,6 +83,7 @@ def test_a_file_that_is_not_a_gguf_is_an_error(
         find_weights()
 
 
+@pytest.mark.process
 def test_no_weights_at_all() -> None:
     """In a Python without the package, the message is one line that ends with what to type."""
     code = (

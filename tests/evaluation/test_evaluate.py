@@ -258,6 +258,7 @@ def run_marked(folder: Path, test: str) -> tuple[int, str]:
     return code, (folder / "pytest.out").read_text()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("bound", "good", "code"), [(1.0, True, 0), (0.5, False, 1)])
 def test_the_marker(tmp_path: Path, bound: float, good: bool, code: int) -> None:
     """A marked test passes or fails by its bound, and says the score."""
@@ -266,6 +267,7 @@ def test_the_marker(tmp_path: Path, bound: float, good: bool, code: int) -> None
     assert ("/Paris/ is 0.00, below 0.50" in shown) == (code == 1)
 
 
+@pytest.mark.process
 def test_a_marked_test_that_returns_nothing_fails(tmp_path: Path) -> None:
     """A marked test without an evaluation says how to end it."""
     test = "import pytest\n@pytest.mark.chatnb_evaluation()\ndef test_nothing():\n    pass\n"

@@ -408,6 +408,7 @@ for name in ("to_langchain", "from_langchain", "message_to_langchain"):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("script", [LAZY, MISSING])
 def test_langchain_is_loaded_when_it_is_used(script: str) -> None:
     """Importing chatnb loads no LangChain; without it the error says what to install."""

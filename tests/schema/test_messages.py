@@ -259,6 +259,7 @@ def test_bad_input_says_what_is_wrong(value: Any, error: type[Exception], said: 
         to_messages(value)
 
 
+@pytest.mark.process
 def test_the_schema_loads_next_to_nothing() -> None:
     """Every name of it can be loaded without pydantic, openai, Jupyter or asyncio."""
     code = (

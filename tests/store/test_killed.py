@@ -15,6 +15,8 @@ from chatnb import AIMessageChunk, Conversation, HumanMessage
 from chatnb.store import Store
 from tests.support.hangs import wait_until
 
+pytestmark = pytest.mark.process
+
 STREAMING = Path(__file__).parents[1] / "support" / "streaming_writer.py"
 KILLED = 20
 AT_ONCE = 4

@@ -115,6 +115,7 @@ def test_threads_of_a_process_append_at_once() -> None:
         assert store.summaries()[0].turns == 120
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 @pytest.mark.parametrize("path", [None, ":memory:"])
 def test_a_fork_goes_on_with_the_same_file_and_with_a_copy_of_the_memory(

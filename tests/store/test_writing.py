@@ -193,6 +193,7 @@ release.start()
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("code", [STREAMING_AT_EXIT, WAITING_AT_EXIT])
 def test_what_was_posted_is_written_before_the_process_ends(
     code: str, store: Store, path: Path
@@ -301,6 +302,7 @@ def test_the_end_of_a_reply_is_tried_again_until_it_is_written(store: Store, pat
     assert texts(store) == ["1"]
 
 
+@pytest.mark.process
 def test_a_second_store_on_a_file_costs_the_first_no_write(store: Store, path: Path) -> None:
     """Opening a file again must not drop the locks of connections that this process has."""
     store.add("ideas", HumanMessage("one"), parent=None)

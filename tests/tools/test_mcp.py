@@ -60,6 +60,7 @@ def calling(tool: str, **args: object) -> ScriptedChatModel:
     return ScriptedChatModel([AIMessage("", tool_calls=[call]), "Done."])
 
 
+@pytest.mark.process
 def test_its_tools_are_tools(server: McpTools) -> None:
     """They have the server's names, as far as models can call those, schemas and hints."""
     assert {"add", "weigh", "draw", "birds_of_prey"} < {tool.name for tool in server}
@@ -74,6 +75,7 @@ def test_its_tools_are_tools(server: McpTools) -> None:
         add.invoke({"a": 1})
 
 
+@pytest.mark.process
 def test_results_are_texts_values_and_pictures(server: McpTools) -> None:
     """Structured content is the artifact, and an image is an image part."""
     result: Any
@@ -90,6 +92,7 @@ def test_results_are_texts_values_and_pictures(server: McpTools) -> None:
     assert result.status == "error"
 
 
+@pytest.mark.process
 def test_it_works_in_cells_and_panels(
     server: McpTools, bare_shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +107,7 @@ def test_it_works_in_cells_and_panels(
     panel.close()
 
 
+@pytest.mark.process
 def test_resources_are_attachments_and_prompts_are_templates(server: McpTools) -> None:
     """A resource goes into a message as its parts, and a prompt begins a chain."""
     assert "birds://heron" in server.resources()
@@ -129,6 +133,7 @@ def test_a_server_that_dies_is_started_again(stdio: McpTools) -> None:
     assert process.invoke({}) != first
 
 
+@pytest.mark.process
 def test_a_call_can_be_stopped(stdio: McpTools) -> None:
     """A call that hangs ends with its task, and the connection stays."""
 

@@ -96,6 +96,7 @@ def llama() -> ChatAnthropic:
     )
 
 
+@pytest.mark.process
 @both_invokes
 def test_a_real_server_answers(llama: ChatAnthropic, invoke: Invoke) -> None:
     """A system prompt, parts and a history get a reply with its reason and its usage."""
@@ -114,6 +115,7 @@ def test_a_real_server_answers(llama: ChatAnthropic, invoke: Invoke) -> None:
     assert 0 < message.usage_metadata["output_tokens"] <= 12
 
 
+@pytest.mark.process
 @both_streams
 def test_a_real_server_streams(llama: ChatAnthropic, stream: Collect) -> None:
     """Several chunks add up to what the whole reply is."""
@@ -126,6 +128,7 @@ def test_a_real_server_streams(llama: ChatAnthropic, stream: Collect) -> None:
     assert message.response_metadata["stop_reason"] == "max_tokens"
 
 
+@pytest.mark.process
 def test_a_real_server_stops_at_a_text(llama: ChatAnthropic) -> None:
     """The server ends the reply there, and says at what."""
     message = llama.invoke("Say hello.", stop=["e"])
@@ -133,6 +136,7 @@ def test_a_real_server_stops_at_a_text(llama: ChatAnthropic) -> None:
     assert message.response_metadata["stop_sequence"] == "e"
 
 
+@pytest.mark.process
 def test_a_real_server_takes_calls_and_their_results(llama: ChatAnthropic) -> None:
     """The server accepts tool calls and their results."""
     schema = {"type": "object", "properties": {}}
@@ -146,6 +150,7 @@ def test_a_real_server_takes_calls_and_their_results(llama: ChatAnthropic) -> No
     assert llama.invoke(messages, tools=tools).usage_metadata is not None
 
 
+@pytest.mark.process
 @both_streams
 def test_a_real_server_s_refusals_are_typed(llama: ChatAnthropic, stream: Collect) -> None:
     """Too long a prompt, and a wrong key."""
@@ -386,6 +391,7 @@ def living_clients() -> int:
     return sum(type(thing) is anthropic.AsyncAnthropic for thing in gc.get_objects())
 
 
+@pytest.mark.process
 def test_connections_that_are_kept_open_end_with_their_event_loop(llama: ChatAnthropic) -> None:
     """llama.cpp keeps connections open; the loop that ends leaves no warning and no stray task."""
     told: list[dict[str, object]] = []
@@ -481,6 +487,7 @@ def test_it_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(init_chat_model("claude-opus-5-5"), ChatAnthropic)
 
 
+@pytest.mark.process
 def test_a_missing_sdk_names_the_command_that_installs_it() -> None:
     """Making the model needs no SDK; without it the first call says what to type."""
     code = (
@@ -499,6 +506,7 @@ def test_a_missing_sdk_names_the_command_that_installs_it() -> None:
     assert 'pip install "chatnb[anthropic]"' in last
 
 
+@pytest.mark.process
 def test_the_sdk_is_loaded_at_the_first_call_only() -> None:
     """Naming, making and showing the model loads neither SDK."""
     code = (

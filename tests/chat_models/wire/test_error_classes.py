@@ -174,6 +174,7 @@ def test_copies_and_batches_keep_what_matters(loopback: LoopbackServer) -> None:
     assert isinstance(pickle.loads(pickle.dumps(batch.value)), errors.AuthenticationError)
 
 
+@pytest.mark.process
 def test_errors_import_no_sdk() -> None:
     """An error of a model without an SDK leaves openai unloaded."""
     code = (

@@ -150,6 +150,7 @@ def test_a_reply_that_breaks_off_proposes_nothing(
     assert getattr(shell, "rl_next_input", None) is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("cell", "reply", "new"),
     [

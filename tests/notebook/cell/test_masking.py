@@ -105,6 +105,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("secret", [SECRET, "kestrel"])
 def test_no_value_reaches_the_model(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, secret: str

@@ -239,6 +239,7 @@ def test_loading_the_extension_twice_does_no_harm(shell: InteractiveShell) -> No
     assert len(recorder_of(shell).asked[1][0]) == 3
 
 
+@pytest.mark.process
 def test_importing_chatnb_loads_nothing_heavy() -> None:
     """`import chatnb` loads neither the SDK nor pydantic nor anything of Jupyter."""
     heavy = {"openai", "pydantic", "IPython", "ipywidgets", "anywidget", "httpx2", "jiter"}

@@ -58,6 +58,7 @@ def test_the_footer_of_a_replay_has_the_recorded_time(
     assert "2100.0 s" in footer(Cassette(file, "replay"))
 
 
+@pytest.mark.process
 def test_a_cell_that_names_no_model_replays_the_recorded_one(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

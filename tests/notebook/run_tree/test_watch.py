@@ -112,6 +112,7 @@ def test_watching_a_chain_shows_its_tree(
     ]
 
 
+@pytest.mark.process
 def test_outside_of_a_notebook_watching_says_what_to_do() -> None:
     """Without the extension there is nothing to show a tree with, and nothing is run or paid."""
     code = (

@@ -122,6 +122,7 @@ def test_models_that_show_themselves_go_on_doing_so(shell: InteractiveShell) -> 
     assert shown(shell, answered(Badge(word="hi"))) == {"text/plain": "hi"}
 
 
+@pytest.mark.process
 def test_loading_the_extension_does_not_load_pydantic() -> None:
     """The formatter waits for it."""
     code = (

@@ -79,6 +79,7 @@ def test_long_prompts_are_cut() -> None:
 # In a kernel.
 
 
+@pytest.mark.process
 def test_a_watched_notebook_gets_a_widget_in_the_static_table(kernel: Kernel) -> None:
     """The output is the static table alone, which is the place of the one widget that is made,
     however often the table is shown."""
@@ -93,6 +94,7 @@ def test_a_watched_notebook_gets_a_widget_in_the_static_table(kernel: Kernel) ->
         assert f'data-chatnb-mount="{state["mount_point"]}"' in output["text/html"]
 
 
+@pytest.mark.process
 def test_a_result_shows_itself(kernel: Kernel) -> None:
     """The last line of a cell that generates is the table, and its text is the repr."""
     ran = kernel.run('chat.generate([["Hi"], ["Hey"]])')
@@ -102,6 +104,7 @@ def test_a_result_shows_itself(kernel: Kernel) -> None:
     assert any("table" in content["data"]["state"] for content in ran.of("comm_open"))
 
 
+@pytest.mark.process
 def test_a_program_that_runs_the_notebook_gets_the_static_table(kernel: Kernel) -> None:
     """nbclient and its like get no widget, and twice the same."""
     once, again = (kernel.run("UsageTable(calls)", watched=False) for _ in range(2))
@@ -111,6 +114,7 @@ def test_a_program_that_runs_the_notebook_gets_the_static_table(kernel: Kernel) 
     assert "data-chatnb-mount" not in shown["data"]["text/html"]
 
 
+@pytest.mark.process
 def test_vscode_gets_a_widget_of_its_own(kernel: Kernel) -> None:
     """There a widget lives only in an output of its own type, beside the static table."""
     [shown] = kernel.run(
@@ -120,6 +124,7 @@ def test_vscode_gets_a_widget_of_its_own(kernel: Kernel) -> None:
     assert set(shown) > {"text/plain", "text/html"}
 
 
+@pytest.mark.process
 def test_a_terminal_opens_no_widget() -> None:
     """Without a notebook the table is text, no comm is opened, and pandas is not loaded."""
     code = (

@@ -55,6 +55,7 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
+@pytest.mark.process
 def test_every_method_takes_an_executor(pool: Executor) -> None:
     """The results are those of this process, in the same order, from two others."""
     numbers, runnable = list(range(50)), RunnableLambda(double)
@@ -71,6 +72,7 @@ def test_every_method_takes_an_executor(pool: Executor) -> None:
         assert runnable.batch(numbers, executor=threads) == expected
 
 
+@pytest.mark.process
 def test_a_chain_of_a_notebook_travels(pool: Executor) -> None:
     """Functions without a module, and templates, arrive by value."""
     chain = ChatPromptTemplate.from_template("{x}") | (lambda prompt: prompt.to_string())
@@ -78,6 +80,7 @@ def test_a_chain_of_a_notebook_travels(pool: Executor) -> None:
     assert [text.removeprefix("Human: ") for text in found] == ["a", "b"]
 
 
+@pytest.mark.process
 def test_classes_of_a_notebook_travel(pool: Executor) -> None:
     """Chat models, parsers and other runnables without a module arrive by value."""
 
@@ -118,6 +121,7 @@ def test_classes_of_a_notebook_travel(pool: Executor) -> None:
     assert [reply.text for reply in Own("own").batch(["a"], executor=pool)] == ["own a"]
 
 
+@pytest.mark.process
 def test_failures_come_home(pool: Executor) -> None:
     """They are in the list or in the error of the batch, which keeps the other results."""
     runnable = RunnableLambda(double)
@@ -132,6 +136,7 @@ def test_failures_come_home(pool: Executor) -> None:
     assert list(error.failures) == [2]
 
 
+@pytest.mark.process
 def test_what_cannot_travel_is_an_error_of_its_input(pool: Executor) -> None:
     """Neither an output nor an exception that cannot be pickled fails the others."""
     found = RunnableLambda(unportable).batch([0, 1, 2], executor=pool, return_exceptions=True)
@@ -141,6 +146,7 @@ def test_what_cannot_travel_is_an_error_of_its_input(pool: Executor) -> None:
     assert "3: odd" in str(error)
 
 
+@pytest.mark.process
 def test_what_cannot_be_sent_is_refused(pool: Executor) -> None:
     """The error says what to do, before any worker runs."""
     lock = threading.Lock()
@@ -172,6 +178,7 @@ def test_an_executor_whose_scheduler_is_gone_is_not_waited_for(refuses: bool) ->
     assert not any(future.cancelled() for future in futures)
 
 
+@pytest.mark.process
 def test_usage_and_results_come_home(pool: Executor, tmp_path: Path) -> None:
     """The calls of workers count here, in the order of the inputs; `generate` has its table."""
     chat = Logged(tmp_path / "log")
@@ -186,6 +193,7 @@ def test_usage_and_results_come_home(pool: Executor, tmp_path: Path) -> None:
     assert result.llm_output["token_usage"]["total_tokens"] == 6
 
 
+@pytest.mark.process
 def test_budgets_count_the_calls_of_workers(pool: Executor, tmp_path: Path) -> None:
     """No part is sent once the budget is spent, and a part ends when its share is."""
     prompts, one = [f"p{n}" for n in range(60)], RunnableConfig(max_concurrency=1)
@@ -197,6 +205,7 @@ def test_budgets_count_the_calls_of_workers(pool: Executor, tmp_path: Path) -> N
     assert 3 * len(error.results) == allowed.spent_tokens
 
 
+@pytest.mark.process
 def test_handlers_get_the_events_of_workers(pool: Executor, tmp_path: Path) -> None:
     """Each run starts and ends, below the run that it was part of."""
     handler = Recorder()
@@ -228,6 +237,7 @@ def test_events_of_tokens_do_not_have_the_whole_run() -> None:
     assert prompt in str(run.inputs)
 
 
+@pytest.mark.process
 def test_a_rate_limit_loses_nothing(pool: Executor, tmp_path: Path) -> None:
     """A call that met it is made again, and no other is."""
     chat = Logged(tmp_path / "log")
@@ -265,6 +275,7 @@ def test_an_input_that_kills_every_worker_fails(tmp_path: Path) -> None:
     assert replies[:3] == ["reply to p0", "reply to p1", "reply to p2"]
 
 
+@pytest.mark.process
 def test_a_checkpoint_serves_all_workers(pool: Executor, tmp_path: Path) -> None:
     """The next attempt takes what any worker had requested; equal prompts stay apart."""
     chat, path = Logged(tmp_path / "log"), tmp_path / "run.sqlite"
@@ -309,6 +320,7 @@ def test_replies_outlive_the_process_that_hands_out_the_inputs(tmp_path: Path) -
     assert all(made[prompt] == 1 for prompt in kept)
 
 
+@pytest.mark.process
 def test_an_interrupt_ends_the_calls_of_workers(tmp_path: Path) -> None:
     """Ctrl-C raises a BatchInterrupted with the results so far, and workers start no more."""
     chat = Logged(tmp_path / "log")
@@ -348,6 +360,7 @@ def test_folders_of_other_machines_are_left_alone(machine: str) -> None:
     theirs.rmdir()
 
 
+@pytest.mark.process
 def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
     """By the next batch of any process, where workers died as well; it leaves none of its own."""
     with subprocess.Popen([sys.executable, "-c", OPEN_FOLDER], stdout=subprocess.PIPE) as ended:
@@ -361,6 +374,7 @@ def test_folders_of_processes_that_died_are_removed(pool: Executor) -> None:
     assert not folders_of(os.getpid())
 
 
+@pytest.mark.process
 def test_an_input_that_cannot_travel_fails_by_itself(pool: Executor) -> None:
     """It fails where it is pickled or read; the other inputs have their outputs."""
     inputs = [1, threading.Lock(), Unreadable(), 4]
