@@ -6,6 +6,8 @@ import atexit
 import os
 import signal
 from collections.abc import Generator, Iterator
+from inspect import getmodule, isframe
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -80,9 +82,17 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     lab.close()
 
 
+def module_of(thing: Any, filename: str | None = None) -> ModuleType | None:
+    """Find a module as inspect.getmodule does, but none for the code of a cell, at once."""
+    is_in_cell = isframe(thing) and thing.f_code.co_filename.startswith("<ipython-input-")
+    return None if is_in_cell else getmodule(thing, filename)
+
+
 @pytest.fixture
-def bare_shell() -> Iterator[InteractiveShell]:
+def bare_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """An IPython without a kernel, which remembers nothing."""
+    # For each frame of a traceback IPython would look through all modules that tests import.
+    monkeypatch.setattr("inspect.getmodule", module_of)
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     tracking = list(usage_tracking._global_trackers)
     yield shell
