@@ -8,6 +8,8 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -57,13 +59,10 @@ def astream(chat: BaseChatModel, *args: Any, **params: Any) -> AIMessage:
 
 # They speak one protocol, with a few differences: those with the most stand for the others.
 _LIKE_OTHERS = {*COMPATIBLE} - {"deepseek", "gemini", "mistral", "openrouter"}
+_REPRESENTATIVES = [each for each in PROVIDERS if each.name not in _LIKE_OTHERS]
+_REPRESENTED = [each for each in PROVIDERS if each.name in _LIKE_OTHERS]
 each_provider = pytest.mark.parametrize(
-    "provider",
-    [
-        *(each for each in PROVIDERS if each.name not in _LIKE_OTHERS),
-        *thorough(each for each in PROVIDERS if each.name in _LIKE_OTHERS),
-    ],
-    ids=lambda each: each.name,
+    "provider", [*_REPRESENTATIVES, *thorough(_REPRESENTED)], ids=lambda each: each.name
 )
 each_method = pytest.mark.parametrize("ask", [invoke, ainvoke, stream, astream])
 # Where the four methods share their code, a sync and an async one stand for all.
@@ -241,17 +240,34 @@ def test_a_passing_fault_is_retried(
     assert first == "reset" or told[0].seconds == 0.01
 
 
-@each_provider
-@pytest.mark.parametrize("collect", [sync_stream, *thorough([async_stream])])
+@pytest.mark.parametrize(
+    ("collect", "providers"),
+    [
+        (sync_stream, _REPRESENTATIVES),
+        *thorough([(async_stream, _REPRESENTATIVES)]),
+        *thorough((collect, _REPRESENTED) for collect in (sync_stream, async_stream)),
+    ],
+)
 def test_a_stalled_stream_times_out_with_its_partial(
-    loopback: LoopbackServer, provider: Provider, collect: Collect
+    collect: Collect, providers: list[Provider]
 ) -> None:
     """A server that stops sending is given up after `timeout` seconds."""
-    loopback.plays(provider.wire.stall("Hel"))
-    with pytest.raises(errors.ModelTimeoutError) as raised:
-        collect(provider.model(loopback.base_url, timeout=1), "Hi")
-    assert raised.value.partial is not None
-    assert raised.value.partial.text == "Hel"
+    are_loaded = threading.Barrier(len(providers), timeout=60)
+
+    def partial(provider: Provider) -> str:
+        with closing(LoopbackServer()) as server:
+            server.plays(provider.wire.reply("Hello"), provider.wire.stall("Hel"))
+            collect(provider.model(server.base_url), "Hi")
+            are_loaded.wait()  # To load an SDK takes longer than the timeout of the others.
+            with pytest.raises(errors.ModelTimeoutError) as raised:
+                collect(provider.model(server.base_url, timeout=1), "Hi")
+        assert raised.value.partial is not None
+        return raised.value.partial.text
+
+    # All wait for their second at the same time.
+    with ThreadPoolExecutor(len(providers)) as pool:
+        partials = list(pool.map(partial, providers))
+    assert partials == ["Hel"] * len(providers), [each.name for each in providers]
 
 
 @each_provider
