@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chatnb.cassettes.http_messages import http_request, http_response, response_from_data
 from chatnb.cassettes.yaml_file import call_yaml, head_yaml, parse_cassette
+from tests.support.examples import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -27,7 +28,7 @@ def through_the_file(response: dict[str, Any]) -> dict[str, Any]:
     return parse_cassette(text, "calls.yaml").calls[1]["response"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     body=st.binary()
     | st.text().map(str.encode)

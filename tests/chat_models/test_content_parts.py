@@ -27,6 +27,7 @@ from chatnb.schema import (
     convert_to_openai_messages,
 )
 from tests.chat_models.contract.providers import PROVIDERS, Provider
+from tests.support.examples import examples
 from tests.support.loopback import LoopbackServer
 
 Part = dict[str, Any]
@@ -313,7 +314,7 @@ def broken_parts(draw: st.DrawFn) -> Part:
     return part
 
 
-@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, database=None, derandomize=True)
 @given(broken_parts(), st.sampled_from([HumanMessage, AIMessage]))
 def test_a_broken_part_is_read_as_it_is_or_refused(part: Part, message: type[BaseMessage]) -> None:
     """Whatever its fields hold, blocks are blocks, and a request is written or refused in words."""

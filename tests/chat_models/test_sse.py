@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatnb.chat_models.sse import Event, SSEDecoder
+from tests.support.examples import examples
 
 MEBIBYTE = 2**20
 STREAM = (
@@ -89,7 +90,7 @@ def test_a_browser_and_the_naive_decoder_agree() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(STREAMS)
 def test_every_split_of_a_stream_gives_what_the_standard_says(stream: bytes) -> None:
     """Cut in two anywhere, or into single bytes, a stream gives the same events as whole."""
@@ -101,7 +102,7 @@ def test_every_split_of_a_stream_gives_what_the_standard_says(stream: bytes) -> 
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(STREAMS, st.lists(st.integers(0, 120), max_size=12))
 def test_any_number_of_cuts_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     """Nor do several cuts, with empty pieces between them."""
@@ -110,7 +111,7 @@ def test_any_number_of_cuts_changes_nothing(stream: bytes, cuts: list[int]) -> N
     assert read([stream[start:end] for start, end in edges]) == read_naively(stream)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=60).map(lambda noise: b"data: " + noise + b"\n\ndata: ok\n\n"))
 def test_bytes_that_are_no_text_are_read_as_the_standard_says(stream: bytes) -> None:
     """Bytes that are not UTF-8 become U+FFFD, wherever they are cut."""

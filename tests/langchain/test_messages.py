@@ -14,10 +14,11 @@ from chatnb.langchain import (
     messages_to_langchain,
 )
 from chatnb.schema.tool_calls import invalid_tool_call, tool_call, tool_call_chunk
+from tests.support.examples import examples
 from tests.support.langchain_messages import OURS, THEIRS
 
 thoroughly = settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     database=None,
     derandomize=True,

@@ -18,6 +18,7 @@ from chatnb.chat_models.wire.error_responses import error_response
 from chatnb.chat_models.wire.retry_after import MAX_WAIT, seconds_to_wait
 from chatnb.errors import ModelError
 from tests.support import anthropic_events as claude
+from tests.support.examples import examples
 from tests.support.loopback import Exchange, LoopbackServer, delta, event, head, refusal, saying
 
 BY_NUMBER = [
@@ -285,7 +286,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.none() | st.integers(100, 999), json_values, st.text(max_size=9))
 def test_any_body_is_a_model_error(status: int | None, body: object, wait: str) -> None:
     """Whatever a server answers, the error has a message, and fields of the right types."""

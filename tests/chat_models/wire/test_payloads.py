@@ -30,6 +30,7 @@ from tests.chat_models.wire.mutations import (
     replaced,
     without,
 )
+from tests.support.examples import examples
 
 OPENAI, RESPONSES, ANTHROPIC = WIRES[0], WIRES[-2], WIRES[-1]
 THREE = pytest.mark.parametrize("wire", [OPENAI, RESPONSES, ANTHROPIC], ids=lambda wire: wire.name)
@@ -63,7 +64,7 @@ def check_types(message: AIMessage) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(st.sampled_from(PLACES), values, st.booleans())
 def test_any_value_anywhere_is_read_or_a_model_error(
     place: tuple[Wire, bool, tuple[Any, ...]], value: Any, removed: bool

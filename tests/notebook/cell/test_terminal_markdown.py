@@ -17,6 +17,7 @@ from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
 from chatnb.notebook import register
 from chatnb.notebook.cell.terminal import MarkdownTerminalDisplay
+from tests.support.examples import examples
 
 # Colours, the line above, erasing a line, and hiding the cursor: all that a reply may cause.
 CONTROL = re.compile(r"\x1b\[(?:[\d;]*m|\d*A|2K|\?25[lh])|\r")
@@ -104,7 +105,7 @@ def test_a_cell_shows_markdown_and_its_footer(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.lists(st.sampled_from([*BLOCKS, *WORDS]), min_size=1, max_size=8).map("\n\n".join),
     st.integers(1, 9),
