@@ -7,7 +7,10 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ReplyPage
+from chatnb import RunLog, ScriptedChatModel
+from chatnb.notebook.run_tree.static import run_tree_mimebundle
+from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold
+from tests.browser.conftest import STATIC, ReplyPage
 
 pytestmark = pytest.mark.browser
 
@@ -82,3 +85,34 @@ def test_a_call_shows_what_it_has(reply_page: ReplyPage) -> None:
     expect(shown).to_have_count(1)
     expect(shown).to_have_css("padding", "6px 8px")
     expect(reply_page.page.locator(".chatnb-panel-approval").filter(visible=True)).to_have_count(1)
+
+
+def test_words_of_arguments_and_values_stay_whole(reply_page: ReplyPage) -> None:
+    """Live and static, in calls and run trees, although JupyterLab breaks lines of outputs in
+    mid-word."""
+    words = "dictionary " * 40
+    log = sum(ScriptedChatModel([words]).stream_log(words), RunLog())
+    given: ItemToolCall = {
+        "id": "1.0",
+        "name": "look_up",
+        "arguments": words,
+        "state": "failed",
+        "result": words,
+    }
+    static = call_fold(given), run_tree_mimebundle(log).get("text/html", "")
+    reply_page.page.add_style_tag(content=".jp-OutputArea-output pre { word-break: break-all; }")
+    reply_page.page.add_style_tag(path=STATIC / "run_tree.css")
+    reply_page.open(calls=[given])
+    reply_page.run(
+        """
+        const area = document.createElement("div");
+        area.className = "jp-OutputArea-output";
+        area.innerHTML = given.join("") + '<div class="chatnb-view"><pre class="chatnb-passage">';
+        document.querySelectorAll(".chatnb-reply").forEach((reply) => area.append(reply));
+        document.body.append(area);
+        """,
+        static,
+    )
+    breaks = "all => all.map((pre) => getComputedStyle(pre).wordBreak)"
+    found = reply_page.page.locator(".jp-OutputArea-output pre").evaluate_all(breaks)
+    assert found == ["normal"] * 8

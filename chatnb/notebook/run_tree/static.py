@@ -16,7 +16,7 @@ from chatnb.notebook.widgets.formatting import (
     truncate,
     value_text,
 )
-from chatnb.notebook.widgets.html import MUTED, NO_MATH
+from chatnb.notebook.widgets.html import MUTED, NO_MATH, WRAPPED
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.schema.run_logs.log import RunLog
 from chatnb.schema.run_logs.state import RunFailure, RunState
@@ -34,7 +34,7 @@ _STYLE = (
     "font-family: var(--jp-ui-font-family, var(--vscode-font-family, sans-serif)); "
     "font-size: var(--jp-ui-font-size1, 13px);"
 )
-_PRE = "margin: 0 0 0.5em 1.25em; white-space: pre-wrap; overflow-wrap: anywhere;"
+_PRE = f"margin: 0 0 0.5em 1.25em; {WRAPPED}"
 
 
 def run_tree_mimebundle(log: RunLog, mount: str = "") -> Mimebundle:

@@ -19,6 +19,8 @@ MUTED = f"{MUTED_COLOR} {UI_FONT}"
 NO_MATH = "tex2jax_ignore mathjax_ignore"
 LONG_TEXT = "text-align: left; vertical-align: top; min-width: 10em; overflow-wrap: anywhere;"
 """The style of cells that break anywhere, but not into a letter a line in a narrow window."""
+WRAPPED = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere;"
+"""The style of text in `pre`, of which JupyterLab would break every line in mid-word."""
 _TABLE = f"border-collapse: collapse; margin: 0; {UI_FONT}"
 
 

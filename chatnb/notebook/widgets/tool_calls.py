@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypedDict, get_args
 
 from chatnb.markdown.html import SafeHtml, element
 from chatnb.notebook.widgets.formatting import one_line, shortened
+from chatnb.notebook.widgets.html import WRAPPED
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
@@ -26,7 +27,7 @@ _MAX_SHORT = 80
 _MAX_SHOWN = 20_000  # A notebook keeps it with every reply.
 _SUMMARY = "cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;"
 _PASSAGE = (
-    "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 320px; overflow: auto; "
+    f"{WRAPPED} max-height: 320px; overflow: auto; "
     "margin: 4px 0 4px 4px; padding-left: 12px; "
     "border-left: 1px solid var(--jp-border-color2, #e0e0e0);"
 )
