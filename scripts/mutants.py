@@ -104,6 +104,10 @@ def _is_around(node: ast.AST, line: int) -> TypeGuard[ast.stmt]:
 
 def _can_mutate(node: ast.AST) -> bool:
     match node:
+        case ast.If(test=test) | ast.IfExp(test=test) if _is_of_another_run(test):
+            return False
+        case ast.Compare() if _is_of_another_run(node):
+            return False
         case ast.Compare(ops=[op, *_]) | ast.BoolOp(op=op) | ast.BinOp(op=op):
             return type(op) in _SWAPPED
         case ast.Return(value=ast.expr() as value):
@@ -114,6 +118,14 @@ def _can_mutate(node: ast.AST) -> bool:
             return True
         case _:
             return isinstance(node, ast.If | ast.IfExp | ast.While)
+
+
+def _is_of_another_run(test: ast.expr) -> bool:
+    """Return whether only a type checker, another Python or another system takes a branch."""
+    text = ast.unparse(test)
+    return text == "TYPE_CHECKING" or text.startswith(
+        ("sys.version_info", "sys.platform", "os.name")
+    )
 
 
 def _mutate(tree: ast.AST, node: ast.AST) -> str:
