@@ -17,6 +17,8 @@ from chatnb.files import replace_text
 # A lock file stays, since another process may be about to take it. With so few digits of its
 # cassette's hash in its name there are at most 256; cassettes that share one wait for each other.
 _LOCK_DIGITS = 2
+# A file that replaces another may have its inode number: what else tells it apart.
+_SAMPLE_BYTES = 1024
 # The environment variable of child processes: the parent's number, and the file of their requests.
 _REQUESTS_VARIABLE = "CHATNB_CASSETTE_REQUESTS"
 
@@ -31,6 +33,7 @@ class CassetteFile:
         self._path = path
         self._identity = (0, 0)
         self._size = self._modified = 0
+        self._sample = b""
         self.is_torn = False
         """True if the file ends with a part of what was to be appended."""
 
@@ -62,6 +65,8 @@ class CassetteFile:
             return None
         if (stat.st_size, stat.st_mtime_ns) == (self._size, self._modified):
             return ""
+        if self._read_sample() != self._sample:
+            return None
         # A text editor may have written to it, too; and a torn append is to be cut off.
         if stat.st_size == self._size or self._end_of_torn_append() is not None:
             return None
@@ -102,6 +107,14 @@ class CassetteFile:
     def _note_state(self, stat: os.stat_result, size: int | None = None) -> None:
         self._identity = stat.st_dev, stat.st_ino
         self._size, self._modified = size or stat.st_size, stat.st_mtime_ns
+        self._sample = self._read_sample()
+
+    def _read_sample(self) -> bytes:
+        """Return the first bytes of what was read or written last, and its last ones."""
+        with self._problems("read"), self._path.open("rb") as file:
+            first = file.read(min(_SAMPLE_BYTES, self._size))
+            file.seek(max(0, self._size - _SAMPLE_BYTES))
+            return first + file.read(min(_SAMPLE_BYTES, self._size))
 
     def _end_of_torn_append(self) -> int | None:
         """Return where the last append began, if it is not there as a whole."""

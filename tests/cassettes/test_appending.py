@@ -12,8 +12,12 @@ import pytest
 
 from chatnb.cassettes.cassette import Cassette
 from chatnb.cassettes.cassette_file import CassetteFile
+from chatnb.cassettes.entries import CassetteEntries
+from chatnb.cassettes.yaml_file import parse_cassette
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.errors import CassetteError
+from chatnb.pytest_plugin.masks.cell_masks import CellMask, learn_part, mask_to_data
+from chatnb.pytest_plugin.masks.learning import ReplyTexts
 from chatnb.schema import AIMessage, BaseMessage
 from tests.support.call_counting import calls_during
 
@@ -124,6 +128,27 @@ def test_processes_that_record_in_turns_append(tmp_path: Path, counted: CountedF
             Echo().invoke(f"two {prompt}")
     assert counted.replaced <= 2
     assert_has(path, [f"{who} {prompt}" for who in ("one", "two") for prompt in PROMPTS])
+
+
+def test_what_a_process_notes_of_a_notebook_stays_when_another_writes(tmp_path: Path) -> None:
+    """The default model, the moment, the masks and the outputs, by whichever process."""
+    path = tmp_path / "calls.yaml"
+    record(path, PROMPTS[:1])
+    first, second = CassetteEntries(path), CassetteEntries(path)
+    for entries in (first, second):
+        entries.load()
+    learned = learn_part("took 1 s\n", ["took 2 s\n"], ReplyTexts())
+    masks = [mask_to_data(0, None, CellMask({"stdout": learned}))]
+    first.note_varying(masks)
+    first.note_default("openai:m")
+    first.note_moment("2026-01-02T05:37:18+00:00")
+    second.note_outputs([{"cell": 1, "outputs": []}])
+    first.note_default("openai:n")
+    kept = parse_cassette(path.read_text(), str(path))
+    assert (kept.default_model, kept.varies) == ("openai:n", masks)
+    assert kept.recorded_at == "2026-01-02T05:37:18+00:00"
+    assert kept.outputs == [{"cell": 1, "outputs": []}]
+    assert_has(path, PROMPTS[:1])
 
 
 def test_calls_of_threads_are_in_the_order_of_their_start_at_the_end(tmp_path: Path) -> None:
