@@ -115,8 +115,18 @@ def test_an_empty_stream_is_a_clear_error() -> None:
         def _stream(self, messages: list[BaseMessage], **_: Any) -> Iterator[AIMessageChunk]:
             yield from ()
 
-    with pytest.raises(MalformedReplyError, match="empty reply"):
-        Silent().invoke("Hi")
+    async def achunks() -> list[AIMessageChunk]:
+        return [chunk async for chunk in Silent().astream("Hi")]
+
+    calls: list[Callable[[], object]] = [
+        lambda: Silent().invoke("Hi"),
+        lambda: list(Silent().stream("Hi")),
+        lambda: asyncio.run(Silent().ainvoke("Hi")),
+        lambda: asyncio.run(achunks()),
+    ]
+    for call in calls:
+        with pytest.raises(MalformedReplyError, match=r"empty (reply|stream)"):
+            call()
 
 
 def test_sync_methods_of_an_async_model_work_in_and_outside_of_a_loop() -> None:

@@ -16,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page
 
+from chatnb.markdown.rendering import closed_blocks
 from chatnb.markdown.safe_markdown import safe_markdown
 from tests.support.hangs import ends
 
@@ -297,3 +298,26 @@ def test_long_texts_are_made_safe_in_linear_time(unit: str) -> None:
     """Four hundred kilobytes of anything: with work that grew faster, this would take a minute."""
     text = unit * (400_000 // len(unit))
     assert len(ends(lambda: safe_markdown(text), 25)) >= len(text) // 2
+
+
+@pytest.mark.parametrize(
+    ("block", "is_closed"),
+    [
+        ("```py\nx = 1", False),
+        ("```py\nx = 1\n``", False),
+        ("```\nx\n```py", False),
+        ("````\nx\n```", False),
+        ("~~~\nx\n```", False),
+        ("> ```\n> x", True),
+        ("```", False),
+        ("text", True),
+        ("```\nx\n```", True),
+        ("```\nx\n````", True),
+        ("~~~\nx\n~~~", True),
+    ],
+)
+def test_no_block_reaches_into_the_next_by_its_fence(block: str, is_closed: bool) -> None:
+    """A stopped reply may leave a fence open, or end it with what only looks like its end."""
+    joined = closed_blocks(block, "next")
+    assert MarkdownIt().render(joined).endswith("<p>next</p>\n")
+    assert (joined == f"{block}\n\nnext") is is_closed

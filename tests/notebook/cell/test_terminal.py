@@ -11,6 +11,8 @@ from chatnb.chat_models import BaseChatModel, ChatOpenAI, ScriptedChatModel
 from chatnb.errors import AuthenticationError
 from chatnb.errors.documentation import see_section
 from chatnb.notebook import register
+from chatnb.notebook.cell.terminal import TerminalDisplay
+from chatnb.notebook.widgets.tool_calls import ItemToolCall
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from tests.support.loopback import LoopbackServer, delta, event, head, refusal, saying
 
@@ -47,6 +49,25 @@ def test_the_reply_streams_to_stdout_as_text(
     reply, facts = capsys.readouterr().out.splitlines()
     assert reply == "Some **bold** words."
     assert facts.startswith("scripted · ")
+
+
+def test_calls_stand_below_the_text_on_lines_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The text before them is ended once, and the next text follows without a blank line."""
+    calls = [
+        ItemToolCall(id=f"c{n}", name="look", arguments=f'{{"n": {n}}}', state="done", result="ok")
+        for n in range(3)
+    ]
+    display = TerminalDisplay("m")
+    display.append("I look.")
+    display.show_calls(calls[:2])
+    display.show_calls(calls)
+    display.append("\n\nDone.")
+    first, *lines, last = capsys.readouterr().out.split("\n")
+    assert (first, last) == ("I look.", "Done.")
+    assert [line for line in lines if f"look(n={lines.index(line)})" in line] == lines
+    assert len(lines) == 3
 
 
 def test_control_characters_do_not_reach_the_terminal(
