@@ -35,7 +35,7 @@ def is_replaying() -> bool:
     return cassette is not None and cassette.mode == "replay"
 
 
-def close_cassettes(*, prune: bool = False) -> None:
+def close_cassettes(*, prune: bool) -> None:
     """Finish recording to the environment's cassettes."""
     if _REGISTRY in sys.modules:
         from chatnb.cassettes.cassette import close_environment_cassettes

@@ -420,7 +420,7 @@ def environment_cassette(path: str) -> Cassette:
     return _from_environment[absolute]
 
 
-def close_environment_cassettes(*, prune: bool = False) -> None:
+def close_environment_cassettes(*, prune: bool) -> None:
     """Close the cassettes that CHATNB_CASSETTE has named."""
     for cassette in _from_environment.values():
         cassette.close(prune=prune)

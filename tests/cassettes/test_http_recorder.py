@@ -54,7 +54,7 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         return path
 
     def finish() -> None:
-        close_environment_cassettes()
+        close_environment_cassettes(prune=False)
         while undo:
             undo.pop()()
 

@@ -121,6 +121,20 @@ def test_an_async_loop_runs_it_too(shell: InteractiveShell) -> None:
     assert asyncio.run(main()).endswith("42")
 
 
+def test_an_error_of_the_shell_itself_is_told(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An extension of IPython may break, and then the model does not hear that the code ran."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("the extension broke")
+
+    monkeypatch.setattr(shell, "run_cell", broken)
+    assert "the extension broke" in run_in_loop("x = 1")
+    with pytest.raises(OSError, match="the extension broke"):
+        run_directly("x = 1")
+
+
 AWAITING = """\
 import asyncio
 async def late(value):
