@@ -11,12 +11,16 @@ from typing import TextIO
 # write the clipboard (OSC 52) and link (OSC 8) by them. And Unicode's Bidi_Control, which reorders.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _STEERING = re.compile(rf"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
+# JupyterLab makes links of what programs print, whatever the scheme.
+_SCRIPT_ADDRESS = re.compile("((?:java|vb)script:)/(?=/)", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEERING_IN_LINE = re.compile(rf"[\x00-\x1f\x7f-\x9f{_BIDI}]")
 
 
 class SafeText(str):
     r"""Plain text that cannot steer a terminal: control and bidi characters are escapes.
+
+    So is a slash of addresses that are scripts, which JupyterLab would make links of.
 
     Args:
         text: Any text.
@@ -31,7 +35,8 @@ class SafeText(str):
     def __new__(cls, text: str) -> SafeText:
         if isinstance(text, SafeText):
             return text
-        return super().__new__(cls, _STEERING.sub(_escape, text))
+        safe = _STEERING.sub(_escape, text)
+        return super().__new__(cls, _SCRIPT_ADDRESS.sub(r"\1\\x2f", safe))
 
 
 def replace_control_characters(text: str) -> str:

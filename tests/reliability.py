@@ -42,7 +42,7 @@ from tests.support.loopback import LoopbackServer
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 KILLS = 300
-_SHOWN_FAILURES = 20
+_SHOWN_FAILURES = 200
 # The memory of a long run may not grow; in a short one little of it has been used after a fifth.
 _LONG_SECONDS, _MOST_GROWTH = 300, 1.1
 _PACKAGES = ("ipython", "jupyterlab", "httpx", "openai", "anthropic", "playwright")

@@ -34,10 +34,13 @@ BIDI = {"ALM": "\u061c", "LRM": "\u200e", "RLO": "\u202e", "PDI": "\u2069"}
         ("\x1b[2J\x9b2J\x8d\x7f\x08", "\\x1b[2J\\x9b2J\\x8d\\x7f\\x08"),
         ("safe\rFAKE\x0b\x0c", "safe\\x0dFAKE\\x0b\\x0c"),
         ("\u202ecod\u2069", "\\u202ecod\\u2069"),
+        ("<JavaScript://%0ax> vbscript:///x", "<JavaScript:\\x2f/%0ax> vbscript:\\x2f//x"),
+        ("https://e.test s3://bucket javascript: //", "https://e.test s3://bucket javascript: //"),
     ],
 )
 def test_steering_characters_are_shown(text: str, shown: str) -> None:
-    """Sequences for titles, the clipboard, links, the cursor and directions become visible."""
+    """Sequences for titles, the clipboard, links, the cursor and directions become visible, and
+    addresses that are scripts, which JupyterLab would make links of, are broken."""
     assert SafeText(text) == shown
 
 

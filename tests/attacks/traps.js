@@ -29,7 +29,7 @@
       // No browser follows the name of a C++ class, which may become a link, or a page's link to
       // data, to a file or behind a printed \n, which JupyterLab makes of what a program prints.
       if (address === null || /^[\w-]+::/.test(address) || SAFE.has(protocolOf(address))) continue;
-      if (/^(data|file|[nrt]https?):/.test(address) && element.closest("pre") !== null) continue;
+      if (/^(data|file|[nrt]https?):/i.test(address) && element.closest("pre") !== null) continue;
       sprung.push({ kind: "link", what: address });
     }
   }
