@@ -11,12 +11,15 @@ from pydantic import BaseModel, Field
 from chatnb.errors import ChatnbError
 from chatnb.output_parsers import (
     BaseOutputParser,
+    CommaSeparatedListOutputParser,
     JsonOutputParser,
     OutputParserError,
     PydanticOutputParser,
     StrOutputParser,
+    XMLOutputParser,
 )
 from chatnb.runnables import RunnableLambda
+from chatnb.schema import Generation
 from chatnb.schema.messages import AIMessage, AIMessageChunk
 
 
@@ -82,6 +85,24 @@ def test_parsers_take_messages_and_text(parser: BaseOutputParser[Any]) -> None:
 
 
 @both
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        (StrOutputParser(), "a, b"),
+        (CommaSeparatedListOutputParser(), "a, b"),
+        (JsonOutputParser(), '{"a": 1}'),
+        (XMLOutputParser(), "<a>b</a>"),
+    ],
+)
+def test_asynchronous_methods_give_the_same(parser: BaseOutputParser[Any], text: str) -> None:
+    """Code of LangChain calls them by these names."""
+    value = parser.invoke(text)
+    assert value == parser.parse(text) == parser.parse_result([Generation(text)])
+    assert asyncio.run(parser.aparse(text)) == value
+    assert asyncio.run(parser.aparse_result([Generation(text)])) == value
+    assert asyncio.run(parser.ainvoke(text)) == value
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_json_grows_while_it_is_streamed(way: str, size: int) -> None:
     """Each value replaces the one before; the last is the whole; none comes twice in a row."""
