@@ -84,7 +84,6 @@ def test_parsers_take_messages_and_text(parser: BaseOutputParser[Any]) -> None:
         parser.invoke(3)  # type: ignore[arg-type]
 
 
-@both
 @pytest.mark.parametrize(
     ("parser", "text"),
     [
@@ -103,6 +102,7 @@ def test_asynchronous_methods_give_the_same(parser: BaseOutputParser[Any], text:
     assert asyncio.run(parser.ainvoke(text)) == value
 
 
+@both
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_json_grows_while_it_is_streamed(way: str, size: int) -> None:
     """Each value replaces the one before; the last is the whole; none comes twice in a row."""
