@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -144,3 +145,27 @@ def test_a_long_reply_stays_open_in_notebook_7(notebook7: JupyterLab, browser: B
         chosen.evaluate(UNTIL_AT_REST)
         area = chosen.locator(".jp-OutputArea").first
         assert 100 < area.evaluate("area => area.offsetHeight") < 1000
+
+
+@pytest.mark.thorough
+def test_a_panel_of_a_long_conversation_is_open_in_notebook_7(
+    notebook7: JupyterLab, browser: Browser
+) -> None:
+    """The frame that the length of its transcript gives it goes when the panel is there, and after
+    each turn."""
+    code = "from chatnb import ChatPanel\nprose.responses = ['A heron wades. ' * 2000]\n"
+    panel = "panel = ChatPanel(prose)\nawait panel.ask('Hi')\npanel"
+    path = notebook7.write("long_panel.ipynb", SETUP, code + panel)
+    (notebook7.folder / "end").touch()
+    with notebook7.open(browser, path) as notebook:
+        notebook.run(0)
+        cell = notebook.run(1)
+        send = cell.get_by_role("button", name="Send")
+        expect(send).to_be_visible()
+        expect(cell).not_to_have_class(re.compile("jp-mod-outputsScrolled"))
+        cell.locator("textarea").last.fill("Again")
+        send.click()
+        expect(cell.get_by_text("2 turns")).to_be_visible()
+        expect(send).to_be_visible()
+        notebook.saved()  # The transcript of both turns is in the output by now.
+        expect(cell).not_to_have_class(re.compile("jp-mod-outputsScrolled"))

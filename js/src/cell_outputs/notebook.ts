@@ -34,7 +34,6 @@ export interface CellModel {
   readonly sharedModel: SharedCell;
   readonly outputs?: Outputs;
   trusted: boolean;
-  getMetadata?(name: string): unknown;
   mimeType?: string;
   readonly mimeTypeChanged?: Signal<unknown>;
   readonly contentChanged?: Signal<unknown>;

@@ -53,7 +53,7 @@ export class CellOutputs implements Cells {
       this.refresh = refresh;
       this.model.on("change:answers", refresh);
       const forget = (): void => this.model.off("change:answers", refresh);
-      this.leave = [forget, remove, colourPrompts(this.context), keepRepliesOpen(this.context)];
+      this.leave = [forget, remove, colourPrompts(this.context), keepRepliesOpen(this.model as AnyModel)];
     }
     for (const [id, reply] of this.replies()) {
       if (reply.finished || this.find(id, reply)) continue;

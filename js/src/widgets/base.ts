@@ -4,6 +4,7 @@
 // An output with a widget's own MIME type shows an error, and not its static form, once the kernel
 // is gone. So the output holds the static form alone, and the widget mounts its views there.
 import type { AnyModel, AnyWidget } from "@anywidget/types";
+import { FRAMED_CELL, openFrame } from "./frames";
 
 /** The state that the views of one widget model share. */
 interface WidgetState {
@@ -30,7 +31,7 @@ export function defineWidget<Traits extends Record<string, any>, State extends W
         let unmount = (): void => {};
         const mountPoint = readString((model as AnyModel).get("mount_point"));
         const enter = (): void => {
-          unmount = mount((el) => show(opened, el), mountPoint);
+          unmount = mount((el) => show(opened, el), mountPoint, model as AnyModel);
         };
         state = opened;
         if (mountPoint && opened.whenReady) opened.whenReady(enter);
@@ -54,7 +55,7 @@ const SHOWN = "data-chatnb-shown";
 type Show = (el: HTMLElement) => () => void;
 
 /** Show a view in every mount point of that name, now and later; the result removes them all. */
-function mount(show: Show, name: string): () => void {
+function mount(show: Show, name: string, model: AnyModel): () => void {
   const views = new Map<Element, () => void>();
   const selector = `[data-chatnb-mount="${CSS.escape(name)}"]`;
 
@@ -62,6 +63,8 @@ function mount(show: Show, name: string): () => void {
     if (views.has(place) || !(place instanceof HTMLElement)) return;
     views.set(place, show(place));
     place.setAttribute(SHOWN, "");
+    // Its static form may have had the length for one.
+    openFrame(place.closest(FRAMED_CELL), model);
   };
   const leave = (place: Element): void => {
     views.get(place)?.();
