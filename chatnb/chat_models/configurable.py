@@ -102,6 +102,9 @@ class _NoModel(BaseChatModel):
     def __init__(self, field: str) -> None:
         self._field = field
 
+    def __repr__(self) -> str:
+        return "no model"
+
     def _generate(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:

@@ -156,7 +156,12 @@ def test_text_in_the_place_of_a_prompt_value_is_refused() -> None:
     """`generate_prompt` says what it takes, and what to write for text."""
     with pytest.raises(TypeError, match="takes prompt values"):
         Echo().generate_prompt(["Hi"])  # type: ignore[list-item]
-    assert Echo().generate_prompt([StringPromptValue("Hi")]).generations[0][0].text == "Hi"
+    prompts = [StringPromptValue("Hi"), StringPromptValue("Hey")]
+    for result in (
+        Echo().generate_prompt(prompts),
+        asyncio.run(Echo().agenerate_prompt(prompts)),
+    ):
+        assert [some[0].text for some in result.generations] == ["Hi", "Hey"]
 
 
 @both
