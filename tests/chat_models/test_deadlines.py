@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -190,11 +191,16 @@ def test_a_batch_is_one_call() -> None:
     sleepy = Sleepy()
     work = RunnableLambda[str, str](lambda text: text if text == "a" else sleepy.invoke(text))
     config: Any = {"deadline": 2, "max_concurrency": 2}
-    outputs = work.batch(["a", "b", "c", "d"], config, return_exceptions=True, progress=False)
+    with ThreadPoolExecutor() as pool:
+        returned, raised = (
+            pool.submit(work.batch, [*"abcd"], config, return_exceptions=is_kept, progress=False)
+            for is_kept in (True, False)
+        )
+        outputs = returned.result()
+        with pytest.raises(BatchError) as caught:
+            raised.result()
     assert outputs[0] == "a"
     assert [type(output) for output in outputs[1:]] == [DeadlineExceededError] * 3
-    with pytest.raises(BatchError) as caught:
-        work.batch(["a", "b", "c", "d"], config, progress=False)
     assert caught.value.results == {0: "a"}
     sleepy.go_on.set()
 

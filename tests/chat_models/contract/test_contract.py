@@ -214,6 +214,7 @@ def test_an_address_without_a_server_is_a_connection_error(
         collect(provider.model("http://127.0.0.1:9/v1"), "Hi")
 
 
+@pytest.mark.usefixtures("short_pauses")
 @each_provider
 @two_methods
 @pytest.mark.parametrize(

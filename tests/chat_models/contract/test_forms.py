@@ -128,6 +128,7 @@ def test_a_wait_that_is_too_long_is_an_error_at_once(
         assert len(loopback.exchanges) == 1, wait
 
 
+@pytest.mark.usefixtures("short_pauses")
 @each_wire
 def test_a_wait_that_is_none_is_not_waited_for(
     loopback: LoopbackServer, provider: Provider
