@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import string
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from chatnb.redaction import (
     REDACTED,
@@ -183,6 +186,21 @@ def test_secrets_are_found_within_data(data: object, secret: str) -> None:
     assert secret in secrets_in(data)
     assert redact(f"<{secret}>", secrets_in(data)) == f"<{REDACTED}>"
     assert secret not in repr(hide(data))
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda data: [data], lambda data: (data,), lambda data: {"a": data}]
+)
+@pytest.mark.parametrize(
+    "secret", [SecretStr("abc-def-ghi"), {"api_key": "abc-def-ghi"}, {"pwd": b"abc-def-ghi"}]
+)
+def test_secrets_are_found_at_eight_levels(secret: Any, wrap: Callable[[Any], Any]) -> None:
+    """Deeper data are no parameters of a call, and the walk through them ends."""
+    for _ in range(7):
+        assert secrets_in(secret) == {"abc-def-ghi"}
+        secret = wrap(secret)
+    assert secrets_in(secret) == {"abc-def-ghi"}
+    assert secrets_in(wrap(secret)) == set()
 
 
 def test_what_is_no_secret_stays_readable() -> None:
