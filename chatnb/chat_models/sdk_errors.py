@@ -159,8 +159,21 @@ def _model_error(sdk: Sdk, error: BaseException, call: CallState) -> ModelError:
     if isinstance(error, (module.APIConnectionError, *_http_errors("HTTPError"))):
         cause = error.__cause__ if isinstance(error, module.APIConnectionError) else error
         reached = isinstance(cause, _http_errors(*_ERRORS_WHEN_REACHED))
-        return _connection_error(getattr(error, "request", None), reached=reached)
+        request = getattr(error, "request", None)
+        return _connection_error(request, reached=reached, certificate=_untrusted(error))
     return ModelError(str(error))
+
+
+def _untrusted(error: BaseException) -> str:
+    """Return why a certificate was refused; nothing if an error has another cause."""
+    if "ssl" not in sys.modules:  # As in a browser, which checks certificates itself.
+        return ""
+    from ssl import SSLCertVerificationError
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return "" if cause is None else cause.verify_message
 
 
 def _http_errors(*names: str) -> tuple[type[Exception], ...]:
@@ -169,7 +182,7 @@ def _http_errors(*names: str) -> tuple[type[Exception], ...]:
     return tuple(getattr(module, name) for module in loaded for name in names)
 
 
-def _connection_error(request: Any, *, reached: bool) -> ModelConnectionError:
+def _connection_error(request: Any, *, reached: bool, certificate: str) -> ModelConnectionError:
     url: Any = getattr(request, "url", None)
     server, is_local = "The model's server", False
     if url is not None and url.host:
@@ -180,6 +193,11 @@ def _connection_error(request: Any, *, reached: bool) -> ModelConnectionError:
         return ModelConnectionError(
             f"{server} was reached, but the connection broke off before the whole reply came.",
             hint=RUN_BROKEN_REPLY_AGAIN,
+        )
+    if certificate:
+        return ModelConnectionError(
+            f"The certificate of {server} is not trusted: {certificate}.",
+            hint="Behind a company's proxy, set SSL_CERT_FILE to the file of its certificates.",
         )
     hint = "Check the network and base_url."
     return ModelConnectionError(

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Any
 
 Script = Callable[["Exchange"], AsyncIterator[bytes]]
@@ -102,7 +103,8 @@ def endless(text: str = "word ") -> Script:
 class LoopbackServer:
     """Answers the Nth request with the Nth script, the last one for all that follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: SSLContext | None = None) -> None:
+        self._tls = tls
         self.scripts: list[Script] = []
         self.exchanges: list[Exchange] = []
         self._loop = asyncio.new_event_loop()
@@ -111,7 +113,7 @@ class LoopbackServer:
         starting = asyncio.run_coroutine_threadsafe(self._listen(), self._loop)
         self._server = starting.result(10)
         port = self._server.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{port}/v1"
+        self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1"
 
     def plays(self, *scripts: Script) -> None:
         self.scripts, self.exchanges = list(scripts), []
@@ -130,7 +132,7 @@ class LoopbackServer:
         await asyncio.gather(*answering, return_exceptions=True)
 
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        return await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=self._tls)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         exchange = await self._read(reader)
