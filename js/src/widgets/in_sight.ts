@@ -64,7 +64,7 @@ export class KeepInSight {
     const isOurs = target === this.scroller || (target === document && this.scroller === document.scrollingElement);
     if (!this.scroller || !isOurs || !this.root.isConnected) return;
     const isInSight = missingBelow(this.root, this.scroller) <= MARGIN_PIXELS;
-    const isUp = this.scroller.scrollTop < this.lastTop - 1;
+    const isUp = this.scroller.scrollTop < this.lastTop - 0.5;
     this.lastTop = this.scroller.scrollTop;
     if (isInSight && this.begins === "in sight") this.wanted = true;
     else if (!this.reader?.isScrolling()) return;
@@ -82,6 +82,7 @@ export class KeepInSight {
   private find(): HTMLElement | null {
     if (this.scroller?.isConnected && this.scroller.contains(this.root)) return this.scroller;
     this.scroller = scrollerAround(this.root);
+    this.lastTop = this.scroller?.scrollTop ?? 0;
     this.reader?.dispose();
     this.reader = this.scroller && new ReaderScrolling(this.scroller);
     return this.scroller;
