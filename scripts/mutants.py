@@ -28,7 +28,7 @@ from coverage import Coverage, CoverageData
 
 ROOT = Path(__file__).parents[1]
 COPY = ROOT / ".venv" / "mutants"
-_COPIED = ("chatnb", "tests", "docs", "conftest.py", "pyproject.toml", "README.md")
+_COPIED = ("chatnb", "tests", "docs", "scripts", "conftest.py", "pyproject.toml", "README.md")
 _HEADLESS = "not browser and not lab and not packaging and not thorough"
 _QUICK, _SLOW = f"{_HEADLESS} and not slow", f"{_HEADLESS} and slow"
 _NO_TESTS = 5
@@ -40,7 +40,7 @@ _WHOLE = [
     "tests/test_public_api.py",
 ]
 _MANY_FILES = 20
-_OTHERS = 200  # The most tests of other modules for one mutant.
+_OTHERS = 200  # The tests of other modules that are tried with a module's own.
 # What nbval imports at each start takes longer than most tests.
 _UNUSED = ("nbval", "randomly", "cacheprovider")
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -211,9 +211,11 @@ class Tests:
         target = self._copy / mutant.path.relative_to(ROOT)
         target.write_text(mutant.source, encoding="utf-8")
         try:
-            tests = self._entering(mutant) or self._of_module(mutant.path)
+            tests, others = self._entering(mutant)
             deselected = [f"--deselect={test}" for test in self._failing]
             ran = self._run(["pytest", "-x", *deselected, *tests], seconds)
+            if others and not ran.returncode:
+                ran = self._run(["pytest", "-x", *deselected, *others], seconds)
             slow = [] if ran.returncode else self._failing_slow(mutant.path, seconds)
         except subprocess.TimeoutExpired:
             print(f"out of time: {mutant.path.name}:{mutant.line}: {mutant.change}", flush=True)
@@ -265,29 +267,31 @@ class Tests:
             if file.parent == folder or name in (self._copy / file).read_text(encoding="utf-8")
         ]
 
-    def _entering(self, mutant: Mutant) -> list[str]:
-        """Return the tests that enter a mutant's line, or the statement that it is in."""
-        entering = self._tests_by_line(mutant.path)
-        found = {*entering.get(mutant.line, []), *entering.get(mutant.statement, [])}
-        return self._sample(mutant.path, found)
+    def _entering(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+        """Return the tests to try first, and others; all of a module that none is known to enter.
 
-    def _of_module(self, path: Path) -> list[str]:
-        """Return the tests of a module, and others that enter it."""
-        entering = self._tests_by_line(path).values()
-        whole = [*dict.fromkeys([*self._near(path), *_WHOLE])]
-        found = self._sample(path, [test for tests in entering for test in tests])
-        return [*whole, *(test for test in found if test.partition("::")[0] not in whole)]
+        Those that enter the mutant's line, or the statement that it is in.
+        """
+        by_line = self._tests_by_line(mutant.path)
+        entering = {*by_line.get(mutant.line, []), *by_line.get(mutant.statement, [])} - {""}
+        near = self._near(mutant.path)
+        if entering:
+            own, far = _split(near, entering)
+            return own + far[:_OTHERS], far[_OTHERS:]
+        whole = [*dict.fromkeys([*near, *_WHOLE])]
+        return whole, _split(whole, {test for tests in by_line.values() for test in tests})[1]
 
     def _tests_by_line(self, path: Path) -> dict[int, list[str]]:
         return self._entered.contexts_by_lineno(str(self._copy / path.relative_to(ROOT)))
 
-    def _sample(self, path: Path, tests: Iterable[str]) -> list[str]:
-        """Return those of some tests that are near a module, and at most so many others."""
-        near, found = self._near(path), sorted({test.partition("[")[0] for test in tests} - {""})
-        others = [test for test in found if test.partition("::")[0] not in near]
-        random.Random(0).shuffle(others)
-        left_out = {*others[_OTHERS:]}
-        return [test for test in found if test not in left_out]
+
+def _split(files: Sequence[str], tests: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the tests of some files, and the others in any order."""
+    found = sorted({test.partition("[")[0] for test in tests} - {""})
+    own = [test for test in found if test.partition("::")[0] in files]
+    far = [test for test in found if test not in own]
+    random.Random(0).shuffle(far)
+    return own, far
 
 
 def _failed(printed: str) -> list[str]:

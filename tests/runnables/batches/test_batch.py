@@ -4,12 +4,14 @@ import asyncio
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
+from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ChatnbError, RateLimitError
 from chatnb.runnables import (
     BatchError,
@@ -19,6 +21,7 @@ from chatnb.runnables import (
     RunnableLambda,
     ensure_config,
 )
+from chatnb.schema import AIMessage, BaseMessage
 from tests.support.hangs import ends
 
 Batch = Callable[..., list[Any]]
@@ -80,6 +83,32 @@ def test_no_more_run_at_a_time_than_allowed(batch: Batch, limit: int) -> None:
 
     batch(RunnableLambda(count), list(range(20)), {"max_concurrency": limit})
     assert 1 <= most[0] <= limit
+
+
+@both
+def test_keywords_of_a_config_are_those_of_the_batch(batch: Batch) -> None:
+    """A model takes `max_concurrency=` and `tags=` in place of a config, and beside one."""
+
+    class Counting(BaseChatModel):
+        model_name = "counting"
+
+        def __init__(self) -> None:
+            self.most = self.running = 0
+            self.lock = threading.Lock()
+
+        def _generate(self, messages: list[BaseMessage], **_: Any) -> AIMessage:
+            with self.lock:
+                self.running += 1
+                self.most = max(self.most, self.running)
+            time.sleep(0)  # Another thread runs, if there is one.
+            with self.lock:
+                self.running -= 1
+            return AIMessage("ok")
+
+    for config in (None, {"metadata": {"a": 1}}, [{"metadata": {"a": n}} for n in range(20)]):
+        chat = Counting()
+        assert len(batch(chat, ["Hi"] * 20, config, max_concurrency=1, tags=["t"])) == 20
+        assert chat.most == 1
 
 
 @both
