@@ -130,7 +130,7 @@ def test_deltas_come_at_most_every_50_ms(shared: Kernel) -> None:
 
 def test_the_output_ends_as_a_transcript(shared: Kernel) -> None:
     """After each turn the cell's output is the whole transcript, with no module and no widget's
-    type in it."""
+    type in it; the question is in it before the reply."""
     panel = PanelInKernel(shared, "ChatPanel('scripted:Some **bold** words.')")
     first = panel.shown.of("display_data")[0]
     assert first["data"]["text/plain"] == "ChatPanel: no messages yet."
@@ -139,12 +139,13 @@ def test_the_output_ends_as_a_transcript(shared: Kernel) -> None:
     def enough(message: Message) -> bool:
         if message["msg_type"] == "update_display_data":
             updates.append(message["content"])
-        return bool(updates)
+        return len(updates) == 2
 
     panel.send({"type": "send", "text": "Hi"})
     shared.listen(enough)
-    assert updates[0]["transient"] == first["transient"]
-    bundle = updates[0]["data"]
+    assert [update["transient"] for update in updates] == [first["transient"]] * 2
+    question, bundle = (update["data"] for update in updates)
+    assert question["text/plain"].startswith("**You**\n\nHi")
     assert set(bundle) == {"text/plain", "text/markdown", "text/html"}
     assert bundle["text/markdown"].endswith("Some **bold** words.")
     assert "data-chatnb-mount" in bundle["text/html"]

@@ -175,14 +175,15 @@ def test_a_page_that_is_loaded_again_in_mid_stream_misses_nothing(
 
 
 def test_a_restarted_kernel_resumes(jupyter: JupyterLab, browser: Browser) -> None:
-    """Restarted in mid-reply, the cell that is run again shows all of it, the partial marked, and
-    the conversation goes on."""
+    """Restarted in mid-reply, the file has the question, the cell that is run again shows all of
+    it, the partial marked, and the conversation goes on."""
     path = prepared(jupyter, "restart", PANEL)
     with jupyter.open(browser, path) as notebook:
         panel = opened(notebook)
         panel.ask("Count to 3", "0 1 2 of 1.")
         panel.send("Count to 2000")
         expect(panel.items.nth(3)).to_contain_text(counted(60))
+        assert "Count to 2000" in str(notebook.saved()["cells"][1]["outputs"])
         notebook.restart()
         panel = opened(notebook)
         expect(panel.items).to_have_count(4)

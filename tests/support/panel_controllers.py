@@ -87,6 +87,9 @@ class PanelDriver:
             json.dumps(message, ensure_ascii=False).encode()
         self.browser.receive(messages)
 
+    async def save_transcript(self) -> None:
+        self.wake()
+
     async def end_turn(self) -> None:
         self.wake()
 

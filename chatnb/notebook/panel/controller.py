@@ -63,6 +63,9 @@ class PanelView(Protocol):
     def wake(self) -> object:
         """Send what is new, soon."""
 
+    async def save_transcript(self) -> None:
+        """Leave the conversation as it is now in the notebook file."""
+
     async def end_turn(self) -> None:
         """Show that a turn has ended."""
 
@@ -132,6 +135,8 @@ class PanelController:
         async with self._one_turn:
             self._error = None
             message_id = await self.change(turn.add_message)
+            # A kernel that is killed during the reply leaves its question in the notebook file.
+            self._tell_view(lambda view: view.save_transcript())
             conversation, chat = self.backend.create(), self.backend.runnable
             self._reply = PanelReply(self, turn, conversation, chat, self._approve)
             try:
@@ -145,11 +150,15 @@ class PanelController:
         turn.end(error)
         if error is not None and not turn.shows_error:
             self._error = _request_error_line(error)
+        self._tell_view(lambda view: view.end_turn())
+        self.show()
+
+    def _tell_view(self, step: Callable[[PanelView], Coroutine[Any, Any, None]]) -> None:
+        """Let the view take a step beside the turns, for which `wait_idle` waits."""
         view = self.view()
         if view is not None:
-            ending = self._attempt(view.end_turn())
-            self._endings.add(start_task(ending, None, self._endings.discard))
-        self.show()
+            work = self._attempt(step(view))
+            self._endings.add(start_task(work, None, self._endings.discard))
 
     def new_turn(
         self,

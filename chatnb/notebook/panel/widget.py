@@ -65,11 +65,15 @@ class ChatPanelWidget(MountedWidget):
         if is_new and self.comm is not None:
             package_portal.submit(self._send_all())
 
+    async def save_transcript(self) -> None:
+        """Send the transcript."""
+        await self._controller.change(self._outputs.update)
+
     async def end_turn(self) -> None:
         """Send updates now, with the number of the last one, and the transcript."""
         self.flush()
         self.seq = self._controller.updates.seq
-        await self._controller.change(self._outputs.update)
+        await self.save_transcript()
         await self._notify()
 
     def static_mimebundle(self, mount: str = "") -> Mimebundle:
