@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,18 @@ def test_every_part_has_a_line() -> None:
     ]  # fmt: skip
 
 
+def test_versions_are_those_that_are_installed() -> None:
+    """A bug report has them, and so the reader need not ask."""
+    shown = dict(re.findall(r"^(\S+)  +(\S+)", doctor().stdout, re.M))
+    for package in ("chatnb", "openai", "pydantic", "ipython"):
+        assert shown[package] == version(package)
+
+
 def test_missing_packages_come_with_a_command() -> None:
     """In a Python without packages doctor still runs, fails, and says what to type for each."""
     answer = doctor("-S", PYTHONPATH=str(CLONE))
     assert answer.returncode == 1, answer.stderr
+    assert re.search(r"^chatnb +not installed, run from its folder$", answer.stdout, re.M)
     for package in ("openai", "pydantic", "ipywidgets", "anywidget"):
         assert f"\n{package}: chatnb needs it\n" in answer.stdout
         assert f" install {package}" in answer.stdout
