@@ -181,6 +181,13 @@ def test_prompts_that_failed_are_told_of_as_well(generate: Generate) -> None:
         result = generate(Fails(), prompts, max_concurrency=1, return_exceptions=True)
     errors = ["ServerError", None, "BudgetSpentError"]
     assert [call.error for call in calls_from_source(result)] == errors
+    # The call that was not made took nothing; what the failed one took is unknown.
+    tokens = sum_calls(calls_from_source(result)).tokens
+    assert [tokens[name] for name in ("input", "output", "total")] == [
+        Sum(1, 1),
+        Sum(1, 1),
+        Sum(2, 1),
+    ]
     parts = result.flatten()
     assert [call.error for part in parts for call in calls_from_source(part)] == errors
     assert [list(part.errors) for part in parts] == [[0], [], [0]]
