@@ -28,7 +28,16 @@ from coverage import Coverage, CoverageData
 
 ROOT = Path(__file__).parents[1]
 COPY = ROOT / ".venv" / "mutants"
-_COPIED = ("chatnb", "tests", "docs", "scripts", "conftest.py", "pyproject.toml", "README.md")
+_COPIED = (
+    "chatnb",
+    "tests",
+    "docs",
+    "notebooks",
+    "scripts",
+    "conftest.py",
+    "pyproject.toml",
+    "README.md",
+)
 _HEADLESS = "not browser and not lab and not packaging and not thorough"
 _QUICK, _SLOW = f"{_HEADLESS} and not slow", f"{_HEADLESS} and slow"
 _NO_TESTS = 5
