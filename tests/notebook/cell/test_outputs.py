@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from chatnb.concurrency.portal import package_portal
 from chatnb.markdown.safe_markdown import SafeMarkdown
 from chatnb.notebook.cell.outputs import CellOutput, CellOutputs
 from chatnb.notebook.cell.reply_widget import ReplyView
+from chatnb.notebook.widgets import front_end
 from chatnb.terminal import SafeText
 
 TEXTS = [
@@ -63,6 +65,18 @@ def test_drafts_add_up_to_safe_markdown_that_is_closed(page: CellOutputs) -> Non
     assert len(page.sent) == count  # type: ignore[attr-defined]
     say(page, {"type": "hello"})
     assert page.sent[-1] == {"type": "draft", "id": output.id, "start": 0, "text": shown}  # type: ignore[attr-defined]
+
+
+def test_a_page_that_answers_late_shows_widgets_from_then_on(
+    page: CellOutputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell shows text where the page did not answer in time, and the next one a widget."""
+    kernel = SimpleNamespace(_allow_stdin=True, get_parent=lambda channel: {})
+    monkeypatch.setattr(front_end, "current_kernel", lambda: kernel)
+    monkeypatch.setattr(front_end, "_page_answers", False)
+    assert front_end.current_view() == "text"
+    say(page, {"type": "hello"})
+    assert front_end.current_view() == "live"
 
 
 def test_final_outputs_wait_for_the_page(page: CellOutputs) -> None:

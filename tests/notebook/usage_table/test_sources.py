@@ -18,6 +18,7 @@ from chatnb.schema import (
     ToolMessage,
 )
 from chatnb.schema.model_call import ModelCall, Sum, group_by_model, sum_calls
+from chatnb.schema.run_logs.log import RunLogPatch
 from tests.support.call_counting import calls_during
 from tests.support.model_calls import made_up, tokens
 from tests.support.run_logs import LogWriter, failure
@@ -81,6 +82,15 @@ def test_a_log_of_a_model_is_one_call() -> None:
     assert (call.model, call.prompt, call.usage) == ("gpt-4o-mini", "Hi you", USAGE)
     assert call.cost
     assert call.finish_reason == "stop"
+
+
+def test_a_log_may_hold_generations_as_objects() -> None:
+    """Code that writes a log of its own has what `generate` returns."""
+    writer = LogWriter("gpt-4o-mini", type="llm")
+    value = {"generations": [[ChatGeneration(message=reply())]]}
+    end = RunLogPatch({"op": "replace", "path": "/final_output", "value": value})
+    [call] = calls_from_source(RunLog(*writer.patches, end))
+    assert (call.model, call.finish_reason) == ("m", "stop")
 
 
 def test_a_log_from_a_file_tells_the_same() -> None:
