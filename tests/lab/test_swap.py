@@ -19,6 +19,7 @@ SETUP = """\
 %load_ext chatnb
 import asyncio, os
 from chatnb import ScriptedChatModel
+from chatnb.errors import ServerError
 from chatnb.messages import AIMessage
 
 class Held(ScriptedChatModel):
@@ -27,6 +28,12 @@ class Held(ScriptedChatModel):
             yield chunk
         while not os.path.exists("end"):
             await asyncio.sleep(0.02)
+
+class Failing(Held):
+    async def _astream(self, *args, **kwargs):
+        async for chunk in super()._astream(*args, **kwargs):
+            yield chunk
+        raise ServerError("The model is overloaded.", hint="Try again in a moment.")
 
 wide = "|" + " column |" * 20 + "\\n|" + "--|" * 20 + "\\n|" + " value 123 |" * 20
 used = {"input_tokens": 1234, "output_tokens": 2345, "total_tokens": 3579}
@@ -37,6 +44,7 @@ drawn = Held([f"{chart}\\n\\nThe last = 1\\n\\n## Sum\\n\\n$$\\\\frac12$$"])
 thought = AIMessage("", additional_kwargs={"reasoning_content": "Hm.\\n" * 9 + "last = 1"})
 thoughts = Held([thought])
 prose = Held(["A heron wades. " * 2000 + "The last = 1"])
+failing = Failing(["The last = 1"], **facts)
 unbroken = Held([f"{'x' * 400}\\n\\n`{'y' * 300}`\\n\\n{wide}\\n\\nThe last = 1"])
 """
 # Footers are longer than the line before them, and notices come with them: of `{typo}` and `{1+1}`.
@@ -45,6 +53,7 @@ CELLS = (
     "%%chat -m unbroken\nHi",
     "%%chat -m drawn\nHi",
     "%%chat -m thoughts\nHi",
+    "%%chat -m failing\nHi",
     "%%chat --compare listed,unbroken,thoughts\nHi {typo}",
 )
 WIDTHS = (480, 1000, 1600)
@@ -98,7 +107,7 @@ def test_a_finished_reply_has_the_height_of_its_live_view(
 ) -> None:
     """No frame of the swap differs by more than 2 px from the one before, however wide the page is:
     with lists, code, long words, wide tables, a diagram, a formula at the end, reasoning alone,
-    columns, and footers of several lines."""
+    columns, an error, and footers of several lines."""
     path, end = lab.write("film.ipynb", SETUP, *CELLS), lab.folder / "end"
     with lab.open(browser, path) as notebook:
         notebook.run_command("application:toggle-left-area")

@@ -10,6 +10,8 @@ const DRAWN = ".jp-RenderedMarkdown, .jp-RenderedHTMLCommon";
 const REASONING = ".chatnb-reasoning:not([hidden])";
 const FINISHED_REASONING = ".chatnb-thoughts > details";
 const LONGEST_MILLISECONDS = 3000;
+/** An error comes after the footer of its reply. */
+const ERROR_MILLISECONDS = 1000;
 
 export class HeldHeight {
   private area: HTMLElement | null = null;
@@ -52,6 +54,7 @@ export class HeldHeight {
       area.style.minHeight = "";
       area.classList.remove(SWAPPING);
       easeHeight(area, height, follower);
+      easeNext(area, follower);
     };
     const timer = setTimeout(release, LONGEST_MILLISECONDS);
     changes.observe(area, { childList: true, subtree: true });
@@ -79,4 +82,24 @@ function isDrawn(area: Element, hasText: boolean): boolean {
   if (outputs.some((node) => node.querySelector(".chatnb-comparison"))) return true;
   const texts = outputs.filter((node) => !node.querySelector(`${FOOTERS}, .chatnb-thoughts`));
   return footers.length > 0 && (texts.length > 0 || !hasText);
+}
+
+/** Ease what comes into an area right after a reply, but not the next reply. */
+function easeNext(area: HTMLElement, follower: HTMLElement | null): void {
+  let height = area.offsetHeight;
+  // Observers of sizes are told before the page is painted, those of changes before it is laid out.
+  const painted = new ResizeObserver(() => {
+    height = area.offsetHeight;
+  });
+  const changes = new MutationObserver(() => {
+    if (area.querySelector(".chatnb-reply")) stop();
+    else easeHeight(area, height, follower);
+  });
+  const stop = (): void => {
+    painted.disconnect();
+    changes.disconnect();
+  };
+  painted.observe(area);
+  changes.observe(area, { childList: true });
+  setTimeout(stop, ERROR_MILLISECONDS);
 }
