@@ -77,7 +77,7 @@ def measure(root: Path) -> tuple[_Counts, _Details]:
         The numbers by name, and by the same names a line for each thing that some of them count.
     """
     files = read_package(root / "chatnb")
-    cycles, duplicates, folders = _cycles(files), _duplicates(files), _folders(files)
+    cycles, duplicates, folders = _cycles(files), _duplicates(files), _folders(files, root)
     wh_words = _wh_words(files)
     counts = {
         **_sizes(files),
@@ -171,8 +171,10 @@ def _wh_words(files: list[SourceFile]) -> _Details:
     return found
 
 
-def _folders(files: list[SourceFile]) -> _Details:
-    sizes = Counter(file.path.parent for file in files).most_common()
+def _folders(files: list[SourceFile], root: Path) -> _Details:
+    front_end = (path.relative_to(root) for path in root.glob("js/src/**/*.*"))
+    paths = [*(file.path for file in files), *front_end]
+    sizes = Counter(path.parent for path in paths).most_common()
     crowded = [f"{folder}: {size}" for folder, size in sizes if size > _FOLDER_FILES]
     return {f"folders over {_FOLDER_FILES} files": crowded}
 

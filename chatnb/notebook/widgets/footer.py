@@ -122,7 +122,7 @@ def footer_mimebundle(
 
 
 def _quiet_markdown(lines: Sequence[str]) -> SafeMarkdown:
-    """Write lines in the emphasis by which js/src/widgets/footer.ts finds footers."""
+    """Write lines in the emphasis by which js/src/replies/footer.ts finds footers."""
     text = "\\\n".join(map(plain_markdown, lines))
     return safe_markdown(f"_*{text}*_" if text else "")
 

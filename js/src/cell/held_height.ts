@@ -1,6 +1,6 @@
 // Holding the height of JupyterLab's output area while the finished reply takes the widget's place:
 // its renderer is empty until it has loaded, and the page would jump up and down again.
-import { FOOTERS } from "../widgets/footer";
+import { FOOTERS } from "../replies/footer";
 import { easeHeight, stopEasing } from "./eased_height";
 
 const AREA = ".jp-OutputArea";

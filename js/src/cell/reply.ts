@@ -7,7 +7,7 @@ import { CALL_STATES, type Decide, type ItemToolCall } from "../generated/tool_c
 import { isRecord, oneOf, readList, readNumber, readString } from "../widgets/base";
 import { interrupt, isLost, type KernelConnection, kernelOf, withoutKernel } from "../widgets/kernel";
 import { Resync } from "../widgets/resync";
-import { TokenRate } from "../widgets/token_rate";
+import { TokenRate } from "../replies/token_rate";
 
 export interface ReplyListener {
   /** The text grew by `text`. */

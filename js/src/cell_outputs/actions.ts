@@ -2,10 +2,10 @@
 // others: nothing of them is in the file.
 import type { AnswerPlace } from "../generated/cell_outputs";
 import { addedElements, watchPage } from "../widgets/base";
-import { BranchSwitcher } from "../widgets/branch_switcher";
+import { BranchSwitcher } from "../replies/branch_switcher";
 import { action, copyButton } from "../widgets/buttons";
 import { cellSource, InsertButton } from "../widgets/code_cell";
-import { markFooters } from "../widgets/footer";
+import { markFooters } from "../replies/footer";
 import { element } from "../widgets/html";
 import { insertOrCopy, runCell } from "../widgets/insertion";
 import { keepKeys } from "../widgets/keyboard";

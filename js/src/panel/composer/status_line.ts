@@ -1,7 +1,7 @@
 // The status line of the composer: time and speed of a reply that streams, never read out.
 import { counted } from "../../widgets/formatting";
 import { element, setText } from "../../widgets/html";
-import { TokenRate } from "../../widgets/token_rate";
+import { TokenRate } from "../../replies/token_rate";
 
 const TICK_MILLISECONDS = 1000;
 

@@ -1,5 +1,5 @@
 // The line under a message: metadata, versions, Copy, Edit or Regenerate, and Delete.
-import { BranchSwitcher } from "../../widgets/branch_switcher";
+import { BranchSwitcher } from "../../replies/branch_switcher";
 import { action, copyButton, switchOff, wordButton } from "../../widgets/buttons";
 import { toolbar } from "../../widgets/toolbar";
 import type { MessageContext } from "./message_log";

@@ -9,11 +9,11 @@ import { MessageFooter } from "./message_footer";
 import type { MessageContext, ItemView } from "./message_log";
 import type { SliceQueue } from "../scrolling";
 import { ReplyMedia } from "./reply_media";
-import { ToolCalls } from "../../widgets/tool_calls";
+import { ToolCalls } from "../../replies/tool_calls";
 import type { Decision, Field, Item } from "../../generated/panel";
 import { isOpen } from "../updates";
 import { element } from "../../widgets/html";
-import { Reasoning, type Stage } from "../../widgets/reasoning";
+import { Reasoning, type Stage } from "../../replies/reasoning";
 
 export class ReplyView implements ItemView {
   readonly root = element("article", "chatnb-panel-item");

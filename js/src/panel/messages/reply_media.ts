@@ -2,7 +2,7 @@
 import { pictureUrl, soundUrl } from "../composer/attachments";
 import type { ItemAttachment } from "../../generated/panel";
 import { element } from "../../widgets/html";
-import { mediaElement } from "../../widgets/media";
+import { mediaElement } from "../../replies/media";
 
 export class ReplyMedia {
   readonly root = element("div", "chatnb-panel-media");

@@ -1,11 +1,11 @@
 // The tool calls of a reply: arguments, state, result and approval.
 import { Approval, type OnDecision } from "./approval";
-import { icon } from "./buttons";
-import { InsertButton } from "./code_cell";
+import { icon } from "../widgets/buttons";
+import { InsertButton } from "../widgets/code_cell";
 import type { CallState, ItemToolCall } from "../generated/tool_calls";
-import { isRecord } from "./base";
-import { withVisibleControls } from "./formatting";
-import { element, setText } from "./html";
+import { isRecord } from "../widgets/base";
+import { withVisibleControls } from "../widgets/formatting";
+import { element, setText } from "../widgets/html";
 
 const WORDS: Record<CallState, string> = {
   asking: "asks for your approval",

@@ -1,7 +1,7 @@
 // The reasoning of a model: its last lines while it comes, folded once the answer begins. Where no
 // answer comes they stay in sight, for they are all that there is.
-import { duration } from "./formatting";
-import { appendText, element, setText } from "./html";
+import { duration } from "../widgets/formatting";
+import { appendText, element, setText } from "../widgets/html";
 
 /** Titles, the only marks that models write into all of their reasoning; as in footer.py. */
 const BOLD = /\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*/;

@@ -1,7 +1,7 @@
 // The question whether a tool may be called: allow, always allow, or reject with a reason.
-import { wordButton } from "./buttons";
+import { wordButton } from "../widgets/buttons";
 import type { Decision, ItemToolCall } from "../generated/tool_calls";
-import { element } from "./html";
+import { element } from "../widgets/html";
 
 export type OnDecision = (call: string, decision: Decision, reason: string) => void;
 

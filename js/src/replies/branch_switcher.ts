@@ -1,6 +1,6 @@
 // The arrows between versions of a message: "‹ 2/3 ›".
-import { action, switchOff } from "./buttons";
-import { element } from "./html";
+import { action, switchOff } from "../widgets/buttons";
+import { element } from "../widgets/html";
 
 /** The place of a message among all in that place: `previous` and `next` name those beside it. */
 interface Branch {

@@ -1,5 +1,5 @@
 // A picture or a sound of a reply.
-import { element } from "./html";
+import { element } from "../widgets/html";
 
 /** Show the picture or sound that an address holds. */
 export function mediaElement(src: string): HTMLElement {
