@@ -188,9 +188,12 @@ def test_secrets_are_found_within_data(data: object, secret: str) -> None:
     assert secret not in repr(hide(data))
 
 
-@pytest.mark.parametrize(
+each_wrap = pytest.mark.parametrize(
     "wrap", [lambda data: [data], lambda data: (data,), lambda data: {"a": data}]
 )
+
+
+@each_wrap
 @pytest.mark.parametrize(
     "secret", [SecretStr("abc-def-ghi"), {"api_key": "abc-def-ghi"}, {"pwd": b"abc-def-ghi"}]
 )
@@ -201,6 +204,15 @@ def test_secrets_are_found_at_eight_levels(secret: Any, wrap: Callable[[Any], An
         secret = wrap(secret)
     assert secrets_in(secret) == {"abc-def-ghi"}
     assert secrets_in(wrap(secret)) == set()
+
+
+@each_wrap
+def test_secrets_are_hidden_at_eight_levels(wrap: Callable[[Any], Any]) -> None:
+    """As deep as they are found."""
+    data: Any = {"api_key": "abc-def-ghi"}
+    for _ in range(7):
+        data = wrap(data)
+        assert "abc-def-ghi" not in repr(hide(data))
 
 
 def test_what_is_no_secret_stays_readable() -> None:

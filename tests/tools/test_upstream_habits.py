@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
@@ -88,13 +89,16 @@ def test_a_tool_may_have_a_function_for_each_way() -> None:
     assert alone.invoke("a") == asyncio.run(alone.ainvoke("a")) == "A!"
     copied = pickle.loads(pickle.dumps(both))
     assert (copied.invoke("a"), asyncio.run(copied.ainvoke("a"))) == ("A", "A!")
-    for make in (
-        lambda: chatnb.StructuredTool.from_function(),
-        lambda: chatnb.StructuredTool.from_function(shout, coroutine=shout),
-        lambda: chatnb.StructuredTool.from_function(shout, coroutine="x"),
-        lambda: chatnb.Tool("name", func=shout),
-    ):
-        with pytest.raises(TypeError):
+    refused: list[tuple[Callable[[], object], str]] = [
+        (lambda: chatnb.StructuredTool.from_function(), "func"),
+        (lambda: chatnb.StructuredTool.from_function(shout, coroutine=shout), "not of <function"),
+        (lambda: chatnb.StructuredTool.from_function(shout, coroutine="x"), "not of 'x'"),
+        (lambda: chatnb.StructuredTool.from_function("x", coroutine=ashout), "not of 'x'"),
+        (lambda: chatnb.StructuredTool.from_function("x"), "not of 'x'"),
+        (lambda: chatnb.Tool("name", func=shout), "func"),
+    ]
+    for make, said in refused:
+        with pytest.raises(TypeError, match=said):
             make()
 
 
