@@ -26,10 +26,11 @@
   function examineLinks(element) {
     for (const name of ["href", "xlink:href", "action", "formaction"]) {
       const address = element.getAttribute(name);
-      // No browser follows the name of a C++ class, which may become a link, or a page's link to
-      // data, to a file or behind a printed \n, which JupyterLab makes of what a program prints.
+      // No browser follows the name of a C++ class, which may become a link. JupyterLab makes links
+      // of all that programs print before "://", of which only scripts act.
       if (address === null || /^[\w-]+::/.test(address) || SAFE.has(protocolOf(address))) continue;
-      if (/^(data|file|[nrt]https?):/i.test(address) && element.closest("pre") !== null) continue;
+      const isPrinted = element.closest(".jp-RenderedText") !== null;
+      if (isPrinted && !/^\s*(java|vb)script:/i.test(address)) continue;
       sprung.push({ kind: "link", what: address });
     }
   }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from chatnb.chat_models import ChatOpenAI
 from chatnb.errors import DeadlineExceededError, ModelConnectionError
@@ -19,36 +18,22 @@ REPLY = saying(head(), delta("Hel"), delta("lo.", "stop"), event("[DONE]"))
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 that nobody else has signed, with its key."""
-    pytest.importorskip("cryptography")
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "loopback.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + signed.public_bytes(pem))
-    return path
+def authority() -> trustme.CA:
+    """An authority that this machine does not trust."""
+    return trustme.CA()
 
 
 @pytest.fixture
-def server(certificate: Path) -> Iterator[LoopbackServer]:
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authority in SSL_CERT_FILE, as in many companies."""
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[LoopbackServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     server = LoopbackServer(context)
     yield server
     server.close()
@@ -77,14 +62,9 @@ asks = pytest.mark.parametrize("ask", [streamed, invoked, astreamed])
 
 
 @asks
-def test_a_reply_comes_over_https(
-    server: LoopbackServer,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    ask: Callable[[ChatOpenAI], str],
-) -> None:
-    """From a server whose certificate SSL_CERT_FILE has, as in many companies."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+@pytest.mark.usefixtures("trusted")
+def test_a_reply_comes_over_https(server: LoopbackServer, ask: Callable[[ChatOpenAI], str]) -> None:
+    """The certificate of the server is signed by an authority in SSL_CERT_FILE."""
     server.plays(REPLY)
     assert ask(chat_at(server)) == "Hello."
 
@@ -96,20 +76,17 @@ def test_a_certificate_that_is_not_trusted_is_refused(
     """The error says so, and what to do where a company's proxy signs; no request is sent."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     server.plays(REPLY)
-    with pytest.raises(ModelConnectionError, match=r"not trusted: self.signed .*SSL_CERT_FILE"):
+    with pytest.raises(ModelConnectionError, match=r"not trusted: unable to get .*SSL_CERT_FILE"):
         ask(chat_at(server))
     assert server.exchanges == []
 
 
 @asks
+@pytest.mark.usefixtures("trusted")
 def test_a_deadline_ends_a_connection_over_https(
-    server: LoopbackServer,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    ask: Callable[[ChatOpenAI], str],
+    server: LoopbackServer, ask: Callable[[ChatOpenAI], str]
 ) -> None:
     """A thread that reads from it does not wait on, and the server sees that it is closed."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.plays(endless())
     chat = chat_at(server)
     chat.deadline = 0.3
