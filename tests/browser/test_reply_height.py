@@ -168,7 +168,7 @@ def test_scrolling_down_goes_on_following(reply_page: ReplyPage) -> None:
 
 
 def test_the_footer_is_followed_too(output_area: ReplyPage) -> None:
-    """Who follows the end of a reply sees all of the footer that opens below it."""
+    """A reader who follows the end of a reply sees all of the footer that opens below it."""
     page = output_area.page
     missing = "area.getBoundingClientRect().bottom - innerHeight"
     follow_the_end(output_area, missing)

@@ -312,7 +312,7 @@ def test_an_address_of_one_s_own_is_required(
 def test_a_replay_needs_no_address(
     monkeypatch: pytest.MonkeyPatch, loopback: LoopbackServer, tmp_path: Path
 ) -> None:
-    """Where the tests run, nobody has the address of the customer who recorded the cassette."""
+    """The tests run without the address of the customer who recorded the cassette."""
     monkeypatch.setenv("AZURE_AI_ENDPOINT", loopback.base_url)
     loopback.plays(playing(WIRES["azure_ai"]))
     with Cassette(tmp_path / "c.yaml"):

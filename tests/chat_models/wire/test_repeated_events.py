@@ -96,7 +96,7 @@ texts = st.one_of(words, odd_texts, st.text(max_size=4))
 def test_chunks_are_those_of_parsed_events(
     new: Callable[[], StreamDecoder], start: bytes, delta: Delta, said: list[str], ends: list[int]
 ) -> None:
-    """Whatever the texts and wherever they are cut, the chunks are those of the parsed events."""
+    """The chunks are those of the parsed events, for all texts and wherever they are cut."""
     data = start + b"".join(delta(text, number) for number, text in enumerate(said))
     parsed = chunks_of(new(), [with_crlf(data)])
     assert chunks_of(new(), cut(data, ends)) == parsed
@@ -155,7 +155,7 @@ def broken_inside() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("event", broken_inside(), ids=repr)
 def test_an_event_is_not_taken_for_its_surroundings(event: bytes) -> None:
-    """What stands in the place of the text counts only if it is the inside of a JSON string."""
+    """Bytes in the place of the text count only if they are the inside of a JSON string."""
 
     def read(*events: bytes) -> object:
         try:
@@ -191,7 +191,7 @@ def test_what_follows_a_varying_field_counts() -> None:
 
 
 def test_events_that_always_differ_are_parsed_once() -> None:
-    """Where every event has a value of its own, comparing them is given up soon."""
+    """Events that each have a value of their own are soon no longer compared."""
     parsed = list[bytes]()
 
     def parse(data: bytes) -> Any:
