@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any
+from weakref import WeakSet
 
 Script = Callable[["Exchange"], AsyncIterator[bytes]]
 
@@ -107,6 +108,7 @@ class LoopbackServer:
         self._tls = tls
         self.scripts: list[Script] = []
         self.exchanges: list[Exchange] = []
+        self._writers = WeakSet[asyncio.StreamWriter]()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -130,12 +132,30 @@ class LoopbackServer:
         for task in answering:
             task.cancel()
         await asyncio.gather(*answering, return_exceptions=True)
+        writers = list(self._writers)
+        for writer in writers:
+            writer.transport.abort()
+        # Only then they have let go of their sockets.
+        await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=self._tls)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        exchange = await self._read(reader)
+        self._writers.add(writer)
+        try:
+            exchange = await self._read(reader)
+            await self._play(exchange, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # The client hung up first, which is what some tests are about.
+        except asyncio.CancelledError:
+            pass  # The server is closed; asyncio would print a traceback.
+        finally:
+            writer.close()
+
+    async def _play(
+        self, exchange: Exchange, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         hung_up = asyncio.ensure_future(reader.read(1))
         try:
             async for piece in self._script()(exchange):
@@ -143,8 +163,6 @@ class LoopbackServer:
                     break
                 writer.write(piece)
                 await writer.drain()
-        except ConnectionError:
-            pass  # The client hung up first, which is what some tests are about.
         finally:
             hung_up.cancel()
             if exchange.torn:
