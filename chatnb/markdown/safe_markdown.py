@@ -35,7 +35,8 @@ _ADDRESS = re.compile(
 # Where a renderer takes the address for a tag, a part of its path is an attribute.
 _ADDRESS_WITH_ATTRIBUTE = re.compile(r"/[\w-]+=|@@")
 _MAX_ADDRESS = 100
-_DESTINATION = re.compile(rf"\s*(?:<([^<>\n]{{0,{_MAX_ADDRESS}}})|([^\s)]{{0,{_MAX_ADDRESS}}}))")
+# A line break may come first, and in a quotation its marks after that.
+_DESTINATION = re.compile(rf"[\s>]*(?:<([^<>\n]{{0,{_MAX_ADDRESS}}})|([^\s)]{{0,{_MAX_ADDRESS}}}))")
 # What JupyterLab puts formulas back in for.
 _MARKER = re.compile(r"@\\*@")
 _PLAIN_BEGINNING = re.compile(r"(?:https?|mailto):|[^&%\\:]*[/?#]", re.IGNORECASE)
