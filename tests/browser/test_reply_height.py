@@ -77,6 +77,33 @@ def test_a_footer_of_several_lines_opens_by_steps(output_area: ReplyPage) -> Non
     assert max(abs(after - before) for before, after in pairwise(heights)) <= 2
 
 
+def test_a_button_stays_in_its_place_while_the_output_opens(output_area: ReplyPage) -> None:
+    """Focus and scrolling to a button that is not in sight yet do not move it in the output, or a
+    click would begin on the button and end beside it."""
+    output_area.say("A line.\n\n")
+    output_area.run("""
+        await later();
+        for (const view of widget.views) await view.dispose();
+        await draw("<p>A line.</p>");
+        window.moved = [];
+        const footer = "<div class='chatnb-footer'><p style='height: 150px'>m</p>";
+        await draw(`${footer}<button>Accept</button></div>`);
+        const button = area.querySelector("button");
+        const top = (node) => node.getBoundingClientRect().top;
+        const place = top(button) - top(area);
+        while (area.style.maxHeight) {
+            button.blur();
+            button.focus();
+            button.scrollIntoView();
+            moved.push(top(button) - top(area) - place);
+            await new Promise((done) => requestAnimationFrame(done));
+        }
+    """)
+    moved: list[float] = output_area.run("return moved")
+    assert len(moved) > 10
+    assert set(moved) == {0}
+
+
 def test_no_height_is_held_for_a_text_that_does_not_come(output_area: ReplyPage) -> None:
     """Of a reply that is reasoning alone, fold and footer are all that is drawn."""
     thought = "{ type: 'delta', seq: 1, text: '', reasoning: 'Hm.\\n'.repeat(9) }"

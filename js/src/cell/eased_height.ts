@@ -18,7 +18,9 @@ export function easeHeight(node: HTMLElement, seen: number, follower: HTMLElemen
   stopEasing(node);
   const difference = node.offsetHeight - seen;
   if (!node.isConnected || !difference || Math.abs(difference) > MAX_DIFFERENCE) return follow(node, follower);
-  Object.assign(node.style, { minHeight: `${seen}px`, maxHeight: `${seen}px`, overflow: "hidden" });
+  // What is hidden could be scrolled to, by focus or a script, and would jump back at the next frame:
+  // a click of a button would begin on it and end beside it.
+  Object.assign(node.style, { minHeight: `${seen}px`, maxHeight: `${seen}px`, overflow: "clip" });
   follow(node, follower);
   const step = (time: number): void => easeHeight(node, seen + stepTowards(difference, time), follower);
   frames.set(node, requestAnimationFrame(step));
