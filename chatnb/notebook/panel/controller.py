@@ -196,13 +196,24 @@ class PanelController:
             done, read = await finish_in_thread(partial(self.backend.change, work))
         if isinstance(read, Ok):
             self._stored, self._disk_error = read.value, None
-            if self._ends:
-                unwritten = {node.id for node in read.value.path if node.status == "streaming"}
-                self._ends = {id: end for id, end in self._ends.items() if id in unwritten}
+            self._ends = self._unwritten_ends(read.value.path)
         else:
             self._disk_error = panel_error_line(read.error)
         self.show()
         return done.unwrap()
+
+    def _unwritten_ends(self, path: NodePath) -> dict[str, ShownMessage]:
+        """Return the ends of replies that the disk does not have yet."""
+        # They are among the last messages of a path, which may be very long.
+        ends, unwritten = self._ends.copy(), dict[str, ShownMessage]()
+        for index in reversed(range(len(path))):
+            if not ends:
+                break
+            node = path[index]
+            end = ends.pop(node.id, None)
+            if end is not None and node.status == "streaming":
+                unwritten[node.id] = end
+        return unwritten
 
     async def refresh(self) -> None:
         """Show what other notebooks have added, and which models there are now."""

@@ -8,7 +8,7 @@ import gc
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from weakref import ref
 
 import pytest
 
-from chatnb import Conversation, ScriptedChatModel
+from chatnb import ChatPanel, Conversation, ScriptedChatModel
 from chatnb.chat_models import ChatOpenAI
+from chatnb.conversations.paths import NodePath
 from chatnb.errors import ServerError
 from chatnb.errors.documentation import see_section
 from chatnb.notebook.panel import controller
@@ -889,3 +890,25 @@ async def test_a_wait_for_another_attempt_is_shown(loopback: LoopbackServer) -> 
     assert list(notes) == ["", "server error, trying again"]
     assert len(loopback.exchanges) == 3
     assert (driver.browser.texts, driver.browser.last["note"]) == (["Hi", "Fine."], "")
+
+
+def test_a_turn_does_not_walk_through_a_long_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A question in a conversation of 500 turns reads a few of its messages, and never all."""
+    conversation = Conversation("long")
+    for turn in range(500):
+        conversation.add(HumanMessage(f"question {turn}"))
+        conversation.add(AIMessage(f"answer {turn}"))
+    panel = ChatPanel(ScriptedChatModel(["Hello."]), name="long")
+    panel.ask("Hi").result(60)
+    walked = list[int]()
+    walk = NodePath.__iter__
+
+    def counted(path: NodePath) -> Iterator[Node]:
+        walked.append(len(path))
+        return walk(path)
+
+    monkeypatch.setattr(NodePath, "__iter__", counted)
+    panel.ask("And?").result(60)
+    assert walked == []
