@@ -1,4 +1,4 @@
-"""What a cell that ends with an object shows of it: its parts, by name, and no address."""
+"""The reprs of objects, which a cell that ends with one shows: parts by name, and no address."""
 
 from __future__ import annotations
 
