@@ -64,7 +64,7 @@ class XMLOutputParser(BaseOutputParser[dict[str, Any]]):
 
 
 def _as_dict(element: Element, depth: int) -> dict[str, Any]:
-    if not depth:
+    if len(element) and depth == 1:
         raise ValueError(f"its elements are nested more than {_MAX_DEPTH} deep")
     if element.text and element.text.strip():
         return {element.tag: element.text}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import sqlite3
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -77,6 +81,61 @@ def test_a_generator_that_is_closed_stops_its_reply() -> None:
     conversation.add(HumanMessage("next"), parent=None)
     (reply, _) = conversation.nodes()
     assert (reply.message.text, reply.status) == ("Half", "stopped")
+
+
+@contextmanager
+def another_writer(store: Store) -> Generator[sqlite3.Connection]:
+    """Hold the transaction of another program that writes to a store."""
+    with closing(
+        sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    ) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+def test_a_closed_generator_does_not_wait_for_the_store(tmp_path: Path) -> None:
+    """The collector may close it on any thread; the end is written when the store is free."""
+    store = Store(tmp_path / "store.db")
+    conversation = Conversation("ideas", store=store)
+
+    def stream() -> Generator[str]:
+        with conversation.replying() as draft:
+            draft.append(AIMessageChunk("Half"))
+            yield "Half"
+
+    streaming = stream()
+    next(streaming)
+    with another_writer(store), ThreadPoolExecutor() as threads:
+        threads.submit(streaming.close).result(timeout=10)
+    store.close()
+    (reply,) = Conversation("ideas", store=Store(store.path)).nodes()
+    assert (reply.message.text, reply.status) == ("Half", "stopped")
+
+
+def test_an_error_leaves_the_block_when_the_end_is_on_disk(tmp_path: Path) -> None:
+    """Whoever handles the error finds the reply ended, by another store as well."""
+    store = Store(tmp_path / "store.db")
+    conversation = Conversation("ideas", store=store)
+
+    def reply() -> None:
+        with conversation.replying() as draft:
+            draft.append(AIMessageChunk("Half"))
+            begun.set()
+            locked.wait()
+            raise ValueError("no")
+
+    begun, locked = Event(), Event()
+    with ThreadPoolExecutor() as threads:
+        replying = threads.submit(reply)
+        begun.wait()
+        with another_writer(store):
+            locked.set()
+            with pytest.raises(TimeoutError):
+                replying.result(timeout=0.3)
+        with pytest.raises(ValueError, match="no"):
+            replying.result(timeout=10)
+    (node,) = Conversation("ideas", store=Store(store.path)).nodes()
+    assert (node.message.text, node.status) == ("Half", "failed")
 
 
 def test_a_reply_that_nobody_can_end_is_stopped() -> None:

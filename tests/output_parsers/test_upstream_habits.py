@@ -117,6 +117,15 @@ def test_what_is_no_xml_is_refused(text: str) -> None:
     assert caught.value.text == text
 
 
+def test_xml_may_be_nested_as_deep_as_the_error_says() -> None:
+    """The limit is that of the message, with and without text in the innermost element."""
+    for inner in ("", "text"):
+        deepest = "<a>" * 200 + inner + "</a>" * 200
+        assert "a" in chatnb.XMLOutputParser().invoke(deepest)
+        with pytest.raises(OutputParserError, match="more than 200 deep"):
+            chatnb.XMLOutputParser().invoke(f"<a>{deepest}</a>")
+
+
 class Add(BaseModel):
     """Add numbers."""
 
