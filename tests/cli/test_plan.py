@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from chatnb.chat_models.model_families import DEFAULT_MODELS
 from chatnb.cli import main
 
 TEN_MILLION = ["plan", "--prompts", "10_000_000", "--model", "openai:gpt-4o-mini"]
@@ -49,8 +50,97 @@ def test_the_cost_is_that_of_the_price_list(capsys: pytest.CaptureFixture[str]) 
     assert "the price of openai:new is not known" in printed(capsys, "--model", "openai:new")
 
 
+# Everything that is printed without limits, and with a limit of each kind.
+WHOLE: dict[str, tuple[list[str], str]] = {
+    "defaults": (
+        ["--prompts", "1"],
+        """\
+Calls a second:
+  calls at a time: 1 x 64 / 2 s = 32.0  <- the limit
+  work of 1 processes: 1 / 0.003 s = 333.3
+Time: 1 / 32.0 a second = 0 seconds
+Cost: 1 x $0.0001050 (300 tokens in, 100 out, openai:gpt-4o-mini) = $0.00
+Batch API (chat.submit): 0.5 x $0.00 = $0.00
+Checkpoint: 1 replies = 0.0 GB
+""",
+    ),
+    "every limit": (
+        [
+            "--rpm",
+            "5,000.5",
+            "--tpm",
+            "90000",
+            "--workers",
+            "2",
+            "--concurrency",
+            "8",
+            "--seconds",
+            "0.5",
+            "--input-tokens",
+            "1_000",
+            "--output-tokens",
+            "250",
+            "--model",
+            "other:model",
+        ],
+        """\
+Calls a second:
+  calls at a time: 2 x 8 / 0.5 s = 32.0
+  work of 2 processes: 2 / 0.003 s = 666.7
+  requests a minute: 5,000 / 60 s = 83.3
+  tokens a minute: 90,000 / 60 s / 1,250 = 1.2  <- the limit
+Time: 10,000,000 / 1.2 a second = 96.5 days
+Cost: the price of other:model is not known (1,000 tokens in, 250 out a call)
+Checkpoint: 10,000,000 replies = 17.0 GB
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "out"), WHOLE.values(), ids=WHOLE)
+def test_the_whole_plan(arguments: list[str], out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line, with the numbers that the arguments leave as they are."""
+    assert printed(capsys, *arguments) == out
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--prompts", "0"], ["--rpm", "-1"], ["--rpm", "nan"], ["--seconds", "0"]]
+    ("prompts", "time"),
+    [
+        (119, "119 seconds"),
+        (120, "2.0 minutes"),
+        (7_199, "120.0 minutes"),
+        (7_200, "2.0 hours"),
+        (172_799, "48.0 hours"),
+        (172_800, "2.0 days"),
+    ],
+)
+def test_times_have_a_unit_of_which_there_are_two(
+    prompts: int, time: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At one call a second, from two of a unit on."""
+    out = printed(capsys, "--prompts", str(prompts), "--rpm", "60")
+    assert f"Time: {prompts:,} / 1.0 a second = {time}\n" in out
+
+
+def test_the_model_and_the_input_have_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    """The model that answers where none is named; only the prompts must be counted."""
+    assert main(["plan", "--prompts", "5"]) == 0
+    out = capsys.readouterr().out
+    assert f"(300 tokens in, 100 out, openai:{DEFAULT_MODELS['openai']})" in out
+    with pytest.raises(SystemExit):
+        main(["plan"])
+    assert "required: --prompts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--prompts", "0"],
+        ["--rpm", "-1"],
+        ["--rpm", "nan"],
+        ["--rpm", "inf"],
+        ["--seconds", "0"],
+    ],
 )
 def test_numbers_that_are_none_are_refused(arguments: list[str]) -> None:
     """As other wrong arguments are."""
