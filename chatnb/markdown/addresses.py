@@ -30,15 +30,12 @@ def _linked(text: str) -> Iterator[Token]:
     start = 0
     for found in _ADDRESS.finditer(text):
         url = _without_end(found[0])
-        end = found.start() + len(url)
-        if not url:
-            continue
         if found.start() > start:
             yield _text(text[start : found.start()])
         yield Token("link_open", "a", 1, attrs={"href": _href(url)})
         yield _text(url)
         yield Token("link_close", "a", -1)
-        start = end
+        start = found.start() + len(url)
     if text[start:]:
         yield _text(text[start:])
 
@@ -51,12 +48,8 @@ def _href(url: str) -> str:
 
 def _without_end(url: str) -> str:
     """Leave out what follows an address but does not belong to it."""
-    unopened = url.count(")") - url.count("(")
-    end = len(url)
-    while end > 0:
-        last = url[end - 1]
-        if unopened <= 0 if last == ")" else last not in _NOT_AT_END:
-            break
+    unopened, end = url.count(")") - url.count("("), len(url)
+    while (last := url[end - 1]) in _NOT_AT_END or (last == ")" and unopened > 0):
         unopened -= last == ")"
         end -= 1
     return url[:end]
