@@ -197,3 +197,111 @@ def test_too_few_models_or_names_are_refused(models: Any, told: str) -> None:
     """Before any of them is asked."""
     with pytest.raises(ValueError, match=told):
         chatnb.compare("Hi", models)
+
+
+class Held(ScriptedChatModel):
+    """A model that writes a half of its reply, and the rest when it may."""
+
+    _may_end = threading.Event()
+
+    async def _astream(self, *given: Any, **more: Any) -> AsyncGenerator[Any, None]:
+        chunks = [chunk async for chunk in super()._astream(*given, **more)]
+        yield chunks[0]
+        assert await asyncio.to_thread(self._may_end.wait, 30)
+        for chunk in chunks[1:]:
+            yield chunk
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    monkeypatch.setattr(Held, "_may_end", threading.Event())
+    return Held([["Half", " and half."]])
+
+
+async def begun(replies: Any) -> None:
+    """Wait for the first half of each reply."""
+    while not (all(replies.value.values()) if isinstance(replies.value, dict) else replies.value):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+def forms(replies: chatnb.ChatReply | chatnb.ChatComparison, mount: str = "") -> tuple[str, str]:
+    """Return the text and the HTML that stay."""
+    static = replies.static_mimebundle(mount)
+    return static.get("text/plain", ""), static.get("text/html", "")
+
+
+def test_a_reply_that_takes_too_long_goes_on(held: Held) -> None:
+    """A wait of no time ends with an error; a later one has the reply."""
+    reply = chatnb.ask("Hi", held)
+    compared = chatnb.compare("Hi", {"held": held, "quick": "scripted:Quick."})
+    for replies in (reply, compared):
+        with pytest.raises(TimeoutError, match=r"^No answer within 0\.001 s$"):
+            replies.result(0.001)
+        assert replies.busy
+    held._may_end.set()
+    assert reply.result(timeout=30).text == "Half and half."
+    texts = {name: message.text for name, message in compared.result().items()}
+    assert texts == {"held": "Half and half.", "quick": "Quick."}
+    assert not compared.busy
+
+
+def test_what_has_come_so_far_is_static(held: Held) -> None:
+    """In plain text as well, of one reply and of several."""
+    reply = chatnb.ask("Hi", held)
+    compared = chatnb.compare("Hi", {"held": held, "quick": "scripted:Quick."})
+    asyncio.run(begun(reply))
+    asyncio.run(begun(compared))
+    assert forms(reply)[0] == "Half"
+    assert forms(compared)[0].startswith("held\nHalf\n\nquick\nQuick.")
+    for replies in (reply, compared):
+        assert "chatnb-mount" not in forms(replies)[1]
+        assert "chatnb-mount" in forms(replies, "abc")[1]
+    held._may_end.set()
+    reply.result(30)
+    compared.result(30)
+    assert forms(reply)[0].startswith("Half and half.")
+
+
+def test_a_reply_tells_what_to_do_with_it() -> None:
+    """Where it is printed, not shown."""
+    reply = chatnb.ask("Hi", ScriptedChatModel(["Yes."], model_name="oracle"))
+    assert repr(reply) == "<the reply of oracle: await it, or call its result()>"
+    compared = chatnb.compare("Hi", {"one": "scripted:a", "two": "scripted:b"})
+    assert repr(compared) == "<the replies of one, two: await them, or call result()>"
+    reply.result(30)
+    compared.result(30)
+
+
+def test_a_reply_can_be_awaited() -> None:
+    """As the message, or as the error that it failed with."""
+
+    async def awaited() -> str:
+        return (await chatnb.ask("Hi", "scripted:Yes.")).text
+
+    async def failed() -> None:
+        await chatnb.ask("Hi", ScriptedChatModel([ServerError("Overloaded.")]))
+
+    assert asyncio.run(awaited()) == "Yes."
+    with pytest.raises(ServerError, match="Overloaded"):
+        asyncio.run(failed())
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_a_reply_that_is_closed_is_stopped(held: Held, compares: bool) -> None:
+    """What had come stays."""
+    replies = chatnb.compare("Hi", {"a": held, "b": held}) if compares else chatnb.ask("Hi", held)
+    asyncio.run(begun(replies))
+    replies.close()
+    result = replies.result(30)
+    for message in result.values() if isinstance(result, dict) else [result]:
+        assert message.text == "Half"
+        assert message.response_metadata["finish_reason"] == "stopped"
+
+
+def test_a_program_that_runs_a_notebook_gets_the_whole_reply(
+    bare_shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The output is made when the reply has ended; in a terminal it is text."""
+    bare_shell.display_formatter.ipython_display_formatter(chatnb.ask("Hi", "scripted:Whole."))
+    out = capsys.readouterr().out
+    assert out.startswith("Whole.")
