@@ -79,8 +79,8 @@ def price_digits(prices: Iterable[float | None]) -> int:
 def price(dollars: float, digits: int | None = None) -> str:
     """Write a price in US dollars."""
     digits = price_digits([dollars]) if digits is None else digits
-    least = 10.0**-digits
-    return f"< ${least:.{digits}f}" if 0 < dollars < least / 2 else f"${dollars:.{digits}f}"
+    shown = f"{dollars:.{digits}f}"
+    return f"< ${10.0**-digits:.{digits}f}" if dollars > 0 and not float(shown) else f"${shown}"
 
 
 def value_text(value: object) -> str:
