@@ -19,6 +19,7 @@ from chatnb.schema import (
     messages_to_json,
 )
 from chatnb.schema.messages import as_chunk
+from chatnb.schema.serialization import checked_message, with_readable_fields
 from tests.support.message_strategies import message
 
 
@@ -104,3 +105,87 @@ def test_a_kind_of_its_own_cannot_be_read_back() -> None:
     with pytest.raises(ValueError, match="A Mine cannot be read back"):
         message_to_dict(Mine("Hi"))
     assert json.loads(messages_to_json([])) == []
+
+
+USAGE = {"input_tokens": 1, "output_tokens": 0, "total_tokens": 2**53}
+CALL = {"name": "f", "args": {}}
+# Values that a field of a saved message may have, and values that it may not.
+FIELDS: dict[str, tuple[list[Any], list[Any]]] = {
+    "content": (
+        ["", [], ["a", {}, {"type": "text", "text": None}, {"type": "image", "text": 3}]],
+        [None, 3, {}, [3], [None], [{"type": 3}], [{"text": 3}], [{"type": "refusal", "text": 3}]],
+    ),
+    "additional_kwargs": (
+        [{}, {"refusal": None, "reasoning_content": "a"}, {"other": 3}],
+        [None, [], {"refusal": 3}, {"reasoning_content": []}],
+    ),
+    "response_metadata": (
+        [{}, {"finish_reason": None, "model_name": "m"}, {"other": 3}],
+        [None, "x", {"finish_reason": 3}, {"model_name": []}],
+    ),
+    "name": ([None, "", "a"], [3, []]),
+    "id": ([None, "a"], [3]),
+    "usage_metadata": (
+        [
+            None,
+            {},
+            USAGE,
+            *({**USAGE, "cost": cost} for cost in (0, 0.5, 2**53)),
+            {**USAGE, "service_tier": "flex"},
+            {**USAGE, "service_tier": None},
+            {**USAGE, "input_token_details": {}, "output_token_details": {"reasoning": 0}},
+        ],
+        [
+            [],
+            0,
+            "x",
+            {"input_tokens": 1},
+            *({**USAGE, "output_tokens": n} for n in (-1, 2**53 + 1, True, 1.0, None)),
+            *({**USAGE, "cost": n} for n in (-0.1, 2**53 + 1, True, "1", None, float("nan"))),
+            {**USAGE, "service_tier": 3},
+            {**USAGE, "input_token_details": []},
+            {**USAGE, "output_token_details": {"reasoning": -1}},
+        ],
+    ),
+    "tool_calls": (
+        [[], [CALL, {**CALL, "id": None}, {**CALL, "id": "c1"}]],
+        [
+            None,
+            {},
+            [3],
+            [CALL, {**CALL, "name": None}],
+            [{**CALL, "args": "{}"}],
+            [{**CALL, "id": 3}],
+        ],
+    ),
+    **dict.fromkeys(
+        ("invalid_tool_calls", "tool_call_chunks"),
+        (
+            [[], [{}, {"name": None, "args": "x", "id": "c1", "error": "e", "index": 1}]],
+            [
+                None,
+                [{}, None],
+                *([{name: 3}] for name in ("name", "args", "id", "error")),
+                [{"index": "1"}],
+            ],
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_of_saved_messages_have_the_types_that_readers_rely_on(name: str) -> None:
+    """Another type is refused, and left out of a message that is saved, where it may be missing."""
+    accepted, refused = FIELDS[name]
+    message = AIMessageChunk("a")
+    for value in accepted:
+        vars(message)[name] = value
+        assert checked_message(message) is message
+        assert with_readable_fields(message) is message
+    for value in refused:
+        vars(message)[name] = value
+        with pytest.raises(TypeError) as caught:
+            checked_message(message)
+        assert str(caught.value) == f"the {name} of a message cannot be {value!r:.80}"
+        is_required = name == "content"
+        assert with_readable_fields(message) == (message if is_required else AIMessageChunk("a"))

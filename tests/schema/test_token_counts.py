@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatnb.chat_models import ScriptedChatModel
-from chatnb.schema import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from chatnb.schema.content import audio_part, file_part, image_part
 from chatnb.schema.token_counts import count_tokens_approximately
 from chatnb.schema.trimming import trim_messages
@@ -125,3 +125,59 @@ def test_tools_count_as_the_text_that_declares_them() -> None:
 def len_(text: str) -> int:
     """Return a length."""
     return len(text)
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def file_of(type: str, data: bytes) -> dict[str, Any]:
+    return {"type": "file", "mime_type": type, "base64": encoded(data)}
+
+
+@pytest.mark.parametrize(
+    ("content", "tokens"),
+    [
+        ("", 0),
+        ("a", 1),
+        ("a" * 4, 1),
+        ("a" * 5, 2),
+        (["a" * 4, {"type": "text", "text": "a" * 4}, "a"], 3),
+        ([{"type": "image", "url": "https://example.org/a.png"}], 765),
+        ([{"type": "image_url", "image_url": {"url": URL, "detail": "high"}}], 765),
+        ([{"type": "image_url", "image_url": {"url": URL, "detail": "low"}}], 85),
+        ([{"type": "audio", "mime_type": "audio/wav", "base64": encoded(bytes(160_000))}], 100),
+        ([{"type": "audio", "mime_type": "audio/wav", "base64": encoded(b"a")}], 1),
+        ([{"type": "audio", "mime_type": "audio/wav", "url": "https://example.org/a.wav"}], 600),
+        ([{"type": "video", "mime_type": "video/mp4", "base64": encoded(bytes(500_000))}], 520),
+        ([{"type": "video", "mime_type": "video/mp4", "base64": "?"}], 15_600),
+        ([{"type": "text-plain", "mime_type": "text/plain", "text": "a" * 9}], 3),
+        ([file_of("text/plain", b"a" * 9)], 3),
+        ([file_of("application/pdf", b"%PDF-")], 1_500),
+        ([file_of("application/pdf", b"%PDF-/Type /Page /Type/Page/Type /Pages")], 3_000),
+        ([file_of("application/pdf", bytes(99_999))], 1_500),
+        ([file_of("application/pdf", bytes(150_000))], 4_500),
+        ([{"type": "file", "file_id": "file-1", "mime_type": "application/pdf"}], 1_500),
+        ([{"type": "reasoning", "reasoning": "a" * 400}], 0),
+        ([{"type": "mine", "a": "é"}], 16),
+    ],
+    ids=lambda value: f"{value!r:.60}",
+)
+def test_each_part_has_its_estimate(content: Any, tokens: int) -> None:
+    """Text counts by its length, media by seconds and pages, and every message three more."""
+    assert count_tokens_approximately([AIMessage(content)]) == 3 + tokens
+    assert count_tokens_approximately([AIMessageChunk(content)] * 2) == 2 * (3 + tokens)
+
+
+def test_names_and_calls_count_as_text() -> None:
+    """The name of a speaker, and the names and arguments of calls, are a part of the text."""
+    call: Any = {"name": "abcd", "args": {"é": 1}, "id": "c1"}  # Of 4 and 8 characters.
+    broken: Any = {"name": None, "args": "{" * 4, "id": "c2", "error": "No."}
+    for message, tokens in (
+        (HumanMessage("a" * 4, name="b" * 4), 2),
+        (AIMessage("a" * 4, tool_calls=[call]), 4),
+        (AIMessage("a" * 4, tool_calls=[call], invalid_tool_calls=[broken]), 5),
+        (AIMessage(["a" * 4], tool_calls=[call], name="b" * 4), 5),
+        (AIMessage("a" * 4, invalid_tool_calls=[{**broken, "args": None}]), 2),
+    ):
+        assert count_tokens_approximately([message]) == 3 + tokens, message

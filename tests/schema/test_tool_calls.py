@@ -7,7 +7,13 @@ import pytest
 
 from chatnb.schema import AIMessage, AIMessageChunk
 from chatnb.schema.messages import as_chunk, join_chunks
-from chatnb.schema.tool_calls import parse_tool_call, tool_call, tool_call_chunk
+from chatnb.schema.tool_calls import (
+    invalid_tool_call,
+    is_json_object,
+    parse_tool_call,
+    tool_call,
+    tool_call_chunk,
+)
 
 ARGS = '{"city": "Genève", "days": [1, 2], "more": {"a": null}}'
 
@@ -157,3 +163,107 @@ def test_calls_given_whole_survive_as_chunks() -> None:
     )
     assert (as_chunk(given) + AIMessageChunk("")).to_message() == given
     assert json.loads(as_chunk(given).tool_call_chunks[0]["args"] or "") == {"a": [1, "é"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", True),
+        ('{"a": {"b": 1}}', True),
+        ("", False),
+        ("[]", False),
+        ('{"a": 1', False),
+        ('"a": 1}', False),
+        ("{a}", False),
+        ("{}{}", False),
+        (f"{{{'[' * 100_000}}}", False),
+    ],
+    ids=lambda value: f"{value!r:.20}",
+)
+def test_a_json_object_is_whole(text: str, *, expected: bool) -> None:
+    """A beginning of one, two of them and other JSON are none."""
+    assert is_json_object(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"tool_calls": [3]}, ValueError, "A tool call is a dict with a name and args, not 3"),
+        ({"tool_calls": [{"name": "f"}]}, ValueError, "A tool call is a dict with a name and args"),
+        ({"tool_calls": [{"args": {}}]}, ValueError, "A tool call is a dict with a name and args"),
+        (
+            {"tool_calls": [{"name": 3, "args": {}}]},
+            TypeError,
+            "The name of a tool call is a string, not 3",
+        ),
+        (
+            {"tool_calls": [{"name": "f", "args": "{}"}]},
+            TypeError,
+            "The arguments of a tool call are a dict, not str: '{}'; unparsed arguments belong "
+            "into invalid_tool_calls",
+        ),
+        ({"invalid_tool_calls": [3]}, ValueError, "An invalid tool call is a dict, not 3"),
+    ],
+)
+def test_calls_of_a_reply_are_checked(given: Any, error: type[Exception], said: str) -> None:
+    """A call lacks neither name nor arguments, and its arguments are a dict."""
+    with pytest.raises(error) as caught:
+        AIMessage("", **given)
+    assert str(caught.value).startswith(said)
+
+
+def test_calls_of_a_reply_have_all_their_fields() -> None:
+    """What is left out is None."""
+    reply = AIMessage(
+        "",
+        tool_calls=[{"name": "f", "args": {}}],
+        invalid_tool_calls=[{"error": "No."}],  # type: ignore[typeddict-item]
+    )
+    assert reply.tool_calls == [{"name": "f", "args": {}, "id": None, "type": "tool_call"}]
+    assert reply.invalid_tool_calls == [
+        {"name": None, "args": None, "id": None, "error": "No.", "type": "invalid_tool_call"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "finished", "error"),
+    [
+        ((None, "{}"), True, "The call names no tool"),
+        (("", "{}"), True, "The call names no tool"),
+        (("f", None), False, "The arguments are not whole JSON: "),
+        (("f", ""), False, "The arguments are not whole JSON: "),
+        (("f", "[1]"), True, "The arguments are not a JSON object: [1]"),
+        (("f", '{"a": 1'), True, 'The arguments are not whole JSON: {"a": 1'),
+        (("f", '{"a": 1}{"b": 2}'), True, 'The arguments are not whole JSON: {"a": 1}{"b": 2}'),
+        (("f", '{"a": 1} {"b'), True, 'The arguments are not whole JSON: {"a": 1} {"b'),
+    ],
+)
+def test_a_call_that_cannot_be_made_says_why(
+    given: tuple[Any, Any], *, finished: bool, error: str
+) -> None:
+    """Its name and arguments stay as they came."""
+    name, args = given
+    call = parse_tool_call(name, args, "c1", finished=finished)
+    assert call == invalid_tool_call(name=name, args=args, id="c1", error=error)
+
+
+@pytest.mark.parametrize("args", ['{"a": 1}{"a": 1}', '{"a": 1} {}', '```json\n{"a": 1}\n```'])
+def test_repeated_arguments_are_those_of_one_call(args: str) -> None:
+    """A server may send them twice, an empty object after them, or a fence around them."""
+    assert parse_tool_call("f", args, None, finished=True) == tool_call(name="f", args={"a": 1})
+
+
+def test_a_call_of_a_reply_becomes_a_chunk_and_back() -> None:
+    """An invalid call without an error has one; chunks are numbered through."""
+    reply = AIMessage(
+        "",
+        tool_calls=[tool_call(name="f", args={"é": 1}, id="c1")],
+        invalid_tool_calls=[invalid_tool_call(name="g", args="{")],
+    )
+    chunk = as_chunk(reply)
+    assert [(each["args"], each["index"]) for each in chunk.tool_call_chunks] == [
+        ('{"é": 1}', 0),
+        ("{", 1),
+    ]
+    assert chunk.tool_calls == reply.tool_calls
+    assert [call["error"] for call in chunk.invalid_tool_calls] == ["The call is invalid"]

@@ -13,6 +13,7 @@ import pytest
 from chatnb.errors import DamagedFileError
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.schema import RunLog
+from chatnb.schema.run_logs.state import check_op, check_root
 
 STATE: dict[str, Any] = {"id": "r", "streamed_output": [], "final_output": None, "logs": {}}
 ENTRY: dict[str, Any] = {
@@ -138,3 +139,90 @@ def test_a_chunk_of_text_is_read_as_any_other(text: str) -> None:
     start = json.dumps({"ops": [whole(STATE)]})
     assert RunLog.load([start, compact]) == RunLog.load([start, spaced])
     assert RunLog.load([start, compact]).state["streamed_output"][0].text == text
+
+
+def op(kind: str, path: str, *values: Any) -> dict[str, Any]:
+    return {"op": kind, "path": path, **({"value": values[0]} if values else {})}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(op("remove", f"/logs/a{path}") for path in ("", "/tags", "/tags/0", "/error", "/cost")),
+        *(op("remove", f"/logs/a/{path}/0") for path in ("streamed_output_str", "inputs")),
+        *(op("remove", path) for path in ("", "/error", "/other", "/final_output/a")),
+        op("replace", "", {**STATE, "logs": {"a": FULL}}),
+        *(op("add", f"/logs/a/{name}", value) for name, value in FULL.items()),
+        *(op("add", f"/logs/a/{name}/x", 3) for name in ("metadata", "final_output", "inputs")),
+        *(op("add", f"/logs/a/{name}/-", "x") for name in ("tags", "streamed_output_str")),
+        *(op("add", "/logs/a/cost", cost) for cost in (None, 0, 2**53)),
+        op("add", "/streamed_output/-", object()),
+        op("add", "/error", FAILURE),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_change_that_leaves_a_state_readable_is_accepted(change: dict[str, Any]) -> None:
+    """What is optional may go, and what is free may be anything."""
+    check_op(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *((op("remove", f"/{name}"), f"A state needs its {name}") for name in STATE),
+        *(
+            (op("remove", f"/logs/a/{name}"), f"A state needs its {name}")
+            for name in ("id", "name", "type", "start_time", "end_time", "streamed_output_str")
+        ),
+        (op("remove", "/error/type"), "Nothing within the 'error' of a run is changed"),
+        (op("remove", "/logs/a/tags/0/x"), "Nothing within the 'tags' of a run is changed"),
+        (op("add", "/error/type", "x"), "Nothing within the 'error' of a run is changed"),
+        (op("add", "/logs/a/error/type", ""), "Nothing within the 'error' of a run is changed"),
+        (op("add", "/logs/a/tags/0/x", ""), "Nothing within the 'tags' of a run is changed"),
+        (op("add", "/logs/a/tags/-", 3), "The name of a run cannot be 3"),
+        (op("replace", "", []), "The state of a run cannot be []"),
+        (op("replace", ""), "The state of a run cannot be None"),
+        (op("add", "/logs/a", {}), "The state of a run has no id: {}"),
+        (op("replace", "", {"id": "r"}), "The state of a run has no streamed_output: {'id': 'r'}"),
+        (op("add", "/logs", {"a": 3}), "The state of a run cannot be 3"),
+        (op("add", "/logs", []), "The state of a run cannot be None"),
+        *((op("add", f"/logs/a/{name}", 3), f"The {name} of a run cannot be 3")
+          for name in FULL.keys() - {"inputs", "final_output", "cost"}),
+        *((op("add", f"/{name}", 3), f"The {name} of a run cannot be 3")
+          for name in ("id", "streamed_output", "error")),
+        (op("add", "/logs/a/tags", ["a", 3]), "The tags of a run cannot be ['a', 3]"),
+        (op("add", "/logs/a/start_time", None), "The start_time of a run cannot be None"),
+        (op("add", "/logs/a/end_time", "noon"), "The end_time of a run cannot be 'noon'"),
+        *((op("add", "/logs/a/cost", cost), f"The cost of a run cannot be {cost}")
+          for cost in (-0.1, True, 2**53 + 1)),
+        (op("add", "/error", without(FAILURE, "/stopped")), "The error of a run cannot be {'type"),
+        (op("add", "/error", {**FAILURE, "type": 3}), "The error of a run cannot be {'type': 3"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_change_that_leaves_no_state_is_refused(change: dict[str, Any], said: str) -> None:
+    """A field that readers need cannot go, or have another type; the error names it."""
+    with pytest.raises(ValueError, match=r"^[ATN]") as caught:
+        check_op(change)
+    assert str(caught.value).startswith(said)
+
+
+def test_metadata_of_the_logged_run_have_their_types() -> None:
+    """Each is that of an entry, and none is needed."""
+    check_root({})
+    check_root(FULL)
+    for name in ("name", "tags", "metadata", "start_time", "end_time", "usage_metadata"):
+        with pytest.raises(ValueError, match=rf"^The {name} of a run cannot be 3$"):
+            check_root({name: 3})
+    with pytest.raises(ValueError, match=r"^The state of a run cannot be \[\]$"):
+        check_root([])  # type: ignore[arg-type]
+
+
+def test_an_error_says_in_which_patch_it_is() -> None:
+    """Patches are counted from one."""
+    begun, bad = whole({**STATE, "logs": {"a": ENTRY}}), op("remove", "/logs/a/name")
+    lines = [json.dumps({"ops": ops}) for ops in ([begun], [bad])]
+    with pytest.raises(ValueError, match="Patch 2: A state needs its name"):
+        RunLog.load(lines)
+    with pytest.raises(ValueError, match="Patch 1: The cost of a run cannot be -1"):
+        RunLog.load([json.dumps({"ops": [begun], "root": {"cost": -1}})])
