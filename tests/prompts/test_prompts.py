@@ -9,6 +9,8 @@ from chatnb.errors import ChatnbError
 from chatnb.prompts import (
     AIMessagePromptTemplate,
     ChatPromptTemplate,
+    FewShotChatMessagePromptTemplate,
+    FewShotPromptTemplate,
     HumanMessagePromptTemplate,
     MessagesPlaceholder,
     MissingVariableError,
@@ -213,3 +215,73 @@ def test_a_text_prompt_is_a_string() -> None:
     """Anything else is refused."""
     with pytest.raises(TypeError, match="A template is a string, not int"):
         PromptTemplate(3)  # type: ignore[arg-type]
+
+
+def few_shot(text: str, **options: Any) -> FewShotPromptTemplate:
+    return FewShotPromptTemplate(
+        examples=[{"q": 1}], example_prompt=PromptTemplate("Q {q}"), suffix=text, **options
+    )
+
+
+of_any_kind = pytest.mark.parametrize(
+    "make", [ChatPromptTemplate.from_template, PromptTemplate.from_template, few_shot]
+)
+
+
+@of_any_kind
+def test_declared_variables_are_checked_if_asked_to(make: Any) -> None:
+    """Those of the text must be declared, except for those that have values."""
+    for declared in (None, ["b", "a"]):
+        make("{a} {b}", validate_template=True, input_variables=declared)
+    for declared in (["a"], ["a", "b"]):
+        make(
+            "{a} {b}", validate_template=True, input_variables=declared, partial_variables={"b": 1}
+        )
+    make("{a} {b}", input_variables=["c"])
+    for declared in (["a"], ["a", "b", "c"], []):
+        with pytest.raises(ValueError, match="input_variables are") as caught:
+            make("{b} {a}", validate_template=True, input_variables=declared)
+        assert str(caught.value) == (
+            f"input_variables are {declared}, and the variables of the text are ['a', 'b']. "
+            "Leave input_variables= out: they are those of the text."
+        )
+
+
+@of_any_kind
+def test_unknown_arguments_are_refused(make: Any) -> None:
+    """The error says what to write for one of LangChain's."""
+    with pytest.raises(TypeError, match=r"PromptTemplate has no argument colour=\.$"):
+        make("{a}", colour="red")
+    with pytest.raises(TypeError, match=r"no argument verbose=\. Write callbacks="):
+        make("{a}", verbose=True)
+
+
+def test_examples_as_messages_have_no_other_arguments() -> None:
+    """An argument of prompts of text is refused, not ignored."""
+    with pytest.raises(TypeError, match=r"has no argument suffix=\.$"):
+        FewShotChatMessagePromptTemplate(
+            example_prompt="{q}",
+            examples=[],
+            suffix="x",  # pyright: ignore[reportArgumentType]
+        )
+
+
+def test_prompts_are_shown_as_they_were_written() -> None:
+    """The repr has the parts, and the printed prompt their texts, with the variables' names."""
+    pairs = ChatPromptTemplate([("human", "{q}"), MessagesPlaceholder("h")])
+    messages = FewShotChatMessagePromptTemplate(example_prompt=pairs, examples=[])
+    assert repr(pairs) == "ChatPromptTemplate([('human', '{q}'), MessagesPlaceholder('h')])"
+    assert repr(messages) == f"FewShotChatMessagePromptTemplate({pairs!r})"
+    assert repr(few_shot("{x}?")) == "FewShotPromptTemplate('{x}?')"
+    assert few_shot("{x}?").pretty_repr() == "Q {q}\n\n{x}?"
+    assert few_shot("{x}?", prefix="P", example_separator="; ").pretty_repr() == "P; Q {q}; {x}?"
+    assert messages.pretty_repr() == pairs.pretty_repr()
+    assert messages.pretty_repr(html=True) == pairs.pretty_repr(html=True) != pairs.pretty_repr()
+    assert messages.format_messages() == []
+
+
+def test_a_prompt_of_examples_leaves_out_what_is_empty() -> None:
+    """There is a separator only between texts."""
+    assert few_shot("").format() == "Q 1"
+    assert few_shot("{x}", prefix="{y}").format(x="", y="") == "Q 1"
+    assert few_shot("{x}", prefix="{y}", partial_variables={"y": 2}).format(x=3) == "2\n\nQ 1\n\n3"
