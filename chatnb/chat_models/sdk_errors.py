@@ -39,6 +39,9 @@ class HasPartial(Protocol):
     def partial(self) -> AIMessage | None: ...
 
 
+_OPTIONS = ("headers", "max_retries", "timeout", "post_parser")
+
+
 class Sdk(NamedTuple):
     """The parts of a provider's SDK that a chat model uses."""
 
@@ -58,6 +61,13 @@ class Sdk(NamedTuple):
     def new_async_client(self, **arguments: Any) -> Any:
         """Return a client of asynchronous calls, whose retries are told."""
         return _new_client(self, self.async_client, self._with_provider(arguments, is_async=True))
+
+    @property
+    def unset_options(self) -> dict[str, Any]:
+        """The options of a request that are not given, as the SDK's own mark for that."""
+        # Without them the SDK copies its defaults for each request, one by one and deeply, which
+        # takes a twentieth of the time of a call.
+        return dict.fromkeys(_OPTIONS, self.module.NOT_GIVEN)
 
     def _with_provider(self, arguments: dict[str, Any], *, is_async: bool) -> dict[str, Any]:
         return {**arguments, "provider": self.provider(is_async)} if self.provider else arguments

@@ -209,9 +209,7 @@ class SdkChatModel(BaseChatModel):
         self, messages: list[BaseMessage], params: dict[str, Any], *, stream: bool = False
     ) -> Request:
         """Return the request; parameters of the call win over those of the model."""
-        values = ((name, getattr(self, name, None)) for name in self._parameters)
-        own = {name: value for name, value in values if value is not None}
-        own = {"model": self.model_name, **own, **self.model_kwargs}
+        own = {"model": self.model_name, **self._own_parameters(), **self.model_kwargs}
         given = {self._aliases.get(k, k): value for k, value in params.items() if value is not None}
         check_call_params(given, self._transport_parameters)
         replaced = {self._rivals.get(name) for name in given}
@@ -222,6 +220,13 @@ class SdkChatModel(BaseChatModel):
         options = take_call_options(merged, self.extra_body)
         endpoint = self._endpoint(merged)
         return Request(endpoint, endpoint.body(messages, merged), options)
+
+    def _own_parameters(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name in self._parameters
+            if (value := getattr(self, name, None)) is not None
+        }
 
     def _known_names(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names by which a request's model is known."""
@@ -319,16 +324,27 @@ class SdkChatModel(BaseChatModel):
     def _post(self, request: Request, *, stream: bool = False) -> Response:
         client = self._clients.shared(self._new_client)
         try:
-            return client.post(**_post_args(request, stream))
+            return client.post(**self._post_args(request, stream))
         except UnicodeEncodeError:  # Nothing has been sent.
-            return client.post(**_post_args(request, stream, mended=True))
+            return client.post(**self._post_args(request, stream, mended=True))
 
     async def _apost(self, request: Request, *, stream: bool = False) -> Response:
         client = await self.aprepare()
         try:
-            return await client.post(**_post_args(request, stream))
+            return await client.post(**self._post_args(request, stream))
         except UnicodeEncodeError:
-            return await client.post(**_post_args(request, stream, mended=True))
+            return await client.post(**self._post_args(request, stream, mended=True))
+
+    def _post_args(self, request: Request, stream: bool, *, mended: bool = False) -> dict[str, Any]:
+        from httpx2 import Response
+
+        return {
+            "path": request.endpoint.path,
+            "body": encodable_json(request.body) if mended else request.body,
+            "options": {**self._sdk().unset_options, **request.options},
+            "cast_to": Response,
+            "stream": stream,
+        }
 
     async def aprepare(self) -> AsyncSdkClient:
         """Load the SDK and make the client of this event loop, which the first call would do."""
@@ -387,18 +403,6 @@ def _with_checked_arguments(model_class: type[SdkChatModel]) -> Callable[..., No
 
     setattr(construct, "__signature__", signature)  # noqa: B010 (functions have no such attribute)
     return construct
-
-
-def _post_args(request: Request, stream: bool, *, mended: bool = False) -> dict[str, Any]:
-    from httpx2 import Response
-
-    return {
-        "path": request.endpoint.path,
-        "body": encodable_json(request.body) if mended else request.body,
-        "options": request.options,
-        "cast_to": Response,
-        "stream": stream,
-    }
 
 
 @contextmanager

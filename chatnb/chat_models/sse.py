@@ -11,6 +11,7 @@ from typing import TypeAlias
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 _FIRST_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_BEGUN_FIELDS = frozenset(field[:size] for field in _FIRST_FIELDS for size in range(len(field)))
 
 
 def is_event_stream(start: bytes) -> bool | None:
@@ -25,7 +26,7 @@ def is_event_stream(start: bytes) -> bool | None:
     start = start.lstrip()
     if start.startswith(_FIRST_FIELDS):
         return True
-    return None if any(field.startswith(start) for field in _FIRST_FIELDS) else False
+    return None if start in _BEGUN_FIELDS else False
 
 
 Event: TypeAlias = tuple[bytes, str]

@@ -11,9 +11,10 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
+import httpx2
 import pytest
 
-from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models import BaseChatModel, ChatAnthropic, ChatOpenAI
 from chatnb.chat_models.openai.completions_stream import CompletionDecoder
 from chatnb.chat_models.stream_decoder import PartialReply
 from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
@@ -76,6 +77,24 @@ class ImmediateChatModel(BaseChatModel):
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
         return AIMessage("Hello.")
+
+
+COMPLETION = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}
+MESSAGE = {"content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}
+
+
+@pytest.mark.parametrize(
+    ("model_class", "reply"), [(ChatOpenAI, COMPLETION), (ChatAnthropic, MESSAGE)]
+)
+def test_a_call_has_the_sdk_copy_few_defaults(
+    model_class: type[ChatOpenAI | ChatAnthropic], reply: dict[str, object]
+) -> None:
+    """It would copy each option that a request leaves out, and deeply."""
+    respond = httpx2.MockTransport(lambda _: httpx2.Response(200, json=reply))
+    with httpx2.Client(transport=respond) as client:
+        model = model_class("m", api_key="key", http_client=client)
+        assert model.invoke("Hi").text == "Hello"
+        assert calls_during(lambda: model.invoke("Hi")).get("deepcopy", 0) <= 5
 
 
 @pytest.mark.slow

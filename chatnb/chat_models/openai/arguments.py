@@ -104,11 +104,13 @@ REQUEST_PARAMETERS = request_parameters(
 """The parameters of requests among the options."""
 
 # Chat completions have none of these. OpenRouter's have `reasoning`.
-_OF_RESPONSES = ("truncation", "background", "previous_response_id", "use_previous_response_id")
-_OF_OPENAI_RESPONSES = (
+_OF_RESPONSES = frozenset(
+    {"truncation", "background", "previous_response_id", "use_previous_response_id"}
+)
+_OF_OPENAI_RESPONSES = _OF_RESPONSES | {
     *("reasoning", "include", "background_options", "instructions", "conversation", "prompt"),
     *("text", "max_tool_calls", "context_management", "access_programs", "image"),
-)
+}
 
 
 def uses_responses_api(given: Mapping[str, Any], *, is_openai: bool) -> bool:
@@ -125,9 +127,9 @@ def uses_responses_api(given: Mapping[str, Any], *, is_openai: bool) -> bool:
 
 def needs_responses_api(params: Mapping[str, Any], *, is_openai: bool) -> bool:
     """Return whether parameters, of a model or of a call, are those of the Responses API alone."""
-    needing = [*_OF_RESPONSES, *(_OF_OPENAI_RESPONSES if is_openai else ())]
+    needing = _OF_OPENAI_RESPONSES if is_openai else _OF_RESPONSES
     # Of OpenAI's two APIs, only the Responses API runs tools itself.
-    return any(params.get(name) for name in needing) or (
+    return any(params[name] for name in needing & params.keys()) or (
         is_openai and any(map(_is_provider_tool, params.get("tools") or ()))
     )
 

@@ -69,10 +69,14 @@ def take_call_options(
     params: dict[str, Any], extra_body: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Remove the SDK's options from a call's parameters, and return them by the SDK's names."""
-    taken = {theirs: params.pop(name, None) for name, theirs in _CALL_OPTIONS.items()}
+    taken = {
+        theirs: value
+        for name, theirs in _CALL_OPTIONS.items()
+        if (value := params.pop(name, None)) is not None
+    }
     if extra_body:
-        taken["extra_json"] = {**extra_body, **(taken["extra_json"] or {})}
-    return {name: value for name, value in taken.items() if value is not None}
+        taken["extra_json"] = {**extra_body, **taken.get("extra_json", {})}
+    return taken
 
 
 def secret_key(key: str | SecretStr | None, variable: str, missing: str) -> SecretStr:

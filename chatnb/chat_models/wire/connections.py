@@ -23,6 +23,7 @@ class _Connection:
         self._scope: CancelScope | None = None
         self._socket: Any = None
         self._poll: Any = None
+        self._head = b""
         self.read = stream.read
         _open.add(self)
 
@@ -60,6 +61,24 @@ class _Connection:
             self._poll.register(self._socket, select.POLLIN)
         return self._socket.fileno() < 0 or bool(self._poll.poll(0))
 
+    def _with_head(self, buffer: bytes) -> bytes:
+        """Return what to send now: the head of a request is kept until its body is written."""
+        # httpcore writes them one after the other. Two packets take the sender, the network and an
+        # event loop twice the work of one.
+        if self._head:
+            return self._take_head() + buffer
+        if not (buffer.startswith(b"POST ") and buffer.endswith(b"\r\n\r\n")):
+            return buffer
+        self._head, self.read = buffer, self._read_reply
+        return b""
+
+    def _take_head(self) -> bytes:
+        head, self._head, self.read = self._head, b"", self._stream.read
+        return head
+
+    def _read_reply(self, max_bytes: int, **options: Any) -> Any:
+        raise NotImplementedError
+
     def _use(self) -> None:
         scope = self._scope = current_scope.get()
         if scope is not None:
@@ -72,9 +91,13 @@ class _SyncConnection(_Connection):
         super().__init__(stream)
         self.close = stream.close
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, **options: Any) -> None:
         self._use()
-        self._stream.write(buffer, timeout)
+        self._stream.write(self._with_head(buffer), **options)
+
+    def _read_reply(self, max_bytes: int, **options: Any) -> bytes:
+        self._stream.write(self._take_head(), **options)  # Of a request without a body.
+        return self._stream.read(max_bytes, **options)
 
     def start_tls(self, *args: Any, **options: Any) -> _SyncConnection:
         return _SyncConnection(self._stream.start_tls(*args, **options))
@@ -83,8 +106,14 @@ class _SyncConnection(_Connection):
 class _AsyncConnection(_Connection):
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
-        self.write = stream.write
         self.aclose = stream.aclose
+
+    async def write(self, buffer: bytes, **options: Any) -> None:
+        await self._stream.write(self._with_head(buffer), **options)
+
+    async def _read_reply(self, max_bytes: int, **options: Any) -> bytes:
+        await self._stream.write(self._take_head(), **options)
+        return await self._stream.read(max_bytes, **options)
 
     async def start_tls(self, *args: Any, **options: Any) -> _AsyncConnection:
         return _AsyncConnection(await self._stream.start_tls(*args, **options))

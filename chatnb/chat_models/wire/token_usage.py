@@ -92,8 +92,11 @@ def usage_from_openai(
 
 def details_from(usage: Payload, under: str, names: Mapping[str, str]) -> dict[str, int]:
     """Return the details of one side of a usage by their names here, without zeros."""
-    beside: Payload = {name: usage[name] for name in _BESIDE_THE_COUNTS & usage.keys()}
-    given: Payload = {**beside, **(usage.get(under) or {})}
+    given: Payload = usage.get(under) or {}
+    if not _BESIDE_THE_COUNTS.isdisjoint(usage):
+        given = {**{name: usage[name] for name in _BESIDE_THE_COUNTS & usage.keys()}, **given}
+    if not given:
+        return {}
     return {name: given[theirs] for theirs, name in names.items() if given.get(theirs)}
 
 

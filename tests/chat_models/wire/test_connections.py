@@ -1,12 +1,18 @@
+"""Connections that calls share: seen when closed, and written to in whole requests."""
+
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
+import httpcore2
 import httpx2
+import pytest
 
-from chatnb.chat_models.wire.connections import track_connections
+from chatnb.chat_models.wire.connections import track_async_connections, track_connections
 from tests.support.call_counting import calls_during
 
 
@@ -25,3 +31,96 @@ def test_a_connection_that_the_server_closed_is_seen_each_time_and_cheaply() -> 
             assert connection.get_extra_info("is_readable")
             connection.close()
             assert connection.get_extra_info("is_readable")
+
+
+class _Stream(httpcore2.MockStream):
+    """A stream that keeps what is sent, and has one reply."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        super().__init__([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+        self._sent = sent
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._sent += [buffer] if buffer else []
+
+
+class _AsyncStream(httpcore2.AsyncMockStream):
+    """The asynchronous one."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        super().__init__([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+        self._sent = sent
+
+    async def write(self, buffer: bytes, **_: object) -> None:
+        self._sent += [buffer] if buffer else []
+
+
+def _writes(method: str, body: bytes | None) -> list[bytes]:
+    sent = list[bytes]()
+    with httpx2.Client() as client:
+        transport: Any = client._transport
+        transport._pool._network_backend = SimpleNamespace(
+            connect_tcp=lambda *_, **__: _Stream(sent), connect_unix_socket=None, sleep=None
+        )
+        track_connections(client)
+        assert client.request(method, "http://a/", content=body).text == "ok"
+    return sent
+
+
+def _awrites(method: str, body: bytes | None) -> list[bytes]:
+    sent = list[bytes]()
+
+    async def connect(*_: object, **__: object) -> _AsyncStream:
+        return _AsyncStream(sent)
+
+    async def request() -> None:
+        async with httpx2.AsyncClient() as client:
+            transport: Any = client._transport
+            transport._pool._network_backend = SimpleNamespace(
+                connect_tcp=connect, connect_unix_socket=None, sleep=None
+            )
+            track_async_connections(client)
+            assert (await client.request(method, "http://a/", content=body)).text == "ok"
+
+    asyncio.run(request())
+    return sent
+
+
+@pytest.mark.parametrize("writes", [_writes, _awrites])
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("POST", b"{}"),
+        ("POST", b"ends\r\n\r\n"),
+        ("POST", b"POST / HTTP/1.1\r\n\r\n"),
+        ("POST", b""),
+        ("POST", None),
+        ("GET", None),
+    ],
+)
+def test_a_request_is_sent_at_once(writes: Any, method: str, body: bytes | None) -> None:
+    """Its head and body are one packet, whatever the body is, and if there is none."""
+    (sent,) = writes(method, body)
+    head, _, rest = sent.partition(b"\r\n\r\n")
+    assert head.startswith(method.encode())
+    assert rest == (body or b"")
+
+
+def test_a_head_is_sent_before_a_read() -> None:
+    """A connection waits for no body that its user does not write."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with httpx2.Client() as client, socket.create_server(("127.0.0.1", 0)) as server:
+        track_connections(client)
+        transport: Any = client._transport
+        connection = transport._pool._network_backend.connect_tcp(*server.getsockname())
+        theirs, _ = server.accept()
+        with closing(connection), closing(theirs):
+            theirs.sendall(b"ok")
+            connection.write(head)
+            assert connection.read(2, timeout=10) == b"ok"
+            assert theirs.recv(1 << 16) == head
+            connection.write(head)
+            connection.write(b"body")
+            assert theirs.recv(1 << 16) == head + b"body"
+            connection.write(b"more")
+            assert theirs.recv(1 << 16) == b"more"
