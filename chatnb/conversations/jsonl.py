@@ -102,9 +102,9 @@ def from_jsonl(text: str, *, name: str | None = None, store: Store | None = None
     conversation.change_settings(**settings)
     ids = _add_nodes(nodes, conversation)
     conversation.refresh()
-    selected = ids.get(str(head.get("selected")))
-    if selected is not None:
-        conversation.end_at(selected)
+    selected = head.get("selected", "")
+    if selected is None or str(selected) in ids:
+        conversation.end_at(None if selected is None else ids[str(selected)])
     return conversation
 
 
