@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,34 @@ def test_a_file_keeps_its_mode_and_a_link_its_target(tmp_path: Path) -> None:
     assert (path.read_text(), mode(path), link.is_symlink()) == ("2", 0o640, True)
     replace_text(tmp_path / "private", ["3"], mode=PRIVATE)
     assert mode(tmp_path / "private") == 0o600
+
+
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    """It cannot be replaced by a file: a pipe's reader gets the text."""
+    pipe, got = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    replace_text(pipe, ["one\n", "é"])
+    reader.join(60)
+    assert got == ["one\né".encode()]
+    assert list(tmp_path.iterdir()) == [pipe]
+    assert pipe.is_fifo()
+
+
+def test_a_long_name_can_be_replaced(tmp_path: Path) -> None:
+    """The file that is written first has no longer name than a file system takes."""
+    path = tmp_path / ("x" * 255)
+    replace_text(path, ["1"])
+    replace_text(path, ["2"])
+    assert path.read_text() == "2"
+
+
+def test_an_error_of_writing_is_the_one_that_is_raised(tmp_path: Path) -> None:
+    """There may be no file to remove: then that is no second error."""
+    with pytest.raises(FileNotFoundError) as raised:
+        replace_text(tmp_path / "none" / "file", ["1"])
+    assert raised.value.__context__ is None
 
 
 def save_log(path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import unicodedata
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chatnb
-from chatnb.terminal import SafeText, replace_control_characters, warn
+from chatnb.terminal import (
+    SafeText,
+    print_code,
+    print_line,
+    replace_control_characters,
+    warn,
+    without_colours,
+    write_text,
+)
 
 PACKAGE = Path(chatnb.__file__).parent
 # Functions that put text on a screen, and the only modules that may use them.
@@ -51,6 +60,67 @@ def test_no_text_steers_a_terminal(text: str) -> None:
         left = set(safe) - set("\t\n")
         assert not [c for c in left if unicodedata.category(c) == "Cc" or c in BIDI.values()]
         assert SafeText(str(safe)) == safe
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\tb\nc\x0bd\x1f\x85", "a b c d  "),
+        ("\x00a\x1b[31m\x7f\x9f", "�a�[31m��"),
+        ("\u202ea\u2066", "�a�"),
+        ("plain é 中", "plain é 中"),
+    ],
+)
+def test_a_line_keeps_its_words_apart(text: str, line: str) -> None:
+    """White space stays a space, and other controls are seen."""
+    assert replace_control_characters(text) == line
+
+
+def test_colours_can_be_taken_away() -> None:
+    """Only whole sequences are; what else a bracket begins stays."""
+    assert without_colours("\x1b[1;31mred\x1b[0m [0m \x1b[K\x1b]0;t") == "red [0m \x1b]0;t"
+
+
+class Terminal(io.StringIO):
+    """A stream that may be a terminal, and counts how often it is flushed."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self.is_terminal, self.flushed = is_terminal, 0
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_code_is_printed_in_colours_on_terminals_only(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    """And at once; what would steer the terminal is shown on both."""
+    stream = Terminal(is_terminal=is_terminal)
+    monkeypatch.setattr("sys.stdout", stream)
+    print_code("def f(): pass  # \x07")
+    written = stream.getvalue()
+    assert without_colours(written) == "def f(): pass  # \\x07\n"
+    assert ("\x1b[" in written) is is_terminal
+    assert stream.flushed == 1
+
+
+def test_text_is_written_at_once_where_there_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the stream that is given, else to standard output, which some programs do not have."""
+    output, other = Terminal(is_terminal=False), Terminal(is_terminal=False)
+    monkeypatch.setattr("sys.stdout", output)
+    write_text("a\x07")
+    print_line("b")
+    print_line()
+    write_text("c", file=other)
+    assert (output.getvalue(), output.flushed) == ("a\\x07b\n\n", 3)
+    assert (other.getvalue(), other.flushed) == ("c", 1)
+    monkeypatch.setattr("sys.stdout", None)
+    write_text("nobody sees it")
 
 
 def test_warnings_cannot_steer_a_terminal() -> None:
