@@ -34,13 +34,14 @@ def evaluation_mimebundle(evaluation: Evaluation) -> Mimebundle:
     more = len(failed) - len(failures)
     note = f"and {more:,} more: .failures" if more else ""
     titles = ["Model", "Row", "Output", "Reason"]
-    listing = [aligned([titles, *failures]), note] if failures else []
+    listing = ["", aligned([titles, *failures])] if failures else []
+    lines = [aligned([head, *rows]), *listing, *([note] if note else [])]
     table = _table(head, rows, _NUMBER)
     below = [_fold(len(failed), _table(titles, failures, _FIRST), note)]
     return {
         "text/html": element("div", table, *(below if failures else []), class_=NO_MATH),
         "text/markdown": join_blocks(_markdown(head, rows), _markdown(titles, failures), note),
-        "text/plain": SafeText("\n".join(filter(None, [aligned([head, *rows]), "", *listing]))),
+        "text/plain": SafeText("\n".join(lines)),
     }
 
 
