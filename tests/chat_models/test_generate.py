@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +11,10 @@ import pytest
 
 from chatnb import budget
 from chatnb.chat_models import BaseChatModel, ScriptedChatModel
-from chatnb.chat_models.generate import count_tokens
+from chatnb.chat_models.generate import count_tokens, llm_result, run_output
 from chatnb.errors import ServerError
 from chatnb.notebook.usage_table.sources import calls_from_source
-from chatnb.schema import AIMessage, BaseMessage, HumanMessage
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from chatnb.schema.model_call import Sum, sum_calls
 from chatnb.schema.prompt_values import StringPromptValue
 from chatnb.schema.results import LLMResult
@@ -89,7 +91,7 @@ def test_a_failure_keeps_what_was_paid_for(generate: Generate) -> None:
 
 
 @both
-@pytest.mark.parametrize("messages", [[HumanMessage("Hi")], "Hi", None])
+@pytest.mark.parametrize("messages", [[HumanMessage("Hi")], "Hi", StringPromptValue("Hi"), None])
 def test_a_flat_list_is_refused_with_what_to_write(generate: Generate, messages: Any) -> None:
     """The commonest mistake, one list too few, says what to write instead."""
     with pytest.raises(TypeError, match="list of lists of messages"):
@@ -129,6 +131,29 @@ def test_tokens_are_counted_about() -> None:
     assert count_tokens("", "some-model") == 0
     assert count_tokens("x" * 41, "some-model") == 11
     assert Echo().get_num_tokens_from_messages([HumanMessage("abcd"), HumanMessage("abcd")]) == 10
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "count"),
+    [(True, "m", 2), (True, "other", 4), (False, "m", 4)],
+)
+def test_tokens_are_those_of_an_encoding_that_is_known(
+    monkeypatch: pytest.MonkeyPatch, known: bool, name: str, count: int
+) -> None:
+    """With tiktoken, and a model that it knows; what looks like a special token is text."""
+
+    class Encoding:
+        def encode(self, text: str, disallowed_special: Any = "all") -> list[str]:
+            assert disallowed_special == ()
+            return text.split()
+
+    def encoding_for_model(name: str) -> Encoding:
+        return {"m": Encoding()}[name]
+
+    tiktoken: Any = types.ModuleType("tiktoken")
+    tiktoken.encoding_for_model = encoding_for_model
+    monkeypatch.setitem(sys.modules, "tiktoken", tiktoken if known else None)
+    assert count_tokens("One, <|endtext|>", name) == count
 
 
 @both
@@ -192,3 +217,55 @@ def test_prompts_that_failed_are_told_of_as_well(generate: Generate) -> None:
     assert [call.error for part in parts for call in calls_from_source(part)] == errors
     assert [list(part.errors) for part in parts] == [[0], [], [0]]
     assert sum_calls(calls_from_source(result)).tokens["total"] == Sum(2, unknown=1)
+
+
+def replied(text: str, **metadata: Any) -> AIMessage:
+    usage = metadata.pop("usage", None)
+    tokens = usage and UsageMetadata(input_tokens=usage, output_tokens=1, total_tokens=usage + 1)
+    return AIMessage(text, usage_metadata=tokens, response_metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("replies", "output"),
+    [
+        ([], {"token_usage": {}, "model_name": "m"}),
+        ([[], []], {"token_usage": {}, "model_name": "m"}),
+        (
+            [[replied("a", model_name="first")], [replied("b", from_cache=True)]],
+            {"token_usage": {}, "model_name": "first", "calls_without_usage": 1},
+        ),
+        (
+            [
+                [replied("a", usage=3, model_name="first"), replied("b", model_name="other")],
+                [],
+                [replied("c", usage=4, model_name="last"), replied("d", usage=5)],
+            ],
+            {
+                "token_usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9},
+                "model_name": "last",
+            },
+        ),
+    ],
+)
+def test_the_usage_is_that_of_the_first_candidates(
+    replies: list[list[AIMessage]], output: dict[str, Any]
+) -> None:
+    """They have that of all; the name is the last that a server gave."""
+    result = llm_result(replies, "m")
+    assert result.llm_output == output
+    assert [[each.text for each in some] for some in result.generations] == [
+        [reply.text for reply in candidates] for candidates in replies
+    ]
+
+
+def test_a_generation_has_the_ending_and_the_probabilities() -> None:
+    """And no empty ones; the chunk of a run has no output of the model."""
+    reply = replied("a", finish_reason="stop", logprobs={"content": []}, model_name="m")
+    ((generation,),) = llm_result([[reply]], "m").generations
+    assert generation.generation_info == {"finish_reason": "stop", "logprobs": {"content": []}}
+    ((plain,),) = llm_result([[replied("a", finish_reason="", logprobs=None)]], "m").generations
+    assert plain.generation_info is None
+    assert run_output(AIMessageChunk("a"), "m")["llm_output"] is None
+    assert (
+        run_output(reply, "m") == run_output([reply], "m") == llm_result([[reply]], "m").as_dict()
+    )
