@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chatnb.lazy_names import lazy_names
-from chatnb.terminal import write_text
+from chatnb.terminal import PieceWriter
 
 if TYPE_CHECKING:
     from chatnb.tracing import (
@@ -44,9 +44,12 @@ class StreamingStdOutCallbackHandler:
         Hello there.
     """
 
+    def __init__(self) -> None:
+        self._output = PieceWriter()
+
     def on_token(self, run: Run, chunk: Any) -> None:
         """Write a chunk."""
-        write_text(chunk.text)
+        self._output.write(chunk.text)
 
 
 __getattr__, _names = lazy_names(

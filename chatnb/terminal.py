@@ -12,7 +12,8 @@ from typing import TextIO
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _STEERING = re.compile(rf"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
 # JupyterLab makes links of what programs print, whatever the scheme.
-_SCRIPT_ADDRESS = re.compile("((?:java|vb)script:)/(?=/)", re.IGNORECASE)
+_SCRIPT_ADDRESS = re.compile("((?:java|vb)script:/)/", re.IGNORECASE)
+_LONGEST_BEFORE_SLASH = len("javascript:/")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEERING_IN_LINE = re.compile(rf"[\x00-\x1f\x7f-\x9f{_BIDI}]")
 
@@ -35,8 +36,7 @@ class SafeText(str):
     def __new__(cls, text: str) -> SafeText:
         if isinstance(text, SafeText):
             return text
-        safe = _STEERING.sub(_escape, text)
-        return super().__new__(cls, _SCRIPT_ADDRESS.sub(r"\1\\x2f", safe))
+        return super().__new__(cls, _without_scripts(_STEERING.sub(_escape, text)))
 
 
 def replace_control_characters(text: str) -> str:
@@ -55,6 +55,21 @@ def write_text(text: str, *, file: TextIO | None = None) -> None:
     if stream is not None:  # As in programs without a console.
         stream.write(SafeText(text))
         stream.flush()
+
+
+class PieceWriter:
+    """Writes text that arrives in pieces to standard output, each piece at once."""
+
+    # JupyterLab joins what is printed, so that two harmless pieces may be the address of a script.
+
+    def __init__(self) -> None:
+        self._written = ""  # The end of it.
+
+    def write(self, piece: str) -> None:
+        """Write the next piece."""
+        text = _without_scripts(self._written + SafeText(piece))
+        write_text(text[len(self._written) :])
+        self._written = text[-_LONGEST_BEFORE_SLASH:]
 
 
 def print_line(text: str = "") -> None:
@@ -81,6 +96,10 @@ def print_code(code: str) -> None:
 def warn(message: str, *, stacklevel: int) -> None:
     """Warn as `warnings.warn` does; `stacklevel` counts from the caller."""
     warnings.warn(SafeText(message), stacklevel=stacklevel + 1)
+
+
+def _without_scripts(text: str) -> str:
+    return _SCRIPT_ADDRESS.sub(r"\1\\x2f", text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import ast
 import io
 import unicodedata
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chatnb
+from chatnb.callbacks import Run, StreamingStdOutCallbackHandler
+from chatnb.schema import AIMessageChunk
 from chatnb.terminal import (
     SafeText,
     print_code,
@@ -43,7 +47,7 @@ BIDI = {"ALM": "\u061c", "LRM": "\u200e", "RLO": "\u202e", "PDI": "\u2069"}
         ("\x1b[2J\x9b2J\x8d\x7f\x08", "\\x1b[2J\\x9b2J\\x8d\\x7f\\x08"),
         ("safe\rFAKE\x0b\x0c", "safe\\x0dFAKE\\x0b\\x0c"),
         ("\u202ecod\u2069", "\\u202ecod\\u2069"),
-        ("<JavaScript://%0ax> vbscript:///x", "<JavaScript:\\x2f/%0ax> vbscript:\\x2f//x"),
+        ("<JavaScript://%0ax> vbscript:///x", "<JavaScript:/\\x2f%0ax> vbscript:/\\x2f/x"),
         ("https://e.test s3://bucket javascript: //", "https://e.test s3://bucket javascript: //"),
     ],
 )
@@ -60,6 +64,21 @@ def test_no_text_steers_a_terminal(text: str) -> None:
         left = set(safe) - set("\t\n")
         assert not [c for c in left if unicodedata.category(c) == "Cc" or c in BIDI.values()]
         assert SafeText(str(safe)) == safe
+
+
+@given(
+    st.lists(st.sampled_from(["java", "JAVASCRIPT", "vb", "script", ":", "/", "//x ", "\x07", "é"]))
+)
+def test_pieces_are_together_as_safe_as_a_whole(pieces: list[str]) -> None:
+    """An address that is a script is broken wherever it is cut, and each piece comes at once."""
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        handler = StreamingStdOutCallbackHandler()
+        for count, piece in enumerate(pieces, 1):
+            handler.on_token(
+                Run("r", "model", "chat_model", datetime.now(UTC)), AIMessageChunk(piece)
+            )
+            assert stream.getvalue() == SafeText("".join(pieces[:count]))
 
 
 @pytest.mark.parametrize(
