@@ -67,6 +67,22 @@ def test_reasoning_is_told_from_text(text: str, reasoning: str, rest: str) -> No
     assert (message.reasoning, message.content) == (reasoning, rest)
 
 
+@pytest.mark.parametrize("content", ["42", "", [{"type": "text", "text": "<think>a</think>b"}]])
+def test_a_reply_without_tags_stays_as_it_is(content: Any) -> None:
+    """Text of blocks is not searched for them."""
+    message = AIMessage(content)
+    assert split_message("think", message) is message
+
+
+def test_reasoning_in_tags_follows_what_the_server_told_apart() -> None:
+    """Other fields stay."""
+    message = AIMessage("<think>b</think>c", additional_kwargs={"reasoning_content": "a", "x": 1})
+    split = split_message("think", message)
+    assert (split.reasoning, split.content, split.additional_kwargs["x"]) == ("ab", "c", 1)
+    split = split_message("think", AIMessage("<think></think>c", additional_kwargs={"x": 1}))
+    assert split == AIMessage("c", additional_kwargs={"x": 1})
+
+
 @pytest.mark.slow
 @example(["<think>", "a", "</think>", "<think>", " ", "b"])
 @example(["<think>", "</think>", "<think>", " ", "<"])
