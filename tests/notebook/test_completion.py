@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from typing import Any, TypedDict
+
 import pytest
-from IPython.core.completer import provisionalcompleter
+from IPython.core.completer import CompletionContext, provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.notebook import register
 from chatnb.notebook.commands import all_commands
 from chatnb.notebook.magics import OPTIONS
+from chatnb.schema.prices import priced_models
+from chatnb.tools import tool
 
 
 @pytest.fixture
@@ -77,3 +83,102 @@ def test_prompts_are_prose(shell: InteractiveShell, prompt: str, whole: list[str
     """Below %%chat no name of Python is offered, but a variable within a brace is."""
     cell = f"%%chat -m some_model\nFirst line.\n{prompt}"
     assert completed(shell, cell) == [cell.removesuffix(prompt) + text for text in whole]
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+
+class Town(TypedDict):
+    name: str
+
+
+class Plain:
+    pass
+
+
+@tool
+def look() -> str:
+    """Look."""
+    return ""
+
+
+VARIABLES: dict[str, Any] = {
+    "ns_point": Point, "ns_town": Town, "ns_form": {"type": "object", "properties": {}},
+    "ns_dict": {}, "ns_plain": Plain, "ns_value": Point(1), "ns_look": look, "ns_os": os,
+    "_ns_hidden": Point,
+}  # fmt: skip
+
+# What is typed, and what each completion puts in place of its last word; None: none of ours.
+COMPLETED: dict[str, list[str] | None] = {
+    "%%chat --schema ns_": ["ns_form", "ns_point", "ns_town"],
+    "%%chat --schema=ns_p": ["%%chat --schema=ns_point"],
+    "%%chat --expect-schema ns_t": ["ns_town"],
+    "%%chat -m ns_": [],
+    "%%chat --model=some": ["%%chat --model=some_model"],
+    "%%chat --context ": ["cells", "error", "none", "vars"],
+    "%%chat -c=id": ["%%chat -c=ideas"],
+    "%%chat --conversation id": ["ideas"],
+    "%%chat --log --sch": ["--schema"],
+    "%%chat --log --lo": [],
+    "%%chat --lo": ["--log"],
+    "%chat config ": [
+        "context=", "context_tokens=", "max_tokens=", "model=", "reset", "system=", "temperature="
+    ],
+    "%chat config m": ["max_tokens=", "model="],
+    "%chat config model=some": ["%chat config model=some_model"],
+    "%chat config context=c": ["%chat config context=cells"],
+    "%chat config temperature=": [],
+    "%chat resume id": ["ideas"],
+    "%chat export notes.md id": ["ideas"],
+    "%chat context v": ["vars"],
+    "%chat models scr": ["scripted"],
+    "%chat hist": ["history"],
+    "%chat usage x": [],
+    "text %chat hist": None,
+    " %%chat --lo": None,
+    "some_mod = 1\n%%chat --lo": None,
+    "%%chat -m some_model\n{ns_": [
+        "ns_dict", "ns_form", "ns_look", "ns_plain", "ns_point", "ns_town", "ns_value"
+    ],
+    "%%chat\n{_ns": [],
+    "%%chatter\n{ns_point": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "texts"), COMPLETED.items(), ids=COMPLETED)
+def test_each_place_takes_names_of_its_kind(
+    shell: InteractiveShell, typed: str, texts: list[str] | None
+) -> None:
+    """Types, models, conversations, contexts, settings and variables; the rest is IPython's."""
+    shell.push(VARIABLES)
+    context = CompletionContext(
+        token="", full_text=typed, cursor_position=len(typed.rpartition("\n")[2]),
+        cursor_line=typed.count("\n"), limit=None,
+    )  # fmt: skip
+    (matcher,) = (
+        each for each in shell.Completer.custom_matchers if each.matcher_identifier == "chatnb"
+    )
+    result: Any = matcher(context)
+    if texts is None:
+        assert (result["completions"], result["suppress"]) == ([], False)
+        return
+    assert result["suppress"] is True
+    fragment = result["matched_fragment"]
+    assert typed.endswith(fragment)
+    begun = typed.removesuffix(fragment)
+    found = [each.text for each in result["completions"]]
+    assert all(each.type == "magic" for each in result["completions"])
+    assert sorted(found) == [text.removeprefix(begun) for text in texts]
+
+
+def test_models_of_a_provider_are_its_example_and_those_with_a_price(
+    shell: InteractiveShell,
+) -> None:
+    """A deployment that only the user knows is none of them."""
+    found = completed(shell, "%chat use openai:")
+    assert {text.removeprefix("%chat use ") for text in found} >= {
+        f"openai:{name}" for name in priced_models("openai")
+    }
+    assert not [text for text in completed(shell, "%chat use azure:") if text.isupper()]
