@@ -65,6 +65,8 @@ def notebook_cells(path: Sequence[Node], system: str | None = None) -> Iterator[
         elif isinstance(message, AIMessage) and cell is not None:
             cell["outputs"] += _outputs(message)
         else:
+            if isinstance(message, HumanMessage):  # Replies to it are no outputs of the last cell.
+                cell = None
             speaker = plain_markdown(speaker_of(message))
             yield _markdown_cell(node.id, f"**{speaker}**\n\n{message_markdown(message)}")
 
