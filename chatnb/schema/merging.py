@@ -8,8 +8,6 @@ from typing import Any, TypeAlias, cast
 from chatnb.schema.tool_calls import ToolCallChunk, is_json_object
 from chatnb.schema.usage import latest_usage
 
-# Functions take any number of chunks at once, so that joining a whole stream is linear.
-
 ContentPart: TypeAlias = str | dict[str, Any]
 Content: TypeAlias = str | list[ContentPart]
 

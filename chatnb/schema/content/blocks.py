@@ -296,8 +296,8 @@ def _read_text(part: Part) -> Block:
     block: Block = {"type": "text", "text": part.get("text") or ""}
     if annotations := annotations_of(part):
         block["annotations"] = annotations
-    kept = {n: part[n] for n in ("id", "index", "extras", "cache_control", "phase") if part.get(n)}
-    return block | kept
+    kept = ("id", "index", "extras", "cache_control", "phase")
+    return block | {name: part[name] for name in kept if part.get(name) is not None}
 
 
 def _read_media(part: Part) -> Block | None:
@@ -333,7 +333,8 @@ def _text_file(part: Part, text: str | None) -> Block | None:
     if text is None:
         return None
     block: Block = {"type": "text-plain", "text": text, "mime_type": "text/plain"}
-    kept = {name: part[name] for name in ("id", "index", "title", "context") if part.get(name)}
+    names = ("id", "index", "title", "context")
+    kept = {name: part[name] for name in names if part.get(name) is not None}
     known = {*_MEDIA_FIELDS, *kept, "content"}
     extras = {**{k: v for k, v in part.items() if k not in known and v}, **part.get("extras", {})}
     return {**block, **kept, **({"extras": extras} if extras else {})}
