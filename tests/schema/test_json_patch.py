@@ -144,3 +144,66 @@ def sorted_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: sorted_keys(inner) for key, inner in sorted(value.items())}
     return [sorted_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("value", "op", "expected"),
+    [
+        ({"a": [0, 1]}, {"op": "add", "path": "/a/2", "value": 2}, {"a": [0, 1, 2]}),
+        ({"a": [0, 1]}, {"op": "add", "path": "/a/0", "value": 2}, {"a": [2, 0, 1]}),
+        ({"a": [0, 1]}, {"op": "replace", "path": "/a/1", "value": 2}, {"a": [0, 2]}),
+        ({"a": [0, 1]}, {"op": "remove", "path": "/a/1"}, {"a": [0]}),
+        ({"a": 1}, {"op": "add", "path": "/a", "value": 2}, {"a": 2}),
+        ({"a": 1}, {"op": "replace", "path": "/a", "value": 2}, {"a": 2}),
+        ({"a": 1}, {"op": "remove", "path": "/a"}, {}),
+        ({"a": 1}, {"op": "replace", "path": "", "value": 2}, 2),
+        ([[1]], {"op": "add", "path": "/0/-", "value": 2}, [[1, 2]]),
+        ({"a/b": {"~": 1}}, {"op": "remove", "path": "/a~1b/~0"}, {"a/b": {}}),
+    ],
+)
+def test_an_operation_changes_one_place(value: Any, op: dict[str, Any], expected: Any) -> None:
+    """At the first and the last index, just after the last, and of the whole document."""
+    document = PatchedDocument(value)
+    document.apply(op)
+    assert document.share() == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "op", "said"),
+    [
+        (3, {"op": "add", "path": "/a", "value": 1}, "Cannot add '/a': there is no such path"),
+        ("ab", {"op": "add", "path": "/-", "value": 1}, "Cannot add '/-'"),
+        ([1], {"op": "add", "path": "/2", "value": 1}, "Cannot add '/2'"),
+        ([1], {"op": "replace", "path": "/1", "value": 1}, "Cannot replace '/1'"),
+        ({"a": 3}, {"op": "remove", "path": "/a/b"}, "Cannot remove '/a/b'"),
+        ({"a": 3}, {"op": "add", "path": "/a/b/c", "value": 1}, "Cannot reach '/a/b/c'"),
+    ],
+)
+def test_a_place_that_is_not_there_is_named(value: Any, op: dict[str, Any], said: str) -> None:
+    """One past the last, and below what holds nothing."""
+    with pytest.raises(ValueError, match=said):
+        PatchedDocument(value).apply(op)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ops"),
+    [
+        (1, 1, []),
+        (1, True, [{"op": "replace", "path": "", "value": True}]),
+        ([1, 2, 3], [1], [{"op": "remove", "path": f"/{index}"} for index in (2, 1)]),
+        ([], [1, 2], [{"op": "add", "path": f"/{index}", "value": index + 1} for index in (0, 1)]),
+        (
+            {"a": 1, "b": {"c/d": 2}},
+            {"b": {"c/d": 3}, "e": 4},
+            [
+                {"op": "remove", "path": "/a"},
+                {"op": "replace", "path": "/b/c~1d", "value": 3},
+                {"op": "add", "path": "/e", "value": 4},
+            ],
+        ),
+        ({"a": 1}, [1], [{"op": "replace", "path": "", "value": [1]}]),
+    ],
+)
+def test_a_diff_changes_no_more_than_it_must(before: Any, after: Any, ops: Any) -> None:
+    """It goes into dicts and lists, and removes the last items first."""
+    assert json_diff(before, after) == ops

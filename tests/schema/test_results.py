@@ -23,7 +23,7 @@ from chatnb.schema import (
 )
 from chatnb.schema.message_types import message_markdown
 from chatnb.schema.results import token_usage
-from chatnb.schema.usage import add_usage, sum_counts
+from chatnb.schema.usage import add_usage, latest_usage, sum_counts, usage_text
 
 USAGE: Any = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
 
@@ -171,3 +171,72 @@ def test_a_run_keeps_its_random_id() -> None:
         assert copied(run) == run
         assert {run} == {RunInfo(run.run_id)}
         assert run != RunInfo()
+
+
+def usage_of(inputs: int, outputs: int, **more: Any) -> Any:
+    total = inputs + outputs
+    return {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": total, **more}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "latest", "added"),
+    [
+        (None, None, None, None),
+        (usage_of(1, 2), None, usage_of(1, 2), usage_of(1, 2)),
+        (None, usage_of(1, 2), usage_of(1, 2), usage_of(1, 2)),
+        (usage_of(3, 1), usage_of(2, 2), {**usage_of(3, 2), "total_tokens": 4}, usage_of(5, 3)),
+        (
+            usage_of(1, 1, cost=0.5, service_tier="flex"),
+            usage_of(1, 1, cost=0.25, service_tier="flex"),
+            usage_of(1, 1, cost=0.25, service_tier="flex"),
+            usage_of(2, 2, cost=0.75, service_tier="flex"),
+        ),
+        (
+            usage_of(1, 1, cost=0.5, service_tier="flex"),
+            usage_of(1, 1),
+            usage_of(1, 1, cost=0.5, service_tier="flex"),
+            usage_of(2, 2),
+        ),
+        (
+            usage_of(1, 1, service_tier="flex"),
+            usage_of(1, 1, cost=0.5, service_tier="priority"),
+            usage_of(1, 1, cost=0.5, service_tier="priority"),
+            usage_of(2, 2),
+        ),
+        (
+            usage_of(1, 1, input_token_details={"cached": 1, "audio": 2}),
+            usage_of(1, 1, input_token_details={"cached": 3}, output_token_details={"audio": 0}),
+            usage_of(
+                1,
+                1,
+                input_token_details={"cached": 3, "audio": 2},
+                output_token_details={"audio": 0},
+            ),
+            usage_of(
+                2,
+                2,
+                input_token_details={"cached": 4, "audio": 2},
+                output_token_details={"audio": 0},
+            ),
+        ),
+    ],
+)
+def test_usage_of_one_reply_is_the_latest_and_of_two_calls_the_sum(
+    left: Any, right: Any, latest: Any, added: Any
+) -> None:
+    """A sum has a cost and a tier only if both have them, and the tiers are the same."""
+    assert latest_usage(left, right) == latest
+    assert add_usage(left, right) == added
+
+
+def test_usage_is_written_for_people() -> None:
+    """Thousands are separated; what is not known is nothing."""
+    assert usage_text(usage_of(1_234, 5)) == "1,234 tokens in, 5 out"
+    assert usage_text(None) == ""
+
+
+def test_sums_of_counts_leave_out_what_is_no_number() -> None:
+    """A number that follows a text or a dict begins anew, and so does a dict after a number."""
+    assert sum_counts([{"a": "x"}, {"a": 1}, {"a": 2.5}]) == {"a": 3.5}
+    assert sum_counts([{"a": {"b": 1}}, {"a": 2}]) == {"a": 2}
+    assert sum_counts([{"a": 2}, {"a": {"b": 1}}]) == {"a": {"b": 1}}

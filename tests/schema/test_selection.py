@@ -142,3 +142,74 @@ def test_short_forms_of_messages_are_taken_too() -> None:
     assert merge_message_runs([("human", "a"), {"role": "user", "content": "b"}]) == [
         HumanMessage("a\nb")
     ]
+
+
+ITEMS: list[Any] = [
+    {"type": type, "id": id}
+    for id in ("c1", "c2")
+    for type in ("tool_use", "tool_call", "function", "invalid_tool_call")
+]
+
+
+def test_excluded_calls_leave_content_and_a_provider_s_items() -> None:
+    """They are told by their call's id, or their own; other parts and fields stay."""
+    item: Any = {"type": "function_call", "id": "i", "call_id": "c1"}
+    text: Any = {"type": "text", "text": "a", "id": "c1"}
+    broken: Any = {"name": "g", "args": "{", "id": "c3", "error": "No."}
+    given = AIMessage(
+        ["a", text, *ITEMS],
+        tool_calls=CALLS,
+        invalid_tool_calls=[broken],
+        additional_kwargs={"output_items": [item, "x", *ITEMS], "other": 3},
+    )
+    [kept] = filter_messages([given], exclude_tool_calls=["c1"])
+    assert isinstance(kept, AIMessage)
+    assert (kept.tool_calls, kept.invalid_tool_calls) == (
+        given.tool_calls[1:],
+        [broken | given.invalid_tool_calls[0]],
+    )
+    assert kept.content == ["a", text, *ITEMS[4:]]
+    assert kept.additional_kwargs == {"output_items": ["x", *ITEMS[4:]], "other": 3}
+    [only_invalid] = filter_messages([given], exclude_tool_calls=["c1", "c2"])
+    assert isinstance(only_invalid, AIMessage)
+    assert (only_invalid.tool_calls, len(only_invalid.invalid_tool_calls)) == ([], 1)
+    assert filter_messages([given], exclude_tool_calls=["c1", "c2", "c3"]) == []
+    assert filter_messages([given], exclude_tool_calls=True) == []
+    assert filter_messages([given], exclude_tool_calls=["c4"])[0] is given
+
+
+def test_results_without_their_call_are_left_out() -> None:
+    """A call may be valid, invalid or of the older form; a result comes after it."""
+    broken: Any = {"name": "g", "args": "{", "id": "c3", "error": "No."}
+    talk: list[BaseMessage] = [
+        ToolMessage("early", tool_call_id="c1"),
+        AIMessage("", tool_calls=CALLS[:1], invalid_tool_calls=[broken]),
+        ToolMessage("a", tool_call_id="c1"),
+        ToolMessage("b", tool_call_id="c3"),
+        ToolMessage("none", tool_call_id="c2"),
+        FunctionMessage("none", name="f"),
+        AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": ""}}),
+        FunctionMessage("c", name="f"),
+    ]
+    assert [m.text for m in filter_messages(talk)] == ["", "a", "b", "", "c"]
+
+
+def test_a_run_keeps_the_first_id_and_the_last_metadata() -> None:
+    """Texts are joined, other fields merged, and a run of chunks is one with the calls of all."""
+    first = AIMessage("a", response_metadata={"m": 1}, additional_kwargs={"refusal": "x", "k": 1})
+    second = AIMessage("b", id="r2", response_metadata={"m": 2}, additional_kwargs={"refusal": "y"})
+    [merged] = merge_message_runs([first, second, AIMessage("c", id="r3")])
+    assert merged == AIMessage(
+        "a\nb\nc", id="r2", additional_kwargs={"refusal": "xy", "k": 1}, response_metadata={}
+    )
+    broken: Any = {"name": "g", "args": "{", "id": "c3", "error": "No."}
+    chunks = [
+        AIMessageChunk("a", tool_calls=CALLS[:1]),
+        AIMessageChunk("b", tool_calls=CALLS[1:], invalid_tool_calls=[broken]),
+    ]
+    [chunk] = merge_message_runs(chunks)
+    assert isinstance(chunk, AIMessageChunk)
+    assert (chunk.text, [call["id"] for call in chunk.tool_calls]) == ("a\nb", ["c1", "c2"])
+    assert [call["id"] for call in chunk.invalid_tool_calls] == ["c3"]
+    alone = HumanMessage("a")
+    assert merge_message_runs([alone])[0] is alone

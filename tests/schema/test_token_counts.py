@@ -173,11 +173,12 @@ def test_names_and_calls_count_as_text() -> None:
     """The name of a speaker, and the names and arguments of calls, are a part of the text."""
     call: Any = {"name": "abcd", "args": {"é": 1}, "id": "c1"}  # Of 4 and 8 characters.
     broken: Any = {"name": None, "args": "{" * 4, "id": "c2", "error": "No."}
+    unsaid: Any = {**broken, "args": None}
     for message, tokens in (
         (HumanMessage("a" * 4, name="b" * 4), 2),
         (AIMessage("a" * 4, tool_calls=[call]), 4),
         (AIMessage("a" * 4, tool_calls=[call], invalid_tool_calls=[broken]), 5),
         (AIMessage(["a" * 4], tool_calls=[call], name="b" * 4), 5),
-        (AIMessage("a" * 4, invalid_tool_calls=[{**broken, "args": None}]), 2),
+        (AIMessage("a" * 4, invalid_tool_calls=[unsaid]), 2),
     ):
         assert count_tokens_approximately([message]) == 3 + tokens, message

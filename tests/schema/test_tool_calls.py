@@ -214,11 +214,9 @@ def test_calls_of_a_reply_are_checked(given: Any, error: type[Exception], said: 
 
 def test_calls_of_a_reply_have_all_their_fields() -> None:
     """What is left out is None."""
-    reply = AIMessage(
-        "",
-        tool_calls=[{"name": "f", "args": {}}],
-        invalid_tool_calls=[{"error": "No."}],  # type: ignore[typeddict-item]
-    )
+    calls: Any = [{"name": "f", "args": {}}]
+    invalid: Any = [{"error": "No."}]
+    reply = AIMessage("", tool_calls=calls, invalid_tool_calls=invalid)
     assert reply.tool_calls == [{"name": "f", "args": {}, "id": None, "type": "tool_call"}]
     assert reply.invalid_tool_calls == [
         {"name": None, "args": None, "id": None, "error": "No.", "type": "invalid_tool_call"}
