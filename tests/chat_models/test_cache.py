@@ -92,8 +92,7 @@ def test_a_hit_costs_nothing_and_says_so(shared: ReplyCache) -> None:
     chat = Counts()
     assert chat.invoke("Hi").usage_metadata is not None
     hit = chat.invoke("Hi")
-    assert hit.usage_metadata is None
-    assert hit.response_metadata["from_cache"] is True
+    assert (hit.usage_metadata, hit.response_metadata) == (None, {"from_cache": True})
     assert chat.generate([["Hi"], ["Hi"]]).llm_output["token_usage"] == {}
     shared.clear()
     assert chat.invoke("Hi").text == "reply 2"
@@ -180,6 +179,32 @@ def test_a_size_that_keeps_nothing_is_refused() -> None:
     """max_size=0 is a mistake."""
     with pytest.raises(ValueError, match="from 1 on"):
         InMemoryCache(max_size=0)
+
+
+def test_what_was_used_last_stays_longest() -> None:
+    """To store a reply again and to look it up are uses, to look for another is none."""
+    cache = InMemoryCache(max_size=2)
+    for key in "abac":
+        cache.store(key, key)
+    assert [cache.lookup(key) for key in "bac"] == [None, "a", "c"]
+    cache.lookup("a")
+    cache.store("d", "")
+    assert [cache.lookup(key) for key in "cad"] == [None, "a", ""]
+    cache.clear()
+    assert cache.lookup("a") is None
+
+
+def test_a_file_has_a_path(tmp_path: Path) -> None:
+    """By either name; without one the error says what to write."""
+    with pytest.raises(TypeError, match=r'its file: SQLiteCache\("replies.db"\)'):
+        SQLiteCache()
+    SQLiteCache(tmp_path / "a").store("k", "v")
+    again = SQLiteCache(database_path=str(tmp_path / "a"))
+    assert (again.path, again.lookup("k"), again.lookup("K")) == (tmp_path / "a", "v", None)
+    again.store("k", "w")
+    assert SQLiteCache(tmp_path / "a", database_path=tmp_path / "b").lookup("k") == "w"
+    again.clear()
+    assert again.lookup("k") is None
 
 
 class Full(InMemoryCache):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,53 @@ def test_a_checkpoint_keeps_only_what_parsed(chain: str, method: str, tmp_path: 
         assert chat.asked == [*prompts, "b", "a"]
 
 
+@pytest.mark.parametrize("prompts", [["Oslo"], ["Oslo", "Rome"]])
+def test_a_bad_reply_in_a_checkpoint_is_forgotten_when_it_is_read(
+    prompts: list[str], tmp_path: Path
+) -> None:
+    """A run that only asked kept it; the one that parses it has it asked again, once."""
+    chat, path = Learning(), tmp_path / "checkpoint"
+    options: Any = {"checkpoint": path, "return_exceptions": True, "progress": False}
+    chat.batch(prompts, {"max_concurrency": 1}, **options)
+    chain = chat | JsonOutputParser()
+    outcomes = chain.batch(prompts, {"max_concurrency": 1}, **options)
+    assert [type(outcome) for outcome in outcomes] == [OutputParserError] * len(prompts)
+    assert chat.asked == prompts
+    for _ in range(2):
+        answers = chain.batch(prompts, {"max_concurrency": 1}, **options)
+        assert answers == [{"name": prompt} for prompt in prompts]
+    assert chat.asked == prompts * 2
+
+
+def test_a_reply_of_a_checkpoint_that_cannot_be_read_is_asked_for_anew(tmp_path: Path) -> None:
+    """The warning names the file, and the batch goes on."""
+    chat, path = Learning(), tmp_path / "checkpoint"
+    chat.batch(["good"], checkpoint=path, progress=False)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE answers SET text = 'not json'")
+    with pytest.warns(UserWarning, match="cannot be read and is requested again"):
+        (reply,) = chat.batch(["good"], checkpoint=path, progress=False)
+    assert reply.text == '{"name": "good"}'
+    assert chat.asked == ["good", "good"]
+
+
+class ForgetsNothing(InMemoryCache):
+    """A cache whose replies cannot be replaced."""
+
+    def store(self, key: str, text: str) -> None:
+        if self.lookup(key) is not None:
+            raise OSError("No space left on device")
+        super().store(key, text)
+
+
+def test_a_bad_reply_that_stays_is_told_of() -> None:
+    """The error of the parser is the one that is raised."""
+    chain = Learning(ForgetsNothing()) | JsonOutputParser()
+    told = "could not be forgotten: OSError: No space left"
+    with pytest.warns(UserWarning, match=told), pytest.raises(OutputParserError):
+        chain.invoke("Oslo")
+
+
 class PlainCache:
     """A cache of the user's own."""
 
@@ -150,6 +199,18 @@ def test_a_bad_reply_of_an_earlier_process_is_forgotten_too(make: Any, tmp_path:
         (chat | JsonOutputParser()).invoke("Oslo")
     assert (chat | JsonOutputParser()).invoke("Oslo") == {"name": "Oslo"}
     assert chat.asked == ["Oslo", "Oslo"]
+
+
+def test_a_bad_reply_that_was_only_read_is_forgotten() -> None:
+    """From the cache that it was read from, which need not be the one that it was stored in."""
+    first, second = PlainCache(), PlainCache()
+    Learning(first).invoke("Oslo")
+    second.texts.update(first.texts)
+    chat = Learning(second)
+    chat.asked.append("Oslo")
+    with pytest.raises(OutputParserError):
+        (chat | JsonOutputParser()).invoke("Oslo")
+    assert (chat | JsonOutputParser()).invoke("Oslo") == {"name": "Oslo"}
 
 
 def test_a_retry_asks_again() -> None:
