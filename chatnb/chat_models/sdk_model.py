@@ -245,16 +245,6 @@ class SdkChatModel(BaseChatModel):
             connection["timeout"] = self.timeout
         return connection
 
-    def _generate(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AIMessage:
-        return self._candidates(messages, stop=stop, **params)[0]
-
-    async def _agenerate(
-        self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
-    ) -> AIMessage:
-        return (await self._acandidates(messages, stop=stop, **params))[0]
-
     def _candidates(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> list[AIMessage]:
