@@ -86,15 +86,17 @@ MESSAGE = {"content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_t
 @pytest.mark.parametrize(
     ("model_class", "reply"), [(ChatOpenAI, COMPLETION), (ChatAnthropic, MESSAGE)]
 )
-def test_a_call_has_the_sdk_copy_few_defaults(
+def test_a_call_has_the_sdk_copy_few_defaults_and_parse_one_address(
     model_class: type[ChatOpenAI | ChatAnthropic], reply: dict[str, object]
 ) -> None:
-    """It would copy each option that a request leaves out, and deeply."""
+    """It would copy each option that a request leaves out, deeply, and join each address anew."""
     respond = httpx2.MockTransport(lambda _: httpx2.Response(200, json=reply))
     with httpx2.Client(transport=respond) as client:
         model = model_class("m", api_key="key", http_client=client)
         assert model.invoke("Hi").text == "Hello"
-        assert calls_during(lambda: model.invoke("Hi")).get("deepcopy", 0) <= 5
+        calls = calls_during(lambda: model.invoke("Hi"))
+        assert calls.get("deepcopy", 0) <= 5
+        assert calls.get("urlparse", 0) <= 1
 
 
 @pytest.mark.slow
