@@ -14,6 +14,7 @@ import chatnb
 from chatnb import ScriptedChatModel, evaluate
 from chatnb.errors import CassetteMissError, ServerError
 from chatnb.evaluation import (
+    Check,
     Evaluation,
     EvaluationFailedError,
     Score,
@@ -21,6 +22,7 @@ from chatnb.evaluation import (
     equals,
     judge,
 )
+from chatnb.evaluation.checks import text_pattern, type_problem
 from chatnb.notebook.tables.evaluation import evaluation_mimebundle
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableLambda
@@ -286,3 +288,123 @@ def test_every_row_has_its_own_calls() -> None:
     own = [["Capital of Norway?"], ["Capital of France?"]]
     assert [calls_by_row("") for _ in range(3)] == [own] * 3
     assert RunnableLambda(calls_by_row).batch(["", ""]) == [own] * 2
+
+
+NO_SCORE = "The check returned {}, and not a number from 0 to 1."
+SCHEMA = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("check", "output", "score"),
+    [
+        (Check("c", lambda _: 1), "", Score(1.0)),
+        (Check("c", lambda _: 0), "", Score(0.0)),
+        (Check("c", lambda _: True), "", Score(1.0)),
+        (Check("c", lambda _: 1.5), "", Score(0.0, NO_SCORE.format(1.5))),
+        (Check("c", lambda _: -0.5), "", Score(0.0, NO_SCORE.format(-0.5))),
+        (Check("c", lambda _: None), "", Score(0.0, NO_SCORE.format(None))),
+        (Check("c", lambda _: 1 / 0), "", Score(0.0, "ZeroDivisionError: division by zero")),
+        (Check("c", lambda output, row: output == row["a"]), "b", Score(1.0)),
+        (Check("c", lambda output, row=None: row is None), "b", Score(0.0)),
+        (Check("c", bool), "b", Score(1.0)),
+        (contains("a"), "xBx", Score(1.0)),
+        (contains("n"), 17, Score(1.0)),
+        (equals("a"), " b ", Score(1.0)),
+        (equals("a"), "B", Score(0.0)),
+        (equals("n"), 7, Score(1.0)),
+        (equals("n"), "7", Score(1.0)),
+        (equals("n"), [7], Score(0.0)),
+    ],
+)  # fmt: skip
+def test_a_score_is_from_0_to_1(check: Check, output: Any, score: Score) -> None:
+    """Anything else that a check returns or raises is 0, with the reason."""
+    assert check.scores([output], [{"a": "b", "n": 7}]) == [score]
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "problem"),
+    [
+        (City, '{"name": "Oslo"}', ""),
+        (City, "{}", "name: Field required"),
+        (City, "[]", "Input should be an object"),
+        (list[City], '[{"name": "Oslo"}, {"name": 3}]', "1.name: Input should be a valid string"),
+        (SCHEMA, '{"name": "Oslo"}', ""),
+        (SCHEMA, "{}", '"name" is a required property'),
+        (SCHEMA, '{"name": 3}', '3 is not of type "string"'),
+        ({"type": "nonsense"}, "{}", '"nonsense"'),
+        (City, "Oslo", "Invalid JSON: "),
+    ],
+)
+def test_the_first_problem_of_a_typed_answer_is_told(schema: Any, text: str, problem: str) -> None:
+    """It names the place, if it is not the whole; none is nothing."""
+    found = type_problem(schema, text)
+    assert problem in found
+    assert bool(found) == bool(problem)
+    assert "\n" not in found
+
+
+def test_a_text_between_slashes_is_a_pattern() -> None:
+    """Others are looked for as they are, in any case; lines and line ends are those of a text."""
+    assert text_pattern("/a.c/").search("xa\nc")
+    assert text_pattern("/^b/").search("a\nb")
+    assert not text_pattern("/A/").search("a")
+    assert text_pattern("A.C").search("xa.c")
+    assert not text_pattern("a.c").search("abc")
+    assert text_pattern("//").search("a//b")
+    assert text_pattern("/").search("a/b")
+    with pytest.raises(ValueError, match=r"^'' is empty: give a text or a /pattern/$"):
+        text_pattern("")
+    with pytest.raises(ValueError, match=r"^/\(/ is no regular expression: "):
+        text_pattern("/(/")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: evaluate(scripted("a"), ["b"], []), ValueError, "Give at least one check, such"),
+        (lambda: evaluate([], ["b"], "a"), ValueError, "Give at least one model or chain"),
+        (lambda: evaluate(scripted("a"), [], "a"), ValueError, "There are no rows to evaluate"),
+        (lambda: evaluate(scripted("a"), [5], "a"), TypeError, "A row is a dict or a text, not 5"),
+        (lambda: evaluate(scripted("a"), 5, "a"), TypeError, "Rows are a data frame, or a list"),
+        (lambda: Check("c", 5), TypeError, "A check's function is called with an output, but 5"),
+    ],
+)
+def test_a_mistake_in_an_evaluation_says_what_is_needed(
+    make: Any, error: type[Exception], said: str
+) -> None:
+    """It is raised before any call."""
+    with pytest.raises(error, match=f"^{said}"):
+        make()
+
+
+class Named:
+    """A check that is an object."""
+
+    def __call__(self, output: str) -> bool:
+        return bool(output)
+
+
+def test_checks_and_models_are_named_after_themselves() -> None:
+    """A schema without a name, a function, an object, and models of one name in order."""
+    models = [scripted("{}") for _ in range(3)]
+    found = in_order(models, ["a"], [City, SCHEMA, bool, Named(), "/x/"])
+    assert found.checks == ["City", "the schema", "bool", "Named", "/x/"]
+    assert found.models == ["scripted", "scripted (2)", "scripted (3)"]
+    assert judge("It is short.", scripted("")).name == "judge: It is short."
+    assert found.results_of("scripted (2)") == [found.results[1]]
+
+
+def test_each_low_score_and_the_first_failures_are_told() -> None:
+    """A check may have a bound of its own; long values are cut, and the rest is counted."""
+    rows = [f"{number} {'x' * 100}" for number in range(8)]
+    found = in_order(scripted("a"), rows, ["a", "b"])
+    found.require(b=0.0)
+    found.require(0.0)
+    with pytest.raises(EvaluationFailedError) as caught:
+        found.require(a=1.0)
+    first, *failures, more = str(caught.value).splitlines()
+    assert first == "scripted: b is 0.00, below 1.00"
+    shown = repr({"input": rows[0]})[:79]
+    assert failures[0] == f"  scripted, {shown}… -> 'a': b"
+    assert more == f"  and {8 - len(failures)} more"
+    assert repr(found) == "Evaluation of 8 rows\n  scripted: a 1.00, b 0.00"

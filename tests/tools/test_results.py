@@ -22,6 +22,7 @@ from chatnb.tools import (
     to_openai_tool,
     tool,
 )
+from chatnb.tools.results import content_from_value, cut_result, messages_from_value
 
 
 def run(
@@ -176,3 +177,71 @@ def test_a_tool_gets_the_id_of_its_call() -> None:
     assert run([answer], ("answer", {})) == [
         ToolMessage("c1", tool_call_id="c1", name="answer", artifact=1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "content"),
+    [
+        ("a", "a"),
+        ("", ""),
+        (None, "null"),
+        ({"é": [1, 2.5]}, '{"é":[1,2.5]}'),
+        ([], "[]"),
+        (["a"], '["a"]'),
+        ([{"type": "text", "text": "a"}], [{"type": "text", "text": "a"}]),
+        (
+            [{"type": "text", "text": "a"}, {"type": "mine"}],
+            '[{"type":"text","text":"a"},{"type":"mine"}]',
+        ),
+        ({"type": "text", "text": "a"}, '{"type":"text","text":"a"}'),
+        (Args(x=1), '{"x":1,"user":"nobody"}'),
+        (1j, '"1j"'),
+        (ImportError("a"), "a"),
+    ],
+)
+def test_a_value_is_the_content_of_a_message(value: Any, content: Any) -> None:
+    """Text and parts as they are, all else as JSON, and what JSON has not as its text."""
+    assert content_from_value(value) == content
+
+
+NOTE = "[The result was cut: these are the first {} of its 5 characters.]"
+PICTURE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "u"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "limit", "expected"),
+    [
+        ("abcde", None, "abcde"),
+        ("abcde", 5, "abcde"),
+        ("abcde", 4, f"abcd\n{NOTE.format(4)}"),
+        ("abcde", 0, f"\n{NOTE.format(0)}"),
+        (["abc", PICTURE, {"type": "text", "text": "de"}], 5, None),
+        (
+            ["abc", PICTURE, {"type": "text", "text": "de"}],
+            4,
+            ["abc", PICTURE, {"type": "text", "text": "d"}, NOTE.format(4)],
+        ),
+        (
+            [{"type": "text", "text": "abc"}, "de", PICTURE],
+            2,
+            [{"type": "text", "text": "ab"}, "", PICTURE, NOTE.format(2)],
+        ),
+    ],
+)
+def test_a_long_result_is_cut_to_a_number_of_characters(
+    content: Any, limit: int | None, expected: Any
+) -> None:
+    """A note tells the model; pictures stay, and a result at the limit is whole."""
+    message = ToolMessage(content, tool_call_id="c1", name="f")
+    cut = cut_result(message, limit)
+    if expected in (None, content):
+        assert cut is message
+    else:
+        assert cut == ToolMessage(expected, tool_call_id="c1", name="f")
+
+
+def test_messages_of_a_result_are_told_from_values() -> None:
+    """A list with anything else in it is a value."""
+    assert messages_from_value(FAILED) == [FAILED]
+    assert messages_from_value([FAILED, FAILED]) == [FAILED, FAILED]
+    assert messages_from_value([FAILED, "a"]) == messages_from_value("a") == []

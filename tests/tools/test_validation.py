@@ -158,3 +158,56 @@ def test_tools_of_the_provider_are_not_checked() -> None:
     call = {"name": "computer", "args": {"action": "key"}, "id": "c1"}
     reply = AIMessage("", tool_calls=[call])  # type: ignore[list-item]
     assert CallCheck([computer, {"type": "web_search"}]).invoke(reply) is reply
+
+
+def test_a_check_is_shown_with_the_tools_that_it_knows() -> None:
+    """Tools of a provider, and those of a namespace, are among them."""
+    given: list[Any] = [
+        write,
+        {"type": "web_search", "name": "search"},
+        {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "nested"}]},
+    ]
+    assert repr(CallCheck(given)).startswith("CallCheck(write")
+    assert repr(CallCheck([])) == "CallCheck()"
+    reply = AIMessage("", tool_calls=[{"name": "f", "args": {"é": 1}, "id": "c1"}])
+    [invalid] = CallCheck([]).invoke(reply).invalid_tool_calls
+    assert invalid["error"] == "There is no tool 'f'. The tools are: none"
+    assert (invalid["args"], invalid["id"]) == ('{"é": 1}', "c1")
+    good = AIMessage("", tool_calls=[{"name": "write", "args": {"text": "a"}, "id": "c1"}])
+    assert CallCheck([write]).invoke(good) is good
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_stream_that_ends_without_a_reason_has_its_last_call_checked(way: str) -> None:
+    """A chunk at the end has the error of a call without arguments."""
+    start = AIMessageChunk("", tool_call_chunks=[tool_call_chunk(name="write", id="c1", index=0)])
+    check = CallCheck([write])
+
+    async def arun() -> list[Any]:
+        async def source() -> AsyncIterator[AIMessage]:
+            yield start
+
+        return [chunk async for chunk in check.atransform(source())]
+
+    chunks = asyncio.run(arun()) if way == "async" else [*check.transform(iter([start]))]
+    assert chunks[0] is start
+    [error] = chunks[1].tool_call_chunks
+    assert (error["id"], error["index"], len(chunks)) == ("c1", 0, 2)
+    assert "do not fit write" in error["error"]
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_whole_message_in_a_stream_is_checked_whole(way: str) -> None:
+    """As a model without streaming yields it."""
+    reply = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "c1"}])
+    check = CallCheck([write])
+
+    async def arun() -> list[Any]:
+        async def source() -> AsyncIterator[AIMessage]:
+            yield reply
+
+        return [chunk async for chunk in check.atransform(source())]
+
+    [checked] = asyncio.run(arun()) if way == "async" else [*check.transform(iter([reply]))]
+    assert checked.tool_calls == []
+    assert checked.invalid_tool_calls == check.invoke(reply).invalid_tool_calls
