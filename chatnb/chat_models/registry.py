@@ -377,8 +377,7 @@ def _row_availability(row: Provider) -> Availability:
         needs = "" if any(map(environment_secret, row.other_keys)) else _unset(row.key)
         needs = " and ".join(filter(None, [needs, _unset(*filter(None, [row.address]))]))
         return Availability(row.name, example, not needs, needs)
-    usable = None if is_loopback(row.base_url) else True
-    return Availability(row.name, example, usable, f"%chat models {row.name} asks {row.base_url}")
+    return Availability(row.name, example, None, f"%chat models {row.name} asks {row.base_url}")
 
 
 def _served(row: Provider, seconds: float = _TIMEOUT_SECONDS) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chatnb.chat_models.providers import known_providers
 from chatnb.chat_models.registry import (
     Availability,
     Entry,
@@ -71,6 +72,12 @@ def test_each_provider_has_a_name_to_write_and_what_it_needs(
     assert provider("gemini") == ("gemini", "gemini:MODEL", True, "")
     states = {each.usable: each.state for each in all_providers()}
     assert states == {True: "ready", False: "not ready", None: "if its server runs"}
+
+
+def test_a_provider_without_a_key_is_on_this_machine() -> None:
+    """Nobody else serves models to everybody, so that only the server can tell."""
+    for name, row in known_providers().items():
+        assert (row.key is None) is is_loopback(row.base_url) is (provider(name).usable is None)
 
 
 def test_default_models_are_ready_with_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:

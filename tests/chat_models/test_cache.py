@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +207,35 @@ def test_a_file_has_a_path(tmp_path: Path) -> None:
     assert SQLiteCache(tmp_path / "a", database_path=tmp_path / "b").lookup("k") == "w"
     again.clear()
     assert again.lookup("k") is None
+
+
+class Unreadable(InMemoryCache):
+    """A cache that cannot be read."""
+
+    def lookup(self, key: str) -> str | None:
+        raise OSError("Input/output error")
+
+
+@every_method
+def test_a_cache_that_cannot_be_read_does_not_end_the_call(method: Callable[..., str]) -> None:
+    """The model is asked, with a warning that says so."""
+    chat = Counts()
+    chat.cache = Unreadable()
+    with pytest.warns(UserWarning, match=r"OSError: Input/output error The model is asked"):
+        assert method(chat, "Hi") == "reply 1"
+
+
+def test_a_damaged_file_is_told_of_where_it_is_opened(tmp_path: Path) -> None:
+    """The warning is at the line that makes the cache, which answers nothing."""
+    path = tmp_path / "replies.db"
+    SQLiteCache(path).store("k", "v")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(path.read_bytes()[:100] + b"\xa5" * 4000)
+    with pytest.warns(UserWarning, match=r"damaged.db .* The model is asked instead") as caught:
+        SQLiteCache(damaged)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 class Full(InMemoryCache):

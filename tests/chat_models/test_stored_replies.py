@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import OutputParserError
 from chatnb.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from chatnb.runnables import Runnable
 from chatnb.schema import AIMessage, BaseMessage
-from chatnb.schema.tool_calls import tool_call
+from chatnb.schema.tool_calls import invalid_tool_call, tool_call
 
 
 class City(BaseModel):
@@ -199,6 +199,27 @@ def test_a_bad_reply_of_an_earlier_process_is_forgotten_too(make: Any, tmp_path:
         (chat | JsonOutputParser()).invoke("Oslo")
     assert (chat | JsonOutputParser()).invoke("Oslo") == {"name": "Oslo"}
     assert chat.asked == ["Oslo", "Oslo"]
+
+
+BAD_CALLS = [
+    AIMessage("", tool_calls=[tool_call(name="City", args={"größe": 1}, id="c")]),
+    AIMessage("", invalid_tool_calls=[invalid_tool_call(name="City", args='{"name', id="c")]),
+    AIMessage("", invalid_tool_calls=[invalid_tool_call(name="City", args="", id="c")]),
+    AIMessage("Ø", additional_kwargs={"reasoning_content": "Hm."}),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_CALLS)
+def test_calls_of_tools_that_do_not_parse_are_forgotten(bad: AIMessage) -> None:
+    """Whatever is wrong with their arguments."""
+    good = AIMessage("", tool_calls=[tool_call(name="City", args={"name": "Oslo"}, id="c")])
+    chat = ScriptedChatModel([bad, good])
+    chat.cache = InMemoryCache()
+    chain = chat.with_structured_output(City, method="tools")
+    with pytest.raises(OutputParserError):
+        chain.invoke("Hi")
+    for _ in range(2):
+        assert chain.invoke("Hi") == City(name="Oslo")
 
 
 def test_a_bad_reply_that_was_only_read_is_forgotten() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,7 @@ import httpx2
 import pytest
 
 from chatnb.chat_models.wire.connections import track_async_connections, track_connections
+from chatnb.concurrency.cancellation import Abandoned, CancelScope
 from tests.support.call_counting import calls_during
 
 
@@ -124,3 +128,83 @@ def test_a_head_is_sent_before_a_read() -> None:
             assert theirs.recv(1 << 16) == head + b"body"
             connection.write(b"more")
             assert theirs.recv(1 << 16) == b"more"
+
+
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+def unix_server(tmp_path: Path) -> Iterator[str]:
+    """The path of a socket whose server answers every connection once."""
+    path = str(tmp_path / "s")
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(path)
+        server.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    theirs, _ = server.accept()
+                    theirs.recv(1 << 16)
+                    theirs.sendall(REPLY)
+                    theirs.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield path
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(60)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows has no such sockets.")
+def test_sockets_of_this_machine_are_connections_as_well(unix_server: str) -> None:
+    """Both kinds of clients reach a server by its path; a cancelled call does not connect."""
+    with httpx2.Client(transport=httpx2.HTTPTransport(uds=unix_server)) as client:
+        track_connections(client)
+        track_connections(client)
+        assert client.post("http://a/", content=b"{}").text == "ok"
+        scope = CancelScope()
+        scope.cancel()
+        with scope.entered(), pytest.raises(Abandoned):
+            client.post("http://a/", content=b"{}")
+
+    async def post() -> str:
+        transport = httpx2.AsyncHTTPTransport(uds=unix_server)
+        async with httpx2.AsyncClient(transport=transport) as client:
+            track_async_connections(client)
+            return (await client.post("http://a/", content=b"{}")).text
+
+    assert asyncio.run(post()) == "ok"
+
+
+def test_a_cancelled_call_ends_its_own_connection_only() -> None:
+    """A reader that waits gets the end of the stream; the next request's scope is another."""
+    with httpx2.Client() as client, socket.create_server(("127.0.0.1", 0)) as server:
+        track_connections(client)
+        transport: Any = client._transport
+        first, second = CancelScope(), CancelScope()
+        connection = transport._pool._network_backend.connect_tcp(*server.getsockname())
+        theirs, _ = server.accept()
+        with closing(connection), closing(theirs):
+            with first.entered():
+                connection.write(b"one")
+            with second.entered():
+                connection.write(b"two")
+            first.cancel()
+            theirs.sendall(b"reply")
+            assert connection.read(5, timeout=10) == b"reply"
+            second.cancel()
+            assert connection.read(5, timeout=10) == b""
+            with second.entered(), pytest.raises(Abandoned):
+                connection.write(b"three")
+            connection.close()
+            second.cancel()
+
+
+def test_a_client_without_a_pool_stays_as_it_is() -> None:
+    """A transport of a test or of the user has no connections to end."""
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text="ok"))
+    with httpx2.Client(transport=transport) as client:
+        track_connections(client)
+        assert client.get("http://a/").text == "ok"
+    track_connections(object())
