@@ -15,6 +15,8 @@ from IPython.display import HTML, SVG, Audio, Markdown
 from IPython.display import Image as NotebookImage
 from PIL import Image
 
+from chatnb.notebook.attachments import LIMITS
+from chatnb.notebook.pictures import file_at, shown_bytes
 from chatnb.notebook.prompt import fill
 from chatnb.schema.content.parts import picture_png
 from tests.support.example_model import answer_example
@@ -259,3 +261,79 @@ def test_a_model_that_cannot_see_refuses_by_name(
     shown = capsys.readouterr()
     said = shown.out + shown.err
     assert "SmolLM2, the small model that chatnb brings, takes no image_url. " in said
+
+
+class Plot:
+    """A figure as plotly's, whose picture another package makes."""
+
+    __module__ = "plotly.graph_objs"
+
+    def __init__(self, result: bytes | Exception) -> None:
+        self.result = result
+
+    def to_image(self, format: str) -> bytes:
+        assert format == "png"
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def test_a_figure_of_plotly_goes_as_a_picture() -> None:
+    """As the package makes it."""
+    (file,) = fill("{plot}", {"plot": Plot(PNG)}).attachments
+    assert (file.name, file.mime, file.data) == ("plot.png", "image/png", PNG)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("No\n  Chrome."), "(RuntimeError: No Chrome.)"),
+        (
+            ValueError("Needs kaleido."),
+            "(ValueError: Needs kaleido.). Install kaleido: pip install kaleido",
+        ),
+        (
+            ImportError("No kaleido."),
+            "(ImportError: No kaleido.). Install kaleido: pip install kaleido",
+        ),
+    ],
+)
+def test_a_figure_of_plotly_without_a_picture_says_why(error: Exception, told: str) -> None:
+    """And what to install."""
+    with pytest.raises(LookupError) as caught:
+        fill("{plot}", {"plot": Plot(error)})
+    assert str(caught.value) == (
+        f"{{plot}} in the prompt cannot be sent (ValueError: plotly makes no picture of it {told}). "
+        "Write {{plot}} for literal braces."
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "1 KB"),
+        (2_047, "1 KB"),
+        (2_048, "2 KB"),
+        (1024**2 - 1, "1023 KB"),
+        (1024**2, "1.0 MB"),
+        (1024**2 * 5 // 2, "2.5 MB"),
+    ],
+)
+def test_sizes_are_written_for_people(size: int, text: str) -> None:
+    """Nothing is as small as no kilobyte."""
+    assert shown_bytes(size) == text
+
+
+def test_files_at_the_limit_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And larger ones, folders and files that are not there are refused."""
+    monkeypatch.setitem(LIMITS, "attachment_bytes", 2 * 1024**2)
+    file = tmp_path / "a.bin"
+    file.write_bytes(bytes(2 * 1024**2))
+    read = file_at(file)
+    assert (read.name, read.mime, len(read.data)) == ("a.bin", "", 2 * 1024**2)
+    file.write_bytes(bytes(2 * 1024**2 + 60_000))
+    with pytest.raises(ValueError, match=r"^it has 2\.1 MB; the most is 2 MB$"):
+        file_at(str(file))
+    for missing in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ValueError, match="Error: "):
+            file_at(missing)
