@@ -313,7 +313,7 @@ class MessagesPlaceholder:
             TypeError: If the value is not a list of messages.
         """
         given = to_messages(values.get(self.variable_name) or [])
-        return given if self.n_messages is None else given[len(given) - self.n_messages :]
+        return given if self.n_messages is None else given[max(0, len(given) - self.n_messages) :]
 
     def format_messages(self, **values: Any) -> list[BaseMessage]:
         """Return the messages in `values` of the variable; see `messages`."""

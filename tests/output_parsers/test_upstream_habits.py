@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import jsonpatch
@@ -13,11 +13,12 @@ import pytest
 from langchain_core import messages as langchain_messages
 from langchain_core import output_parsers as langchain
 from langchain_core.output_parsers import openai_tools as langchain_tools
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chatnb import output_parsers as chatnb
 from chatnb.errors import OutputParserError
-from chatnb.schema import AIMessage, HumanMessage
+from chatnb.output_parsers.pydantic import partial_object
+from chatnb.schema import AIMessage, ChatGeneration, HumanMessage
 from chatnb.schema.tool_calls import invalid_tool_call
 
 TEXTS = {
@@ -229,3 +230,129 @@ def test_a_stream_of_differences_has_the_whole_value(text: str) -> None:
         return [patch async for patch in parser.astream(text)]
 
     assert asyncio.run(later()) == list(parser.stream(text))
+
+
+@dataclass(frozen=True)
+class Trip:
+    where: Place
+    stops: list[Place]
+    days: int = 3
+    notes: list[str] = field(default_factory=lambda: ["none"])
+    other: Place | None = None
+
+
+NOWHERE: Any = partial_object(Place, {})
+
+
+class Plan(BaseModel):
+    when: int = Field(alias="at")
+    trip: Trip
+    tags: list[int] = Field(default_factory=lambda: [7])
+    add: Add | None = None
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({}, (None, None, 3, ["none"], None)),
+        ({"where": {"x": "1"},
+          "stops": [{"x": 2}, {}]}, (Place(1), [Place(2), NOWHERE], 3, ["none"], None)),
+        ({"where": 5, "days": "x", "notes": None,
+          "other": {"x": 4}}, (None, None, None, None, Place(4))),
+        ({"days": "4", "notes": ["a"], "other": None}, (None, None, 4, ["a"], None)),
+    ],
+)  # fmt: skip
+def test_a_part_of_an_object_has_what_is_there(data: dict[str, Any], shown: Any) -> None:
+    """What is missing has its default, else None, and so has what does not fit yet."""
+    trip = partial_object(Trip, data)
+    assert (trip.where, trip.stops, trip.days, trip.notes, trip.other) == shown
+    assert isinstance(trip, Trip)
+
+
+def test_a_part_of_a_model_knows_which_fields_were_given() -> None:
+    """By name or alias; nested objects are parts as well, and defaults are made anew."""
+    plan = partial_object(Plan, {"at": 1, "trip": {"days": 2}, "add": {"b": 3}})
+    assert (plan.when, plan.trip.days, plan.trip.where, plan.tags) == (1, 2, None, [7])
+    assert (plan.add.a, plan.add.b) == (None, 3)
+    assert plan.model_fields_set == {"when", "trip", "add"}
+    assert list(vars(plan)) == ["when", "trip", "tags", "add"]
+    other = partial_object(Plan, {"when": 2, "tags": ["1", "x"]})
+    assert (other.when, other.trip, other.tags) == (2, None, [1, None])
+    assert partial_object(Plan, {}).tags is not partial_object(Plan, {}).tags
+
+
+@pytest.mark.parametrize("given", [([1], {}), ([], {"a": 1})])
+def test_a_parser_without_fields_takes_no_arguments(given: Any) -> None:
+    """The error says how to write a parser that has some."""
+
+    class Mine(chatnb.BaseOutputParser[str]):
+        def parse(self, text: str) -> str:
+            return text
+
+    with pytest.raises(TypeError) as caught:
+        Mine(*given[0], **given[1])
+    assert str(caught.value) == (
+        "Mine takes no arguments. A parser with fields is a dataclass: write @dataclass above "
+        "class Mine, or an __init__."
+    )
+    assert repr(Mine()) == "Mine()"
+
+
+def test_a_result_is_parsed_by_its_message() -> None:
+    """A candidate of a chat model has more than its text."""
+    candidate = ChatGeneration(message=AIMessage("", tool_calls=CALLS[:1]))
+    parser = chatnb.JsonOutputToolsParser(first_tool_only=True, return_id=True)
+    expected = {"args": {"a": "2"}, "type": "Add", "id": "c1"}
+    assert parser.parse_result([candidate]) == expected
+    assert asyncio.run(parser.aparse_result([candidate])) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (
+            AIMessage("t", invalid_tool_calls=[invalid_tool_call(name="f", args="{", error="No.")]),
+            "The call of f is invalid: No.",
+        ),
+        (
+            AIMessage("t", invalid_tool_calls=[invalid_tool_call(name="f", args="{")]),
+            "The call of f is invalid: {",
+        ),
+    ],
+)
+def test_an_invalid_call_is_told_with_its_error(reply: AIMessage, said: str) -> None:
+    """Without one with its arguments; the error has the text of the reply."""
+    with pytest.raises(OutputParserError) as caught:
+        chatnb.JsonOutputToolsParser().invoke(reply)
+    assert (str(caught.value), caught.value.text) == (said, "t")
+    with pytest.raises(TypeError) as refused:
+        chatnb.JsonOutputToolsParser().invoke("text")
+    assert str(refused.value) == (
+        "JsonOutputToolsParser takes a reply of a model, which has tool calls, not str: 'text'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("none", "The reply is not XML: it has no element."),
+        ("<a/><!DOCTYPE a>", "The reply declares a document type or entities."),
+        ("<a/><!entity x>", "The reply declares a document type or entities."),
+        ("<a>", "The reply is not XML: no element found: line 1, column 3"),
+    ],
+)
+def test_an_error_says_why_a_reply_is_no_xml(text: str, said: str) -> None:
+    """It has no element, is not whole, or asks for more than an element."""
+    with pytest.raises(OutputParserError) as caught:
+        chatnb.XMLOutputParser().invoke(text)
+    assert str(caught.value) == said
+
+
+def test_instructions_name_the_form_and_the_tags() -> None:
+    """Without tags, or a schema, the form alone."""
+    plain = chatnb.XMLOutputParser().get_format_instructions()
+    tagged = chatnb.XMLOutputParser(["a", "b"]).get_format_instructions()
+    assert tagged == f"{plain}\n\nUse these tags only: a, b"
+    assert chatnb.JsonOutputParser().get_format_instructions() == (
+        "Answer with one JSON value and nothing else."
+    )

@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
         "{{#rows}}{{a}}{{inner.b}};{{/rows}}",
         "{{^no}}none{{/no}}{{^yes}}never{{/yes}}{{#no}}never{{/no}}",
         "{{#d}}{{a.b}}{{x}}{{/d}}{{d.a.b}}{{xs.1}}",
+        "{{xs.0}}{{xs.2}}{{xs.a}}{{x.0}}",
         "a{{! a comment }}b\n{{! alone }}\nc",
         "a\n  {{#yes}}\n  b\n  {{/yes}}\nc\n",
         "{{#yes}}{{#rows}}\n{{a}}\n{{/rows}}{{/yes}}",

@@ -80,6 +80,9 @@ def test_a_placeholder_takes_what_a_model_takes() -> None:
     history = [("human", "a"), {"role": "assistant", "content": "b"}, HumanMessage("c")]
     last = ChatPromptTemplate([MessagesPlaceholder("h", n_messages=2)])
     assert last.format_messages(h=history) == [AIMessage("b"), HumanMessage("c")]
+    for most in (3, 4, 5, 7):
+        enough = ChatPromptTemplate([MessagesPlaceholder("h", n_messages=most)])
+        assert [m.content for m in enough.format_messages(h=history)] == list("abc")
     none = ChatPromptTemplate([MessagesPlaceholder("h", n_messages=0), "x"])
     assert none.format_messages(h=history) == [HumanMessage("x")]
     optional = ChatPromptTemplate([MessagesPlaceholder("h", optional=True), "x"])

@@ -234,3 +234,28 @@ def test_a_chain_s_prompts_are_found() -> None:
     first, second = chatnb.PromptTemplate("{a}"), chatnb.ChatPromptTemplate(["{b}"])
     chain = (first | {"x": second.with_config(tags=["t"]), "y": len}) | str
     assert chain.get_prompts() == [first, second]
+
+
+def test_a_message_template_has_its_text_as_a_prompt() -> None:
+    """With its format and the values given in advance; parts stay a list."""
+    template = chatnb.MessagePromptTemplate(
+        "human", "{{p}} {{x}}", template_format="mustache", partial_variables={"p": "a"}
+    )
+    assert template.prompt.format(x=1) == "a 1"  # type: ignore[union-attr]
+    parts = [{"type": "text", "text": "{x}"}]
+    assert chatnb.MessagePromptTemplate("human", parts).prompt == parts
+    assert repr(template) == "('human', '{{p}} {{x}}')"
+    placeholder = chatnb.MessagesPlaceholder("h", n_messages=1)
+    assert placeholder.format_messages(h=["a", "b"]) == [HumanMessage("b")]
+    assert repr(placeholder) == "MessagesPlaceholder('h')"
+    assert placeholder.variables == ("h",)
+    assert placeholder.pretty_repr().endswith("\n\n{h}")
+
+
+def test_values_of_a_template_come_before_those_of_its_prompt() -> None:
+    """Both are given in advance, by value or by function, and a call's come before them."""
+    prompt = chatnb.PromptTemplate("{a}{b}{c}", partials={"a": 1, "b": lambda: 2})
+    template = chatnb.MessagePromptTemplate("ai", prompt, partial_variables={"a": 3})
+    assert template.format(c=4) == AIMessage("324")
+    assert template.format(a=0, c=4) == AIMessage("024")
+    assert template.input_variables == ["c"]
