@@ -303,8 +303,8 @@ def test_a_figure_of_plotly_without_a_picture_says_why(error: Exception, told: s
     with pytest.raises(LookupError) as caught:
         fill("{plot}", {"plot": Plot(error)})
     assert str(caught.value) == (
-        f"{{plot}} in the prompt cannot be sent (ValueError: plotly makes no picture of it {told}). "
-        "Write {{plot}} for literal braces."
+        "{plot} in the prompt cannot be sent (ValueError: plotly makes no picture of it "
+        f"{told}). Write {{{{plot}}}} for literal braces."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -14,6 +16,14 @@ from chatnb.concurrency.portal import package_portal
 from chatnb.notebook import register
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for something that comes on another thread, and fail if it does not."""
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 class Output(NamedTuple):

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
-from tests.support.live_cells import WIDGET_VIEW, Page
+from tests.support.live_cells import WIDGET_VIEW, Page, until
 
 
 @pytest.fixture(params=["awaiting", "blocking"])
@@ -215,6 +215,7 @@ def test_a_cell_that_is_asked_again_keeps_its_answers(page: Page) -> None:
     assert shown["cell_id"] == "c1"
     assert shown["outputs"][0]["data"]["text/plain"] == "One."
     assert own.answers == {"c1": {"index": 1, "count": 2}}
+    until(lambda: [message.text for message in conversation.messages] == ["Hi", "One."])
     page.say(page.own_id, {"type": "select_answer", "cell_id": "c1", "index": 3})
     assert len(page.told(page.own_id, "answer")) == 1
     page.run("%%chat -m talk\nAnd?", "c2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from chatnb import ChatPanel
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
-from tests.support.live_cells import Page
+from tests.support.live_cells import Page, until
 
 WAITING = "<a turn of a ChatPanel: await it, or call its result()>"
 
@@ -82,8 +81,7 @@ def test_a_turn_that_takes_too_long_goes_on() -> None:
 
     panel = ChatPanel(chat)
     turn = panel.ask("Hi")
-    while not loops:
-        time.sleep(0.001)
+    until(lambda: loops)
     with pytest.raises(TimeoutError, match=r"^No answer within 0\.001 s$"):
         turn.result(0.001)
     loops[0].call_soon_threadsafe(go.set)
@@ -107,15 +105,14 @@ def test_a_panel_says_what_it_is_and_what_it_holds() -> None:
 
 
 def test_requests_of_a_page_reach_the_panel(page: Page) -> None:
-    """A message that it cannot have is an error in the panel, and an unknown one is passed over."""
+    """One that it cannot have is an error in the panel, and an unknown one is passed over."""
     panel = page.shell.user_ns["panel"]
     model_id = panel.model_id
     page.say(model_id, {"type": "hello"})
-    assert page.told(model_id, "snapshot")
+    until(lambda: page.told(model_id, "snapshot"))
     page.say(model_id, {"type": "send", "text": "Hi", "attachments": [{}]})
-    assert "did not arrive whole" in str(page.told(model_id, "state_changed")[-1])
+    until(lambda: "did not arrive whole" in str(page.told(model_id, "state_changed")))
     page.say(model_id, {"type": "unknown"})
     page.say(model_id, {"type": "list_variables"})
-    (variables,) = page.told(model_id, "variables")
-    assert isinstance(variables, dict)
+    until(lambda: page.told(model_id, "variables"))
     panel.close()
