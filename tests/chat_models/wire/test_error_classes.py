@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
 from chatnb import cassette, errors
 from chatnb.chat_models import BaseChatModel, ChatAnthropic, ChatOpenAI
+from chatnb.chat_models.wire.error_classes import make_loaded_sdk_error, make_sdk_error
 from tests.support.loopback import LoopbackServer, delta, event, head, refusal, reset, saying
 
 KEY = "sk-very-secret-key"
@@ -172,6 +174,52 @@ def test_copies_and_batches_keep_what_matters(loopback: LoopbackServer) -> None:
         chat.batch(["Hi"])
     assert isinstance(batch.value, errors.BatchError)
     assert isinstance(pickle.loads(pickle.dumps(batch.value)), errors.AuthenticationError)
+
+
+@pytest.mark.parametrize("sdk", [openai, anthropic], ids=["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("error", "theirs"),
+    [
+        (errors.ModelError("no"), "APIError"),
+        (errors.ModelError("no", status=418), "APIStatusError"),
+        (errors.RateLimitError("no"), "RateLimitError"),
+        (errors.QuotaSpentError("no", status=429), "RateLimitError"),
+        (errors.ContextOverflowError("no", status=400), "BadRequestError"),
+        (errors.AuthenticationError("no", status=401), "AuthenticationError"),
+        (errors.AuthenticationError("no", status=403), "PermissionDeniedError"),
+        (errors.BadRequestError("no", status=422), "UnprocessableEntityError"),
+        (errors.ModelError("no", status=409), "ConflictError"),
+        (errors.ServerError("no", status=502), "InternalServerError"),
+        (errors.ModelTimeoutError("no"), "APITimeoutError"),
+        (errors.StreamInterruptedError("no"), "APIConnectionError"),
+    ],
+)
+def test_an_error_of_ours_is_of_the_sdk_s_finest_class(
+    sdk: Any, error: errors.ModelError, theirs: str
+) -> None:
+    """Also where the SDK raised none; fields that only a response has are None."""
+    made: Any = copy.copy(error)
+    make_sdk_error(made, sdk)
+    bases = [
+        base.__name__ for base in type(made).__mro__ if base.__module__.startswith(sdk.__name__)
+    ]
+    assert bases[0] == theirs
+    assert type(made).__mro__[1] is type(error)
+    assert (made.status_code, made.response, made.body) == (error.status, None, None)
+    again = type(made)
+    make_sdk_error(made, sdk)
+    assert type(made) is again
+
+
+def test_an_error_of_another_sdk_stays_as_it_is() -> None:
+    """Only those of the SDKs of models are looked for below what was raised."""
+    error = errors.ModelError("no")
+    make_loaded_sdk_error(error, ValueError("x"))
+    assert type(error) is errors.ModelError
+    make_loaded_sdk_error(
+        error, openai.APIConnectionError(request=httpx2.Request("GET", "http://a"))
+    )
+    assert isinstance(error, openai.APIConnectionError)
 
 
 @pytest.mark.process

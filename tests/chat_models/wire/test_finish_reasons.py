@@ -14,7 +14,7 @@ from chatnb.cassettes.cassette import Cassette, Mode
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI, ScriptedChatModel
 from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import InMemoryCache
-from chatnb.chat_models.wire.finish_reasons import finish_reason
+from chatnb.chat_models.wire.finish_reasons import finish_reason, is_cut_off, raise_bad_ending
 from chatnb.notebook.reply_stream import Reply
 from chatnb.notebook.tables.comparison import Answer
 from chatnb.notebook.widgets.footer import reply_footer
@@ -267,3 +267,74 @@ def test_footers_tell_of_the_token_limit(metadata: dict[str, Any], shown: bool, 
     assert ["cut off at the token limit" in footer.lower() for footer in footers] == [shown, shown]
     assert text or footers[0].startswith("The reply is empty")
     assert not text or footers[0].startswith("Cut off" if shown else "m ·")
+
+
+def ended(reason: str | None, content: str = "", refusal: str | None = None, **more: Any) -> Any:
+    fields = {} if refusal is None else {"refusal": refusal}
+    metadata = {"finish_reason": reason, **more}
+    return AIMessage(content, additional_kwargs=fields, response_metadata=metadata)
+
+
+EARLY = "The provider ended the reply early, with the finish reason {!r}. Run it again."
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "text"),
+    [
+        (ended(None, "Hi"), None, ""),
+        (ended("stop", "Hi", refusal="No."), None, ""),
+        (
+            ended("stop", refusal="No"),
+            errors.ContentFilterError,
+            "The model refused to answer: No. Rephrase the prompt.",
+        ),
+        (
+            ended("content_filter", "Hi"),
+            errors.ContentFilterError,
+            "The provider's content filter ended the reply. Rephrase the prompt.",
+        ),
+        (
+            ended("content_filter", stop_reason="refusal"),
+            errors.ContentFilterError,
+            "The model refused to answer. Rephrase the prompt.",
+        ),
+        (
+            ended("content_filter", stop_reason="refusal", stop_details={"explanation": "Bio"}),
+            errors.ContentFilterError,
+            "The model refused to answer: Bio. Rephrase the prompt.",
+        ),
+        (ended("abort", "Hi"), errors.StreamInterruptedError, EARLY.format("abort")),
+        (ended("Engine_Error", "Hi"), errors.ServerError, EARLY.format("Engine_Error")),
+        (
+            ended("overloaded", "Hi", error={"message": "Busy.", "code": 429}),
+            errors.RateLimitError,
+            "Busy. Wait and try again, or check the plan and its limits.",
+        ),
+    ],
+)
+def test_an_ending_says_what_happened(
+    message: AIMessage, error: type[errors.ModelError] | None, text: str
+) -> None:
+    """With the provider's words, and with what had come."""
+    if error is None:
+        raise_bad_ending(message)
+        return
+    with pytest.raises(errors.ModelError) as raised:
+        raise_bad_ending(message)
+    assert (type(raised.value), str(raised.value)) == (error, text)
+    assert raised.value.partial is message
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_cut"),
+    [
+        ({"finish_reason": "length"}, True),
+        ({"finish_reason": "length", "stop_reason": "max_tokens"}, True),
+        ({"finish_reason": "length", "stop_reason": "pause_turn"}, False),
+        ({"finish_reason": "stop"}, False),
+        ({}, False),
+    ],
+)
+def test_a_pause_is_no_limit(metadata: dict[str, Any], is_cut: bool) -> None:
+    """A reply that the provider only interrupts has not reached the limit of tokens."""
+    assert is_cut_off(metadata) is is_cut

@@ -9,6 +9,7 @@ import pytest
 from chatnb.chat_models.anthropic.replies import message_from_anthropic
 from chatnb.chat_models.openai.completions import chunks_from_openai, messages_from_openai
 from chatnb.chat_models.openai.responses_replies import message_from_response
+from chatnb.chat_models.wire.token_usage import usage_from_counts, usage_from_openai
 from chatnb.schema.model_call import ModelCall
 from chatnb.schema.prices import get_price
 from chatnb.schema.usage import UsageMetadata, add_usage, latest_usage
@@ -218,3 +219,76 @@ def test_a_model_without_a_price_is_named_once() -> None:
     with track_usage() as tracker:
         tracker.record(ModelCall("smollm2", "llama.cpp", usage=usage_of()))
     assert tracker.cost is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "input_details", "output_details", "usage"),
+    [
+        ((3, 2, 5), {}, {}, (3, 2, 5)),
+        ((3, 2, None), {}, {}, (3, 2, 5)),
+        ((None, 2, 5), {}, {}, (3, 2, 5)),
+        ((None, 7, 5), {}, {}, (0, 7, 5)),
+        ((None, None, 5), {}, {}, (0, 0, 5)),
+        ((3, None, None), {}, {}, (3, 0, 3)),
+        ((3, None, 5), {}, {}, (3, 2, 5)),
+        ((3, 4, 5), {}, {}, (3, 4, 5)),
+        ((0, 0, 0), {"cached": 0}, {}, None),
+        ((None, None, None), {}, {}, None),
+        ((3, 2, None), {"cached": 3}, {}, (3, 2, 5)),
+        ((3, 2, None), {"cached": 4}, {}, (7, 2, 9)),
+        ((3, 2, None), {"cached": 4, "cache_creation": 5}, {}, (12, 2, 14)),
+        ((3, 2, None), {}, {"reasoning": 2}, (3, 2, 5)),
+        ((3, 2, None), {}, {"reasoning": 3}, (3, 5, 8)),
+        ((3, 2, 5), {}, {"reasoning": 3}, (3, 2, 5)),
+        ((None, 2, None), {}, {"reasoning": 3}, (0, 5, 5)),
+    ],
+)
+def test_counts_that_were_left_out_are_those_of_the_others(
+    counts: tuple[int | None, int | None, int | None],
+    input_details: dict[str, int],
+    output_details: dict[str, int],
+    usage: tuple[int, int, int] | None,
+) -> None:
+    """A part that is larger than the whole was counted beside it."""
+    read = usage_from_counts(*counts, input_details, output_details)
+    if usage is None:
+        assert read is None
+        return
+    expected: dict[str, Any] = dict(zip(("input", "output", "total"), usage, strict=True))
+    expected = {f"{name}_tokens": count for name, count in expected.items()}
+    if input_details:
+        expected["input_token_details"] = input_details
+    if output_details:
+        expected["output_token_details"] = output_details
+    assert read == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "terms"),
+    [
+        ({"cost": 0.5}, {"cost": 0.5}),
+        ({"cost": "0.5"}, {"cost": 0.5}),
+        ({"cost": 0}, {"cost": 0.0}),
+        ({"cost": True}, {}),
+        ({"cost": "much"}, {}),
+        ({"cost": [1]}, {}),
+        ({"cost": {"total_cost": 0.25, "input": 1}}, {"cost": 0.25}),
+        ({"cost": {}}, {}),
+        ({"cost_in_usd_ticks": 5_000_000_000, "cost": 7}, {"cost": 0.5}),
+        ({"service_tier": "flex"}, {"service_tier": "flex"}),
+        ({"service_tier": "standard"}, {}),
+        ({"service_tier": ""}, {}),
+        ({"service_tier": 7}, {}),
+    ],
+)
+def test_the_price_may_be_a_number_or_a_tier(fields: dict[str, Any], terms: Any) -> None:
+    """In dollars, in parts of them, or as the total of several; usual tiers are none."""
+    usage = {"input_tokens": 1, "output_tokens": 2, **fields}
+    counts = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    assert usage_from_openai(usage) == {**counts, **terms}
+    assert usage_from_openai(usage, service_tier="priority") == {
+        **counts,
+        **terms,
+        "service_tier": "priority",
+    }
+    assert usage_from_openai({**fields}) is None
