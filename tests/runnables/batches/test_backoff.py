@@ -11,7 +11,15 @@ import pytest
 from chatnb.chat_models import ChatAnthropic, ChatOpenAI
 from chatnb.errors import QuotaSpentError, RateLimitError
 from chatnb.runnables import RunnableLambda
-from chatnb.runnables.batches.backoff import Pace
+from chatnb.runnables.batches.backoff import (
+    MAX_RETRY_AFTER,
+    Pace,
+    current_pace,
+    is_limit_of_rate,
+    is_wait_too_long,
+    seconds_to_retry,
+    slow_down,
+)
 from tests.support.loopback import Exchange, LoopbackServer, Script, refusal, whole
 
 Batch = Callable[..., list[Any]]
@@ -174,3 +182,126 @@ def test_another_refusal_keeps_calls_spaced_out() -> None:
     loop.time = lambda: clock.now  # type: ignore[method-assign]
     with closing(loop):
         assert loop.run_until_complete(run()) == pytest.approx([1.5, 1.51, 1.52])
+
+
+def refused(retry_after: Any = None) -> RateLimitError:
+    return RateLimitError("Slow down.", retry_after=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (None, None),
+        (True, None),
+        ("3", None),
+        (float("nan"), None),
+        (-1, 0.0),
+        (0, 0.0),
+        (2, 2.0),
+        (2.5, 2.5),
+        (2**53, 2.0**53),
+        (2**53 + 2, float("inf")),
+        (10**400, float("inf")),
+    ],
+)
+def test_the_seconds_to_wait_are_a_number(given: Any, seconds: float | None) -> None:
+    """Anything else says none; less than nothing is nothing."""
+    assert seconds_to_retry(refused(given)) == seconds
+    assert seconds_to_retry(ValueError()) is None
+
+
+def test_a_wait_longer_than_the_limit_is_told_once() -> None:
+    """The limit itself is waited; quotas and other errors are not limits of rate."""
+    long = refused(MAX_RETRY_AFTER + 1)
+    for _ in range(2):
+        assert is_wait_too_long(long)
+    assert long.__notes__ == ["Not tried again: 601 s is longer than the 600 s that is waited."]
+    assert not is_limit_of_rate(long)
+    for short in (refused(), refused(MAX_RETRY_AFTER)):
+        assert not is_wait_too_long(short)
+        assert is_limit_of_rate(short)
+        assert not hasattr(short, "__notes__")
+    assert not is_limit_of_rate(QuotaSpentError("Spent."))
+    assert not is_limit_of_rate(ValueError())
+    assert not is_limit_of_rate(None)
+
+
+class PaceOfTest:
+    """A pace on a clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 64.0
+        self.pace = Pace(clock=lambda: self.now)
+
+
+def test_a_pace_without_refusals_lets_calls_start_at_once() -> None:
+    """Whatever else a call ends with changes nothing."""
+    made = PaceOfTest()
+    assert (made.pace.is_limited, made.pace.interval, made.pace.seconds_held) == (False, 0.0, 0.0)
+    assert made.pace.reserve_start() == 0.0
+    for error in (None, ValueError(), QuotaSpentError("Spent."), refused(MAX_RETRY_AFTER + 1)):
+        assert not made.pace.should_retry(error)
+    assert not made.pace.is_limited
+
+
+def test_pauses_grow_until_a_call_is_answered() -> None:
+    """They double up to a minute, and the distance of calls to five seconds."""
+    made = PaceOfTest()
+    pauses, intervals = list[float](), list[float]()
+    for _ in range(12):
+        made.pace.hold(None)
+        pauses.append(made.pace.seconds_held)
+        intervals.append(made.pace.interval)
+        made.now += made.pace.seconds_held
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]
+    assert intervals == pytest.approx([*(0.01 * 2**n for n in range(9)), 5, 5, 5])
+    made.pace.record_success()
+    assert made.pace.interval == pytest.approx(4.5)
+    made.pace.hold(None)
+    assert made.pace.seconds_held == 1
+    assert made.pace.interval == 5
+
+
+def test_calls_that_fail_together_count_once() -> None:
+    """A longer wait counts, a shorter one does not shorten it; the end of a pause begins anew."""
+    made = PaceOfTest()
+    made.pace.hold(2.0)
+    made.pace.hold(1.0)
+    made.pace.hold(None)
+    assert (made.pace.seconds_held, made.pace.interval) == (2.0, 0.01)
+    made.pace.hold(3.0)
+    assert (made.pace.seconds_held, made.pace.interval) == (3.0, 0.01)
+    made.now += 3.0
+    assert made.pace.seconds_held == 0.0
+    made.pace.hold(1.0)
+    assert (made.pace.seconds_held, made.pace.interval) == (1.0, 0.02)
+    made.now += 5.0
+    assert made.pace.seconds_held == 0.0
+    assert made.pace.reserve_start() == 0.0
+    assert made.pace.reserve_start() == pytest.approx(0.02)
+
+
+def test_answers_end_the_distance_of_calls() -> None:
+    """It gets smaller by a tenth each, and is nothing below a millisecond."""
+    made = PaceOfTest()
+    made.pace.hold(0.0)
+    intervals = [made.pace.interval]
+    while made.pace.interval:
+        made.pace.record_success()
+        intervals.append(made.pace.interval)
+    assert intervals[:2] == pytest.approx([0.01, 0.009])
+    assert 0.001 < intervals[-2] < 0.00112
+
+
+def test_a_call_slows_down_the_batch_that_it_is_in() -> None:
+    """For as long as it says, up to the limit."""
+    made = PaceOfTest()
+    slow_down(1.0)
+    token = current_pace.set(made.pace)
+    try:
+        slow_down(MAX_RETRY_AFTER + 1)
+        assert not made.pace.is_limited
+        slow_down(MAX_RETRY_AFTER)
+        assert made.pace.seconds_held == MAX_RETRY_AFTER
+    finally:
+        current_pace.reset(token)

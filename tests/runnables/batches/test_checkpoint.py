@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from chatnb.chat_models import BaseChatModel
+from chatnb.chat_models import BaseChatModel, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.errors import BatchError, BatchInterrupted, ConfigurationError
 from chatnb.output_parsers import StrOutputParser
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables.batches import checkpoint as checkpoints
-from chatnb.runnables.batches.checkpoint import Checkpoint
+from chatnb.runnables.batches.checkpoint import Checkpoint, CollectedReplies, StoredReplies
+from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema import AIMessage, BaseMessage
+from chatnb.schema.model_call import Sum
 from chatnb.tracing.usage_tracking import track_usage
 from tests.support import killed_batches
 
@@ -287,3 +289,89 @@ def test_an_event_loop_goes_on_while_a_checkpoint_waits_for_the_disk(tmp_path: P
     running.start()
     running.join(60)
     assert [reply.text for reply in replies] == ["b 1"]
+
+
+def test_a_removed_reply_is_asked_for_again(tmp_path: Path) -> None:
+    """Of equal requests the others keep theirs, in an attempt that continues and in the next."""
+    path = tmp_path / "run.sqlite"
+    first = Checkpoint(path)
+    for text in "abc":
+        first.append("k", text)
+    first.flush()
+    first.remove("k", "b")
+    continued = Checkpoint(path)
+    assert [continued.next_reply("k") for _ in range(3)] == ["a", "c", None]
+    continued.append("k", "d")
+    continued.flush()
+    continued.remove("k", "c")
+    assert continued.next_reply("other") is None
+    assert [continued.next_reply("k") for _ in range(2)] == [None, None]
+    again = Checkpoint(path)
+    assert [again.next_reply("k") for _ in range(3)] == ["a", "d", None]
+    again.remove("k", "a")
+    assert [again.next_reply("k") for _ in range(2)] == [None, None]
+    assert [Checkpoint(path).next_reply("k") for _ in range(1)] == ["d"]
+
+
+def test_replies_of_a_worker_go_home_with_its_results() -> None:
+    """One that does not parse does not, and none is there to be read."""
+    replies = CollectedReplies()
+    replies.append("k", "a")
+    replies.append("k", "a")
+    replies.append("k", "b")
+    replies.remove("k", "a")
+    replies.remove("k", "c")
+    replies.flush()
+    assert replies.rows == [("k", "a"), ("k", "b")]
+    assert replies.next_reply("k") is None
+
+
+def test_the_latest_replies_can_be_forgotten() -> None:
+    """By their text, all of it at once; the oldest are let go."""
+    stored, forgotten = StoredReplies(), list[int]()
+
+    def keep(text: str, number: int) -> None:
+        stored.add([text], lambda: forgotten.append(number))
+
+    keep("a", 0)
+    keep("b", 1)
+    keep("a", 2)
+    stored.forget("none")
+    stored.forget("a")
+    stored.forget("a")
+    assert forgotten == [0, 2]
+    for number in range(10_000):
+        keep(f"{number}", number)
+    stored.forget("b")
+    stored.forget("0")
+    assert forgotten == [0, 2, 0]
+    for number in range(1_001):
+        keep("yes", number)
+    stored.forget("yes")
+    assert forgotten[3:] == [*range(1, 1_001)]
+
+
+def test_the_calls_of_a_checkpoint_are_a_sequence(tmp_path: Path) -> None:
+    """By index from either end, by slice with any step, and in sum."""
+    path = tmp_path / "run.sqlite"
+    usages: list[Any] = [
+        {"input_tokens": n, "output_tokens": 1, "total_tokens": n + 1} for n in range(5)
+    ]
+    chat = ScriptedChatModel([*"abcde"], usage=usages)
+    chat.batch([*"01234"], {"max_concurrency": 1}, checkpoint=path)
+    calls = CheckpointCalls(path)
+    every = [call.usage for call in calls]
+    assert (len(calls), len(every)) == (5, 5)
+    assert all(usage in every for usage in usages)
+    keys = [slice(None), slice(1, 3), slice(-2, None), slice(3, 1), slice(None, None, -2), slice(9)]
+    for part in keys:
+        assert [call.usage for call in calls[part]] == every[part]
+    assert (calls[0].usage, calls[4].usage, calls[-5].usage) == (every[0], every[4], every[0])
+    for index in (5, -6):
+        with pytest.raises(IndexError):
+            calls[index]
+    totals = calls.totals
+    assert (totals.calls, totals.failed, totals.from_cache) == (5, 0, 0)
+    assert (totals.tokens["total"], totals.cost) == (Sum(15, 0), Sum(None, 5))
+    with pytest.raises(FileNotFoundError, match="There is no checkpoint"):
+        CheckpointCalls(tmp_path / "none.sqlite")

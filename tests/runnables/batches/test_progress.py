@@ -11,7 +11,13 @@ from chatnb.concurrency.waiting import Failed, Ok
 from chatnb.notebook.tables.progress import bar_mimebundle
 from chatnb.runnables import RunnableLambda
 from chatnb.runnables.batches import progress as progress_bar
-from chatnb.runnables.batches.progress import Progress, ProgressBar, StreamProgress, terminal_bar
+from chatnb.runnables.batches.progress import (
+    LogLines,
+    Progress,
+    ProgressBar,
+    StreamProgress,
+    terminal_bar,
+)
 from chatnb.schema.model_call import ModelCall
 from chatnb.tracing.usage_tracking import UsageTracker
 from tests.support.hangs import wait_until
@@ -174,3 +180,67 @@ def test_a_bar_without_a_total_says_so() -> None:
     shown = bar_mimebundle(1_500, None, 10.0, "3 failed")
     assert str(shown.get("text/plain")) == "1,500 · 150.0 a second · 00:10 so far · 3 failed"
     assert "progressbar" not in str(shown.get("text/html"))
+
+
+def test_a_failure_ends_a_batch_unless_it_is_an_output() -> None:
+    """What has neither a result nor a failure remains."""
+    failed, kept = ValueError("no"), LookupError("no")
+    ends, goes_on = (Progress(4, return_exceptions=keeps) for keeps in (False, True))
+    for progress in (ends, goes_on):
+        assert [progress.next_index() for _ in range(3)] == [0, 1, 2]
+        assert (progress.has_next(), progress.ended, progress.done) == (True, False, 0)
+    ends.record(1, Ok("a"))
+    ends.record(0, Failed(failed))
+    assert (ends.done, ends.failed, ends.ended, ends.has_next()) == (2, 1, True, False)
+    assert ends.snapshot() == ({1: "a"}, {0: failed}, [2, 3])
+    assert ends.next_index() is None
+    goes_on.record(0, Failed(kept))
+    assert (goes_on.done, goes_on.failed, goes_on.ended) == (1, 1, False)
+    assert goes_on.snapshot() == ({0: kept}, {}, [1, 2, 3])
+    assert goes_on.next_index() == 3
+    goes_on.stop()
+    assert (goes_on.ended, goes_on.stopped, goes_on.has_next()) == (True, True, False)
+
+
+def test_a_stream_of_inputs_forgets_what_it_handed_out() -> None:
+    """It goes on to count them, and the failures among them."""
+    progress = StreamProgress(None, return_exceptions=True)
+    assert [progress.open_next() for _ in range(3)] == [0, 1, 2]
+    error = ValueError("no")
+    progress.record(0, Failed(error))
+    progress.record(2, Ok("c"))
+    assert (progress.total, progress.pending, progress.done, progress.failed) == (None, 3, 2, 1)
+    assert progress.snapshot() == ({0: error, 2: "c"}, {}, [1])
+    assert progress.hand_out(0) is error
+    assert (progress.done, progress.failed, progress.open) == (2, 1, {1, 2})
+    assert progress.hand_out(2) == "c"
+    assert (progress.done, progress.failed, progress.results) == (2, 1, {})
+    assert progress.snapshot() == ({}, {}, [1])
+    assert progress.open_next() == 3
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"), [(0, ""), (1, "1 worker, "), (1_200, "1,200 workers, ")]
+)
+def test_a_bar_counts_workers_and_failures(workers: int, said: str) -> None:
+    """What there is none of is left out."""
+    clock, drawn = [64.0], io.StringIO()
+    progress_bar.set_bar_factory(lambda total: terminal_bar(total, drawn))
+    try:
+        progress, bar = long_batch(clock)
+        progress.workers = workers
+        clock[0] += 2.0
+        bar.tick()
+        bar.close()
+    finally:
+        progress_bar.set_bar_factory(terminal_bar)
+    assert f", {said}1 failed, 1,000,5" in drawn.getvalue().splitlines()[-1]
+
+
+def test_a_log_has_no_line_for_what_is_blank() -> None:
+    """Each state is one line, without the blanks that would clear a terminal."""
+    file = io.StringIO()
+    lines = LogLines(file)
+    assert [lines.write(text) for text in ("\r", "\r 1/2  ", "\n", "2/2\n")] == [1, 7, 1, 4]
+    lines.flush()
+    assert file.getvalue() == " 1/2\n2/2\n"
