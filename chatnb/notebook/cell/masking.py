@@ -70,7 +70,7 @@ class Masks:
         self.names = set[str]()
         """The names in the code that is masked."""
         self._originals: list[tuple[str, str]] = []  # Whole tokens, and what is inside of them.
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}  # Of prefixes of strings, and what follows.
         self._depth = 0  # Of f-strings within f-strings.
 
     def code(self, source: str) -> str:
@@ -78,7 +78,10 @@ class Masks:
         first = _MAGIC.match(source.lstrip()) if source.lstrip().startswith("%%") else None
         if first and first[0] not in _PYTHON_MAGICS:
             head, name, rest = source.partition(first[0])
-            return f"{head}{name} {self._text(rest.strip(), lines=rest.count(chr(10)))}"
+            body = rest.strip()
+            before, _, after = rest.partition(body) if body else (rest, "", "")
+            masked = self._text(body, lines=body.count("\n")) if body else ""
+            return f"{head}{name}{before}{masked}{after}"
         tokens = list(_tokens(source))
         brackets, parts = list[str](), list[str]()
         for index, token in enumerate(tokens):
@@ -92,9 +95,9 @@ class Masks:
 
     def restore(self, code: str) -> str:
         """Put the masked values back into code that keeps their placeholders."""
-        code = _MASKED_STRING.sub(lambda found: self._original(found[2], found[0], 0), code)
+        code = _MASKED_STRING.sub(self._original_string, code)
         code = _MASKED_TEXT.sub(self._original_text, code)
-        return _MASKED_NUMBER.sub(lambda found: self._original(found[1], found[0], 0), code)
+        return _MASKED_NUMBER.sub(lambda found: self._original(found[1], found[0]), code)
 
     def message(self, text: str, names: Collection[str], values: Mapping[str, str]) -> str:
         """Return an error's message: words and names, without what is quoted or odd.
@@ -125,7 +128,7 @@ class Masks:
         inside = next(group for group in found.groups() if group is not None)
         if all(part in known for part in re.split(r"[.\s()]+", inside) if part):
             return found[0]
-        number = self._numbers.get(inside)
+        number = self._numbers.get(("", inside))
         quote = found[0][0]
         return f"{quote}{_placeholder(inside, number)}{quote}"
 
@@ -160,7 +163,9 @@ class Masks:
             masked = self._f_string(inside)
             self._depth -= 1
             return f"{prefix}{quote}{masked}{closing}"
-        masked = self._text(inside, token, lines=inside.count("\n"))
+        kind = prefix.lower().replace("u", "")
+        masked = _placeholder(inside, self._remember(token, inside, kind))
+        masked += "\n" * inside.count("\n")
         return f"{prefix}{quote}{masked}{closing or quote}"
 
     def _f_string(self, inside: str) -> str:
@@ -189,25 +194,32 @@ class Masks:
         number = self._remember(token, token)
         return f"_number_of_{len(token)}_characters_no_{number}_"
 
-    def _text(self, inside: str, token: str = "", *, lines: int = 0) -> str:
-        number = self._remember(token or inside, inside)
-        return _placeholder(inside, number) + "\n" * lines
+    def _text(self, inside: str, *, lines: int = 0) -> str:
+        return _placeholder(inside, self._remember(inside, inside)) + "\n" * lines
 
-    def _remember(self, token: str, inside: str) -> int:
+    def _remember(self, token: str, inside: str, kind: str = "") -> int:
         # Equal values have one placeholder, so that the model sees that they are equal.
-        if inside not in self._numbers:
-            self._numbers[inside] = len(self._originals)
+        number = self._numbers.setdefault((kind, inside), len(self._originals))
+        if number == len(self._originals):
             self._originals.append((token, inside))
-        return self._numbers[inside]
+        elif self._originals[number][0] == inside:  # So far without quotes, as in a comment.
+            self._originals[number] = (token, inside)
+        return number
+
+    def _original_string(self, found: re.Match[str]) -> str:
+        number = int(found[2])
+        token, inside = self._originals[number] if number < len(self._originals) else ("", "")
+        # What had no quotes of its own, as in an f-string, takes those that it has here.
+        return found[0] if token == inside else token
 
     def _original_text(self, found: re.Match[str]) -> str:
         # The line ends behind the placeholder of a text stand for those within the text.
-        original = self._original(found[1], found[0].rstrip("\n"), 1)
+        original = self._original(found[1], found[0].rstrip("\n"))
         return original + found[2][original.count("\n") :]
 
-    def _original(self, number: str, masked: str, part: int) -> str:
+    def _original(self, number: str, masked: str) -> str:
         known = int(number) < len(self._originals)
-        return self._originals[int(number)][part] if known else masked
+        return self._originals[int(number)][1] if known else masked
 
 
 def _placeholder(text: str, number: int | None) -> str:
