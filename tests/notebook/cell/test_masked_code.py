@@ -178,3 +178,56 @@ def test_a_model_may_move_placeholders(code: str, restored: str) -> None:
     masks = Masks()
     masks.code("'ab' + 1234")
     assert masks.restore(code) == restored
+
+
+CODE = "city = 'Oslo'\ntotal = 1234\nrow['price']"
+VALUES_OF_VARIABLES = {"Paris": "where", "ab": "short", "city": "name"}
+# Messages of errors, and what leaves of them.
+MESSAGES: list[tuple[str, str]] = [
+    ("name 'city' is not defined", "name 'city' is not defined"),
+    (
+        "could not convert string to float: 'Oslo'",
+        "could not convert string to float: '<4 characters, no. 0>'",
+    ),
+    ("KeyError 'price'", "KeyError 'price'"),
+    (
+        "invalid literal for int() with base 10: 'Oslo'",
+        "invalid literal for int() with base 10: '<4 characters, no. 0>'",
+    ),
+    ("column kestrel_42 was not found", "column <10 characters> was not found"),
+    ("got 12 of 123", "got 12 of <3 characters>"),
+    ("got 1.5", "got 1.5"),
+    ("got 12.5, 120.0 and 1.25", "got <4 characters>, 120.0 and <4 characters>"),
+    ("Unknown word: Oslo", "Unknown word: <4 characters>"),
+    ("Not there: the Oslo word", "Not there: the <4 characters> word"),
+    ("Not there: kestrel", "Not there: <7 characters>"),
+    ("HTTP ERROR ABCDEFGHI", "HTTP ERROR <9 characters>"),
+    ("camelCase word", "<9 characters> word"),
+    ("averyveryverylongwordthatis", "<27 characters>"),
+    ("'str' object has no attribute 'foo'", "'str' object has no attribute '<3 characters>'"),
+    ('value `x y` and "a"', 'value `<3 characters>` and "<1 character>"'),
+    ("don't do 'it'", "don't do '<2 characters>'"),
+    ("a <b c> 'd'", "a <b c> '<1 character>'"),
+    ("a: b: c", "a: b: c"),
+    ("", ""),
+    ("xxxxxxxxxxxxxxxxxxxxx", "<21 characters>"),
+    ("xxxxxxxxxxxxxxxxxxxx", "xxxxxxxxxxxxxxxxxxxx"),
+    ("city.total", "city.total"),
+    ("city.foo", "<8 characters>"),
+    ("Paris is here", "<value of where> is here"),
+    ("ab is here", "ab is here"),
+    ("list.append() 'list.append'", "list.append() 'list.append'"),
+    ("http://a.test/b?c=d", "<19 characters>"),
+    ("12345!", "<5 characters>!"),
+    ("(Oslo)", "(Oslo)"),
+    ("1.2.3", "<5 characters>"),
+    ("'total' 'Oslo' 'nope'", "'total' '<4 characters, no. 0>' '<4 characters>'"),
+]
+
+
+@pytest.mark.parametrize(("message", "masked"), MESSAGES)
+def test_messages_leave_without_values(message: str, masked: str) -> None:
+    """Names of the code and plain words stay; what is quoted, a number or a value does not."""
+    masks = Masks()
+    masks.code(CODE)
+    assert masks.message(message, ["foo2"], VALUES_OF_VARIABLES) == masked
