@@ -14,10 +14,17 @@ from chatnb import ChatPanel, ask
 from chatnb.chat_models import ScriptedChatModel, init_chat_model
 from chatnb.errors import UnknownModelError
 from chatnb.notebook import register
-from chatnb.notebook.chats import SessionModels, runnable_from_chat
+from chatnb.notebook.chats import (
+    SessionModels,
+    find_chat_model,
+    get_chat_name,
+    repeated,
+    reply_part,
+    runnable_from_chat,
+)
 from chatnb.prompts import ChatPromptTemplate
 from chatnb.runnables import RunnableLambda
-from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage
+from chatnb.schema import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from chatnb.tools import ToolLoop, tool
 
 
@@ -139,3 +146,62 @@ def test_a_chain_takes_no_options_of_models(shell: InteractiveShell, option: str
     assert not shell.run_cell(f"%%chat -m chat {option}\nHi").success
     shell.run_cell("%chat config temperature=0.5 max_tokens=7")
     assert shell.run_cell("%%chat -m chat\nHi").success
+
+
+@pytest.mark.parametrize(
+    ("output", "part"),
+    [
+        ("Hi", AIMessageChunk("Hi")),
+        (AIMessageChunk("Hi", id="a"), AIMessageChunk("Hi", id="a")),
+        (ToolMessage("3", tool_call_id="c"), ToolMessage("3", tool_call_id="c")),
+        (AIMessage("Hi"), AIMessageChunk("Hi")),
+        (HumanMessage("Hi"), AIMessageChunk("Hi")),
+    ],
+)
+def test_what_a_chat_streams_is_a_part_of_the_reply(output: object, part: object) -> None:
+    """Text and messages of every kind."""
+    found = reply_part(output)
+    assert type(found) is type(part)
+    assert found.content == part.content  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("output", [None, 7, b"Hi", ["Hi"], {"text": "Hi"}])
+def test_anything_else_is_no_part(output: object) -> None:
+    """The error shows it."""
+    with pytest.raises(TypeError) as caught:
+        reply_part(output)
+    assert str(caught.value) == (
+        f"Cells and panels show text and messages; the chat gave {output!r:.80}"
+    )
+
+
+def test_names_that_occur_twice_are_told_once() -> None:
+    """In their order."""
+    assert repeated([]) == repeated(["a", "b"]) == []
+    assert repeated(["b", "a", "b", "c", "a", "b"]) == ["b", "a"]
+
+
+def test_a_session_makes_a_model_once_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a variable wins over a model of the same name."""
+    models = SessionModels()
+    first = models.get("scripted:Hello.", {})
+    assert models.get("scripted:Hello.", {}) is first
+    assert models.get("name", {"name": "scripted:Hello."}) is first
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    assert models.get("scripted:Hello.", {}) is not first
+    chosen = ScriptedChatModel(["Hi."])
+    assert models.get("scripted:Hello.", {"scripted:Hello.": chosen}) is chosen
+    for value in (7, "no-such-provider:x"):
+        with pytest.raises(UnknownModelError, match=r"^The variable mine holds no chat model\. "):
+            models.get("mine", {"mine": value})
+
+
+def test_the_name_of_a_chat_is_that_of_its_model() -> None:
+    """Inside of bindings and tool loops; a chain has its own, and no model."""
+    model = ScriptedChatModel(["Hi."], model_name="oracle")
+    for chat in (model, model.bind(temperature=1), ToolLoop(model.bind(stop=["x"]), [add])):
+        assert find_chat_model(chat) is model
+        assert get_chat_name(chat) == "oracle"
+    chain = RunnableLambda(text)
+    assert find_chat_model(chain) is None
+    assert get_chat_name(chain) == chain.get_name()

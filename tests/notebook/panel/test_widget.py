@@ -146,3 +146,32 @@ def test_a_run_tree_is_whole_whenever_a_browser_asks(seed: int) -> None:
         whole.push(patch)
     assert known == whole.page(0)["patches"][: len(known)]
     assert (len(known), view.phase) == (len(log.patches), "ended")
+
+
+def test_a_run_tree_takes_what_its_page_may_ask() -> None:
+    """To stop, and for its patches from a number on that there is."""
+    sent: list[Any] = []
+    stops: list[bool] = []
+
+    class View(RunTreeView):
+        def stop(self) -> None:
+            stops.append(True)
+
+    view = View()
+    for patch in story().patches:
+        view._updates.push(patch)
+    view.send = sent.append  # type: ignore[method-assign]
+    count = len(view._updates)
+    for first in (0, count - 1, count, -1, count + 1, "0", None):
+        view._on_message({"type": "resync", "first": first}, [])
+    for content in ({"type": "resync"}, {"type": "other"}, None):
+        view._on_message(content, [])
+    assert stops == []
+    view._on_message({"type": "stop"}, [])
+    assert stops == [True]
+    package_portal.run(_nothing())
+    assert [page["first"] for page in sent] == [0, count - 1, count]
+
+
+async def _nothing() -> None:
+    """Let what was submitted before come first."""

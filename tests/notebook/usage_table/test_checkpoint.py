@@ -11,6 +11,7 @@ import pytest
 from chatnb import InMemoryCache, SQLiteCache, UsageTable
 from chatnb.chat_models import BaseChatModel
 from chatnb.errors import ConfigurationError
+from chatnb.notebook.usage_table.summary import sum_up
 from chatnb.runnables.batches.checkpoint import PROVIDER_FIELD, Checkpoint
 from chatnb.runnables.batches.checkpoint_calls import CheckpointCalls
 from chatnb.schema import AIMessage, BaseMessage
@@ -153,3 +154,37 @@ def test_an_empty_checkpoint_is_an_empty_table(tmp_path: Path) -> None:
     Checkpoint(path := tmp_path / "run.sqlite").flush()
     assert repr(UsageTable(path)) == "No calls yet."
     assert isinstance(UsageTable([ModelCall("m"), ModelCall("m")]).rows, list)
+
+
+@pytest.mark.filterwarnings("ignore:The price of model-")
+@pytest.mark.parametrize("models", [1, 2, 20, 21, 23])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_checkpoint_is_summed_up_as_its_calls_are(
+    tmp_path: Path, models: int, known: bool
+) -> None:
+    """The same columns, decimals, totals and note, whether the file adds up or Python does."""
+    path = tmp_path / "run.sqlite"
+    checkpoint = Checkpoint(path)
+    for number in range(2 * models):
+        name = "gpt-4o-mini" if number % models == 0 else f"model-{number % models:02}"
+        metadata = {"model_name": name, PROVIDER_FIELD: "openai"}
+        if known:
+            metadata["finish_reason"] = "stop"
+        usage: Any = tokens(number + 1, 1) if known else None
+        reply = AIMessage("Fine.", usage_metadata=usage, response_metadata=metadata)
+        checkpoint.append(f"{number:06}", messages_to_json([reply]))
+    checkpoint.flush()
+    calls = CheckpointCalls(path)
+    by_file, by_python = sum_up(calls), sum_up(list(calls))
+    assert [column.name for column in by_file.columns] == [
+        column.name for column in by_python.columns
+    ]
+    assert by_file.price_digits == by_python.price_digits
+    assert by_file.prices_note == by_python.prices_note
+    assert bool(by_file.prices_note) is known
+    assert by_file.totals == by_python.totals
+    labels = [label for label, _ in by_file.totals]
+    assert labels[-1] == "Total"
+    assert len(labels) == (1 if models == 1 else min(models, 20) + 1 + (models > 20))
+    assert ("1 more models" in labels) is (models == 21)
+    assert ("3 more models" in labels) is (models == 23)
