@@ -209,8 +209,12 @@ class RequestMessages:
         # Results of the turn before may have come.
         start, count = self._turns.pop() if self._turns else (0, 0)
         tail = [node.message for node in path[start:]]
-        answered = {result.tool_call_id for result in tail if isinstance(result, ToolMessage)}
-        if start and not answered <= _called(tail):  # A result of a call long before.
+        answered = {
+            result.tool_call_id: index
+            for index, result in enumerate(tail, start)
+            if isinstance(result, ToolMessage)
+        }
+        if start and not answered.keys() <= _called(tail):  # A result of a call long before.
             self._path, self._messages, self._turns = NodePath(), [], []
             return self.through(path)
         del self._messages[count:]
@@ -220,7 +224,7 @@ class RequestMessages:
             if not isinstance(message, AIMessage):
                 self._messages.append(message)
             elif message.content or message.tool_calls:
-                self._messages += [message, *_missing_results(message, answered)]
+                self._messages += [message, *_missing_results(message, index, answered)]
         self._path = path
         return self._messages
 
@@ -230,8 +234,10 @@ def _called(messages: Sequence[BaseMessage]) -> set[str]:
     return {call.get("id") or "" for reply in replies for call in reply.tool_calls}
 
 
-def _missing_results(message: AIMessage, answered: Iterable[str]) -> list[ToolMessage]:
+def _missing_results(
+    message: AIMessage, index: int, answered: Mapping[str, int]
+) -> list[ToolMessage]:
+    # Some servers number the calls of each reply anew: a result comes after its call.
     ids = [call.get("id") or "" for call in message.tool_calls]
-    return [
-        ToolMessage(_NOT_RUN, tool_call_id=id, status="error") for id in ids if id not in answered
-    ]
+    missing = [id for id in ids if answered.get(id, -1) < index]
+    return [ToolMessage(_NOT_RUN, tool_call_id=id, status="error") for id in missing]
