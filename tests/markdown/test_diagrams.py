@@ -87,6 +87,9 @@ def test_a_diagram_with_anything_else_is_shown_as_text(diagram: str) -> None:
         "```mermaid\ngraph TD\n~~~\nclick A\n```",
         "~~~mermaid\ngraph TD\n~~~ x\nclick A\n~~~",
         "```mermaid\ngraph TD\n ```\nclick A\n```",
+        "```mermaid\ngraph TD\n~~~\nA\n```",
+        "```mermaid\ngraph TD\nA ~~~ B\n```",
+        "~~~mermaid\ngraph TD\n```\nA\n~~~",
     ],
 )
 def test_a_diagram_whose_end_is_uncertain_is_shown_as_text(fence: str) -> None:

@@ -325,3 +325,24 @@ def test_no_block_reaches_into_the_next_by_its_fence(block: str, is_closed: bool
     joined = closed_blocks(block, "next")
     assert MarkdownIt().render(joined).endswith("<p>next</p>\n")
     assert (joined == f"{block}\n\nnext") is is_closed
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("3~5 or 10~20", "3&#126;5 or 10~20"),
+        ("~5 or 10~20", "&#126;5 or 10~20"),
+        ("3~ 5 or 10~20", "3~ 5 or 10~20"),
+        ("3~5 or ~20", "3~5 or ~20"),
+        ("3~5", "3~5"),
+        ("3~5\n\n10~20", "3~5\n\n10~20"),
+        ("3~5\n10~20", "3&#126;5\n10~20"),
+        ("1~2 3~4 5~6", "1&#126;2 3&#126;4 5~6"),
+        ("~~gone~~ 3~5 4~6", "~~gone~~ 3&#126;5 4~6"),
+        ("```\n3~5 4~6\n```", "```\n3~5 4~6\n```"),
+        ("3~5\n\n```\n4~6\n```\n\n5~7", "3~5\n\n```\n4~6\n```\n\n5~7"),
+    ],
+)
+def test_single_tildes_strike_nothing_out(text: str, safe: str) -> None:
+    """One that another of its paragraph would close is an entity."""
+    assert safe_markdown(text) == safe

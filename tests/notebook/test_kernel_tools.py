@@ -361,3 +361,47 @@ def test_an_interrupt_is_raised_whatever_handles_it_otherwise(shell: Interactive
             assert signal.getsignal(signal.SIGINT) is handler
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({1, 2}, "{1, 2}"),
+        (frozenset({1}), "frozenset({1})"),
+        ((1, 2), "[1, 2]"),
+        ({"a": [1, (2,)]}, "{'a': [1, [2]]}"),
+        ([[[[[[1]]]]]], "…"),
+        (b"ab", "b'ab'"),
+        (2**3_999, str(2**3_999)[:100]),
+        (2**4_000, "<int of 4,001 bits>"),
+    ],
+)
+def test_plain_data_is_shown_within_bounds(
+    shell: InteractiveShell, value: object, said: str
+) -> None:
+    """As deep and as long as a model needs."""
+    shell.push({"value": value})
+    assert said in describe_variable.invoke({"name": "value"})
+
+
+def test_an_object_has_at_most_100_attributes(shell: InteractiveShell) -> None:
+    """Those whose names are not private, in their order."""
+
+    class Many:
+        def __dir__(self) -> list[str]:
+            return ["_hidden", *(f"a{number:03}" for number in range(101))]
+
+    shell.push({"value": Many()})
+    _, _, names = describe_variable.invoke({"name": "value"}).partition("Attributes: ")
+    assert names.split(", ") == [f"a{number:03}" for number in range(100)]
+
+
+@pytest.mark.parametrize(("length", "left_out"), [(8_000, ""), (8_001, "1"), (10_500, "2,500")])
+def test_output_has_the_number_of_characters_that_are_missing(
+    shell: InteractiveShell, length: int, left_out: str
+) -> None:
+    """Its first and its last 4,000 are there."""
+    text = "".join(chr(97 + number % 26) for number in range(length))
+    found = run_directly(f"print({text!r}, end='')")
+    note = f"\n[… {left_out} characters are left out …]\n" if left_out else ""
+    assert found == text[:4_000] + note + text[-4_000:]

@@ -105,7 +105,7 @@ def test_without_a_cell_or_a_wish_no_model_is_asked(
     capsys.readouterr()
     shell.run_cell(f"%chat {line}", store_history=True)
     written = capsys.readouterr()
-    assert told in written.out + written.err
+    assert f"UsageError: {told}" in written.out + written.err
     assert model.asked == []
     assert getattr(shell, "rl_next_input", None) is None
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
+from chatnb.notebook.widgets import front_end
 from tests.support.live_cells import WIDGET_VIEW, Page, until
 
 
@@ -18,7 +20,7 @@ from tests.support.live_cells import WIDGET_VIEW, Page, until
 def page(
     request: pytest.FixtureRequest, bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> Page:
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.setattr(front_end, "_page_answers", True)
     return Page(bare_shell, monkeypatch, awaits=request.param == "awaiting")
 
 
@@ -309,3 +311,44 @@ def test_the_first_error_says_what_explains_it(page: Page) -> None:
     )
     page.run("1 / 0")
     assert page.outputs == []
+
+
+def test_a_front_end_that_never_answers_gets_text(
+    bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """jupyter console, whose output cannot be replaced: the reply is printed, and so are later
+    ones, until a page says that it is there."""
+    monkeypatch.setattr(front_end, "_page_answers", True)
+    page = Page(bare_shell, monkeypatch)
+    page.shell.push({"talk": ScriptedChatModel(["One.", "Two.", "Three."])})
+    with capture_output(display=False) as captured:
+        page.run("%%chat -m talk\nHi", "")
+    assert captured.stdout == "One.\n"
+    *_, footer = page.outputs
+    assert (footer.id, footer.replaces) == ("", False)
+    assert front_end.current_view() == "text"
+    page.post(page.own_id, {"type": "hello"})
+    assert front_end.current_view() == "live"
+    with capture_output(display=False) as captured:
+        page.run("%%chat -m talk\nHi", "")
+    assert captured.stdout == ""
+    assert [output.data.get("text/plain") for output in page.outputs][:2] == [
+        "scripted is replying.",
+        "Two.",
+    ]
+
+
+def test_a_page_may_answer_while_the_first_reply_streams(page: Page) -> None:
+    """The reply takes the place of its view then."""
+
+    async def chat(messages: list[Any]) -> AsyncIterator[str]:
+        yield "Half"
+        page.post(page.own_id, {"type": "hello"})
+        yield " and half."
+
+    page.shell.push({"talk": chat})
+    with capture_output(display=False) as captured:
+        page.run("%%chat -m talk\nHi", "")
+    assert captured.stdout == ""
+    assert page.outputs[1].replaces
+    assert page.outputs[1].data["text/plain"] == "Half and half."
