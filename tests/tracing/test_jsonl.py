@@ -143,6 +143,7 @@ def test_what_the_file_holds_is_kept_and_each_line_is_there_at_once(tmp_path: Pa
     handler = JSONLHandler(path)
     handler.on_start(chain())
     assert [line["event"] for line in _lines(path)] == ["older", "start"]
+    assert repr(handler) == f"JSONLHandler({str(path)!r})"
     handler.close()
     handler.close()
     with pytest.raises(ValueError, match="closed file"):

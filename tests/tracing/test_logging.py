@@ -97,3 +97,19 @@ def test_threads_log_every_line(log: pytest.LogCaptureFixture) -> None:
     """Two threads at once lose none."""
     live_at_once(LoggingHandler(), threads=2, times=20)
     assert len(log.records) == 2 * 20 * 5
+
+
+def test_a_line_has_what_is_known(log: pytest.LogCaptureFixture) -> None:
+    """Neither a time nor an error without one; a level that is off costs nothing."""
+    handler = LoggingHandler(content=True)
+    handler.on_error(chain())
+    handler.on_end(chain())
+    stopped = _failed(ended(chain(), "half"), KeyboardInterrupt())
+    handler.on_error(stopped)
+    log.set_level(logging.CRITICAL, logger="chatnb.runs")
+    handler.on_error(chain())
+    assert log.messages == [
+        "pipeline (chain) failed: unknown [c1]",
+        "pipeline (chain) ended [c1]",
+        "pipeline (chain) was stopped after 2.00 s: KeyboardInterrupt [c1]: 'half'",
+    ]

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from chatnb.errors import MissingRuntimeError, RateLimitError
-from chatnb.schema import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from chatnb.schema import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from chatnb.tracing import OpenTelemetryHandler, Run
 from tests.support.traced_runs import START, at, chain, ended, live, live_at_once, model, replied
 
@@ -240,3 +240,51 @@ def test_without_opentelemetry_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(MissingRuntimeError, match=r"chatnb\[otel\]"):
         OpenTelemetryHandler()
+
+
+def test_speakers_and_thoughts_are_a_part_of_what_was_said(traced: Traced) -> None:
+    """A name, a role of its own, and reasoning before the text; empty parts are left out."""
+    run = model()
+    thought = AIMessage("a", additional_kwargs={"reasoning_content": "Hm."})
+    run.inputs = [
+        HumanMessage("Hi", name="ada"),
+        ChatMessage("No.", role="critic"),
+        thought,
+        HumanMessage(["", "b", {"type": "text"}]),
+    ]
+    handler = traced.handler(content=True)
+    handler.on_start(run)
+    handler.on_end(replied(run, AIMessage("")))
+    facts = _facts(traced.span("chat gpt-4o-mini"))
+    assert json.loads(facts["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": "Hi"}], "name": "ada"},
+        {"role": "critic", "parts": [{"type": "text", "content": "No."}]},
+        {
+            "role": "assistant",
+            "parts": [
+                {"type": "reasoning", "content": "Hm."},
+                {"type": "text", "content": "a"},
+            ],
+        },
+        {
+            "role": "user",
+            "parts": [{"type": "text", "content": "b"}, {"type": "text", "content": ""}],
+        },
+    ]
+
+
+def test_a_run_without_a_conversation_says_nothing_of_one(traced: Traced) -> None:
+    """A step that calls no model, and a model whose input was refused."""
+    step, refused = chain(), model()
+    refused.inputs = 3
+    handler = traced.handler(content=True)
+    for run in (step, refused):
+        handler.on_start(run)
+        run.fail(TypeError("No."), at(2))
+        handler.on_error(run)
+    names = {name for span in traced.exporter.get_finished_spans() for name in _facts(span)}
+    assert "gen_ai.tool.call.arguments" not in names
+    assert "gen_ai.output.messages" not in names
+    facts = _facts(traced.span("chat gpt-4o-mini"))
+    assert json.loads(facts.get("gen_ai.input.messages", "[]")) == []
+    assert "gen_ai.response.finish_reasons" not in facts
