@@ -64,7 +64,8 @@ def drop_refused(families: Sequence[Family], names: Iterable[str], params: dict[
                 continue
             for name in refused:
                 del params[name]
-            told = sorted(n for n in refused if given[n] not in (False, _DEFAULTS.get(n)))
+            asked = (n for n in refused if given[n] is not False and given[n] != _DEFAULTS.get(n))
+            told = sorted(asked)
             if told:
                 _warn(model, ", ".join(told))
             return

@@ -141,3 +141,47 @@ def test_the_model_of_a_call_decides() -> None:
     """Another model for one call takes what it takes."""
     chat = ChatOpenAI("gpt-5-mini", api_key="none")
     assert sent(chat, model="gpt-4o", temperature=0.2)["temperature"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("names", "params", "left", "told"),
+    [
+        (["gpt-4o"], {"temperature": 0.2}, ["temperature"], ""),
+        (["gpt-5-a"], {"temperature": None, "x": 1}, ["temperature", "x"], ""),
+        (["gpt-5-b"], {"temperature": 1, "top_p": 1, "presence_penalty": 0}, [], ""),
+        (["gpt-5-c"], {"logprobs": False, "frequency_penalty": 0}, [], ""),
+        (["gpt-5-d"], {"logprobs": True, "x": 1}, ["x"], "gpt-5-d takes no logprobs, so that"),
+        (["gpt-5-e"], {"temperature": 0}, [], "gpt-5-e takes no temperature, so that"),
+        (["mine", "gpt-5-f"], {"top_p": 0}, [], "gpt-5-f takes no top_p, so that"),
+        (
+            ["gpt-5.1-g"],
+            {"top_p": 0, "reasoning_effort": "none"},
+            ["top_p", "reasoning_effort"],
+            "",
+        ),
+        (["gpt-5.1-h"], {"top_p": 0, "reasoning": {"effort": "none"}}, ["top_p", "reasoning"], ""),
+        (
+            ["gpt-5.1-i"],
+            {"top_p": 0, "reasoning": {"effort": "low"}, "reasoning_effort": "none"},
+            ["reasoning", "reasoning_effort"],
+            "gpt-5.1-i takes no top_p, so that",
+        ),
+        (
+            ["gpt-5-j"],
+            {"top_p": 0, "reasoning_effort": "none"},
+            ["reasoning_effort"],
+            "gpt-5-j takes no top_p, so that",
+        ),
+    ],
+)
+def test_what_a_family_refuses_is_left_out(
+    names: list[str], params: dict[str, Any], left: list[str], told: str
+) -> None:
+    """Without a word where it asks for what is the case anyway."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        drop_refused(OPENAI_FAMILIES, names, params)
+    assert list(params) == left
+    assert [str(warning.message).partition(" is left")[0] for warning in seen] == [told] * bool(
+        told
+    )

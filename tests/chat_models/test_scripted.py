@@ -8,6 +8,7 @@ import pytest
 
 from chatnb.chat_models import ScriptedChatModel, init_chat_model
 from chatnb.chat_models.cache import InMemoryCache
+from chatnb.chat_models.scripted import ScriptedRequest
 from chatnb.errors import RateLimitError, UnknownModelError
 from chatnb.schema import AIMessage, HumanMessage, SystemMessage, ToolCall
 from chatnb.schema.messages import join_chunks
@@ -140,3 +141,59 @@ def test_it_keeps_what_it_was_asked() -> None:
     chat.requests.clear()
     chat.bind_tools([{"type": "web_search"}]).invoke("d")
     assert chat.requests[0].params == {"tools": [{"type": "web_search"}]}
+
+
+def test_each_chunk_is_a_word_or_a_piece_of_a_call() -> None:
+    """The last one has all else; a reply that breaks off has no ending."""
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    call = ToolCall(name="f", args={"a": 1}, id="c", type="tool_call")
+    chat = ScriptedChatModel(
+        [
+            AIMessage("One  two.\n", tool_calls=[call]),
+            ["a", RateLimitError("Slow.")],
+            AIMessage(""),
+            RateLimitError("Slow."),
+        ],
+        usage=[usage],
+        ids=["r1", "r2"],
+        model_name="m",
+    )
+    first = list(chat.stream("Hi"))
+    assert [chunk.text for chunk in first if chunk.text] == ["One", "  two.", "\n"]
+    pieces = [piece for chunk in first for piece in chunk.tool_call_chunks]
+    assert [piece["name"] for piece in pieces] == ["f", *[None] * (len(pieces) - 1)]
+    assert (pieces[0]["args"], "".join(piece["args"] or "" for piece in pieces)) == (
+        "",
+        '{"a": 1}',
+    )
+    ending = {"model_name": "m", "finish_reason": "tool_calls"}
+    assert (first[-1].response_metadata, first[-1].usage_metadata, first[-1].id) == (
+        ending,
+        usage,
+        "r1",
+    )
+    assert all(not chunk.response_metadata and chunk.id is None for chunk in first[:-1])
+    broken = chat.stream("Hi")
+    chunk = next(broken)
+    assert (chunk.response_metadata, chunk.id) == ({"model_name": "m"}, "r2")
+    with pytest.raises(RateLimitError):
+        next(broken)
+    (empty,) = chat.stream("Hi")
+    assert (empty.content, empty.id, empty.response_metadata["finish_reason"]) == (
+        "",
+        "r1",
+        "stop",
+    )
+    with pytest.raises(RateLimitError):
+        chat.invoke("Hi")
+    assert repr(chat) == "ScriptedChatModel(4 responses)"
+    assert init_chat_model("scripted:").invoke("Hi").content == "Hello."
+
+
+def test_it_keeps_its_latest_requests_only() -> None:
+    """Ten thousand of them."""
+    chat = ScriptedChatModel(["a"])
+    chat.requests.extend([ScriptedRequest([], None, {"n": n}) for n in range(10_000)])
+    chat.invoke("Hi")
+    assert len(chat.requests) == 10_000
+    assert (chat.requests[0].params, chat.requests[-1].messages) == ({"n": 1}, [HumanMessage("Hi")])

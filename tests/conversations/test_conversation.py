@@ -197,3 +197,69 @@ def test_a_name_that_says_nothing_is_refused() -> None:
     """A conversation without a name could not be found again."""
     with pytest.raises(ValueError, match="needs a name"):
         Conversation(" ")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *(("é 中 🎉", True), (" a ", True), ("x" * 200, True), ("x" * 201, False)),
+        *(("a\nb", False), ("a\tb", False), ("a\x1b", False), ("a\u202e", False)),
+        ("\ud83d", False),
+    ],
+)
+def test_a_name_is_a_line_that_can_be_shown(name: str, is_one: bool) -> None:
+    """Of not too many characters; the error shows its beginning."""
+    if is_one:
+        assert Conversation(name).name == name
+        return
+    with pytest.raises(ValueError, match="one line of at most 200 characters, not ") as raised:
+        Conversation(name)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "use", ["node", "branches", "select", "end_at", "delete", "restore", "add", "replying"]
+)
+def test_a_message_that_is_not_there_is_named(use: str) -> None:
+    """By whatever method, and nothing changes."""
+    talk = Conversation("ideas")
+    talk.add(HumanMessage("one"))
+    with pytest.raises(LookupError, match="'ideas' has no message 'x'"):
+        talk.add(AIMessage("1"), parent="x") if use == "add" else getattr(talk, use)("x")
+    assert said(talk) == ["one"]
+
+
+def test_deleting_a_message_beside_the_path_leaves_the_path() -> None:
+    """The other branch goes, and comes back as the path."""
+    talk = Conversation("ideas")
+    first = talk.add(HumanMessage("one"))
+    other = talk.add(HumanMessage("other"), parent=None)
+    talk.add(AIMessage("2"))
+    talk.select(first.id)
+    talk.add(AIMessage("1"))
+    talk.delete(other.id)
+    assert (said(talk), talk.elsewhere) == (["one", "1"], 0)
+    assert said(Conversation("ideas")) == ["one", "1"]
+    talk.restore(other.id)
+    assert (said(talk), talk.elsewhere) == (["other", "2"], 2)
+
+
+def test_a_question_of_any_kind_ends_a_request() -> None:
+    """After the system prompt, if there is one, and what was said before."""
+    talk = Conversation("ideas")
+    assert talk.request_messages("Hi") == [HumanMessage("Hi")]
+    assert talk.messages_through(None) == []
+    talk.system = "Be brief."
+    node = talk.add(HumanMessage("one"))
+    talk.add(AIMessage("1"))
+    image = HumanMessage([{"type": "image", "url": "u"}])
+    system = SystemMessage("Be brief.")
+    assert talk.request_messages(image) == [system, HumanMessage("one"), AIMessage("1"), image]
+    assert talk.messages_through(node.id) == [system, HumanMessage("one")]
+    assert talk.messages_through(None) == [system]
+
+
+def test_an_empty_conversation_can_be_started_again() -> None:
+    """There is nothing to be set aside."""
+    assert Conversation("ideas").start_again() is None
+    assert Conversation("ideas").tip is None

@@ -198,3 +198,28 @@ def test_a_reply_that_is_not_entered_adds_nothing() -> None:
     conversation = Conversation("ideas")
     conversation.replying()
     assert conversation.nodes() == []
+
+
+def test_an_error_in_the_block_wins_over_one_of_the_disk(tmp_path: Path) -> None:
+    """The reply's own error is raised, and a warning tells that its end is not on disk yet."""
+    path = tmp_path / "conversations.db"
+    store = Store(path)
+    conversation = Conversation("ideas", store=store)
+
+    def fail() -> None:
+        with conversation.replying():
+            with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
+                other.execute(
+                    "CREATE TRIGGER full BEFORE UPDATE ON nodes "
+                    "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+                )
+            raise LookupError("no")
+
+    told = r"A reply is not on disk yet: .*the disk is full"
+    with pytest.warns(UserWarning, match=told), pytest.raises(LookupError):
+        fail()
+    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
+        other.execute("DROP TRIGGER full")
+    store.close()
+    assert [node.status for node in conversation.path()] == ["failed"]
+    store.close()
