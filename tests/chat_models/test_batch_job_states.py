@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from chatnb import BatchJob, ChatOpenAI
+from chatnb import BatchJob, ChatAnthropic, ChatOpenAI
 from chatnb.chat_models.batch_jobs.job import saved_jobs
 from chatnb.chat_models.openai.batches import OpenAIBatches
 from chatnb.errors import (
@@ -207,3 +207,72 @@ def test_batches_are_as_large_as_may_be(
     server.batches.clear()
     chat.submit(["a", "b", "c"], folder=tmp_path)
     assert [len(lines) for lines in server.lines.values()] == sizes
+
+
+def cut_off(chat: Any, server: BatchServer, step: str, folder: Path) -> BatchJob:
+    """Return a job of two prompts whose submission was cut off before its batch was made."""
+    server.lose = (step, False)
+    with pytest.raises(ModelConnectionError):
+        chat.submit(["a", "b"], folder=folder)
+    newest = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return BatchJob.load(newest.stem, chat=chat, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("age", "note", "is_taken"),
+    [(0, None, True), (10_000, None, True), (0, "other", False), (10_000, "other", False)],
+)
+def test_a_batch_of_openai_is_known_by_its_note(
+    server: BatchServer,
+    chat: ChatOpenAI,
+    tmp_path: Path,
+    age: int,
+    note: str | None,
+    is_taken: bool,
+) -> None:
+    """Another one is not taken over, however many there are."""
+    job = cut_off(chat, server, "POST /v1/batches", tmp_path)
+    found = {
+        "id": "batch_x",
+        "object": "batch",
+        "status": "in_progress",
+        "created_at": int(time.time()) - age,
+        "metadata": {"chatnb": note or f"{job.id}-0"},
+        "request_counts": {"total": 2, "completed": 0, "failed": 0},
+    }
+    server.batches["batch_x"], server.lines["batch_x"] = found, []
+    job.resume()
+    assert (len(server.batches) == 1) is is_taken
+
+
+@pytest.mark.parametrize(
+    ("change", "is_taken"),
+    [
+        ({}, True),
+        ({"created_at": "2001-01-01T00:00:00Z"}, False),
+        ({"count": 1}, False),
+        ({"count": 3}, False),
+        ({"processing_status": "ended", "first": "JOB-0"}, True),
+        ({"processing_status": "ended", "first": "other-0"}, False),
+    ],
+)
+def test_a_batch_of_anthropic_is_known_by_its_size_and_its_first_result(
+    server: BatchServer, tmp_path: Path, change: dict[str, Any], is_taken: bool
+) -> None:
+    """If it was made since; it has no note."""
+    chat = ChatAnthropic("claude-haiku-4-5", api_key="k", base_url=server.base_url, max_retries=0)
+    job = cut_off(chat, server, "POST /v1/messages/batches", tmp_path)
+    counts = {"succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+    found = {
+        "id": "msgbatch_x",
+        "type": "message_batch",
+        "processing_status": "in_progress",
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "request_counts": {**counts, "processing": change.get("count", 2)},
+        **{name: change[name] for name in ("created_at", "processing_status") if name in change},
+    }
+    first = change.get("first", "").replace("JOB", job.id)
+    lines = [{"custom_id": first, "params": {"messages": [{"content": "a"}]}}] if first else []
+    server.batches["msgbatch_x"], server.lines["msgbatch_x"] = found, lines
+    job.resume()
+    assert (len(server.batches) == 1) is is_taken

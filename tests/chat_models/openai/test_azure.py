@@ -6,11 +6,12 @@ import json
 import pickle
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from chatnb.chat_models import AzureChatOpenAI, init_chat_model
+from chatnb.chat_models.openai.azure import TokenSource
 from chatnb.concurrency.pickling import dumps
 from chatnb.errors import AuthenticationError, ConfigurationError, MissingKeyError
 from chatnb.schema import AIMessage
@@ -251,3 +252,33 @@ def test_it_can_be_copied_and_pickled(loopback: LoopbackServer) -> None:
     for other in (copy.deepcopy(chat), pickle.loads(dumps(chat, send_keys=True))):
         assert invoked(other).content == "Hello"
     assert [exchange.headers["api-key"] for exchange in loopback.exchanges] == [KEY, KEY]
+
+
+class AccessToken(NamedTuple):
+    """A token of azure-identity."""
+
+    token: Any
+    expires_on: int = 0
+
+
+async def awaited() -> AccessToken:
+    return AccessToken("t2")
+
+
+@pytest.mark.parametrize(
+    ("provider", "token"),
+    [(lambda: "t1", "t1"), (awaited, "t2"), (lambda: awaited(), "t2"), (AccessToken, None)],
+)
+def test_a_token_may_be_text_or_an_object_and_awaited(provider: Any, token: str | None) -> None:
+    """By calls of both kinds; what is none is an error, and copies have not the last one."""
+    source = TokenSource((lambda: AccessToken(7)) if token is None else provider)
+    assert source.get_secret_value() == ""
+    for fetch in (source.fetch, lambda: asyncio.run(source.afetch())):
+        if token is None:
+            with pytest.raises(ConfigurationError, match="must return a token, not int"):
+                fetch()
+            continue
+        assert fetch() == source.get_secret_value() == token
+        assert repr(source.get_secret_value()) == "'***'"
+        again = copy.copy(source)
+        assert (again.get_secret_value(), again.fetch()) == ("", token)
