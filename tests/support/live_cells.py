@@ -43,6 +43,8 @@ class Page:
         self.shell, self.cell_id = shell, "c1"
         self.outputs: list[Output] = []
         self.messages: list[tuple[str, dict[str, Any]]] = []
+        self.on_calls: Callable[[Any], object] = lambda item: None
+        """Gets each tool call that a view shows, as often as it does."""
         self._comms: dict[str, BaseComm] = {}
         page = self
 
@@ -50,6 +52,8 @@ class Page:
             def publish_msg(self, msg_type: str, data: Any = None, *_: Any, **__: Any) -> None:
                 page._comms[self.comm_id] = self
                 page.messages.append((self.comm_id, {"type": msg_type, **(data or {})}))
+                for item in (data or {}).get("state", {}).get("calls", ()):
+                    page.on_calls(item)
 
         monkeypatch.setattr(comm, "create_comm", Comm)
         monkeypatch.setattr(InteractiveShell, "_instance", shell)

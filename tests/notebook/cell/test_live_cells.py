@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from IPython.utils.capture import capture_output
 from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
 from chatnb.notebook.widgets import front_end
+from chatnb.schema import AIMessage
 from tests.support.live_cells import WIDGET_VIEW, Page, until
 
 
@@ -352,3 +353,45 @@ def test_a_page_may_answer_while_the_first_reply_streams(page: Page) -> None:
     assert captured.stdout == ""
     assert page.outputs[1].replaces
     assert page.outputs[1].data["text/plain"] == "Half and half."
+
+
+def test_a_page_is_asked_about_calls_until_it_always_allows_them(
+    bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A click on the call decides; the conversation keeps what is always allowed."""
+    page = Page(bare_shell, monkeypatch)
+    asked: list[str] = []
+
+    def look(at: str) -> str:
+        """Look."""
+        return f"Seen {at}."
+
+    def click(decision: str) -> Callable[[Any], None]:
+        def on_calls(item: Any) -> None:
+            if item["state"] == "asking" and decision not in asked:
+                asked.append(decision)
+                page.post(
+                    page.view_id, {"type": "decide", "call": item["id"], "decision": decision}
+                )
+
+        return on_calls
+
+    def call(at: str) -> AIMessage:
+        return AIMessage("", tool_calls=[{"name": "look", "args": {"at": at}, "id": at}])
+
+    page.shell.push({"look": look})
+    for decision, result in (
+        ("once", "Seen a."),
+        ("always", "Seen a."),
+        ("none", "Seen a."),
+        ("reject", "The call was rejected by the user."),
+    ):
+        conversation = "new" if decision == "reject" else "kept"
+        page.shell.push({"talk": ScriptedChatModel([call("a"), "Done."])})
+        page.on_calls = click(decision)
+        page.run(f"%%chat -m talk --tools look -c {conversation}\nHi")
+        results = [m for m in page.session.conversations[conversation].messages if m.type == "tool"]
+        assert results[-1].text == result
+    assert asked == ["once", "always", "reject"]
+    shown = page.outputs[-1].data["text/plain"]
+    assert shown.startswith('look(at="a"): rejected by the user.\n')
