@@ -184,3 +184,22 @@ def test_only_a_mount_point_can_be_mounted() -> None:
     """It has the name that the widget finds it by."""
     assert "data-chatnb-mount" not in usage_mimebundle(CALLS).get("text/html", "")
     assert 'data-chatnb-mount="m1"' in usage_mimebundle(CALLS, "m1").get("text/html", "")
+
+
+def test_columns_of_text_are_aligned_by_their_kind() -> None:
+    """Words at the left and numbers at the right; wide characters take two columns."""
+    calls = [
+        ModelCall("m", prompt="Hi", usage=tokens(1_200, 34), finish_reason="stop", given_cost=0.0),
+        ModelCall("m", prompt="日本 e\u0301", usage=tokens(12, 3), given_cost=1.0),
+    ]
+    assert usage_mimebundle(calls).get("text/plain", "").splitlines() == [
+        "Prompt           Model  Input  Output  Total     Cost  Finish",
+        "───────────────  ─────  ─────  ──────  ─────  ───────  ──────",
+        "Hi               m      1,200      34  1,234  $0.0000  stop",
+        "日本 e\u0301           m         12       3     15  $1.0000",
+        "───────────────  ─────  ─────  ──────  ─────  ───────  ──────",
+        "Total · 2 calls         1,212      37  1,249  $1.0000",
+    ]
+    page = usage_mimebundle(calls).get("text/html", "")
+    assert page.count('<th style="text-align: left; white-space: nowrap">') == 4 + 2
+    assert page.count('<td style="text-align: left; white-space: nowrap">') == 3 * 2
