@@ -26,7 +26,7 @@ WRITTEN: dict[str, str | None] = {
     "a\n\n```\n<a b=c>\n```\n\nc\n\n```\n<a b=c>\n```": None,
     "~~~\n<a b=c>\n~~~": "~~~\n<\u2060a b=c>\n~~~",
     "````\n```\n<a b=c>\n````": "````\n```\n<\u2060a b=c>\n````",
-    "\\begin{CD}x\n\n```\n\\end{CD} <a b=c>\n```": "\\begin{CD}x\n\n```\n\\end{CD} <\u2060a b=c>\n```",
+    "\\begin{CD}\n\n```\n\\end{CD}<a b=c>\n```": "\\begin{CD}\n\n```\n\\end{CD}<\u2060a b=c>\n```",
     "    <a b=c>\n": "    <\u2060a b=c>\n",
     "`<a b=c>`": "<code>&#60;a b&#61;c&#62;</code>",
     "<a b=c>": "&lt;a b=c>",
