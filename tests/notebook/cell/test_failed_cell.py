@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, deque
 from datetime import date
 from typing import Any
@@ -10,8 +11,14 @@ import numpy
 import pandas
 import polars
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
-from chatnb.notebook.cell.failed_cell import describe_value
+from chatnb.notebook.cell.failed_cell import (
+    cell_number,
+    describe_value,
+    failed_cell,
+    last_error,
+)
 
 
 class Broken:
@@ -87,3 +94,249 @@ def test_a_value_is_described_by_its_type_size_and_shape(value: Any, description
     """An array has its element type, a table its columns; nothing of what is in them is said."""
     assert describe_value(value).replace("pandas.core.frame.", "pandas.").replace(
         "pandas.core.series.", "pandas.") == description  # fmt: skip
+
+
+# Cells that fail; the line, the variables and the traceback of each.
+FAILED: list[tuple[str, int, dict[str, str], list[str]]] = [
+    (
+        "x = 'Oslo'\n1 / 0",
+        2,
+        {"x": "str of 4"},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 2, in <module>",
+            "    1 / 0",
+            "ZeroDivisionError: division by zero",
+        ],
+    ),
+    (
+        "exec('1 / 0')",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    exec('<5 characters, no. 0>')",
+            "  File <string>, line 1, in <module>",
+            "ZeroDivisionError: division by zero",
+        ],
+    ),
+    (
+        "raise ValueError('Oslo is odd')",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    raise ValueError('<11 characters, no. 0>')",
+            "ValueError: <11 characters>",
+        ],
+    ),
+    (
+        "raise ValueError",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    raise ValueError",
+            "ValueError",
+        ],
+    ),
+    (
+        "int('Oslo')",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    int('<4 characters, no. 0>')",
+            "ValueError: invalid literal for int() with base 10: '<4 characters, no. 0>'",
+        ],
+    ),
+    (
+        "def f(a):\n    return a['key']\nf({})",
+        2,
+        {"a": "dict of 0"},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 3, in <module>",
+            "    f({})",
+            "  Cell In[N], line 2, in f",
+            "    return a['key']",
+            "KeyError: 'key'",
+        ],
+    ),
+    (
+        "assert 1 == 2, 'Oslo'",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    assert 1 == 2, '<4 characters, no. 0>'",
+            "AssertionError: <4 characters>",
+        ],
+    ),
+    (
+        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('Oslo') from e",
+        4,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 2, in <module>",
+            "    1 / 0",
+            "ZeroDivisionError: division by zero",
+            "",
+            "Then:",
+            "",
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 4, in <module>",
+            "    raise KeyError('<4 characters, no. 0>') from e",
+            "KeyError: <6 characters>",
+        ],
+    ),
+    (
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    raise KeyError('Oslo') from None",
+        4,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 4, in <module>",
+            "    raise KeyError('<4 characters, no. 0>') from None",
+            "KeyError: <6 characters>",
+        ],
+    ),
+    (
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    undefined",
+        4,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 2, in <module>",
+            "    1 / 0",
+            "ZeroDivisionError: division by zero",
+            "",
+            "Then:",
+            "",
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 4, in <module>",
+            "    undefined",
+            "NameError: name 'undefined' is not defined",
+        ],
+    ),
+    (
+        "def f(n):\n    return f(n - 1) if n else 1 / 0\nf(3)",
+        2,
+        {"n": "int"},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 3, in <module>",
+            "    f(3)",
+            "  Cell In[N], line 2, in f",
+            "    return f(n - 1) if n else 1 / 0",
+            "  Cell In[N], line 2, in f",
+            "    return f(n - 1) if n else 1 / 0",
+            "  Cell In[N], line 2, in f",
+            "    return f(n - 1) if n else 1 / 0",
+            "  Cell In[N], line 2, in f",
+            "    return f(n - 1) if n else 1 / 0",
+            "ZeroDivisionError: division by zero",
+        ],
+    ),
+    (
+        "[1][5]",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    [1][5]",
+            "IndexError: list index out of range",
+        ],
+    ),
+    (
+        "async def f():\n    1 / 0\nawait f()",
+        2,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 3, in <module>",
+            "    await f()",
+            "  Cell In[N], line 2, in f",
+            "    1 / 0",
+            "ZeroDivisionError: division by zero",
+        ],
+    ),
+    (
+        "exec('x = (', {})",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    exec('<5 characters, no. 0>', {})",
+            "SyntaxError: '(' was never closed",
+        ],
+    ),
+    (
+        "compile('x = (', 'my.py', 'exec')",
+        1,
+        {},
+        [
+            "Traceback (most recent call last):",
+            "  Cell In[N], line 1, in <module>",
+            "    compile('<5 characters, no. 0>', '<5 characters, no. 1>', "
+            "'<4 characters, no. 2>')",
+            "SyntaxError: '(' was never closed",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "line", "values", "traceback"), FAILED)
+def test_a_failed_cell_is_told_without_its_values(
+    bare_shell: InteractiveShell,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    line: int,
+    values: dict[str, str],
+    traceback: list[str],
+) -> None:
+    """Its frames with their code, those of packages by name, and what led to the error."""
+    for name in ("last_exc", "last_value"):
+        monkeypatch.delattr(sys, name, raising=False)
+    bare_shell.run_line_magic("xmode", "Minimal")
+    bare_shell.run_cell(source, store_history=True)
+    number = bare_shell.execution_count - 1
+    error = last_error()
+    assert error is not None
+    cell = failed_cell(bare_shell, error)
+    assert cell.traceback.splitlines() == [
+        text.replace("In[N]", f"In[{number}]") for text in traceback
+    ]
+    assert (cell.number, cell.line, cell.values, cell.called_from) == (number, line, values, "")
+    assert cell_number(bare_shell, error) == number
+    told = cell.to_markdown()
+    assert told.startswith(f"The cell: It failed at line {line}.\n```python\n")
+    assert f"The traceback:\n```text\n{cell.traceback}\n```" in told
+    listed = "".join(f"\n- {name}: {value}" for name, value in values.items())
+    assert told.endswith(f"Its variables:{listed}" if values else "\n```")
+
+
+def test_a_function_of_another_cell_is_told_with_the_cell_that_called_it(
+    bare_shell: InteractiveShell,
+) -> None:
+    """The code that failed comes first."""
+    bare_shell.run_line_magic("xmode", "Minimal")
+    bare_shell.run_cell("def half(n):\n    return n / 0", store_history=True)
+    bare_shell.run_cell("size = 7\nhalf(size)", store_history=True)
+    error = last_error()
+    assert error is not None
+    cell = failed_cell(bare_shell, error)
+    assert (cell.source, cell.called_from) == (
+        "def half(n):\n    return n / 0",
+        "size = 7\nhalf(size)",
+    )
+    assert (cell.number, cell.line, cell.values) == (1, 2, {"n": "int"})
+    assert "\n\nIt was called from this cell:\n```python\nsize = 7\n" in cell.to_markdown()
