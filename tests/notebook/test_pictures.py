@@ -271,6 +271,9 @@ class Plot:
     def __init__(self, result: bytes | Exception) -> None:
         self.result = result
 
+    def __format__(self, spec: str) -> str:
+        return format("a plot", spec)
+
     def to_image(self, format: str) -> bytes:
         assert format == "png"
         if isinstance(self.result, Exception):
@@ -337,3 +340,13 @@ def test_files_at_the_limit_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for missing in (tmp_path, tmp_path / "none"):
         with pytest.raises(ValueError, match="Error: "):
             file_at(missing)
+
+
+@pytest.mark.parametrize("reference", ["plot!r", "plot!s", "plot:>30"])
+def test_a_figure_with_a_format_is_text(reference: str) -> None:
+    """As an f-string has it."""
+    plot = Plot(PNG)
+    filled = fill(f"{{{reference}}}", {"plot": plot})
+    assert filled.attachments == []
+    assert filled.text
+    assert "attached" not in filled.text
