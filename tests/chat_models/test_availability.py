@@ -13,6 +13,7 @@ from chatnb.chat_models.registry import (
     key_variables,
     models_served,
     ready_models,
+    running_servers,
 )
 from chatnb.errors import ConfigurationError, UnknownModelError
 
@@ -121,3 +122,9 @@ def test_a_server_that_is_not_here_is_not_asked() -> None:
     for name in ("openai", "groq"):
         with pytest.raises(ConfigurationError, match=r"Only servers .*: llamacpp, lmstudio, "):
             models_served(name)
+
+
+def test_a_browser_asks_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pages may not ask other addresses."""
+    monkeypatch.setattr("chatnb.concurrency.waiting._has_threads", False)
+    assert running_servers() == {}

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,6 +95,22 @@ def test_a_wait_that_cannot_end_says_what_to_do() -> None:
             Asynchronous().invoke("Hi")
 
     asyncio.run(wait())
+
+
+def test_a_browser_that_can_suspend_python_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop runs meanwhile, until it has brought what is waited for."""
+    queue, turns = SimpleQueue[int](), list[int]()
+
+    def run_sync(work: Coroutine[Any, Any, None]) -> None:
+        work.close()
+        turns.append(len(turns))
+        if len(turns) == 3:
+            queue.put(7)
+
+    ffi = SimpleNamespace(can_run_sync=lambda: True, run_sync=run_sync)
+    monkeypatch.setitem(sys.modules, "pyodide.ffi", ffi)
+    assert waiting.take(queue, 5) == 7
+    assert turns == [0, 1, 2]
 
 
 def test_widgets_and_tools_work_without_threads() -> None:
