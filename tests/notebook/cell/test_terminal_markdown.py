@@ -17,6 +17,9 @@ from chatnb.chat_models import ScriptedChatModel
 from chatnb.errors import ServerError
 from chatnb.notebook import register
 from chatnb.notebook.cell.terminal import MarkdownTerminalDisplay
+from chatnb.notebook.reply_stream import Reply
+from chatnb.notebook.widgets.tool_calls import ItemToolCall
+from chatnb.schema import AIMessage
 from tests.support.examples import examples
 
 # Colours, the line above, erasing a line, and hiding the cursor: all that a reply may cause.
@@ -188,3 +191,30 @@ def test_plain_text_stays_plain(
             monkeypatch.setenv("CHATNB_VIEW", "text")
     terminal.run("%%chat -m 'scripted:Some **bold** words.'\nHi")
     assert terminal.getvalue().startswith("Some **bold** words.\nscripted · ")
+
+
+def test_a_reply_is_printed_block_by_block() -> None:
+    """With notes and calls between its blocks, and nothing after its end."""
+    file = io.StringIO()
+    display = MarkdownTerminalDisplay("m", Console(file=file, width=60, color_system=None))
+    call = ItemToolCall(id="c", name="look", arguments='{"n": 1}', state="done", result="ok")
+    open_call = ItemToolCall(id="d", name="look", arguments="{}", state="running", result="")
+    display.show_note("")
+    display.show_note("Trying again.")
+    display.append("One *line*.\n\n")
+    display.append("Two.")
+    display.show_calls([call, open_call])
+    display.show_calls([call, {**open_call, "state": "failed", "result": "KeyError"}])
+    display.append("Three ![pic](https://x.test/a.png) ![](b.png).")
+    display.end()
+    display.append("Late.")
+    assert [line.rstrip() for line in file.getvalue().splitlines() if line.strip()] == [
+        "m: Trying again.",
+        "One line.",
+        "Two.",
+        "look(n=1) → ok",
+        "look(): failed, KeyError",
+        "Three pic (https://x.test/a.png) image (b.png).",
+    ]
+    display.finish(Reply(AIMessage("Three."), "done", 1.0), "Notice.")
+    assert file.getvalue().splitlines()[-2:] == ["m · 1.0 s", "Notice."]
