@@ -95,7 +95,7 @@ def test_calls_are_shown_as_the_file_has_them(
 def test_a_notebook_is_answered_with_its_cassette(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """Whether it is there or not."""
+    """A notebook that is not there is answered so, too."""
     expected = (
         f"{tmp_path / name} is a notebook. Name its cassette: {tmp_path / 'cassettes' / 'a.yaml'}"
     )
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_without_git_two_versions_must_be_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which need no git."""
+    """Two named versions need no git."""
     file = write(tmp_path / "calls.yaml", asked("One?"))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert error(capsys, "diff", file) == f"git is not installed: name the two versions of {file}."

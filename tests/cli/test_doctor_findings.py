@@ -1,4 +1,4 @@
-"""What `python -m chatnb doctor` finds in packages of other versions, and in incomplete copies."""
+"""The findings of `python -m chatnb doctor` in other versions and in incomplete copies."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Replaced(Exception):
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What would replace this process, of a user on Linux without a display."""
+    """The commands that would replace this process, of a user on Linux without a display."""
     commands: list[list[str]] = []
 
     def replace(file: str, command: list[str]) -> NoReturn:

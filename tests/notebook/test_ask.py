@@ -263,7 +263,7 @@ def test_what_has_come_so_far_is_static(held: Held) -> None:
 
 
 def test_a_reply_tells_what_to_do_with_it() -> None:
-    """Where it is printed, not shown."""
+    """Its repr names the model and the ways to wait for it."""
     reply = chatnb.ask("Hi", ScriptedChatModel(["Yes."], model_name="oracle"))
     assert repr(reply) == "<the reply of oracle: await it, or call its result()>"
     compared = chatnb.compare("Hi", {"one": "scripted:a", "two": "scripted:b"})
@@ -288,7 +288,7 @@ def test_a_reply_can_be_awaited() -> None:
 
 @pytest.mark.parametrize("compares", [False, True])
 def test_a_reply_that_is_closed_is_stopped(held: Held, compares: bool) -> None:
-    """What had come stays."""
+    """The text that had come stays."""
     replies = chatnb.compare("Hi", {"a": held, "b": held}) if compares else chatnb.ask("Hi", held)
     asyncio.run(begun(replies))
     replies.close()

@@ -27,7 +27,7 @@ def until(happened: Callable[[], object]) -> None:
 
 
 class Output(NamedTuple):
-    """What a cell has published: data by type, the id that later ones replace, and if it does."""
+    """An output of a cell: data by type, the id that later ones replace, and if it does."""
 
     data: dict[str, Any]
     id: str

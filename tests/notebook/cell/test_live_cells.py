@@ -249,7 +249,7 @@ def test_only_the_cell_that_was_asked_again_answers_again(page: Page) -> None:
 
 
 def test_a_log_follows_the_footer(page: Page) -> None:
-    """Whose place is kept while the reply streams."""
+    """The place of the footer is kept while the reply streams."""
     page.shell.push({"talk": ScriptedChatModel(["Yes."])})
     page.run("%%chat -m talk --log\nHi")
     view, kept, tree, ended, reply, footer = page.outputs
@@ -277,7 +277,7 @@ def test_code_goes_into_a_cell_below(page: Page) -> None:
 
 @pytest.mark.parametrize("decision", ["accepted", "inserted", "rejected"])
 def test_a_fix_is_proposed_with_buttons(page: Page, decision: str) -> None:
-    """Whose output has the decision, once; other messages decide nothing."""
+    """Its output has the decision, once; other messages decide nothing."""
     page.shell.push({"talk": ScriptedChatModel(["Typo.\n\n```python\nprint(1)\n```\n"])})
     page.run("%chat use talk")
     page.run("prin(1)")

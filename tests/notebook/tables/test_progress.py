@@ -67,7 +67,7 @@ def published(
 def test_a_bar_is_drawn_in_place_a_few_times_a_second(
     published: list[tuple[str, str, bool]],
 ) -> None:
-    """What changes in between is drawn with the next change, or when it is asked for."""
+    """A change in between is drawn with the next one, or when it is asked for."""
     now = [100.0]
     bar = NotebookBar(8, clock=lambda: now[0])
     assert (bar.start_t, bar.last_print_t, bar.n) == (100.0, 100.0, 0)

@@ -61,12 +61,12 @@ def test_durations_round_into_the_next_unit(seconds: float, text: str) -> None:
     ],
 )
 def test_prices_are_never_rounded_to_nothing(dollars: float, digits: int | None, text: str) -> None:
-    """What would show as zeros is less than the last decimal."""
+    """A price that would show as zeros is less than the last decimal."""
     assert price(dollars, digits) == text
 
 
 def test_the_lowest_price_sets_the_decimals() -> None:
-    """What costs nothing, or an unknown price, does not count."""
+    """A price of 0, or an unknown one, does not count."""
     assert price_digits([]) == price_digits([None, 0, 0.001, 5]) == 4
     assert price_digits([5, None, 0.00099]) == 6
 

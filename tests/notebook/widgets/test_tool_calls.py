@@ -47,7 +47,7 @@ def call(arguments: str = "{}", state: Any = "done", result: str = "") -> ItemTo
     ],
 )  # fmt: skip
 def test_a_decision_is_read_of_what_a_browser_sends(content: Any, decision: Decide | None) -> None:
-    """Which may be anything: only one that is whole counts."""
+    """That may be anything: only a decision that is whole counts."""
     assert parse_decision(content) == decision
 
 
