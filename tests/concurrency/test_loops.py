@@ -221,7 +221,7 @@ def test_work_for_the_main_thread_is_done_there_in_order() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    ends(lambda: work.cancel(first, Reason()))  # It runs no more, so that nothing is interrupted.
+    ends(lambda: work.cancel(failing, Reason()))  # It runs no more, so that nothing is interrupted.
     interrupted, later = work.submit(interrupt), work.submit(lambda: 7)
     with pytest.raises(KeyboardInterrupt):
         work.run_pending()
