@@ -118,8 +118,6 @@ class CheckedMessages(list[BaseMessage]):
 
 
 def _message(item: MessageLike) -> BaseMessage:
-    if isinstance(item, BaseMessage):
-        return item
     if isinstance(item, str):
         return HumanMessage(item)
     match item:

@@ -140,6 +140,7 @@ def test_what_a_process_notes_of_a_notebook_stays_when_another_writes(tmp_path: 
     learned = learn_part("took 1 s\n", ["took 2 s\n"], ReplyTexts())
     masks = [mask_to_data(0, None, CellMask({"stdout": learned}))]
     first.note_varying(masks)
+    assert parse_cassette(path.read_text(), str(path)).varies == masks
     first.note_default("openai:m")
     first.note_moment("2026-01-02T05:37:18+00:00")
     second.note_outputs([{"cell": 1, "outputs": []}])

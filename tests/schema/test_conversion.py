@@ -16,6 +16,7 @@ from chatnb.schema import (
     ToolMessage,
     convert_to_openai_messages,
     messages_from_openai_dicts,
+    to_messages,
 )
 from chatnb.schema.conversion import message_from_openai_dict
 from tests.support.message_strategies import message
@@ -149,3 +150,45 @@ def test_a_kind_of_its_own_has_no_role() -> None:
     """A message of a class that OpenAI knows nothing of is refused."""
     with pytest.raises(ValueError, match="OpenAI has no role for a BaseMessage"):
         convert_to_openai_messages([replace(BaseMessage("Hi"))])
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        ({"id": "c1"}, "Tool calls are a list of dicts, not {'id': 'c1'}"),
+        ("f()", "Tool calls are a list of dicts, not 'f()'"),
+        ([{}], "A tool call is a dict, not {}"),
+        ([3], "A tool call is a dict, not 3"),
+    ],
+)
+def test_calls_in_a_dict_are_a_list_of_dicts(calls: Any, said: str) -> None:
+    """Anything else is named, and no reply without its calls is made of it."""
+    with pytest.raises(TypeError) as caught:
+        to_messages([{"role": "assistant", "content": "", "tool_calls": calls}])
+    assert str(caught.value) == said
+
+
+def test_every_kind_of_call_in_a_dict_is_read() -> None:
+    """Of functions and of custom tools, whole or not, with arguments as text or as data."""
+    calls: Any = [
+        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
+        {"id": "c2", "type": "function", "function": {"name": "f", "arguments": {"é": 1}}},
+        {"id": "c3", "type": "custom", "custom": {"name": "g", "input": "x"}},
+        {"id": "c4", "type": "custom", "custom": {"name": "g"}},
+        {"id": "c5", "type": "function", "function": {"name": "f"}},
+        {"id": "c6", "type": "function", "function": {"name": "f", "arguments": "{"}},
+        {"id": "c7", "type": "custom", "custom": {"input": "x"}},
+    ]
+    [reply] = to_messages([{"role": "assistant", "content": None, "tool_calls": calls}])
+    assert isinstance(reply, AIMessage)
+    assert [(call["id"], call["name"], call["args"]) for call in reply.tool_calls] == [
+        ("c1", "f", {"a": 1}),
+        ("c2", "f", {"é": 1}),
+        ("c3", "g", {"__arg1": "x"}),
+        ("c4", "g", {"__arg1": ""}),
+        ("c5", "f", {}),
+    ]
+    assert [(call["id"], call["args"]) for call in reply.invalid_tool_calls] == [
+        ("c6", "{"),
+        ("c7", None),
+    ]

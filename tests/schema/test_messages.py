@@ -276,3 +276,22 @@ def test_a_name_that_the_schema_does_not_have_is_an_import_error() -> None:
     """Loading lazily does not make up names."""
     with pytest.raises(ImportError, match="Message2"):
         from chatnb.schema import Message2  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_parts_of_an_sdk_stand_among_others() -> None:
+    """They become dicts, and texts and dicts stay the objects that they are."""
+
+    class Part:
+        def model_dump(self, **options: Any) -> dict[str, Any]:
+            return {"type": "text", "text": "b", **options}
+
+    given: dict[str, Any] = {"type": "text", "text": "c"}
+    content: Any = ["a", Part(), given]
+    message = HumanMessage(content)
+    assert message.content == ["a", {"type": "text", "text": "b", "exclude_none": True}, given]
+    assert message.content[2] is given
+    with pytest.raises(TypeError) as caught:
+        HumanMessage(["a", 3])  # type: ignore[list-item]
+    assert str(caught.value) == "A part of a HumanMessage is a string or a dict, not int: 3"
+    with pytest.raises(TypeError, match="as a string or a list of parts, not int: 3"):
+        HumanMessage(3)  # type: ignore[arg-type]
