@@ -263,7 +263,7 @@ class Plan(BaseModel):
     ],
 )  # fmt: skip
 def test_a_part_of_an_object_has_what_is_there(data: dict[str, Any], shown: Any) -> None:
-    """What is missing has its default, else None, and so has what does not fit yet."""
+    """A missing field has its default, else None, and one that does not fit yet is None."""
     trip = partial_object(Trip, data)
     assert (trip.where, trip.stops, trip.days, trip.notes, trip.other) == shown
     assert isinstance(trip, Trip)

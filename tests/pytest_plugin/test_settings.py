@@ -95,7 +95,7 @@ def test_only_tags_that_exist_begin_with_chatnb() -> None:
 def test_the_table_of_a_project_may_set_something(
     tmp_path: Path, text: str, settings: Settings
 ) -> None:
-    """What is not there has its default, also without the table or the file."""
+    """Missing entries have their defaults, also without the table or the file."""
     assert read_settings(tmp_path) == Settings([], [])
     (tmp_path / "pyproject.toml").write_text(text)
     assert read_settings(tmp_path) == settings

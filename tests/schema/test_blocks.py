@@ -230,7 +230,7 @@ def test_a_part_that_is_not_understood_stays_whole(part: dict[str, Any]) -> None
 
 
 def test_types_of_parts_are_known_by_name() -> None:
-    """What a provider made up is none of them."""
+    """A type that a provider made up is none of them."""
     for known in ("text", "tool_use", "input_file", "reasoning", "web_search_call"):
         assert is_known({"type": known})
     for unknown in ("mine", 3, None):

@@ -213,7 +213,7 @@ def test_calls_of_a_reply_are_checked(given: Any, error: type[Exception], said: 
 
 
 def test_calls_of_a_reply_have_all_their_fields() -> None:
-    """What is left out is None."""
+    """A field that is left out is None."""
     calls: Any = [{"name": "f", "args": {}}]
     invalid: Any = [{"error": "No."}]
     reply = AIMessage("", tool_calls=calls, invalid_tool_calls=invalid)

@@ -24,7 +24,7 @@ def costly(dollars: float) -> ModelCall:
 
 @pytest.mark.parametrize("kind", [UsageTracker, UsageTotals])
 def test_sums_are_those_of_all_calls_so_far(kind: Any) -> None:
-    """However often they are read in between; what is not known adds nothing."""
+    """They may be read in between; calls of unknown usage add nothing."""
     tracker = kind()
     assert (tracker.usage, tracker.cost) == (None, None)
     tracker.admit()

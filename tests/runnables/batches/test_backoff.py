@@ -235,7 +235,7 @@ class PaceOfTest:
 
 
 def test_a_pace_without_refusals_lets_calls_start_at_once() -> None:
-    """Whatever else a call ends with changes nothing."""
+    """Other endings of a call change nothing."""
     made = PaceOfTest()
     assert (made.pace.is_limited, made.pace.interval, made.pace.seconds_held) == (False, 0.0, 0.0)
     assert made.pace.reserve_start() == 0.0

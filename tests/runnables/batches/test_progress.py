@@ -183,7 +183,7 @@ def test_a_bar_without_a_total_says_so() -> None:
 
 
 def test_a_failure_ends_a_batch_unless_it_is_an_output() -> None:
-    """What has neither a result nor a failure remains."""
+    """Inputs with neither a result nor a failure remain."""
     failed, kept = ValueError("no"), LookupError("no")
     ends, goes_on = (Progress(4, return_exceptions=keeps) for keeps in (False, True))
     for progress in (ends, goes_on):
@@ -223,7 +223,7 @@ def test_a_stream_of_inputs_forgets_what_it_handed_out() -> None:
     ("workers", "said"), [(0, ""), (1, "1 worker, "), (1_200, "1,200 workers, ")]
 )
 def test_a_bar_counts_workers_and_failures(workers: int, said: str) -> None:
-    """What there is none of is left out."""
+    """A count of none is left out."""
     clock, drawn = [64.0], io.StringIO()
     progress_bar.set_bar_factory(lambda total: terminal_bar(total, drawn))
     try:

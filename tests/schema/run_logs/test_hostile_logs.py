@@ -162,7 +162,7 @@ def op(kind: str, path: str, *values: Any) -> dict[str, Any]:
     ids=str,
 )  # fmt: skip
 def test_a_change_that_leaves_a_state_readable_is_accepted(change: dict[str, Any]) -> None:
-    """What is optional may go, and what is free may be anything."""
+    """Optional fields may go, and free ones may be anything."""
     check_op(change)
 
 
