@@ -56,6 +56,7 @@ def test_only_what_may_be_the_start_of_a_stop_is_held_back() -> None:
         (["aab"], ["aaab"], ["a"]),
         (["abc"], ["ab", "ab", "c"], ["", "ab", ""]),
         (["aa"], ["a"], [""]),
+        ([""], ["abc", ""], ["abc", ""]),
     ],
 )
 def test_the_first_of_several_stops_counts(
