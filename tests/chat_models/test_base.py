@@ -182,3 +182,20 @@ def test_a_rate_limiter_spaces_every_method_out(model: type[BaseChatModel]) -> N
     asyncio.run(chat.ainvoke("Hi"))
     asyncio.run(stream())
     assert row.places == 6
+
+
+@pytest.mark.parametrize("hook", ["_generate", "_agenerate"])
+def test_a_hook_that_returns_no_message_is_told_what_to_return(hook: str) -> None:
+    """By calls of both kinds."""
+
+    def generate(self: BaseChatModel, messages: list[BaseMessage], **_: Any) -> Any:
+        return "Hi"
+
+    async def agenerate(self: BaseChatModel, messages: list[BaseMessage], **_: Any) -> Any:
+        return "Hi"
+
+    hooks = {"_generate": generate, "_agenerate": agenerate}
+    model: Any = type("Mine", (BaseChatModel,), {"model_name": "m", hook: hooks[hook]})
+    for call in (model().invoke, lambda text: asyncio.run(model().ainvoke(text))):
+        with pytest.raises(TypeError, match=r"Mine returns an AIMessage, not str: .*AIMessage\(t"):
+            call("Hi")
