@@ -347,7 +347,9 @@ class LoopIterator(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        delivery = None if self._ended else self._next()
+        if self._ended and not self._abandoned:
+            raise StopIteration
+        delivery = None if self._abandoned else self._next()
         if self._abandoned:
             raise Abandoned
         if isinstance(delivery, Ok):
@@ -357,9 +359,11 @@ class LoopIterator(Generic[T]):
         interrupt, self._interrupt = self._interrupt, None
         if interrupt is not None:
             raise interrupt
-        if delivery is None:
-            raise StopIteration
-        return delivery.unwrap()
+        if delivery is not None:
+            return delivery.unwrap()
+        if self._scope is not None:  # A generator that is cancelled may end without an error.
+            self._scope.check()
+        raise StopIteration
 
     def cancel(self) -> None:
         """End the iteration without a wait."""

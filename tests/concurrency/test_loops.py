@@ -143,6 +143,27 @@ def test_a_call_ends_with_its_scope() -> None:
                 package_portal.run(asyncio.sleep(1000))
 
 
+@pytest.mark.parametrize("begins_cancelled", [True, False])
+def test_a_cancelled_iteration_does_not_look_complete(begins_cancelled: bool) -> None:
+    """It raises the reason of its scope, also if it has never begun."""
+
+    async def count() -> AsyncGenerator[int, None]:
+        yield 1
+        await asyncio.Event().wait()
+
+    scope = CancelScope()
+    with scope.entered():
+        if begins_cancelled:
+            scope.cancel(TimeoutError)
+        items = package_portal.iterate(count)
+        if not begins_cancelled:
+            assert next(items) == 1
+            scope.cancel(TimeoutError)
+        with pytest.raises(TimeoutError):
+            next(items)
+        assert list(items) == []
+
+
 def test_locks_are_reentrant_and_copies_are_free() -> None:
     """Also those in pickles."""
     lock = Lock()
