@@ -240,7 +240,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has other pipes")
-@pytest.mark.parametrize("written", ["--file {path}\nLook.", "-t 0\nLook at {{path}}."])
+@pytest.mark.parametrize("written", ["--file {path}\nLook.", "-t 1\nLook at {{path}}."])
 def test_what_has_no_end_is_not_read(
     shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str
 ) -> None:
