@@ -177,6 +177,15 @@ def test_credentials_in_a_response_are_not_stored(headers: dict[str, str], body:
     assert SECRET not in str(http_response(200, given.items(), body.encode()))
 
 
+def test_a_credential_that_is_left_out_is_marked() -> None:
+    """Programs find the fields that they read."""
+    body = b'{"access_token":"abc","data":[{"api_key":{"value":"def"}}],"secret":""}'
+    stored = http_response(200, [("content-type", "application/json")], body)
+    assert response_from_data(through_the_file(stored)).body == (
+        b'{"access_token":"***","data":[{"api_key":{"value":"***"}}],"secret":""}'
+    )
+
+
 @pytest.mark.parametrize(
     "body",
     [

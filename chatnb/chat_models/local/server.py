@@ -71,7 +71,6 @@ def _start(weights: Path, alias: str) -> _Server:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
         encoding="utf-8",
         start_new_session=True,
     )

@@ -4,11 +4,12 @@ import asyncio
 import random
 import sys
 import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from chatnb.notebook.cell.reply_widget import ReplyState, ReplyView
+from chatnb.notebook.cell.reply_widget import ReplyState, ReplyView, StreamedWidget
 from chatnb.runnables import RunnableLambda
 
 
@@ -102,3 +103,10 @@ def test_a_snapshot_does_not_race_the_deltas(monkeypatch: pytest.MonkeyPatch) ->
         seq = message["seq"]
         if "type" not in message:
             assert message["text"] == "".join(words[:seq])
+
+
+@pytest.mark.parametrize("mounts", [True, False])
+def test_a_view_mounts_where_it_is_asked_to(mounts: bool) -> None:
+    """In a cell it is the output itself, which names no place."""
+    with closing(StreamedWidget(lambda: None, mounts=mounts)) as view:
+        assert bool(view.mount_point) == mounts

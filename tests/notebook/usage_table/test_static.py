@@ -172,6 +172,15 @@ def shown(cell: str) -> str:
     return re.sub(r"\\(.)", r"\1", bare)
 
 
+@pytest.mark.parametrize(
+    ("model", "stays_on_a_line"), [("a model of 15 c", True), ("a model of 16 ch", False)]
+)
+def test_short_texts_stay_on_a_line(model: str, stays_on_a_line: bool) -> None:
+    """Whatever a page's own style does to cells; longer ones break."""
+    page = usage_mimebundle([ModelCall(model, usage=tokens(1, 1))]).get("text/html", "")
+    assert (model.replace(" ", "\u00a0") in html.unescape(page)) == stays_on_a_line
+
+
 def test_nothing_is_said_of_prices_without_costs() -> None:
     """Nor of calls without any."""
     bundle = usage_mimebundle([ModelCall("m", usage=tokens(1, 1))])
