@@ -58,7 +58,7 @@ def test_a_response_without_bytes_is_what_its_type_says(
 
 @pytest.mark.parametrize("split", [True, False])
 def test_nothing_counts_after_the_end(split: bool) -> None:
-    """Whether it comes with the end or later."""
+    """It may come with the end, or later."""
     last = delta("c", "length") + event("broken")
     pieces = [delta("a"), delta("b", "stop") + DONE]
     pieces = [*pieces, last] if split else [pieces[0], pieces[1] + last]

@@ -39,7 +39,7 @@ from tests.support.hangs import ends
 
 
 class Reason(BaseException):
-    """Why a test has cancelled something."""
+    """The reason of a test's cancellation."""
 
 
 async def settle() -> None:
@@ -223,7 +223,7 @@ def test_further_attempts_are_told_in_short(error: Exception, seconds: float, te
 
 
 def test_work_for_the_main_thread_is_done_there_in_order() -> None:
-    """What nobody wants any more is left out; an error is the work's, an interrupt everybody's."""
+    """Work that nobody wants any more is left out; errors are its own, interrupts everybody's."""
     work, done = MainThreadWork(), list[object]()
     wakes = list[str]()
     first = work.submit(lambda: done.append(work.is_idle), lambda: wakes.append("woken"))

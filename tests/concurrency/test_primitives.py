@@ -40,7 +40,7 @@ from tests.support.hangs import ends
 
 
 class Reason(BaseException):
-    """Why a test has cancelled something."""
+    """The reason of a test's cancellation."""
 
 
 def test_a_scope_is_cancelled_once() -> None:

@@ -1,4 +1,4 @@
-"""What MCP servers return, as content of messages."""
+"""Results of MCP servers, as content of messages."""
 
 from __future__ import annotations
 

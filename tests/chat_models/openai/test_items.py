@@ -350,7 +350,7 @@ def call_of(name: str, arguments: Any, id: str = "c") -> dict[str, Any]:
     ],
 )
 def test_calls_of_custom_tools_have_text(arguments: str, input: str) -> None:
-    """What has no such text is sent as it is; other calls stay calls of functions."""
+    """A call without such a text is sent as it is; other calls stay calls of functions."""
     other, custom = call_of("f", "{}"), call_of("g", arguments)
     choice = {"type": "custom", "name": "g"}
     body: dict[str, Any] = {

@@ -95,6 +95,6 @@ def test_records_of_clients_lose_the_secrets_of_models() -> None:
 
 @pytest.mark.usefixtures("chat")
 def test_a_record_that_cannot_be_written_is_left_to_its_handler() -> None:
-    """Which tells of it as of any other."""
+    """It is told of as any other."""
     record = logged("httpcore2.socks", "%d of %s", "x")
     assert (record.msg, record.args) == ("%d of %s", ("x",))

@@ -155,7 +155,7 @@ WARM = "Provider returned error: Too warm."
 def test_parts_of_an_error_are_put_together(
     body: object, error: type[ModelError], text: str, status: int | None
 ) -> None:
-    """What a router says, and what the provider behind it adds; a title, and the message beside."""
+    """The router's text and that of the provider behind it; a title, and the message beside."""
     read = error_response(None, body)
     assert (type(read), str(read), read.status) == (error, text, status)
 
@@ -177,7 +177,7 @@ def test_parts_of_an_error_are_put_together(
     ],
 )
 def test_a_message_is_short_and_never_empty(status: int | None, body: object, message: str) -> None:
-    """What is no message of an API is cut, lists are read to a limit, and pages are one line."""
+    """Texts that are no message of an API are cut, lists have a limit, and pages are one line."""
     assert error_response(status, body).message == message
 
 
