@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.chat_models.wire.error_responses import request_id
@@ -63,13 +63,6 @@ class Sdk(NamedTuple):
         """Return a client of asynchronous calls, whose retries are told."""
         return _new_client(self, self.async_client, self._with_provider(arguments, is_async=True))
 
-    @property
-    def unset_options(self) -> dict[str, Any]:
-        """The options of a request that are not given, as the SDK's own mark for that."""
-        # Without them the SDK copies its defaults for each request, one by one and deeply, which
-        # takes a twentieth of the time of a call.
-        return dict.fromkeys(_OPTIONS, self.module.NOT_GIVEN)
-
     def _with_provider(self, arguments: dict[str, Any], *, is_async: bool) -> dict[str, Any]:
         return {**arguments, "provider": self.provider(is_async)} if self.provider else arguments
 
@@ -88,15 +81,21 @@ class CallState:
 
 
 def _new_client(sdk: Sdk, client: Any, arguments: dict[str, Any]) -> Any:
-    """Return a client that tells why and when a call is made again, and keeps its addresses."""
+    """Return a client that tells why and when a call is made again, and does less for each."""
     if isinstance(client, partial):
         return _new_client(sdk, client.func, {**client.keywords, **arguments})
 
-    addresses = dict[str, Any]()
+    unset: dict[str, Any] = dict.fromkeys(_OPTIONS, sdk.module.NOT_GIVEN)
 
     # The SDKs have no hooks for it; those of OpenAI and Anthropic have these methods alike.
+    def post(self: Any, path: str, *, options: Mapping[str, Any] = {}, **request: Any) -> Any:
+        # The SDK copies the default of each option that is left out, and deeply, which takes a
+        # twentieth of a call.
+        return client.post(self, path, options={**unset, **options}, **request)
+
     def _prepare_url(self: Any, url: str) -> Any:
-        # A client has a handful. Joining one to the base address takes a twentieth of a call.
+        # Joining one to the base address takes as long. Copies of a client may have another one.
+        addresses = cast("dict[str, Any]", vars(self)).setdefault("_addresses", {})
         address = addresses.get(url) or client._prepare_url(self, url)
         if len(addresses) < _MAX_ADDRESSES:
             addresses[url] = address
@@ -117,7 +116,11 @@ def _new_client(sdk: Sdk, client: Any, arguments: dict[str, Any]) -> Any:
             response=response,
         )
 
-    methods = {"_prepare_url": _prepare_url, "_sleep_for_retry": _sleep_for_retry}
+    methods = {
+        "post": post,
+        "_prepare_url": _prepare_url,
+        "_sleep_for_retry": _sleep_for_retry,
+    }
     # Requests have the name of the class as their user agent.
     return type(client.__name__, (client,), methods)(**arguments)
 

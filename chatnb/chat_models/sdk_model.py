@@ -314,27 +314,16 @@ class SdkChatModel(BaseChatModel):
     def _post(self, request: Request, *, stream: bool = False) -> Response:
         client = self._clients.shared(self._new_client)
         try:
-            return client.post(**self._post_args(request, stream))
+            return client.post(**_post_args(request, stream))
         except UnicodeEncodeError:  # Nothing has been sent.
-            return client.post(**self._post_args(request, stream, mended=True))
+            return client.post(**_post_args(request, stream, mended=True))
 
     async def _apost(self, request: Request, *, stream: bool = False) -> Response:
         client = await self.aprepare()
         try:
-            return await client.post(**self._post_args(request, stream))
+            return await client.post(**_post_args(request, stream))
         except UnicodeEncodeError:
-            return await client.post(**self._post_args(request, stream, mended=True))
-
-    def _post_args(self, request: Request, stream: bool, *, mended: bool = False) -> dict[str, Any]:
-        from httpx2 import Response
-
-        return {
-            "path": request.endpoint.path,
-            "body": encodable_json(request.body) if mended else request.body,
-            "options": {**self._sdk().unset_options, **request.options},
-            "cast_to": Response,
-            "stream": stream,
-        }
+            return await client.post(**_post_args(request, stream, mended=True))
 
     async def aprepare(self) -> AsyncSdkClient:
         """Load the SDK and make the client of this event loop, which the first call would do."""
@@ -393,6 +382,18 @@ def _with_checked_arguments(model_class: type[SdkChatModel]) -> Callable[..., No
 
     setattr(construct, "__signature__", signature)  # noqa: B010 (functions have no such attribute)
     return construct
+
+
+def _post_args(request: Request, stream: bool, *, mended: bool = False) -> dict[str, Any]:
+    from httpx2 import Response
+
+    return {
+        "path": request.endpoint.path,
+        "body": encodable_json(request.body) if mended else request.body,
+        "options": request.options,
+        "cast_to": Response,
+        "stream": stream,
+    }
 
 
 @contextmanager

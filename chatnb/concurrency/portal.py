@@ -347,9 +347,8 @@ class LoopIterator(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        if self._ended and not self._abandoned:
-            raise StopIteration
-        delivery = None if self._abandoned else self._next()
+        is_open = not self._ended
+        delivery = self._next() if is_open else None
         if self._abandoned:
             raise Abandoned
         if isinstance(delivery, Ok):
@@ -361,7 +360,7 @@ class LoopIterator(Generic[T]):
             raise interrupt
         if delivery is not None:
             return delivery.unwrap()
-        if self._scope is not None:  # A generator that is cancelled may end without an error.
+        if is_open and self._scope is not None:  # What is cancelled may end without an error.
             self._scope.check()
         raise StopIteration
 

@@ -99,6 +99,22 @@ def test_a_call_has_the_sdk_copy_few_defaults_and_parse_one_address(
         assert calls.get("urlparse", 0) <= 1
 
 
+def test_a_copy_of_a_client_requests_its_own_address() -> None:
+    """The SDK makes copies, such as one for another region."""
+    asked = list[str]()
+
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return httpx2.Response(200, json=COMPLETION)
+
+    with httpx2.Client(transport=httpx2.MockTransport(respond)) as http:
+        sdk = ChatOpenAI("m", api_key="key")._sdk()
+        client = sdk.new_client(api_key="key", base_url="http://a/v1", http_client=http)
+        for one in (client, client.with_options(base_url="http://b/v1"), client):
+            one.post("/x", cast_to=httpx2.Response)
+    assert asked == ["http://a/v1/x", "http://b/v1/x", "http://a/v1/x"]
+
+
 @pytest.mark.slow
 def test_the_calls_of_a_batch_take_few_calls_of_functions() -> None:
     """A call of a model that answers at once takes few calls of functions, in any batch."""

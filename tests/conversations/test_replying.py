@@ -113,7 +113,7 @@ def test_a_closed_generator_does_not_wait_for_the_store(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_the_block_when_the_end_is_on_disk(tmp_path: Path) -> None:
-    """Whoever handles the error finds the reply ended, by another store as well."""
+    """The handler of the error finds the reply ended, by another store as well."""
     store = Store(tmp_path / "store.db")
     conversation = Conversation("ideas", store=store)
 

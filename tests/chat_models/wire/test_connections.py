@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,29 +19,38 @@ from chatnb.chat_models.wire.connections import track_async_connections, track_c
 from chatnb.concurrency.cancellation import Abandoned, CancelScope
 from tests.support.call_counting import calls_during
 
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-def test_a_connection_that_the_server_closed_is_seen_each_time_and_cheaply() -> None:
-    """A pool, which looks at its idle connections for every request, finds those that ended."""
+
+@contextmanager
+def connected() -> Generator[tuple[Any, socket.socket]]:
+    """A connection of chatnb's, and the server's end of it."""
     with httpx2.Client() as client, socket.create_server(("127.0.0.1", 0)) as server:
         track_connections(client)
         transport: Any = client._transport
         connection = transport._pool._network_backend.connect_tcp(*server.getsockname())
         theirs, _ = server.accept()
         with closing(connection), closing(theirs):
-            assert not connection.get_extra_info("is_readable")
-            looks = calls_during(lambda: connection.get_extra_info("is_readable"))
-            assert "is_socket_readable" not in looks
-            theirs.close()
-            assert connection.get_extra_info("is_readable")
-            connection.close()
-            assert connection.get_extra_info("is_readable")
+            yield connection, theirs
+
+
+def test_a_connection_that_the_server_closed_is_seen_each_time_and_cheaply() -> None:
+    """A pool, which looks at its idle connections for every request, finds those that ended."""
+    with connected() as (connection, theirs):
+        assert not connection.get_extra_info("is_readable")
+        looks = calls_during(lambda: connection.get_extra_info("is_readable"))
+        assert "is_socket_readable" not in looks
+        theirs.close()
+        assert connection.get_extra_info("is_readable")
+        connection.close()
+        assert connection.get_extra_info("is_readable")
 
 
 class _Stream(httpcore2.MockStream):
     """A stream that keeps what is sent, and has one reply."""
 
     def __init__(self, sent: list[bytes]) -> None:
-        super().__init__([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+        super().__init__([REPLY])
         self._sent = sent
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -52,7 +61,7 @@ class _AsyncStream(httpcore2.AsyncMockStream):
     """The asynchronous one."""
 
     def __init__(self, sent: list[bytes]) -> None:
-        super().__init__([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"])
+        super().__init__([REPLY])
         self._sent = sent
 
     async def write(self, buffer: bytes, **_: object) -> None:
@@ -113,24 +122,16 @@ def test_a_request_is_sent_at_once(writes: Any, method: str, body: bytes | None)
 def test_a_head_is_sent_before_a_read() -> None:
     """A connection waits for no body that its user does not write."""
     head = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n"
-    with httpx2.Client() as client, socket.create_server(("127.0.0.1", 0)) as server:
-        track_connections(client)
-        transport: Any = client._transport
-        connection = transport._pool._network_backend.connect_tcp(*server.getsockname())
-        theirs, _ = server.accept()
-        with closing(connection), closing(theirs):
-            theirs.sendall(b"ok")
-            connection.write(head)
-            assert connection.read(2, timeout=10) == b"ok"
-            assert theirs.recv(1 << 16) == head
-            connection.write(head)
-            connection.write(b"body")
-            assert theirs.recv(1 << 16) == head + b"body"
-            connection.write(b"more")
-            assert theirs.recv(1 << 16) == b"more"
-
-
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with connected() as (connection, theirs):
+        theirs.sendall(b"ok")
+        connection.write(head)
+        assert connection.read(2, timeout=10) == b"ok"
+        assert theirs.recv(1 << 16) == head
+        connection.write(head)
+        connection.write(b"body")
+        assert theirs.recv(1 << 16) == head + b"body"
+        connection.write(b"more")
+        assert theirs.recv(1 << 16) == b"more"
 
 
 @pytest.fixture
