@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -203,6 +203,28 @@ def test_budgets_count_the_calls_of_workers(pool: Executor, tmp_path: Path) -> N
     error = raised.value
     assert isinstance(error, BatchError)
     assert 3 * len(error.results) == allowed.spent_tokens
+
+
+def test_parts_wait_for_a_share_of_the_budget() -> None:
+    """A part is sent once: not while those that run hold the whole budget, to be given back."""
+
+    class Counting(ThreadPoolExecutor):
+        parts = 0
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            self.parts += 1
+            return super().submit(fn, *args, **kwargs)
+
+    none: Any = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    model = ScriptedChatModel([AIMessage("free", usage_metadata=none)] * 20, delay=0.02)
+    prompts = [f"p{n}" for n in range(20)]
+    sent = list[int]()
+    for tokens in (1, 1000):
+        with Counting(2) as executor, budget(tokens=tokens):
+            replies = model.batch(prompts, {"max_concurrency": 1}, executor=executor)
+        assert [reply.text for reply in replies] == ["free"] * 20
+        sent.append(executor.parts)
+    assert sent[0] == sent[1]
 
 
 @pytest.mark.process
