@@ -85,7 +85,7 @@ class Speechless(Exception):
     ],
 )
 def test_any_error_is_told_in_a_line(error: BaseException, line: str, message: str) -> None:
-    """Whatever its text does."""
+    """The line is made of any error, also one whose text raises."""
     assert (error_line(error), error_message(error)) == (line, message)
 
 

@@ -398,5 +398,5 @@ def test_a_number_may_be_a_password(text: str) -> None:
     ],
 )
 def test_words_and_names_of_programs_are_no_secrets(text: str) -> None:
-    """Whatever they are assigned to."""
+    """They stay readable behind names of secrets, too."""
     assert redact(text) == text

@@ -73,7 +73,7 @@ def opened(page: Page, outputs: list[Any], reply: dict[str, Any], cell_id: str =
 def test_a_reply_that_runs_is_shown_again_where_it_was(
     page: Page, in_file: list[Any], cell_id: str, shown: list[Any]
 ) -> None:
-    """Whatever the page was loaded with: nothing, an earlier reply, or the text so far."""
+    """A reply that runs replaces nothing, an earlier reply, or its own text so far, in place."""
     opened(page, in_file, REPLY, cell_id)
     assert page.evaluate("shown()") == [[], shown]
     assert page.evaluate("sent") == [{"type": "hello"}]

@@ -530,7 +530,7 @@ def test_a_call_of_a_tool_is_one_line(panel: ChatPanelPage) -> None:
 
 
 def test_hostile_texts_do_nothing(panel: ChatPanelPage) -> None:
-    """Whatever the kernel tells is shown as the text it is, and nothing is fetched."""
+    """All that the kernel sends is shown as the text it is, and nothing is fetched."""
     file = {"name": HOSTILE, "mime": "image/svg+xml", "size": 5, "data": "PHN2Zz4="}
     hostile_call = call("failed", name=HOSTILE, arguments=HOSTILE, result=HOSTILE)
     panel.open(

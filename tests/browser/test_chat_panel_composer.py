@@ -279,7 +279,7 @@ def test_it_follows_only_a_reader_at_the_end(panel: ChatPanelPage) -> None:
 
 
 def test_the_focus_is_never_taken(panel: ChatPanelPage) -> None:
-    """Whatever comes, what has the focus keeps it, and what is being typed goes on."""
+    """An element that has the focus keeps it, and typing goes on, through every update."""
     panel.open(turns(2))
     panel.field.focus()
     panel.page.keyboard.type("I was ")

@@ -161,7 +161,7 @@ def words(text: str) -> set[str]:
 
 @pytest.mark.parametrize("source", some_of(CORPUS, 2))
 def test_hostile_text_does_nothing(reply_page: ReplyPage, source: str) -> None:
-    """However it is cut, a text makes only harmless elements, asks for nothing, loses nothing."""
+    """A text in any pieces makes only harmless elements, requests nothing and loses nothing."""
     whole = stream(reply_page, source)
     cuts = [stream(reply_page, source, "characters")]
     cuts += [stream(reply_page, source, "random", seed) for seed in (7, 77, 777)]

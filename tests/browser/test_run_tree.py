@@ -164,7 +164,7 @@ def test_bars_share_an_axis_and_mark_the_first_token(tree: RunTreePage) -> None:
 
 @pytest.mark.parametrize("width", [430, 640, 900, 1400])
 def test_labels_of_the_axis_do_not_overlap(tree: RunTreePage, width: int) -> None:
-    """However narrow the axis is: the first is always there, and all where there is room."""
+    """The first label is there at every width, and all of them where there is room."""
     log = LogWriter("axis")
     key = log.start("search", "tool")
     log.later(0.2)
@@ -251,7 +251,7 @@ def test_lost_end_is_asked_for(tree: RunTreePage) -> None:
 
 
 def test_requests_are_repeated_until_there_is_an_answer(tree: RunTreePage) -> None:
-    """However many requests are lost while a kernel is busy, the tree is whole in the end."""
+    """The tree is whole in the end, though many requests are lost while a kernel is busy."""
     patches = story().patches
     tree.page.clock.install()
     tree.open(patches[:2], live=True)

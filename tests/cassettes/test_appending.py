@@ -235,7 +235,7 @@ def test_a_hostile_file_is_one_error_when_it_is_opened(tmp_path: Path, text: str
 def test_the_locks_of_all_cassettes_are_a_bounded_number_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many cassettes are recorded, 256 at most stay in the temporary folder."""
+    """At most 256 locks stay in the temporary folder, for any number of cassettes."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for number in range(300):
         with CassetteFile(tmp_path / f"{number}.yaml").lock():

@@ -592,7 +592,7 @@ calls:
 @pytest.mark.slow
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_any_text_comes_back_as_it_was(tmp_path_factory: Any, texts: list[str]) -> None:
-    """Whatever characters and line ends a reply is of, and wherever its chunks were cut."""
+    """A reply of any characters and line ends, cut anywhere into chunks, is replayed unchanged."""
     file = tmp_path_factory.mktemp("any") / "calls.yaml"
     with chatnb.cassette(file):
         told = list(ScriptedChatModel([texts]).stream(texts[0]))

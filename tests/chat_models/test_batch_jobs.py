@@ -391,7 +391,7 @@ SHAPES: list[Any] = [
 def test_an_answer_of_another_shape_is_an_error_of_ours(
     make: Make, server: BatchServer, method: str
 ) -> None:
-    """Whatever is asked; the job can be asked again."""
+    """Every method of a job raises it, and the job can be asked again."""
     chat = make(server.base_url)
     job = chat.submit(["a"])
     server.finish()

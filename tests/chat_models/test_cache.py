@@ -72,7 +72,7 @@ def shared(cache: ReplyCache) -> Iterator[ReplyCache]:
 @every_method
 @pytest.mark.usefixtures("shared")
 def test_the_same_question_is_asked_once(method: Callable[..., str]) -> None:
-    """Whatever method asked first and whatever asks again, the second reply is the first one."""
+    """The second reply is the first one, by any two methods."""
     for first in METHODS.values():
         chat = Counts(style=str(first))
         assert first(chat, "Hi") == method(chat, "Hi") == "reply 1"

@@ -210,7 +210,7 @@ EXTRAS = ("extras", "annotations", "index")
 
 @pytest.mark.parametrize(("name", "form"), FORMS)
 def test_a_part_is_written_for_every_wire(name: str, form: Part) -> None:
-    """Whatever form it is given in; what a provider cannot take is refused by its name."""
+    """A part of any form is written; one that a provider cannot take is refused by its name."""
     for wire, written in zip(WIRES, THINGS[name][2:], strict=True):
         if written is not None:
             assert wire([HumanMessage([form])])[0]["content"] == [written]
@@ -317,7 +317,7 @@ def broken_parts(draw: st.DrawFn) -> Part:
 @settings(max_examples=examples(200), deadline=None, database=None, derandomize=True)
 @given(broken_parts(), st.sampled_from([HumanMessage, AIMessage]))
 def test_a_broken_part_is_read_as_it_is_or_refused(part: Part, message: type[BaseMessage]) -> None:
-    """Whatever its fields hold, blocks are blocks, and a request is written or refused in words."""
+    """Blocks with any fields stay blocks, and a request is written or refused in words."""
     assert all(isinstance(block["type"], str) for block in message([part]).content_blocks)
     for wire in WIRES:
         with contextlib.suppress(UnsupportedContentError):

@@ -211,7 +211,7 @@ BAD_CALLS = [
 
 @pytest.mark.parametrize("bad", BAD_CALLS)
 def test_calls_of_tools_that_do_not_parse_are_forgotten(bad: AIMessage) -> None:
-    """Whatever is wrong with their arguments."""
+    """A reply of which a call has wrong arguments, in any way, is asked for again."""
     good = AIMessage("", tool_calls=[tool_call(name="City", args={"name": "Oslo"}, id="c")])
     chat = ScriptedChatModel([bad, good])
     chat.cache = InMemoryCache()

@@ -102,7 +102,7 @@ WORKS = [
 
 @pytest.mark.parametrize("work", WORKS)
 def test_an_interrupt_at_any_call_leaves_nothing_running(work: Callable[[], None]) -> None:
-    """Wherever it comes, the tasks and threads of a stream or batch end."""
+    """The tasks and threads of a stream or batch end after an interrupt at any point."""
     before = set[threading.Thread]()
 
     def running() -> list[object]:

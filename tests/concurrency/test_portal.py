@@ -37,7 +37,7 @@ def test_one_loop_serves_all_synchronous_callers() -> None:
 
 
 def test_work_on_the_loop_may_call_back_into_it() -> None:
-    """However deep, a synchronous method beneath the loop gets another loop, and nothing hangs."""
+    """A synchronous method beneath the loop gets another loop at any depth, and nothing hangs."""
 
     def deeper(depth: int) -> Any:
         async def func(_: str) -> list[int]:

@@ -170,7 +170,7 @@ def test_an_ended_reply_costs_the_store_no_more_work(how: str) -> None:
 
 @pytest.mark.slow
 def test_an_interrupt_at_any_call_leaves_no_streaming_reply(tmp_path: Path) -> None:
-    """Wherever it comes in a block, the reply ends, with no word twice."""
+    """The reply ends after an interrupt at any point of a block, with no word twice."""
     store = Store(tmp_path / "store.db")
 
     def reply(conversation: Conversation) -> None:

@@ -279,7 +279,7 @@ def test_a_marked_test_that_returns_nothing_fails(tmp_path: Path) -> None:
 
 
 def test_every_row_has_its_own_calls() -> None:
-    """However many batches ran before, within a batch too, a row has the calls made for it."""
+    """A row has the calls made for it, after other batches and within a batch, too."""
 
     def calls_by_row(_: str) -> list[list[str]]:
         found = in_order(scripted("Oslo"), ROWS, "Oslo").results

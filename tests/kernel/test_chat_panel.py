@@ -117,7 +117,7 @@ def test_two_panels_stream_while_a_third_cell_computes(shared: Kernel, tmp_path:
 
 
 def test_deltas_come_at_most_every_50_ms(shared: Kernel) -> None:
-    """However fast the model is, a second has at most 20 of them."""
+    """A second of the fastest model has at most 20 of them."""
     panel = PanelInKernel(shared, "ChatPanel(ScriptedChatModel([['word '] * 400], delay=0.002))")
     began = time.monotonic()
     panel.send({"type": "send", "text": "Hi"})

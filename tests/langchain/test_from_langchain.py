@@ -281,7 +281,7 @@ FAILURES: dict[type[errors.ModelError], Exception] = {
 @pytest.mark.parametrize("kind", FAILURES)
 @METHODS
 def test_errors_are_chatnb_s(method: str, kind: type[errors.ModelError]) -> None:
-    """Whatever the model raises is a ModelError of its kind, in its words, with the cause."""
+    """An error of the model is a ModelError of its kind, in its words, with the cause."""
     failure = FAILURES[kind]
     with pytest.raises(errors.ModelError, match=str(failure)[:12]) as caught:
         reply_of(from_langchain(told(failure)), method)

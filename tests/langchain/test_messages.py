@@ -73,7 +73,7 @@ def test_every_field_of_every_kind_arrives_under_its_name(kind: str) -> None:
 @given(message=OURS)
 @thoroughly
 def test_nothing_is_lost_there_and_back(message: ours.BaseMessage) -> None:
-    """Whatever a message or chunk of chatnb's holds is there again after LangChain has had it."""
+    """All that a message or chunk of chatnb's holds is there again after LangChain has had it."""
     back = message_from_langchain(message_to_langchain(message))
     assert type(back) is type(message)
     assert back == message
@@ -85,7 +85,7 @@ def test_nothing_is_lost_there_and_back(message: ours.BaseMessage) -> None:
 @given(message=THEIRS)
 @thoroughly
 def test_nothing_is_lost_here_and_back(message: theirs.BaseMessage) -> None:
-    """Whatever a message or chunk of LangChain's declares is there again after chatnb had it."""
+    """All that a message or chunk of LangChain's declares is there again after chatnb had it."""
     back = message_to_langchain(message_from_langchain(message))
     assert type(back) is type(message)
     assert back.model_dump() == message.model_dump()

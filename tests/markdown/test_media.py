@@ -47,7 +47,7 @@ def test_a_sound_is_an_element_that_plays_it(mime: str) -> None:
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(mime: str, data: str) -> None:
-    """Whatever it is to become, the error has its type."""
+    """The error is a ValueError that says so, for every output."""
     for write in (media_url, media_html, lambda mime, data: media_mimebundle(mime, data, "x")):
         with pytest.raises(ValueError, match="No picture or sound that is shown: ") as caught:
             write(mime, data)

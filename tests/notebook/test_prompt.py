@@ -157,7 +157,7 @@ def test_code_and_formulas_are_left_alone(text: str) -> None:
     ],
 )
 def test_items_are_taken_and_formatted_as_in_python(template: str, prompt: str) -> None:
-    """Whatever is written out works as an index or a key, and formats are those of the value."""
+    """Every written index or key works, and formats are those of the value."""
     names = {
         "frame": pandas.DataFrame({"a": [1, 2], "b": [3, 4]}),
         "row": {"deep": [{"x": 5}], (1, 2): "pair", -1: "minus", True: "yes"},

@@ -85,7 +85,7 @@ def test_nothing_is_typeset(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["comparison", "transcript"])
 def test_formulas_of_replies_are_typeset(name: str) -> None:
-    """Whatever their delimiters, unlike prices, code and what stands around the text."""
+    """Formulas of all delimiters are, unlike prices, code and the text around them."""
     text = r"$x^2$, \(y\), \[z+1\] for $5 and then $10, `$a$`"
     if name == "comparison":
         shown = comparison_mimebundle([Answer("$n$", text, "$f$", "failed", "$e$")], "$b$")

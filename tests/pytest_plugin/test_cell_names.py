@@ -35,7 +35,7 @@ def test_a_cell_is_named_after_what_it_does(
 
 
 def test_a_notebook_is_named_after_its_first_heading() -> None:
-    """Wherever it comes; without one it has no more than its number of one."""
+    """The heading may come anywhere; without one, the name is no more than the number of one."""
     assert notebook_name(["Some text.", "Text\n## Colours in French ##\n# No"]) == (
         "Notebook[Colours in French]"
     )

@@ -38,7 +38,7 @@ VALUES: list[dict[str, Any]] = [
 
 
 def test_each_set_of_values_has_a_cassette_of_its_own() -> None:
-    """Whatever is in them, in names that every file system takes."""
+    """Values of any kind make different names, which every file system takes."""
     suffixes = [cassette_suffix(values) for values in VALUES]
     assert len(set(suffixes)) == len(VALUES)
     assert all(len(suffix.encode()) < 150 for suffix in suffixes)

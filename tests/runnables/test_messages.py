@@ -105,7 +105,7 @@ OPTIONS: list[Any] = [
 
 @pytest.mark.parametrize(("function", "options"), OPTIONS)
 def test_no_result_of_a_tool_is_left_without_its_call(function: Any, options: Any) -> None:
-    """Whatever is cut or left out; `start_on` and the limit hold, too."""
+    """Each call stays with its result after any cut; `start_on` and the limit hold, too."""
     for seed in range(20):
         kept = function(talk(seed), **options)
         called = {""}

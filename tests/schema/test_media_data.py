@@ -53,7 +53,7 @@ def test_sound_never_becomes_a_picture() -> None:
 
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_a_file_that_broke_off_is_shown_as_far_as_it_came(cut: int) -> None:
-    """Whatever the number of characters, strict readers of notebook files can decode it."""
+    """Strict readers of notebook files can decode it, with any number of characters."""
     file = FILES["image/png"]
     mime, data = media_file("image/png", encoded(file)[:-cut])
     assert is_shown(mime, data)

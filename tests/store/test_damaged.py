@@ -217,7 +217,7 @@ BAD_ROWS: list[tuple[str, Any]] = [
     ("column", "value"), BAD_ROWS, ids=[f"{column}={value!r:.40}" for column, value in BAD_ROWS]
 )
 def test_a_damaged_row_of_a_store_is_one_error(tmp_path: Path, column: str, value: Any) -> None:
-    """Whatever a row holds, whoever reads or writes the conversation is told of the file."""
+    """Readers and writers of the conversation are told of the file, for any damage of a row."""
     path = tmp_path / "conversations.db"
     store = Store(path)
     conversation = Conversation("ideas", store=store)

@@ -145,7 +145,7 @@ def test_an_interrupted_start_of_a_reply_is_marked(path: Path) -> None:
 
 
 def test_all_drafts_share_one_thread_which_ends_with_the_store(store: Store) -> None:
-    """However many replies stream, one thread writes; closing the store ends it."""
+    """One thread writes for any number of replies that stream; closing the store ends it."""
     before = set(threading.enumerate())
     drafts = [Conversation(f"ideas {n}", store=store).begin_reply() for n in range(5)]
     started = set(threading.enumerate()) - before

@@ -59,7 +59,7 @@ DICTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", DICTS)
 def test_every_dict_becomes_openais(kind: str) -> None:
-    """However a tool is written, the same is sent."""
+    """A tool is sent as the same dict in every way of writing it."""
     assert to_openai_tool(DICTS[kind]) == {"type": "function", "function": FUNCTION}
 
 

@@ -192,7 +192,7 @@ def test_ids_of_calls_have_no_characters_that_are_rejected() -> None:
 
 
 def test_messages_of_one_role_are_one_turn() -> None:
-    """Whatever they are called; those of the system are apart, as text if they all are."""
+    """Roles of any name make turns; system messages are apart, as text if they all are."""
     messages = [
         SystemMessage("a"),
         HumanMessage("b"),

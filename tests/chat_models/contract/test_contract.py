@@ -166,7 +166,7 @@ def test_an_error_response_is_a_typed_error(
 def test_a_stream_that_breaks_off_keeps_its_partial(
     loopback: LoopbackServer, provider: Provider, collect: Collect, end: str
 ) -> None:
-    """However a stream breaks, the error carries the text so far."""
+    """The error of a stream that breaks in any way carries the text so far."""
     wire = provider.wire
     broken = {"error event": wire.error_event("Overloaded"), "broken event": b'data: {"a": \n\n'}
     loopback.plays(wire.partial("Hel", "lo", then=broken.get(end, b""), torn=end == "reset"))

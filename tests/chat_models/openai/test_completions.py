@@ -327,7 +327,7 @@ def test_a_whole_reply_instead_of_a_stream_is_one_chunk(decoder: CompletionDecod
     ],
 )
 def test_a_chunk_that_is_none_is_malformed(payload: dict[str, Any]) -> None:
-    """Whatever is not of the protocol is one error that shows what came."""
+    """An event outside the protocol is one error that shows what came."""
     with pytest.raises(MalformedReplyError, match="not a chat completion"):
         chunks_from_openai(payload)
 

@@ -289,7 +289,7 @@ json_values = st.recursive(
 @settings(max_examples=examples(200), deadline=None)
 @given(st.none() | st.integers(100, 999), json_values, st.text(max_size=9))
 def test_any_body_is_a_model_error(status: int | None, body: object, wait: str) -> None:
-    """Whatever a server answers, the error has a message, and fields of the right types."""
+    """The error of any answer of a server has a message, and fields of the right types."""
     read = error_response(status, body, headers={"retry-after": wait})
     assert isinstance(read, ModelError)
     assert read.message

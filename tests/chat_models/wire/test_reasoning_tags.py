@@ -88,7 +88,7 @@ def test_reasoning_in_tags_follows_what_the_server_told_apart() -> None:
 @example(["<think>", "</think>", "<think>", " ", "<"])
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "/think>", "a", " ", "\n", "<th"])))
 def test_pieces_do_not_matter(pieces: list[str]) -> None:
-    """However a text is cut, the whole text gives the same, and nothing is lost or doubled."""
+    """A text in any pieces gives the same as the whole text: nothing is lost or doubled."""
     whole = "".join(pieces)
     assert in_pieces(pieces) == in_pieces([whole]) == in_pieces(list(whole))
     if not whole.lstrip().startswith("<think>"):

@@ -150,7 +150,7 @@ VALUES = ["'ab'", '"ab"', "b'ab'", "f'ab{x}'", "'1234'", "1234", "'cd'", "{'ab':
 
 @given(st.lists(st.sampled_from(VALUES), min_size=1), st.sampled_from(["", "# ab", "# 1234"]))
 def test_restored_code_means_what_it_meant(values: list[str], comment: str) -> None:
-    """However often a value occurs, and in whatever kind of token."""
+    """A value may occur many times, and in any kind of token."""
     code = "\n".join([comment, *(f"y = {value}" for value in values)])
     masks = Masks()
     restored = masks.restore(masks.code(code))

@@ -110,7 +110,7 @@ CELLS = [
 def test_no_value_reaches_the_model(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    """Whatever form it has in code, variables, messages and tracebacks, a text stays here."""
+    """A text in any form stays here: in code, variables, messages and tracebacks."""
     as_name = ("users['X']", "os.environ['X']", "{'X': 'ada'}")  # Letters alone, these are names.
     leaks = list[str]()
     for form in CELLS:

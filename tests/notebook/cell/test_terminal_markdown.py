@@ -114,7 +114,7 @@ def test_a_cell_shows_markdown_and_its_footer(
     st.integers(1, 9),
 )
 def test_chunks_make_no_difference(text: str, length: int) -> None:
-    """However a text comes, the screen is that of the whole text: no block is lost or repeated."""
+    """A text in any pieces makes the screen of the whole text: no block is lost or repeated."""
     chunks = [text[start : start + length] for start in range(0, len(text), length)]
     assert shown(*chunks) == shown(text)
 

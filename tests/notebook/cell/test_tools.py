@@ -204,7 +204,7 @@ CLAIMS = (
 def test_no_text_raises_a_permission(
     shell: InteractiveShell, typed: Callable[..., list[str]], claim: str, where: str
 ) -> None:
-    """Whatever a prompt, a model or a tool says, the call of a tool that asks is asked about."""
+    """The call of a tool that asks is asked about, with any text of a prompt, model or tool."""
     asked = typed("n", "n")
     word = claim if where == "arguments" else "heron"
     caller = Caller(("delete", {"word": word}), text=claim if where == "reply" else "")

@@ -415,7 +415,7 @@ async def test_a_request_that_cannot_be_met_is_told(content: dict[str, Any], lin
 
 
 async def test_an_error_without_a_message_is_told_by_its_type() -> None:
-    """Whatever a model's constructor or function raises, a line is shown."""
+    """Any error of a model's constructor or function is shown as a line."""
     for error, line in (
         (ValueError(), "ValueError"),
         (KeyError("name"), "name"),
@@ -793,7 +793,7 @@ async def test_a_page_that_shows_the_panel_sees_what_others_add() -> None:
 
 @pytest.mark.usefixtures("quick_polls")
 async def test_many_panels_share_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many panels are shown, their store is looked at once each time, none of them reads
+    """The store is looked at once each time, for any number of panels; none of them reads
     its conversation unless something was written, and a panel that is dropped goes."""
     looks, reads, version, path = 0, 0, Store.version, PanelBackend.path
 

@@ -109,7 +109,7 @@ class Mute(Exception):
 )
 @pytest.mark.parametrize("blocking", [True, False])
 def test_an_error_ends_its_turn_alone(error: BaseException, blocking: bool) -> None:
-    """Whatever the function that answers raises, also by `sys.exit`, fails that turn; the next one,
+    """Anything that the function raises, also by `sys.exit`, fails that turn; the next one,
     other panels and other calls work."""
 
     def answer(messages: list[BaseMessage]) -> str:
@@ -147,7 +147,7 @@ def test_sys_exit_fails_its_turn_with_its_message() -> None:
 def test_a_function_may_raise_whatever_there_is(
     error: type[BaseException], is_async: bool, store: Path
 ) -> None:
-    """Whatever a chat's function raises, its turn ends, nothing streams on, and the next begins."""
+    """The turn of a function that raises ends, nothing streams on, and the next begins."""
 
     def chat(messages: list[BaseMessage]) -> str:
         if messages[-1].text == "Raise":

@@ -154,7 +154,7 @@ def test_a_path_that_is_long_comes_in_parts() -> None:
     )
 )
 def test_a_browser_shows_what_the_kernel_has(steps: list[Any]) -> None:
-    """Whatever happens between two takes, in any order, the browser ends with the same."""
+    """The browser ends with the same after any events between two takes, in any order."""
     updates, browser = updates_and_browser()
     texts = dict[str, str]()
     for step in steps:

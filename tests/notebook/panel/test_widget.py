@@ -43,7 +43,7 @@ class PanelPage:
 @pytest.mark.parametrize("asks_at", range(6))
 @pytest.mark.parametrize("type", ["hello", "resync"])
 def test_a_browser_may_ask_before_anything_was_sent(asks_at: int, type: str) -> None:
-    """Whatever waits then to be sent is in the answer, once, and what follows fits behind it; from
+    """All that waits then to be sent is in the answer, once, and what follows fits behind it; from
     then on nothing is sent again unasked."""
 
     async def talk() -> PanelPage:

@@ -176,7 +176,7 @@ def shown(cell: str) -> str:
     ("model", "stays_on_a_line"), [("a model of 15 c", True), ("a model of 16 ch", False)]
 )
 def test_short_texts_stay_on_a_line(model: str, stays_on_a_line: bool) -> None:
-    """Whatever a page's own style does to cells; longer ones break."""
+    """A short name stays whole under any style of the page for cells; longer ones break."""
     page = usage_mimebundle([ModelCall(model, usage=tokens(1, 1))]).get("text/html", "")
     assert (model.replace(" ", "\u00a0") in html.unescape(page)) == stays_on_a_line
 

@@ -226,7 +226,7 @@ def cached() -> ModelCall:
 
 
 def test_csv_is_read_back() -> None:
-    """Whatever stands in a prompt; what is not known is empty."""
+    """Prompts of any characters come back; what is not known is empty."""
     calls = [ModelCall("m", prompt='a "b", c\n= d', usage=tokens(3, 4)), ModelCall("n")]
     first, second = csv.DictReader(io.StringIO(UsageTable(calls).to_csv()))
     assert (first["prompt"], first["total_tokens"]) == ('a "b", c\n= d', "7")

@@ -170,7 +170,7 @@ def test_texts_with_the_marks_of_masks_are_texts() -> None:
 
 
 def test_a_long_line_that_does_not_match_takes_no_long_time() -> None:
-    """However many parts of it are any text."""
+    """The time is linear for any number of parts that match any text."""
     line = "".join(f"(x{number}) " for number in range(60)) + "end"
     pattern = learn_line(line, [line.replace(")", " 1)")], NO_REPLIES)
     assert pattern is not None

@@ -99,7 +99,7 @@ def without(value: Any, path: str) -> Any:
 
 @pytest.mark.slow
 def test_a_log_is_refused_when_it_is_loaded_or_is_shown(tmp_path: Path) -> None:
-    """Whatever field has whatever type: the error names the file and the patch."""
+    """The error names the file and the patch, for any field of any type."""
     refused, path = 0, tmp_path / "run.jsonl"
     for line in logs():
         path.write_text(line + "\n")

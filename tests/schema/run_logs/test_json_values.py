@@ -323,7 +323,7 @@ _OP = '{"op": "add", "path": "/a", "value": %s}'
     ],
 )
 def test_a_line_that_is_no_patch_is_an_error_with_its_number(line: Any, said: str) -> None:
-    """Whatever is wrong with it, in the middle or as a whole last line."""
+    """A wrong line in the middle, or a whole last line, is named by its number."""
     end = b"\n" if isinstance(line, bytes) else "\n"
     for lines in ([_GOOD, "", line, _GOOD], [_GOOD, "", line + end]):
         with pytest.raises(ValueError, match=rf"(?s)^Line 3: .*{said}|{said}: "):

@@ -144,7 +144,7 @@ _WAYS = [_by_adding, _in_place, lambda steps: RunLog(*steps), lambda steps: sum(
 def test_every_way_to_a_log_is_the_references(
     fold: Callable[[list[RunLogPatch]], RunLog], steps: list[RunLogPatch]
 ) -> None:
-    """However patches are added, their state is what jsonpatch makes of them, unchanged."""
+    """The state is what jsonpatch makes of the patches, unchanged, by every way of adding them."""
     given = copy.deepcopy([step.ops for step in steps])
     log = fold(steps)
     assert log.state == reference_state(steps)
