@@ -6,15 +6,15 @@ import ast
 import linecache
 import re
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from chatnb.notebook.cell.masking import Masks
+from chatnb.notebook.cell.masking import Masks, placeholder
+from chatnb.notebook.cell.raising_code import is_installed, is_raised_by, words_of_messages
 from chatnb.redaction import environment_secrets, redact
 
 _SCALARS = (bool, int, float, complex, type(None))
@@ -25,6 +25,8 @@ _MAX_COLUMN_CHARACTERS = 40
 _MAX_TRACEBACK_LINES = 60
 _MAX_VALUES = 40
 _MAX_CHAIN = 10
+# "datetime64[ns, Europe/Oslo]", "List(Int64)"; what is quoted may be a value, as of an enum.
+_PLAIN_TYPE = re.compile(r"[\w<>=|.]{1,30}(?:[\[(<][\w<>=|., /()\[\]-]{0,60})?")
 _CELL_NUMBER = re.compile(r"In\[(\d+)\]")
 
 
@@ -185,7 +187,7 @@ class _Traceback:
 
     def _line(self, filename: str, number: int) -> str:
         is_cell = bool(self._shell.compile.format_code_name(filename))
-        if not is_cell and _is_installed(filename):
+        if not is_cell and is_installed(filename):
             return ""
         # A file is masked as a whole: a line may be the inside of a string.
         if filename not in self._files:
@@ -200,40 +202,19 @@ class _Traceback:
             text = str(error.msg) if isinstance(error, SyntaxError) else str(error)
         except Exception:  # Its class may raise anything.
             return ""
-        if isinstance(error, SyntaxError):
-            return self._masks.message(text, self._names, self._values)
-        if not steps or self._is_raised_here(steps[-1]):
+        is_raised = bool(steps) and is_raised_by(steps[-1])
+        by_user = is_raised and not is_installed(steps[-1].tb_frame.f_code.co_filename)
+        if by_user or not (steps or isinstance(error, SyntaxError)):
             # Its code is shown, and what it says is a value. One without steps was never raised.
-            return f"<{len(text)} characters>" if text else ""
-        return self._masks.message(text, self._names, self._values)
-
-    def _is_raised_here(self, step: TracebackType) -> bool:
-        """Return whether the code of a cell or of a file of the user's raises or asserts."""
-        filename = step.tb_frame.f_code.co_filename
-        if not _is_cell(self._shell, step) and _is_installed(filename):
-            return False
-        is_cell = _is_cell(self._shell, step)
-        source = _typed_cell(self._shell, filename)[1] if is_cell else _file_text(filename)
-        try:
-            tree = ast.parse(TransformerManager().transform_cell(source) if is_cell else source)
-        except (SyntaxError, ValueError):
-            return True
-        return any(
-            isinstance(node, ast.Raise | ast.Assert)
-            and node.lineno <= step.tb_lineno <= (node.end_lineno or node.lineno)
-            for node in ast.walk(tree)
-        )
+            return placeholder(text) if text else ""
+        # What C raises has no code to read; what it says of data, it quotes.
+        has_words = is_raised or isinstance(error, BaseExceptionGroup)
+        words = words_of_messages(error, steps) if has_words else None
+        return self._masks.message(text, self._names, self._values, words)
 
 
 def _file_text(filename: str) -> str:
     return "".join(linecache.getlines(filename))
-
-
-def _is_installed(filename: str) -> bool:
-    """Return whether a file belongs to Python or to a package, whose messages are templates."""
-    parts = Path(filename).parts
-    library = str(Path(traceback.__file__).parent)
-    return "site-packages" in parts or filename.startswith((library, "<frozen"))
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -308,15 +289,28 @@ def _shape(value: Any) -> str:
     """Return the shape of an array or a table, with the names of its columns; else the length."""
     try:
         shape = getattr(value, "shape", None)
-        text = f" of shape {tuple(shape)}" if isinstance(shape, tuple) else ""
+        text = f" of shape {tuple(shape)}" if isinstance(shape, tuple) and _are_sizes(shape) else ""
         if text and getattr(value, "columns", None) is not None:
             return f"{text} with columns {', '.join(map(repr, _columns(value)))}"
         dtype = getattr(value, "dtype", None)
         if text:
-            return f"{text}, {dtype}" if dtype is not None else text
+            return f"{text}, {_type_of_items(dtype)}" if dtype is not None else text
         return f" of {len(value)}" if isinstance(value, Sized) else ""
     except Exception:  # The class may raise anything; its name is known in any case.
         return ""
+
+
+def _are_sizes(shape: Iterable[Any]) -> bool:
+    return all(type(size) in (int, float) for size in shape)
+
+
+def _type_of_items(dtype: Any) -> str:
+    """Return the type of an array's items, which may have fields; where it has values, its name."""
+    fields = getattr(dtype, "names", None)
+    if type(dtype).__module__.partition(".")[0] == "numpy" and fields:
+        return f"records with fields {', '.join(map(repr, map(_column, fields[:_MAX_COLUMNS])))}"
+    text = "" if isinstance(dtype, str) else str(dtype)
+    return text if _PLAIN_TYPE.fullmatch(text) else type(dtype).__qualname__
 
 
 def _columns(value: Any) -> list[Any]:

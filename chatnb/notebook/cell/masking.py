@@ -33,6 +33,10 @@ _KEYWORDS_BEFORE_LISTS = frozenset(
      *("print", "return", "while", "yield")}
 )  # fmt: skip
 _KEY = re.compile(r"[^\W\d]{1,40}")
+# The format of a number or a text, and that of a date.
+_PLAIN_SPEC = re.compile(
+    r"(?:.?[<>=^])?[-+ ]?z?\#?\d{0,2}[_,]?(?:\.\d{1,2})?[a-zA-Z%]?|(?:%-?[a-zA-Z]|[-.,/: ])*"
+)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _MASKED_TEXT = re.compile(r"<\d+ characters?, no\. (\d+)>(\n*)")
 _MASKED_STRING = re.compile(
@@ -40,7 +44,7 @@ _MASKED_STRING = re.compile(
 )
 _MASKED_NUMBER = re.compile(r"\b_number_of_\d+_characters_no_(\d+)_?\b")
 
-_QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]*)'|\"([^\"\n]*)\"|`([^`\n]*)`)(?!\w)")
+_QUOTED = re.compile(r"(?:(?<!\w)|(?<=\bb))(?:'([^'\n]*)'|\"([^\"\n]*)\"|`([^`\n]*)`)(?!\w)")
 _MASK = re.compile(r"<[^<>\n]*>")
 _WORD = re.compile(r"[^\s()\[\]{}<>,;'\"`|]+")
 _MARKS = ".:!?*+-/%&^~@="
@@ -99,21 +103,43 @@ class Masks:
         code = _MASKED_TEXT.sub(self._original_text, code)
         return _MASKED_NUMBER.sub(lambda found: self._original(found[1], found[0]), code)
 
-    def message(self, text: str, names: Collection[str], values: Mapping[str, str]) -> str:
+    def message(
+        self,
+        text: str,
+        names: Collection[str],
+        values: Mapping[str, str],
+        words: Collection[str] | None = None,
+    ) -> str:
         """Return an error's message: words and names, without what is quoted or odd.
 
-        `values` are the texts of variables, which a message may contain, with their names.
+        `values` are the texts of variables, which a message may contain, with their names. `words`
+        are, in lower case, all that a message can have which is no value; None if not known.
         """
         known = {*names, *self.names, *_KNOWN_NAMES}
         for value in sorted(values, key=len, reverse=True):
             if len(value) >= _MIN_VALUE_LENGTH and value not in known:
                 text = text.replace(value, f"<value of {values[value]}>")
         text = _outside_masks(_QUOTED, text, lambda found: self._quoted(found, known))
+        text = self._without_literals(text, known)
         template, colon, rest = text.partition(": ")
         hidden = self._words_of_values(rest, values)
-        template = _outside_masks(_WORD, template, lambda found: _word(found[0], known))
-        rest = _outside_masks(_WORD, rest, lambda found: _word(found[0], known, hidden))
+        template = _outside_masks(_WORD, template, lambda found: _word(found[0], known, (), words))
+        rest = _outside_masks(_WORD, rest, lambda found: _word(found[0], known, hidden, words))
         return template + colon + rest
+
+    def _without_literals(self, text: str, known: Collection[str]) -> str:
+        """Return a message in which no line of a literal of the code is left as it is."""
+        lines = {
+            line.strip(): number
+            for number, (_, inside) in enumerate(self._originals)
+            for line in inside.splitlines()
+        }
+        texts = [line for line in lines if len(line) >= _MIN_VALUE_LENGTH and line not in known]
+        if not texts:
+            return text
+        longest_first = sorted(texts, key=len, reverse=True)
+        pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        return _outside_masks(pattern, text, lambda found: placeholder(found[0], lines[found[0]]))
 
     def _words_of_values(self, rest: str, values: Collection[str]) -> set[str]:
         """Return the words behind a message's colon that are values, or occur in one."""
@@ -130,7 +156,7 @@ class Masks:
             return found[0]
         number = self._numbers.get(("", inside))
         quote = found[0][0]
-        return f"{quote}{_placeholder(inside, number)}{quote}"
+        return f"{quote}{placeholder(inside, number)}{quote}"
 
     def _masked(self, token: _Token, tokens: list[_Token], index: int, brackets: list[str]) -> str:
         if token.type == "comment":
@@ -164,11 +190,11 @@ class Masks:
             self._depth -= 1
             return f"{prefix}{quote}{masked}{closing}"
         kind = prefix.lower().replace("u", "")
-        masked = _placeholder(inside, self._remember(token, inside, kind))
+        masked = placeholder(inside, self._remember(token, inside, kind))
         masked += "\n" * inside.count("\n")
         return f"{prefix}{quote}{masked}{closing or quote}"
 
-    def _f_string(self, inside: str) -> str:
+    def _f_string(self, inside: str, *, is_spec: bool = False) -> str:
         """Mask the text of an f-string, and the values within its expressions."""
         parts, start, index = list[str](), 0, 0
         while index < len(inside):
@@ -176,14 +202,30 @@ class Masks:
                 index += 2 if inside[index : index + 2] in ("{{", "}}") else 1
                 continue
             end = _end_of_expression(inside, index)
-            parts += [self._literal(inside[start:index]), "{", self.code(inside[index + 1 : end])]
+            text, field = inside[start:index], inside[index + 1 : end]
+            parts += [self._literal(text, is_spec=is_spec), "{", self._field(field)]
             start = index = end
             if end < len(inside):
                 parts.append("}")
                 start = index = end + 1
-        return "".join([*parts, self._literal(inside[start:])])
+        return "".join([*parts, self._literal(inside[start:], is_spec=is_spec)])
 
-    def _literal(self, text: str) -> str:
+    def _field(self, inside: str) -> str:
+        """Mask an expression of an f-string, and the text of its format."""
+        end = _end_of_value(inside)
+        value, spec = self.code(inside[:end]), inside[end:]
+        if not spec:
+            return value
+        if self._depth >= _MAX_DEPTH:
+            return f"{value}:{self._literal(spec[1:])}"
+        self._depth += 1
+        masked = self._f_string(spec[1:], is_spec=True)
+        self._depth -= 1
+        return f"{value}:{masked}"
+
+    def _literal(self, text: str, *, is_spec: bool = False) -> str:
+        if is_spec and _PLAIN_SPEC.fullmatch(text):
+            return text
         return self._text(text, lines=text.count("\n")) if text.strip() else text
 
     def _number(self, token: str) -> str:
@@ -195,7 +237,7 @@ class Masks:
         return f"_number_of_{len(token)}_characters_no_{number}_"
 
     def _text(self, inside: str, *, lines: int = 0) -> str:
-        return _placeholder(inside, self._remember(inside, inside)) + "\n" * lines
+        return placeholder(inside, self._remember(inside, inside)) + "\n" * lines
 
     def _remember(self, token: str, inside: str, kind: str = "") -> int:
         # Equal values have one placeholder, so that the model sees that they are equal.
@@ -222,7 +264,8 @@ class Masks:
         return self._originals[int(number)][1] if known else masked
 
 
-def _placeholder(text: str, number: int | None) -> str:
+def placeholder(text: str, number: int | None = None) -> str:
+    """Return what stands for a text: its length, and its number where it is put back."""
     size = f"{len(text)} character{'' if len(text) == 1 else 's'}"
     return f"<{size}>" if number is None else f"<{size}, no. {number}>"
 
@@ -294,6 +337,17 @@ def _end_of_expression(text: str, index: int, quote: str = "", nested: int = 0) 
     return len(text)
 
 
+def _end_of_value(field: str) -> int:
+    """Return the index of the colon before a format, behind the expression of an f-string."""
+    depth = index = 0
+    for token in _tokens(field):
+        depth += (token.text in _CLOSERS) - (token.text in _CLOSERS.values())
+        if token.text == ":" and depth == 0:
+            return index
+        index += len(token.text)
+    return len(field)
+
+
 def _parts(token: str) -> tuple[str, str, str, str]:
     """Return the prefix of a string, its quotes, what is inside, and the closing quotes if any."""
     body = token.lstrip("rRbBuUfFtT")
@@ -342,13 +396,16 @@ def _outside_masks(
     return "".join([*parts, pattern.sub(replace, text[start:])])
 
 
-def _word(word: str, known: Collection[str], hidden: Collection[str] = ()) -> str:
+def _word(
+    word: str, known: Collection[str], hidden: Collection[str], words: Collection[str] | None
+) -> str:
     bare = word.strip(_MARKS)
     digits = re.sub(r"\D", "", bare).strip("0")
     is_number = re.fullmatch(r"[\d.]*", bare) is not None
     if is_number and len(digits) <= 2:
         return word
-    is_plain = bare not in hidden and _PLAIN_WORD.fullmatch(bare) is not None
+    is_of_template = bare not in hidden and (words is None or bare.lower() in words)
+    is_plain = is_of_template and _PLAIN_WORD.fullmatch(bare) is not None
     if is_plain or all(part in known for part in bare.split(".")):
         return word
-    return word.replace(bare, _placeholder(bare, None))
+    return word.replace(bare, placeholder(bare, None))

@@ -74,6 +74,18 @@ FRAME = pandas.DataFrame({"price": [1.5, 2.5], "name": ["SECRET", "SECRET"]})
         (date(2026, 1, 2), "datetime.date"),
         (numpy.zeros((3, 4)), "numpy.ndarray of shape (3, 4), float64"),
         (numpy.array(["SECRET"]), "numpy.ndarray of shape (1,), <U6"),
+        (
+            numpy.zeros(2, dtype=[("price", int), ("x" * 41, int)]),
+            "numpy.ndarray of shape (2,), records with fields 'price', <class 'str'>",
+        ),
+        (
+            polars.Series("s", ["SECRET"], dtype=polars.Enum(["SECRET"])),
+            "polars.series.series.Series of shape (1,), Enum",
+        ),
+        (
+            pandas.Series(pandas.to_datetime(["2026-01-01"]).tz_localize("Europe/Oslo")),
+            "pandas.Series of shape (1,), datetime64[us, Europe/Oslo]",
+        ),
         (FRAME, "pandas.DataFrame of shape (2, 2) with columns 'price', 'name'"),
         (FRAME["price"], "pandas.Series of shape (2,), float64"),
         (FRAME[:0], "pandas.DataFrame of shape (0, 2) with columns 'price', 'name'"),

@@ -68,6 +68,11 @@ MASKED: list[tuple[str, str]] = [
     ("f'a{x}b'", "f'<1 character, no. 0>{x}<1 character, no. 1>'"),
     ("f'{x}'", "f'{x}'"),
     ("f'{x:>10}'", "f'{x:>10}'"),
+    ("f'{x:,.2f} {d:%d.%m.%Y %H:%M}'", "f'{x:,.2f} {d:%d.%m.%Y %H:%M}'"),
+    ("f'{d:%Y in Oslo}'", "f'{d:<10 characters, no. 0>}'"),
+    ("f'{x!r:ab>{n}}'", "f'{x!r:<3 characters, no. 0>{n}}'"),
+    ("f'{(lambda y: y)(x):{\"ab\"}>5}'", "f'{(lambda y: y)(x):{\"<2 characters, no. 0>\"}>5}'"),
+    ("f'{x:>{n}.2f}'", "f'{x:>{n}.2f}'"),
     ("f'{d[\"key\"]}'", "f'{d[\"key\"]}'"),
     ("f'{{x}}'", "f'<5 characters, no. 0>'"),
     ("f'a{{{x}}}'", "f'<3 characters, no. 0>{x}<2 characters, no. 1>'"),
@@ -198,8 +203,8 @@ MESSAGES: list[tuple[str, str]] = [
     ("got 12 of 123", "got 12 of <3 characters>"),
     ("got 1.5", "got 1.5"),
     ("got 12.5, 120.0 and 1.25", "got <4 characters>, 120.0 and <4 characters>"),
-    ("Unknown word: Oslo", "Unknown word: <4 characters>"),
-    ("Not there: the Oslo word", "Not there: the <4 characters> word"),
+    ("Unknown word: Oslo", "Unknown word: <4 characters, no. 0>"),
+    ("Not there: the Oslo word", "Not there: the <4 characters, no. 0> word"),
     ("Not there: kestrel", "Not there: <7 characters>"),
     ("HTTP ERROR ABCDEFGHI", "HTTP ERROR <9 characters>"),
     ("camelCase word", "<9 characters> word"),
@@ -219,7 +224,8 @@ MESSAGES: list[tuple[str, str]] = [
     ("list.append() 'list.append'", "list.append() 'list.append'"),
     ("http://a.test/b?c=d", "<19 characters>"),
     ("12345!", "<5 characters>!"),
-    ("(Oslo)", "(Oslo)"),
+    ("b'Bergen' in b'price'", "b'<6 characters>' in b'price'"),
+    ("(Oslo)", "(<4 characters, no. 0>)"),
     ("1.2.3", "<5 characters>"),
     ("'total' 'Oslo' 'nope'", "'total' '<4 characters, no. 0>' '<4 characters>'"),
 ]
@@ -231,3 +237,20 @@ def test_messages_leave_without_values(message: str, masked: str) -> None:
     masks = Masks()
     masks.code(CODE)
     assert masks.message(message, ["foo2"], VALUES_OF_VARIABLES) == masked
+
+
+def test_a_message_has_no_words_but_those_of_its_code() -> None:
+    """Where that code is known; others are data, even if they are plain."""
+    masks, words = Masks(), {"expected", "found"}
+    assert masks.message("Expected total: found Oslo and price", ["total"], {}, words) == (
+        "Expected total: found <4 characters> <3 characters> <5 characters>"
+    )
+
+
+def test_no_line_of_a_literal_is_left_in_a_message() -> None:
+    """As in the snippet of a text that cannot be parsed."""
+    masks = Masks()
+    masks.code('text = """\n  the first line\n  another\n"""; row[\'another\']')
+    assert masks.message("no end: of another\nof\n the first line of it", (), {}) == (
+        "no end: of another\nof\n <14 characters, no. 0> of it"
+    )

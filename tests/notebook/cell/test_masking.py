@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,31 @@ CELLS = [
     "from dateutil import parser\nparser.parse('X')",
     "import pandas\npandas.to_datetime('X')",
     "import pandas\npandas.to_datetime(['2026-01-01', 'X'], format='%Y-%m-%d')",
+    "exec('raise ValueError(\"X\")')",
+    "import sys\nsys.exit('X')",
+    "raise SyntaxError('X', ('X', 1, 1, 'X'))",
+    "import warnings\nwith warnings.catch_warnings():\n"
+    "    warnings.simplefilter('error')\n    warnings.warn('X')",
+    "from unittest import mock\nmock.Mock(side_effect=ValueError('X'))()",
+    "import unittest\nunittest.TestCase().assertEqual('X', 'y')",
+    "try:\n    raise ExceptionGroup('X', [KeyError('X'), OSError('X')])\n"
+    "except* KeyError:\n    pass",
+    "import asyncio\nasync def f():\n    future = asyncio.Future()\n"
+    "    future.set_exception(KeyError('X'))\n    await future\nasyncio.run(f())",
+    "%%bash\necho X\nexit 3",
+    "import numpy\nnumpy.zeros(2, dtype=[('a', int)])['a', 'X']",
+    "import polars\nkinds = polars.Series(['X'], dtype=polars.Enum(['X', 'other']))\nkinds.nothing",
+    "import datetime\nf'{datetime.date(2026, 1, 1):%d X}' + 1",
+    "class Odd:\n    shape, dtype = ('X',), 'X'\nodd = Odd()\nodd.nothing",
 ]
+# Files with a text that nothing in the cell has, and the cells that cannot read them.
+FILES = {
+    "import yaml\nfrom pathlib import Path\nyaml.safe_load(Path('file').read_text())":
+    "a:\n  password: X: b",
+    "import pandas\nframe = pandas.read_csv('file')\nframe.merge(frame, on='n', validate='1:1')":
+    "n\nX\nX\n",
+    "import configparser\nconfigparser.ConfigParser().read('file')": "[a]\n X\nX\n",
+}  # fmt: skip
 
 
 @pytest.mark.process
@@ -123,6 +148,21 @@ def test_no_value_reaches_the_model(
         assert error is not None
         leaks += [form] if secret in failed_cell(shell, error).to_markdown() else []
     assert leaks == []
+
+
+@pytest.mark.parametrize("text", [SECRET, "kestrel", "Kestrel", "correct kestrel battery"])
+@pytest.mark.parametrize("cell", FILES)
+def test_nothing_of_a_file_reaches_the_model(
+    shell: InteractiveShell, tmp_path: Path, cell: str, text: str
+) -> None:
+    """A package's error may show the line or the rows that it does not take."""
+    file = tmp_path / "file"
+    file.write_text(FILES[cell].replace("X", text), encoding="utf-8")
+    shell.run_cell(cell.replace("'file'", repr(str(file))), store_history=True)
+    error = last_error()
+    assert error is not None
+    assert not {"kestrel", "Kestrel"} & {*failed_cell(shell, error).to_markdown().split()}
+    assert text not in failed_cell(shell, error).to_markdown()
 
 
 def test_no_longer_number_reaches_the_model(shell: InteractiveShell) -> None:
@@ -199,7 +239,7 @@ def test_any_text_can_be_masked(text: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", ["[", "f'{f\"{", "\n!", '{"\n', '["a",'])
+@pytest.mark.parametrize("unit", ["[", "f'{f\"{", "\n!", '{"\n', '["a",', "f'{x:"])
 def test_long_texts_are_masked_in_linear_time(unit: str) -> None:
     """A hundred kilobytes of any token are masked without nested work."""
     Masks().code(unit * (100_000 // len(unit)))
