@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import cmath
 import gc
+import io
+import math
+import os
+import re
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial, wraps
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 from chatnb.tools.identity import function_digest
+from tests.support.hangs import ends
 
 HIDING = """
 class Agent:
@@ -55,8 +63,55 @@ SAME: list[Callable[[], Callable[..., Any]]] = [
     lambda: partial(made(), limit=4),
     lambda: wrapped(made(), "a"),
     lambda: len,
+    lambda: layers(made(), 20),
+    lambda: holding(re),
+    lambda: holding(re.compile("a")),
+    lambda: holding(datetime(2026, 1, 1, tzinfo=UTC)),
+    lambda: holding(frozenset({1, "a"})),
+    lambda: holding(10**6_000),
+    lambda: holding(int),
 ]
+
+
+class Odd(partial[Any]):
+    """A partial that does something else."""
+
+    def __call__(self, *args: Any) -> Any:
+        return args
+
+
+class Slots:
+    """An object that no reference can be weak to."""
+
+    __slots__ = ()
+
+
+class Wordless:
+    """An object that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+    def look(self, path: str) -> str:
+        return path
+
+
+def layers(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    for _ in range(count):
+        function = wrapped(function, "a")
+    return function
+
+
+def cleanup(body: str) -> Callable[..., Any]:
+    return made(body=f"try:\n        {body}\n    except OSError:\n        return path")
+
+
+def without_handlers(function: Any) -> Callable[..., Any]:
+    return FunctionType(function.__code__.replace(co_exceptiontable=b""), {}, "look")
+
+
 FOLDER, OTHER_FOLDER = Folder(), Folder()
+LONG = "a" * 300
 OTHERS: list[Callable[..., Any]] = [
     made(),
     made(body="return path[limit:]"),
@@ -76,6 +131,21 @@ OTHERS: list[Callable[..., Any]] = [
     len,
     print,
     Folder,
+    Odd(made(), limit=4),
+    io.open,
+    os.open,
+    math.log,
+    cmath.log,
+    *(holding(re.compile(LONG + end, flags)) for end in "bc" for flags in (0, re.VERBOSE)),
+    *(layers(made(limit=limit), depth) for limit in (6, 7) for depth in (1, 20, 100, 200)),
+    cleanup("return path"),
+    without_handlers(cleanup("return path")),
+    holding(frozenset({1, "a"})),
+    holding({1, "a"}),
+    holding(10**6_000),
+    holding(datetime(2026, 1, 1, tzinfo=UTC)),
+    holding(datetime(2026, 1, 1)),
+    holding(datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
 ]
 
 
@@ -130,6 +200,43 @@ def test_a_function_that_holds_itself_has_an_identity() -> None:
         return look
 
     assert function_digest(look) == function_digest(look)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: [number].append,
+        lambda number: holding(Slots()),
+        lambda number: partial(next, iter([number])),
+        lambda number: holding(memoryview(bytes(number))),
+    ],
+    ids=["method of a list", "object", "iterator", "memory"],
+)
+def test_an_address_stands_for_nothing(make: Callable[[int], Any]) -> None:
+    """Objects that end get theirs to the next ones, which are not allowed."""
+    assert len({function_digest(make(number)) for number in range(30)}) == 30
+    one = make(1)
+    assert function_digest(one) == function_digest(one)
+
+
+def test_an_object_need_not_have_words() -> None:
+    """What it is does not depend on how it is shown."""
+    one, other = Wordless(), Wordless()
+    assert function_digest(one.look) == function_digest(one.look) != function_digest(other.look)
+
+
+def test_functions_that_hold_each_other_are_described_once() -> None:
+    """As those that one function makes; the work does not grow with the ways through them."""
+
+    def tools(count: int) -> Any:
+        names = [f"look_{number}" for number in range(count)]
+        bodies = "".join(f"    def {name}(): return {', '.join(names)}\n" for name in names)
+        namespace: dict[str, Any] = {}
+        exec(f"def make():\n{bodies}    return look_0", namespace)
+        return namespace["make"]()
+
+    assert ends(lambda: function_digest(tools(30)), 60) == function_digest(tools(30))
+    assert function_digest(tools(30)) != function_digest(tools(29))
 
 
 def test_objects_that_are_gone_leave_nothing_behind() -> None:
