@@ -136,7 +136,15 @@ def tool_digest(tools: Sequence[ToolLike], name: str) -> str:
     found = next((one for one in tools if given_tool_name(one) == name), None)
     shell = get_ipython()
     origin = notebook_path(shell) if shell else ""
-    return function_digest(found.func if isinstance(found, Tool) else found, origin, name)
+    return function_digest(_code_of(found), origin, name)
+
+
+def _code_of(tool: ToolLike | None) -> object:
+    """Return what runs when a tool is called."""
+    if not isinstance(tool, Tool):
+        return tool
+    own = type(tool).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return (tool.func, tool.coroutine, None if own else tool)
 
 
 def is_function_allowed(settings: Mapping[str, Any], tools: Sequence[ToolLike], name: str) -> bool:

@@ -15,6 +15,7 @@ from chatnb.notebook.approvals import (
 )
 from chatnb.notebook.widgets.tool_calls import Decide, Decision
 from chatnb.schema import AIMessage, ToolMessage
+from chatnb.tools import Tool
 from chatnb.tools.execution import Reject
 
 
@@ -166,3 +167,33 @@ def test_functions_are_allowed_by_what_they_do() -> None:
     other.__name__ = "f"
     assert not is_function_allowed(settings, [other], "f")
     assert not is_function_allowed(settings, [], "f")
+
+
+class Louder(Tool):
+    """A tool that does more than its function."""
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        return f"{await super().ainvoke(input, config, **kwargs)}!"
+
+
+async def g() -> str:
+    """Return g."""
+    return "g"
+
+
+async def h() -> str:
+    """Return h."""
+    return "h"
+
+
+def test_a_tool_is_allowed_with_all_that_it_runs() -> None:
+    """Its asynchronous function and the methods of its class, beside its function."""
+    tools = [f, Tool(f, coroutine=g), Tool(f, coroutine=h), Louder(f), Louder(f)]
+    for tool in tools:
+        settings = with_function_allowed({}, [tool], "f")
+        assert [other is tool for other in tools] == [
+            is_function_allowed(settings, [other], "f") for other in tools
+        ]
+    assert is_function_allowed(
+        with_function_allowed({}, [tools[1]], "f"), [Tool(f, coroutine=g)], "f"
+    )
