@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from functools import cache
 from typing import TextIO
 
 # Everything that ECMA-48 calls a control, C0 and C1, but tabs and line ends: terminals set titles,
@@ -12,6 +13,12 @@ from typing import TextIO
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _STEERING = re.compile(rf"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}]")
 # JupyterLab makes links of what programs print, whatever the scheme.
+# Unicode's Default_Ignorable_Code_Point and separators of lines: nobody sees them in code.
+_INVISIBLE = (
+    r"[\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]"
+)
 _SCRIPT_ADDRESS = re.compile("((?:java|vb)script:/)/", re.IGNORECASE)
 _LONGEST_BEFORE_SLASH = len("javascript:/")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -37,6 +44,11 @@ class SafeText(str):
         if isinstance(text, SafeText):
             return text
         return super().__new__(cls, _without_scripts(_STEERING.sub(_escape, text)))
+
+
+def with_visible_characters(text: str) -> SafeText:
+    """Return what somebody decides about, with escapes for characters that would not be seen."""
+    return SafeText(_invisible().sub(_escape, text))
 
 
 def replace_control_characters(text: str) -> str:
@@ -98,6 +110,11 @@ def warn(message: str, *, stacklevel: int) -> None:
     warnings.warn(SafeText(message), stacklevel=stacklevel + 1)
 
 
+@cache
+def _invisible() -> re.Pattern[str]:
+    return re.compile(_INVISIBLE)
+
+
 def _without_scripts(text: str) -> str:
     return _SCRIPT_ADDRESS.sub(r"\1\\x2f", text)
 
@@ -106,4 +123,6 @@ def _escape(match: re.Match[str]) -> str:
     if match[0] == "\r\n":
         return "\n"
     code = ord(match[0])
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

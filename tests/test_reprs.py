@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
 from chatnb import init_chat_model
 from chatnb.chat_models import ScriptedChatModel
+from chatnb.evaluation import evaluate
 from chatnb.output_parsers import PydanticOutputParser, StrOutputParser
 from chatnb.prompts import (
     ChatPromptTemplate,
@@ -27,6 +29,8 @@ from chatnb.runnables import (
     RunnablePick,
     RunnableWithMessageHistory,
 )
+from chatnb.terminal import SafeText
+from chatnb.tools.mcp import McpPrompt
 
 
 class City(BaseModel):
@@ -107,3 +111,30 @@ REPRS: list[tuple[Any, str]] = [
 def test_a_repr_names_the_parts(shown: Any, text: str) -> None:
     """One sees what a chain, a prompt or a model is made of."""
     assert repr(shown) == text
+
+
+STEERING = "a\x1b]0;t\x07\x9b2J\r\u202eb"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        RunnableLambda(double, name=STEERING),
+        RunnableParallel({STEERING: RunnableLambda(double, name=STEERING)}),
+        RunnableLambda(double, name=STEERING).with_retry(),
+        McpPrompt(cast("Any", None), SimpleNamespace(name=STEERING, description="", arguments=[])),
+        evaluate({STEERING: CHAT}, ["a"], [lambda _: True]),
+        CHAT.with_structured_output({"title": STEERING, "type": "object", "properties": {}}),
+    ],
+    ids=lambda named: type(named).__name__,
+)
+def test_no_name_steers_a_terminal(named: object) -> None:
+    """Whoever gave it: a server, a file or a model."""
+    assert STEERING not in repr(named)
+    assert SafeText(repr(named)) == repr(named)
+
+
+def test_no_name_steers_a_terminal_by_a_graph() -> None:
+    """Its text for Mermaid is printed, too."""
+    text = RunnableLambda(double, name=STEERING).get_graph().draw_mermaid()
+    assert SafeText(text) == text

@@ -20,9 +20,11 @@ from chatnb.terminal import (
     print_line,
     replace_control_characters,
     warn,
+    with_visible_characters,
     without_colours,
     write_text,
 )
+from tests.support.unseen_characters import UNSEEN
 
 PACKAGE = Path(chatnb.__file__).parent
 # Functions that put text on a screen, and the only modules that may use them.
@@ -55,6 +57,14 @@ def test_steering_characters_are_shown(text: str, shown: str) -> None:
     """Sequences for titles, the clipboard, links, the cursor and directions become visible, and
     addresses that are scripts, which JupyterLab would make links of, are broken."""
     assert SafeText(text) == shown
+
+
+@pytest.mark.parametrize("character", [*UNSEEN, *BIDI.values(), "\x1b", "\x9b"])
+def test_what_somebody_decides_about_is_seen(character: str) -> None:
+    """Characters without a shape are escapes, too; others stay."""
+    shown = with_visible_characters(f"a{character}é 中 🎉\tb\n")
+    assert shown == f"a{ascii(character)[1:-1]}é 中 🎉\tb\n"
+    assert with_visible_characters(shown) == shown
 
 
 @given(st.text() | st.text(st.characters(categories=["Cc", "Cf"])))

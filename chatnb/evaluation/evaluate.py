@@ -20,6 +20,7 @@ from chatnb.optional_packages import installed
 from chatnb.runnables import Runnable, RunnableConfig, RunnableSequence
 from chatnb.runnables.base import to_runnable
 from chatnb.schema.model_call import ModelCall, sum_calls
+from chatnb.terminal import SafeText
 from chatnb.tracing.usage_tracking import UsageTracker, next_position, track_calls
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class Evaluation:
         for model, scores in self.scores.items():
             shown = ", ".join(f"{check} {score:.2f}" for check, score in scores.items())
             lines.append(f"  {model}: {shown}")
-        return "\n".join(lines)
+        return SafeText("\n".join(lines))
 
 
 def evaluate(

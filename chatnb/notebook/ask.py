@@ -20,6 +20,7 @@ from chatnb.notebook.tables.comparison import Answer, comparison_mimebundle
 from chatnb.notebook.widgets.base import ComputedTrait, WidgetOutputs
 from chatnb.notebook.widgets.front_end import Form, current_view
 from chatnb.schema.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from chatnb.terminal import SafeText
 
 
 def ask(
@@ -192,7 +193,7 @@ class ChatReply(_RunningReplies, ReplyView):
         self._start([self])
 
     def __repr__(self) -> str:
-        return f"<the reply of {self.model_name}: await it, or call its result()>"
+        return SafeText(f"<the reply of {self.model_name}: await it, or call its result()>")
 
     def __await__(self) -> Generator[Any, None, AIMessage]:
         [reply] = yield from self._wait_async().__await__()
@@ -241,7 +242,8 @@ class ChatComparison(_RunningReplies, ComparisonView):
         self._start([self.sink(index) for index in range(len(self._turns))])
 
     def __repr__(self) -> str:
-        return f"<the replies of {', '.join(self._models)}: await them, or call result()>"
+        names = ", ".join(self._models)
+        return SafeText(f"<the replies of {names}: await them, or call result()>")
 
     def __await__(self) -> Generator[Any, None, dict[str, AIMessage]]:
         replies = yield from self._wait_async().__await__()

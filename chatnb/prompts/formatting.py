@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from chatnb.prompts.variables import refuse_missing
+from chatnb.terminal import SafeText
 
 # A template may come from elsewhere, so it must not reach into objects: `{a.b}` and `{a[0]}`, which
 # `str.format` would look up, are rejected.
@@ -114,11 +115,11 @@ def _parsed(text: str) -> tuple[tuple[_Field, ...], str]:
 def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
     if not name.isidentifier():
         raise ValueError(
-            f"{{{name}}} is not the name of a variable. A template names variables only, without "
-            "attributes or indexes; write {{ and }} for braces"
+            f"{{{SafeText(name)}}} is not the name of a variable. A template names variables only, "
+            "without attributes or indexes; write {{ and }} for braces"
         )
     if conversion is not None and conversion not in _CONVERSIONS:
-        raise ValueError(f"{{{name}!{conversion}}}: only !r, !s and !a exist")
+        raise ValueError(f"{{{name}!{SafeText(conversion)}}}: only !r, !s and !a exist")
     if "{" in spec:
-        raise ValueError(f"{{{name}:{spec}}}: a format cannot contain a variable")
+        raise ValueError(f"{{{name}:{SafeText(spec)}}}: a format cannot contain a variable")
     return _Field(before, name, _CONVERSIONS.get(conversion or ""), spec)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from chatnb.prompts.variables import refuse_missing
+from chatnb.terminal import SafeText
 
 # A template may come from elsewhere: names are looked up in dicts and lists only, never as
 # attributes, and nothing is called. There are no partials, which would be other templates.
@@ -164,9 +165,11 @@ def _tag_pattern(opening: str, closing: str) -> re.Pattern[str]:
 def _checked(given: str, sigil: str | None) -> str:
     name = given.strip()
     if sigil == ">":
-        raise ValueError(f"{{{{> {name}}}}}: there are no partials, which are other templates")
+        raise ValueError(
+            f"{{{{> {SafeText(name)}}}}}: there are no partials, which are other templates"
+        )
     if not re.fullmatch(r"[^\s{}]+", name):
-        raise ValueError(f"{{{{{given}}}}} is not the name of a variable")
+        raise ValueError(f"{{{{{SafeText(given)}}}}} is not the name of a variable")
     return name
 
 

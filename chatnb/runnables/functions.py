@@ -28,6 +28,7 @@ from chatnb.runnables.config import (
     merge_configs,
 )
 from chatnb.runnables.methods import In, Out
+from chatnb.terminal import SafeText
 
 Given = TypeVar("Given")
 
@@ -113,7 +114,7 @@ class RunnableLambda(Runnable[In, Out]):
         self.name = name or getattr(func, "__name__", type(func).__name__)
 
     def __repr__(self) -> str:
-        return f"RunnableLambda({self.name})"
+        return SafeText(f"RunnableLambda({self.name})")
 
     def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         if self._sync is None:
@@ -316,7 +317,7 @@ class RunnableGenerator(Runnable[In, Out]):
         self.name = name or func.__name__
 
     def __repr__(self) -> str:
-        return f"RunnableGenerator({self.name})"
+        return SafeText(f"RunnableGenerator({self.name})")
 
     def transform(self, input: Iterator[In], config: Any = None, **kwargs: Any) -> Iterator[Out]:
         if self._sync is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatnb.lazy_names import names_of_package
+from chatnb.terminal import replace_control_characters
 from chatnb.upstream_attributes import point_elsewhere
 
 
@@ -83,7 +84,7 @@ def _escape(text: str) -> str:
     # These characters have a meaning in Mermaid's quoted labels.
     for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
         text = text.replace(character, entity)
-    return text.replace("\n", " ")
+    return replace_control_characters(text)
 
 
 if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.

@@ -18,6 +18,7 @@ from chatnb.schema.conversion import ChatInput, to_messages
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage
 from chatnb.structured_output.methods import ByJsonSchema, MethodName, get_method
 from chatnb.structured_output.parsers import parser_from_type
+from chatnb.terminal import SafeText
 
 T = TypeVar("T")
 # Providers' finish reasons.
@@ -102,7 +103,7 @@ class StructuredOutput(Runnable[ChatInput, Out]):
         self.model = model.bind(**self._method.params())
 
     def __repr__(self) -> str:
-        return f"StructuredOutput({self._shown})"
+        return SafeText(f"StructuredOutput({self._shown})")
 
     def invoke(self, input: ChatInput, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         loop = self._repair_loop(input)

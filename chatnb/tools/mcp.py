@@ -22,6 +22,7 @@ from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
 from chatnb.schema.merging import Content, ContentPart
 from chatnb.schema.prompt_values import ChatPromptValue
+from chatnb.terminal import SafeText
 from chatnb.tools.base import Tool
 from chatnb.tools.mcp_content import content_from_mcp, message_from_mcp, resource_part
 
@@ -188,7 +189,7 @@ class McpPrompt(Runnable[Mapping[str, Any], ChatPromptValue]):
         self._connection = connection
 
     def __repr__(self) -> str:
-        return f"McpPrompt({self.name}, input_variables={self.input_variables})"
+        return SafeText(f"McpPrompt({self.name}, input_variables={self.input_variables})")
 
     def invoke(
         self, input: Mapping[str, Any], config: RunnableConfig | None = None, **kwargs: Any

@@ -19,6 +19,7 @@ from chatnb.schema.tool_calls import (
     parse_tool_call,
     tool_call_chunk,
 )
+from chatnb.terminal import SafeText
 from chatnb.tools.openai_schema import Declaration, ToolLike, is_dict, tool_declaration, tool_name
 
 
@@ -46,7 +47,7 @@ class CallCheck(Runnable[AIMessage, AIMessage]):
         return CallCheck, (self._tools,)
 
     def __repr__(self) -> str:
-        return f"CallCheck({', '.join(self._known)})"
+        return SafeText(f"CallCheck({', '.join(self._known)})")
 
     def problem(self, call: ToolCall) -> str | None:
         """Return the reason why a call is invalid, or None."""

@@ -11,6 +11,7 @@ from chatnb import RunLog, ScriptedChatModel
 from chatnb.notebook.run_tree.static import run_tree_mimebundle
 from chatnb.notebook.widgets.tool_calls import ItemToolCall, call_fold
 from tests.browser.conftest import STATIC, ReplyPage
+from tests.support.unseen_characters import UNSEEN
 
 pytestmark = pytest.mark.browser
 
@@ -39,10 +40,10 @@ def test_a_call_waits_for_a_click(reply_page: ReplyPage) -> None:
     ]
 
 
-@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b", "\x08", "\x7f"])
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b", "\x08", "\x7f", *UNSEEN])
 def test_a_call_that_waits_looks_as_it_is(reply_page: ReplyPage, mark: str) -> None:
-    """Characters that turn the reading direction, or steer, are escapes in its code and
-    arguments."""
+    """Characters that turn the reading direction, steer or are not seen are escapes in its code
+    and arguments."""
     reply_page.open(calls=[tool_call("asking", code=f"a = 'x{mark}y'", **{f"wo{mark}rd": mark})])
     calls = reply_page.page.get_by_role("region", name="Call of run_python")
     escape = ascii(mark)[1:-1]

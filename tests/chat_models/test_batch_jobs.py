@@ -404,9 +404,23 @@ def test_an_answer_of_another_shape_is_an_error_of_ours(
     assert job.result(poll=0).generations[0][0].text == "reply to a"
 
 
+def test_a_job_has_the_name_of_its_file(server: BatchServer) -> None:
+    """Another name would be that of files elsewhere, which it would write and remove."""
+    job = openai(server.base_url).submit(["a"])
+    path = files_of(job) / f"{job.id}.json"
+    record = json.loads(path.read_text())
+    for name in ("../other", f"{path.parent}/other", "", "other"):
+        path.write_text(json.dumps({**record, "id": name}))
+        with pytest.raises(ConfigurationError, match=f"'{job.id}' is damaged"):
+            BatchJob.load(job.id)
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"first": "0"}, {"count": None}, {"remote_id": 7}, {"state": {"status": 7}}],
+    [
+        *({"first": "0"}, {"count": None}, {"remote_id": 7}, {"state": {"status": 7}}),
+        *({"first": 1}, {"first": -1}, {"count": 0}, {"count": 10**12}),
+    ],
 )
 def test_a_part_of_another_shape_is_a_damaged_file(
     server: BatchServer, change: dict[str, Any]

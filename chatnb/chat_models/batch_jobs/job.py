@@ -29,13 +29,14 @@ from chatnb.schema.model_call import ModelCall, prompt_line
 from chatnb.schema.results import LLMResult
 from chatnb.store.store import MEMORY, store_path
 from chatnb.strict_json import parse_json, parse_object
-from chatnb.terminal import warn
+from chatnb.terminal import SafeText, warn
 from chatnb.tools.openai_schema import ToolLike, tools_for_model
 
 if TYPE_CHECKING:
     from chatnb.structured_output.runnable import StructuredOutput
 
 _POLL_SECONDS = 30.0
+_MAX_REQUESTS = 1_000_000
 _RECORD = {
     "id": str,
     "created": int | float,
@@ -110,10 +111,9 @@ class BatchJob:
         return cls(record, path.parent, cast("SubmittingModel", chat))
 
     def __repr__(self) -> str:
-        return (
-            f"<BatchJob {self.id}: {self.status}, {self.completed:,} of {self.total:,} answered"
-            f"{f', {self.failed:,} failed' if self.failed else ''}>"
-        )
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        answered = f"{self.completed:,} of {self.total:,} answered"
+        return SafeText(f"<BatchJob {self.id}: {self.status}, {answered}{failed}>")
 
     @property
     def total(self) -> int:
@@ -361,13 +361,23 @@ def _read_record(path: Path) -> dict[str, Any]:
         for name, types in _RECORD.items():
             if not isinstance(record[name], types):
                 raise ValueError(f"its {name} is {record[name]!r:.80}")
-        for part in record["parts"]:
-            _part(part)
+        if record["id"] != path.stem:  # It names the other files of the job.
+            raise ValueError(f"its id is {record['id']!r:.80}")
+        _check_order([_part(part) for part in record["parts"]])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(
             f"The file of batch job {path.stem!r} is damaged: {path}: {error_line(error)}"
         ) from error
     return record
+
+
+def _check_order(parts: Sequence[_Part]) -> None:
+    """Raise a ValueError unless each part begins where the one before it ends."""
+    total = 0
+    for part in parts:
+        if part.first != total or not 0 < part.count <= _MAX_REQUESTS:
+            raise ValueError(f"a part has {part.count} requests from {part.first} on, not {total}")
+        total += part.count
 
 
 def _part(record: Mapping[str, Any]) -> _Part:

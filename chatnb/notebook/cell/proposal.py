@@ -14,7 +14,7 @@ from chatnb.notebook.attachments import fenced
 from chatnb.notebook.widgets.html import MUTED, NO_MATH
 from chatnb.notebook.widgets.mounting import mount_point
 from chatnb.redaction import REDACTED, environment_secrets, redact
-from chatnb.terminal import SafeText
+from chatnb.terminal import SafeText, with_visible_characters
 
 NO_CHANGE = "The model would change nothing."
 
@@ -111,8 +111,8 @@ def proposal_mimebundle(
 ) -> Mimebundle:
     """Return a proposal as a diff, folded once it is decided; with a name, its buttons mount."""
     title = _TITLES[decision].format(cell=f"In[{proposal.number}]")
-    # In characters that turn the reading direction, code could look like other code.
-    changes = SafeText(proposal.diff)
+    # With characters that turn the reading direction or are not seen, code could look like other.
+    changes = with_visible_characters(proposal.diff)
     block = element("pre", *_lines(changes), style=_BLOCK_STYLE)
     if decision is None:
         buttons = mount_point(SafeHtml(), "chatnb-proposal-buttons", mount) if mount else ""

@@ -37,7 +37,7 @@ from chatnb.notebook.widgets.tool_calls import (
 )
 from chatnb.runnables.functions import RunnableLambda
 from chatnb.schema.messages import AIMessage, ToolCall, ToolMessage
-from chatnb.terminal import SafeText, print_code, write_text
+from chatnb.terminal import print_code, with_visible_characters, write_text
 from chatnb.tools.execution import Approve, Reject
 from chatnb.tools.loop import ToolLoop
 from chatnb.tools.openai_schema import ToolLike, flat_tools
@@ -269,11 +269,10 @@ def _question(call: ToolCall) -> str | None:
     """Ask about a call in a terminal; return yes, no or always, None if nobody answers."""
     arguments = arguments_text(call["args"])
     # As a whole: nobody should allow what is out of sight.
-    line = call_line(call["name"], arguments, limit=len(arguments))
-    write_text(f"{SafeText(line)}\n")
+    write_text(f"{call_line(call['name'], arguments, is_whole=True)}\n")
     code = code_argument(call["args"])
     if code is not None:
-        print_code(code)
+        print_code(with_visible_characters(code))
     for _ in range(_MAX_ANSWERS):
         try:
             typed = input("May it be called? [y]es, [n]o, [a]lways: ").strip().lower()

@@ -13,7 +13,7 @@ from chatnb.notebook.widgets.html import WRAPPED
 from chatnb.schema.characters import replace_surrogates
 from chatnb.schema.content.reply_parts import ProviderCall
 from chatnb.schema.messages import ToolMessage
-from chatnb.terminal import SafeText
+from chatnb.terminal import SafeText, with_visible_characters
 from chatnb.tools.execution import REJECTED
 
 CallState = Literal["asking", "running", "done", "failed", "rejected"]
@@ -82,8 +82,11 @@ def arguments_text(args: Any) -> str:
     return args if isinstance(args, str) else json.dumps(args or {}, indent=2, ensure_ascii=False)
 
 
-def call_line(name: str, arguments: str, *, limit: int = _MAX_ARGUMENTS) -> str:
-    """Write a call as Python does, its arguments up to a length: `weather(city="Paris")`."""
+def call_line(name: str, arguments: str, *, is_whole: bool = False) -> str:
+    """Write a call as Python does, its arguments up to a length: `weather(city="Paris")`.
+
+    One that somebody decides about `is_whole`, with escapes for what would not be seen.
+    """
     try:
         given = json.loads(arguments)
     except ValueError:  # Still streaming, or no JSON.
@@ -95,7 +98,9 @@ def call_line(name: str, arguments: str, *, limit: int = _MAX_ARGUMENTS) -> str:
             for key, value in given.items()
             if key != CODE or not isinstance(value, str)
         )
-    return f"{name}({one_line(shown, limit)})"
+    if is_whole:
+        shown = with_visible_characters(shown)
+    return f"{name}({one_line(shown, len(shown) if is_whole else _MAX_ARGUMENTS)})"
 
 
 def code_argument(args: Any) -> str | None:

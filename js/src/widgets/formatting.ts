@@ -2,8 +2,9 @@
 
 const COUNT = new Intl.NumberFormat("en-US");
 const MINUTE = 60_000;
-// As in chatnb/terminal.py.
-const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+// As in chatnb/terminal.py: characters that are not shown, or turn the reading direction.
+const UNSEEN =
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/gu;
 
 /** A time in milliseconds: 4 ms, 1.24 s, 12.4 s, 2 min 05 s. */
 export function duration(milliseconds: number): string {
@@ -44,10 +45,11 @@ export function priceDigits(prices: readonly (number | null)[]): number {
   return prices.some((dollars) => dollars && dollars < 0.001) ? 6 : 4;
 }
 
-/** A text with escapes for control characters and those that turn the reading direction. */
+/** A text with escapes for control characters and others that are not seen. */
 export function withVisibleControls(text: string): string {
-  return text.replace(STEERING, (character) => {
-    const code = character.charCodeAt(0).toString(16);
+  return text.replace(UNSEEN, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    if (code.length > 4) return `\\U${code.padStart(8, "0")}`;
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
   });
 }

@@ -22,6 +22,7 @@ from chatnb.notebook.cell.proposal import (
 )
 from chatnb.notebook.cell.proposal_widget import ProposalView
 from tests.support.recording_model import Asked
+from tests.support.unseen_characters import UNSEEN
 
 KEY = "sk-" + "Ab3" * 12
 TOKEN = "ghp_" + "x7Yz" * 9
@@ -248,7 +249,7 @@ def test_a_diff_shows_all_that_the_model_wrote(disguise: str) -> None:
     assert KEY not in shown
 
 
-@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b[2K", "\x08"])
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\x1b[2K", "\x08", *UNSEEN])
 def test_a_diff_shows_characters_that_would_make_it_look_different(mark: str) -> None:
     """As escapes, in each form of it."""
     new = f"if user == 'admin{mark} # is none':\n    pass"

@@ -19,6 +19,7 @@ from chatnb.notebook.widgets.front_end import choose_view
 from chatnb.notebook.widgets.tool_calls import Decide, ItemToolCall, parse_decision
 from chatnb.schema import AIMessage, BaseMessage, ToolMessage
 from chatnb.tools import Reject
+from tests.support.unseen_characters import UNSEEN
 
 CALLED = list[str]()
 
@@ -174,6 +175,20 @@ def test_a_terminal_shows_the_whole_call_before_it_asks(
     typed("n")
     shell.run_cell("%%chat -m caller --tools look_up\nHeron?")
     assert '; and more")' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("character", [*UNSEEN, "\x9b"])
+def test_a_terminal_shows_characters_that_are_not_seen(
+    shell: InteractiveShell,
+    typed: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+    character: str,
+) -> None:
+    """As escapes, in a call that waits, so that nothing is hidden in it."""
+    shell.push({"caller": Caller(("look_up", {"word": f"her{character}on"}))})
+    typed("n")
+    shell.run_cell("%%chat -m caller --tools look_up\nHeron?")
+    assert f'(word="her{ascii(character)[1:-1]}on")' in capsys.readouterr().out
 
 
 def test_always_is_for_one_function_in_one_conversation(
