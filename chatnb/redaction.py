@@ -7,9 +7,12 @@ added to the table is redacted everywhere.
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -17,6 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from chatnb.secret_shapes import SECRET_SHAPES
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 REDACTED = "***"
 
@@ -26,7 +30,7 @@ PLACEHOLDER_KEY = "sk-placeholder-0-"
 MIN_SECRET_LENGTH = 7
 # Servers that need no key are given words such as "none", which ordinary text may well contain.
 
-_MAX_DEPTH = 8
+_MAX_DEPTH = 32
 
 
 class SecretText(str):
@@ -44,7 +48,7 @@ class SecretText(str):
 
 
 _SECRET_NAME = (
-    r"[_-]key$|api_?key|access_?key|private_?key|token$|secret|passw|passphrase|credential"
+    r"[_-]key$|api_?key|access_?key|account_?key|private_?key|token$|secret|passw|passphrase|credential"
     r"|auth(?!or(?!i[sz]))|bearer|cookie"
     r"|(?:^|[_-])(?:dsn|jwt|otp|pat|pin|pw|pwd|sid|sig|signature)(?:$|[_-])"
 )
@@ -56,6 +60,14 @@ _SHORT_NAME, _SHORT_VALUE = 4, 5
 _CALL_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query"})
 # PWD is the shell's folder, and no password.
 _NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$", re.IGNORECASE)
+# Parts of a run's config that hold what the user gives it, such as a model's key.
+_CONFIG_PARTS = ("configurable", "metadata")
+# They describe data, and hold none; tools have many of them.
+_SUBSCHEMAS = frozenset({"$defs", "anyOf", "items", "properties", "required"})
+_QUERIES = frozenset({"default_query", "extra_query"})
+_TYPES_OF_SCHEMAS = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_MAX_CONNECTION_TEXT = 2_000
+_MIN_CODE_LENGTH = 20
 # The organisation and the project that pay are not secret, but do not belong in a shared file.
 _ACCOUNT_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID")
 _ACCOUNT_ATTRIBUTES = ("organization", "project")
@@ -66,6 +78,9 @@ _NO_OPTIONS = frozenset({"_requests"})
 def is_secret_name(name: str) -> bool:
     """Return whether a variable, argument or attribute of this name likely holds a secret."""
     return bool(_secret_name().search(name))
+
+
+_is_secret_field = lru_cache(maxsize=1_024)(is_secret_name)
 
 
 def secrets_in(*values: object) -> set[str]:
@@ -100,8 +115,24 @@ def hide(data: T) -> T:
 
 
 def hide_in_options(params: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters of a call; secrets in its SDK options do not show in the repr."""
-    return params if _CALL_OPTIONS.isdisjoint(params) else {**params, **hide(call_options(params))}
+    """Return parameters of a call; secrets within its data do not show in the repr."""
+    # As in the headers of a server's tool. A parameter that is a mere text is none of a secret.
+    data = {name: value for name, value in params.items() if not isinstance(value, str)}
+    hidden = hide(data) if data else data
+    return params if hidden is data else {**params, **hidden}
+
+
+def hide_in_config(config: C) -> C:
+    """Return the config of a run, or one for each of several; secrets do not show in the repr."""
+    given: Any = config
+    if isinstance(given, list):
+        return cast("C", [hide_in_config(one) for one in cast("list[Any]", given)])
+    if not isinstance(given, dict):
+        return config
+    own = cast("dict[str, Any]", given)
+    parts = {name: own[name] for name in _CONFIG_PARTS if own.get(name)}
+    hidden = hide(parts) if parts else parts
+    return config if hidden is parts else cast("C", {**own, **hidden})
 
 
 def call_options(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,61 +140,123 @@ def call_options(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in _CALL_OPTIONS.intersection(params)}
 
 
-def _hidden(value: Any, *, named: bool, depth: int) -> Any:
+def _hidden(value: Any, *, named: bool, depth: int, within: str = "") -> Any:
+    """Return data in which secrets are `SecretText`s; the same object if there are none."""
     if isinstance(value, str):
-        return SecretText(value) if named or any(_secrets_of_address(value)) else value
+        if not named and "=" not in value and "://" not in value:  # As nearly all.
+            return value
+        is_secret = not isinstance(value, SecretText) and (named or any(_secrets_of_text(value)))
+        return SecretText(value) if is_secret else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-        pairs = cast("Mapping[Any, Any]", value).items()
-        return {
-            name: _hidden(item, named=named or is_secret_name(str(name)), depth=depth + 1)
-            for name, item in pairs
+        given = cast("Mapping[Any, Any]", value)
+        changed = {
+            name: hidden
+            for name, item, inner in _fields(given, named=named, within=within)
+            if (hidden := _hidden(item, named=inner, depth=depth + 1, within=str(name))) is not item
         }
-    given: Any = cast("object", value)
-    if type(given) in (list, tuple) and depth < _MAX_DEPTH:
-        items = [_hidden(item, named=named, depth=depth + 1) for item in given]
-        return items if isinstance(given, list) else tuple(items)
-    return given
+        return {**given, **changed} if changed else given
+    items: Any = cast("object", value)
+    if type(items) in (list, tuple) and depth < _MAX_DEPTH:
+        hidden_items = [_hidden(item, named=named, depth=depth + 1) for item in items]
+        if all(map(operator.is_, hidden_items, items)):
+            return items
+        return hidden_items if isinstance(items, list) else tuple(hidden_items)
+    return items
 
 
-def _secrets_within(value: Any, *, named: bool, depth: int) -> Iterator[str]:
+def _fields(
+    value: Mapping[Any, Any], *, named: bool, within: str
+) -> Iterator[tuple[Any, Any, bool]]:
+    """Yield the fields that may hold secrets, with whether they are named like one, or within one.
+
+    `within` is the name of the object itself.
+    """
+    type_ = value.get("type")
+    # The schema of a secret's field has none; {"type": "api_key", "key": ...} has.
+    is_schema = isinstance(type_, list) or (isinstance(type_, str) and type_ in _TYPES_OF_SCHEMAS)
+    for name, item in list(value.items()):
+        if within in _QUERIES and isinstance(item, str):
+            is_named = is_secret_of_query(str(name), item)
+        else:
+            is_named = _is_secret_field(str(name))
+        if not (is_schema and name in _SUBSCHEMAS):
+            yield name, item, is_named or (named and not is_schema and name != "type")
+
+
+def _secrets_within(value: Any, *, named: bool, depth: int, within: str = "") -> Iterator[str]:
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, str):
-        yield from _secrets_of_address(value)
+        yield from _secrets_of_text(value)
         if named or isinstance(value, SecretText):
-            yield str(value)
+            yield from (str(value), *_parts_of_credentials(value))
     elif isinstance(value, bytes):
         yield from _secrets_within(value.decode("utf-8", "replace"), named=named, depth=depth)
     elif hasattr(cast("type[object]", type(value)), "get_secret_value"):
         yield from _secrets_within(value.get_secret_value(), named=True, depth=depth + 1)
     elif isinstance(value, Mapping):
-        # What has a type is a JSON schema or an object with fields of its own.
-        named = named and "type" not in value
-        for name, item in list(cast("Mapping[Any, Any]", value).items()):
-            is_named = named or is_secret_name(str(name))
-            yield from _secrets_within(item, named=is_named, depth=depth + 1)
+        given = cast("Mapping[Any, Any]", value)
+        for name, item, inner in _fields(given, named=named, within=within):
+            yield from _secrets_within(item, named=inner, depth=depth + 1, within=str(name))
     elif isinstance(value, list | tuple | set | frozenset):
         for item in list(cast("Iterable[Any]", value)):
             yield from _secrets_within(item, named=named, depth=depth + 1)
 
 
+def _secrets_of_text(text: str) -> Iterator[str]:
+    """Yield the secrets of a text whose form tells them, as that of an address does."""
+    if "://" in text:
+        yield from _secrets_of_address(text)
+    if "=" in text and len(text) <= _MAX_CONNECTION_TEXT:
+        yield from _secrets_of_connection(text)
+
+
+def _secrets_of_connection(text: str) -> Iterator[str]:
+    """Yield the secrets of a text such as "Server=db;User=ada;Password=...", or of cookies."""
+    for part in re.split(r"[;\s]+", text):
+        name, equals, value = part.partition("=")
+        if equals and "://" not in name and is_secret_name(name):
+            yield value.strip("'\"{}")
+
+
+def _parts_of_credentials(text: str) -> Iterator[str]:
+    """Yield the secrets within credentials: the password of "Basic ...", the values of cookies."""
+    scheme, _, encoded = text.strip().partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            decoded = b64decode(encoded).decode()
+            yield from (decoded, decoded.partition(":")[2])
+    for part in text.split(";"):
+        _, equals, value = part.partition("=")
+        if equals:
+            yield value.strip().strip('"')
+
+
 def _secrets_of_address(address: str) -> Iterator[str]:
-    if "://" not in address:
-        return
     try:
         parts = urlsplit(address)
     except ValueError:
         return
     user, at, _ = parts.netloc.rpartition("@")
     if at:
-        yield user.partition(":")[2]
+        name, colon, password = user.partition(":")
+        is_token = not colon and parts.scheme in ("http", "https")  # No site has names in those.
+        yield name if is_token else password
     elif "@" in address and not re.fullmatch(r"[^:]*(:\d*)?|\[.*", parts.netloc):
         # A password with an unescaped "/", "?" or "#", which readers take for a port.
         password = address.partition("://")[2].rpartition("@")[0].partition(":")[2]
         yield from (password, *re.split("[/?#]", password))
     for name, value in parse_qsl(parts.query):
-        if name == "key" or is_secret_name(name):
+        if is_secret_of_query(name, value):
             yield value
+
+
+def is_secret_of_query(name: str, value: str) -> bool:
+    """Return whether a parameter of an address likely is a secret: `key`, `sig`, a long `code`."""
+    is_code = name == "code" and len(value) >= _MIN_CODE_LENGTH and any(map(str.isdigit, value))
+    return is_code or name == "key" or is_secret_name(name)
 
 
 def _written_forms(secret: str) -> set[str]:

@@ -179,6 +179,13 @@ def test_errors_are_redacted_in_place() -> None:
         ({"a": [{"db": {"pwd": "abc-def-ghi"}}]}, "abc-def-ghi"),
         ({"token": 'say "x"\n'}, 'say \\"x\\"'),
         ([SecretText("abc-def-ghi")], "abc-def-ghi"),
+        ({"Cookie": "theme=dark; session=abc-def-ghi"}, "abc-def-ghi"),
+        ({"Authorization": "Basic YWRhOmFiYy1kZWYtZ2hp"}, "abc-def-ghi"),
+        ("http://abc-def-ghi@host", "abc-def-ghi"),
+        ("Server=db;User=ada;Password={abc-def-ghi};", "abc-def-ghi"),
+        ("host=db password='abc-def-ghi' user=ada", "abc-def-ghi"),
+        ({"default_query": {"key": "abc-def-ghi"}}, "abc-def-ghi"),
+        ({"auth": {"type": "api_key", "key": "abc-def-ghi"}}, "abc-def-ghi"),
     ],
 )
 def test_secrets_are_found_within_data(data: object, secret: str) -> None:
@@ -197,9 +204,9 @@ each_wrap = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     "secret", [SecretStr("abc-def-ghi"), {"api_key": "abc-def-ghi"}, {"pwd": b"abc-def-ghi"}]
 )
-def test_secrets_are_found_at_eight_levels(secret: Any, wrap: Callable[[Any], Any]) -> None:
+def test_secrets_are_found_at_thirty_two_levels(secret: Any, wrap: Callable[[Any], Any]) -> None:
     """Deeper data are no parameters of a call, and the walk through them ends."""
-    for _ in range(7):
+    for _ in range(31):
         assert secrets_in(secret) == {"abc-def-ghi"}
         secret = wrap(secret)
     assert secrets_in(secret) == {"abc-def-ghi"}
@@ -207,10 +214,10 @@ def test_secrets_are_found_at_eight_levels(secret: Any, wrap: Callable[[Any], An
 
 
 @each_wrap
-def test_secrets_are_hidden_at_eight_levels(wrap: Callable[[Any], Any]) -> None:
+def test_secrets_are_hidden_at_thirty_two_levels(wrap: Callable[[Any], Any]) -> None:
     """As deep as they are found."""
     data: Any = {"api_key": "abc-def-ghi"}
-    for _ in range(7):
+    for _ in range(31):
         data = wrap(data)
         assert "abc-def-ghi" not in repr(hide(data))
 
@@ -236,6 +243,34 @@ def test_schemas_and_ports_hold_no_secrets() -> None:
     assert (
         secrets_in(schema, "http://localhost:8080/accounts/me@x", "http://[::1]:8080/@x") == set()
     )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"token": {"type": "string", "description": "The token of a door"}},
+        {"token": {"type": ["string", "null"], "default": "the-first-one"}},
+        {"auth": {"type": "system_identity"}},
+        {"default_query": {"code": "germany", "keys": "all-of-them"}},
+        "postgresql://librarian@db.example/books",
+        "https://example.org/?code=one-of-them",
+        "name=abc-def-ghi; other=abc-def-ghi",
+        {"type": "object", "properties": {"token": "the-first-one"}},
+    ],
+)
+def test_what_resembles_a_secret_is_none(data: Any) -> None:
+    """Schemas, kinds of authentication, names of users and ordinary parameters."""
+    assert secrets_in(data) == set()
+    assert hide(data) is data
+
+
+def test_a_binding_does_not_show_what_it_binds() -> None:
+    """Its repr is the output of the cell that makes it."""
+    step: RunnableLambda[str, str] = RunnableLambda(str)
+    config: Any = {"configurable": {"api_key": "abc-def-ghi"}, "metadata": {"team": "blue"}}
+    bound = step.with_config(config).bind(tools=[{"type": "mcp", "authorization": "abc-def-ghi"}])
+    assert "abc-def-ghi" not in repr(bound)
+    assert "blue" in repr(bound)
 
 
 def test_short_words_are_no_secrets() -> None:

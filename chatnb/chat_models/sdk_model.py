@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 _MAX_START = 100  # Bytes in which an event stream begins.
 _BAD_REQUEST, _TOO_MANY_REQUESTS = 400, 429
 # Fields of requests that hold no parameters.
-_CONTENTS = frozenset({"input", "messages", "system", "tools"})
+_CONTENTS = frozenset({"input", "messages", "system"})
 
 
 class Endpoint(NamedTuple):

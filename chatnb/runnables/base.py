@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.concurrency.pickling import is_class_of_pickle
 from chatnb.lazy_names import names_of_package
+from chatnb.redaction import hide_in_config
 from chatnb.runnables.config import RunnableConfig, merge_configs
 from chatnb.runnables.methods import In, Out, RunnableMethods
 from chatnb.runnables.wrappers.methods import WrapperMethods
@@ -242,6 +243,7 @@ class Runnable(RunnableMethods[In, Out], WrapperMethods[In, Out]):
         from chatnb.schema.run_logs.log import RunLog
         from chatnb.tracing.log_writer import Selection
 
+        config = hide_in_config(config)
         selection = Selection(
             include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from chatnb.redaction import hide_in_options
+from chatnb.redaction import hide_in_config, hide_in_options
 from chatnb.runnables.base import KeepsModelMethods, Runnable
 from chatnb.runnables.config import (
     RunnableConfig,
@@ -81,27 +81,31 @@ class RunnableDelegate(ModelWrapper[In, Out], Runnable[In, Out]):
         """Return the runnable to call, with its config and arguments, for `config` and `kwargs`."""
         raise NotImplementedError
 
+    def _resolved(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> Call:
+        # What a delegate calls is traced, and it is not.
+        return self.resolve(hide_in_config(config), hide_in_options(kwargs))
+
     def get_name(self) -> str:
         return self.name or self.bound.get_name()
 
     def invoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         return bound.invoke(input, config, **kwargs)
 
     async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         return await bound.ainvoke(input, config, **kwargs)
 
     def stream(
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Out]:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         yield from chain(bound.stream(input, config, **kwargs))
 
     async def astream(
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         async with aclosing(bound.astream(input, config, **kwargs)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -109,13 +113,13 @@ class RunnableDelegate(ModelWrapper[In, Out], Runnable[In, Out]):
     def transform(
         self, input: Iterator[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Out]:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         yield from bound.transform(input, config, **kwargs)
 
     async def atransform(
         self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
-        bound, config, kwargs = self.resolve(config, kwargs)
+        bound, config, kwargs = self._resolved(config, kwargs)
         async with aclosing(bound.atransform(input, config, **kwargs)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -150,7 +154,7 @@ class RunnableBinding(RunnableDelegate[In, Out]):
     ) -> None:
         super().__init__(bound)
         self.kwargs = hide_in_options(kwargs or {})
-        self.config = check_config(config) if config else None
+        self.config = check_config(hide_in_config(config)) if config else None
         if self.config and "run_name" in self.config:
             self.name = self.config["run_name"]
 

@@ -15,6 +15,7 @@ from chatnb.concurrency.threads import (
     pull_in_thread,
     transform_in_thread,
 )
+from chatnb.redaction import hide_in_config
 from chatnb.runnables.batches.methods import BatchMethods, In, Out
 from chatnb.runnables.chunks import AsyncSnapshots, SingleItem, Snapshots, add_up
 from chatnb.runnables.config import RunnableConfig
@@ -67,6 +68,7 @@ class RunnableMethods(BatchMethods[In, Out]):
         Returns:
             The whole output.
         """
+        config = hide_in_config(config)
         if self._implemented & _STREAMS:
             chunks = list(self.stream(input, config, **kwargs))
             return add_up(chunks, replace=bool(self.chunks_replace))
@@ -74,6 +76,7 @@ class RunnableMethods(BatchMethods[In, Out]):
 
     async def ainvoke(self, input: In, config: RunnableConfig | None = None, **kwargs: Any) -> Out:
         """Run once without blocking the event loop; like `invoke`."""
+        config = hide_in_config(config)
         if self._implemented & _ASTREAMS:
             async with aclosing(self.astream(input, config, **kwargs)) as chunks:
                 return add_up([c async for c in chunks], replace=bool(self.chunks_replace))
@@ -94,6 +97,7 @@ class RunnableMethods(BatchMethods[In, Out]):
         Yields:
             The chunks, which add up to the output; one if this runnable does not stream.
         """
+        config = hide_in_config(config)
         if "transform" in self._implemented:
             yield from self.transform(SingleItem(input), config, **kwargs)
         elif self._implemented & _ASTREAMS:
@@ -105,6 +109,7 @@ class RunnableMethods(BatchMethods[In, Out]):
         self, input: In, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
         """Run once, chunk by chunk, without blocking the event loop; like `stream`."""
+        config = hide_in_config(config)
         if "atransform" in self._implemented:
             source = self.atransform(SingleItem(input), config, **kwargs)
         elif self._implemented & _STREAMS:
@@ -129,6 +134,7 @@ class RunnableMethods(BatchMethods[In, Out]):
         Yields:
             The chunks of the output.
         """
+        config = hide_in_config(config)
         if "atransform" in self._implemented:
             pulled = partial(pull_in_thread, input)
             yield from package_portal.iterate(lambda: self.atransform(pulled(), config, **kwargs))
@@ -140,6 +146,7 @@ class RunnableMethods(BatchMethods[In, Out]):
         self, input: AsyncIterator[In], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[Out, None]:
         """Run once over an input that comes chunk by chunk; like `transform`."""
+        config = hide_in_config(config)
         if "transform" in self._implemented:
             source = transform_in_thread(partial(self.transform, config=config, **kwargs), input)
         else:

@@ -8,18 +8,31 @@ import json
 import logging
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from http.cookies import SimpleCookie
 from types import FrameType
 from typing import Any
+from urllib.parse import parse_qs
 
+import httpx2
 import pytest
 
 from chatnb.chat_models import AzureChatOpenAI, BaseChatModel, ChatAnthropic, ChatOpenAI
 from chatnb.chat_models.registry import init_chat_model
+from chatnb.runnables import RunnableLambda, RunnableParallel
 from tests.support.loopback import Exchange, LoopbackServer, Script, head
 
 SECRET = "Vq7-kestrel.lantern_42"
 Call = Callable[[str], Any]
+
+
+def parts_of_credentials(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a server reads in the headers: a name with its password, and each cookie."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme == "Basic":
+        yield b64decode(encoded).decode()
+    yield from (morsel.value for morsel in SimpleCookie(headers.get("cookie", "")).values())
 
 
 def echo(status: str) -> Script:
@@ -31,7 +44,9 @@ def echo(status: str) -> Script:
             "body": exchange.body,
             "path": exchange.path,
         }
-        error = {"message": f"Wrong: {json.dumps(sent)}", "details": [sent, [json.dumps(sent)]]}
+        parts = [*parts_of_credentials(exchange.headers), *parse_qs(exchange.path).values()]
+        message = f"Wrong: {json.dumps(sent)} {parts}"
+        error = {"message": message, "details": [sent, [json.dumps(sent)], parts]}
         names = ("authorization", "x-api-key", "api-key")
         keys = [exchange.headers[name] for name in names if name in exchange.headers]
         begin = head(status, "application/json", x_request_id=" ".join(keys))
@@ -59,6 +74,35 @@ async def token() -> str:
 
 HEADERS = {"X-Api-Key": SECRET, "Authorization": f"Bearer {SECRET}", "Cookie": f"a={SECRET}"}
 NESTED: dict[str, Any] = {"tools_auth": [{"password": [SECRET]}], "api_key": SECRET}
+
+
+BASIC = {"Authorization": f"Basic {b64encode(f'ada:{SECRET}'.encode()).decode()}"}
+COOKIE = {"Cookie": f"theme=dark; session={SECRET}"}
+SERVER: dict[str, Any] = {"type": "mcp", "server_label": "a", "server_url": "https://a.test"}
+MCP_TOOL = {**SERVER, "headers": {"Authorization": f"Bearer {SECRET}"}}
+MCP_TOOL_WITH_TOKEN = {**SERVER, "authorization": SECRET}
+MCP_SERVER = {"type": "url", "url": "https://a.test", "name": "a", "authorization_token": SECRET}
+SEARCH = {"type": "search", "parameters": {"authentication": {"type": "api_key", "key": SECRET}}}
+CONNECTION = {"dsn_of": {"connection": f"Endpoint=sb://a;SharedAccessKey={SECRET};Name=b"}}
+
+
+def deep(data: Any, levels: int) -> Any:
+    return {"a": deep(data, levels - 1)} if levels else data
+
+
+def chosen() -> Any:
+    """Return a model whose provider, address and key the config of a run chooses."""
+    return init_chat_model(configurable_fields="any", config_prefix="my")
+
+
+def config(url: str) -> Any:
+    given = {"model": "openai:m", "api_key": SECRET, "base_url": url, "max_retries": 0}
+    named = {f"my_{name}": value for name, value in given.items()}
+    return {"configurable": named, "metadata": {"session_token": SECRET}}
+
+
+async def gathered(stream: AsyncIterator[Any]) -> list[Any]:
+    return [each async for each in stream]
 
 
 def with_password(url: str) -> str:
@@ -117,6 +161,57 @@ CALLS: dict[str, Call] = {
     "body of a call to Anthropic": lambda url: anthropic(url).invoke("x", extra_body=NESTED),
     "password in the address": lambda url: openai(with_password(url)).invoke("x"),
     "key in the address": lambda url: openai(f"{url}?key={SECRET}").invoke("x"),
+    "token in the address": lambda url: openai(url.replace("://", f"://{SECRET}@")).invoke("x"),
+    "code in the query": lambda url: openai(url, default_query={"code": SECRET}).invoke("x"),
+    "cookies of a model": lambda url: openai(url, default_headers=COOKIE).invoke("x"),
+    "cookies of a call": lambda url: openai(url).invoke("x", extra_headers=COOKIE),
+    "name and password": lambda url: openai(url, default_headers=BASIC).invoke("x"),
+    "name and password of a call": lambda url: openai(url).invoke("x", extra_headers=BASIC),
+    "client with a password": lambda url: openai(
+        url, http_client=httpx2.Client(auth=("ada", SECRET))
+    ).invoke("x"),
+    "client with cookies": lambda url: openai(
+        url, http_client=httpx2.Client(cookies={"session": SECRET})
+    ).invoke("x"),
+    "client with a header": lambda url: openai(
+        url, http_client=httpx2.Client(headers={"X-My-Token": SECRET})
+    ).invoke("x"),
+    "tool of a provider": lambda url: openai(url).invoke("x", tools=[MCP_TOOL]),
+    "tool of a provider, bound": lambda url: openai(url).bind_tools([MCP_TOOL]).invoke("x"),
+    "tool with a token": lambda url: openai(url, use_responses_api=True).invoke(
+        "x", tools=[MCP_TOOL_WITH_TOKEN]
+    ),
+    "tool with a token, streamed": lambda url: list(
+        openai(url, use_responses_api=True).bind_tools([MCP_TOOL_WITH_TOKEN]).stream("x")
+    ),
+    "servers of Anthropic": lambda url: anthropic(url, mcp_servers=[MCP_SERVER]).invoke("x"),
+    "servers of a call to Anthropic": lambda url: anthropic(url).invoke(
+        "x", mcp_servers=[MCP_SERVER]
+    ),
+    "data source": lambda url: openai(url).invoke("x", extra_body={"data_sources": [SEARCH]}),
+    "text of a connection": lambda url: openai(url).invoke("x", extra_body=CONNECTION),
+    "deep in a body": lambda url: openai(url, extra_body=deep({"api_key": SECRET}, 20)).invoke("x"),
+    "metadata of a run": lambda url: openai(url).invoke("x", {"metadata": {"my_token": SECRET}}),
+    "metadata of generate": lambda url: openai(url).generate(
+        [["x"]], metadata={"my_token": SECRET}
+    ),
+    "config": lambda url: chosen().invoke("x", config(url)),
+    "config, streamed": lambda url: list(chosen().stream("x", config(url))),
+    "config, asynchronous": lambda url: asyncio.run(chosen().ainvoke("x", config(url))),
+    "config of a batch": lambda url: chosen().batch(["x"], config(url)),
+    "configs of a batch": lambda url: list(chosen().batch_as_completed(["x"], [config(url)])),
+    "config of a log": lambda url: list(chosen().stream_log("x", config(url))),
+    "config of events": lambda url: asyncio.run(
+        gathered(chosen().astream_events("x", config(url)))
+    ),
+    "config of a sequence": lambda url: list(
+        (RunnableLambda(str) | chosen()).stream("x", config(url))
+    ),
+    "config of branches": lambda url: RunnableParallel(a=chosen()).invoke("x", config(url)),
+    "config that is bound": lambda url: chosen().with_config(config(url)).invoke("x"),
+    "config of a schema": lambda url: (
+        chosen().with_structured_output(dict).invoke("x", config(url))
+    ),
     "address that cannot be read": lambda url: openai(f"http://ada:{SECRET}/x@nowhere").invoke("x"),
 }
 

@@ -34,20 +34,31 @@ _LATE_LOGGERS = [
 ]
 _ADDRESS = re.compile(r"https?://[^\s'\"]+")
 _MAX_CHAIN = 20
+_REQUESTS = ("request", "_request")
 # The body of a copy is not compressed any more.
 _HEADERS_OF_ENCODING = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
     """Replace secrets in errors and in those that caused them, in place."""
-    known = frozenset(secrets)
-    for error in [found for outermost in errors for found in _chain(outermost)]:
+    chain = [found for outermost in errors for found in _chain(outermost)]
+    known = frozenset(secrets).union(*map(_sent_secrets, chain))
+    for error in chain:
         for name in ("response", "request", "_request"):
             message = vars(error).get(name)
             if message is not None and _package(type(message).__module__) in _PACKAGES:
                 vars(error)[name] = _clean(message, known)
         redact_errors(known, error)
         _clear_locals(error)
+
+
+def _sent_secrets(error: BaseException) -> set[str]:
+    """Return the secrets of a request that failed, to which an HTTP client may have added some."""
+    request = next((vars(error)[name] for name in _REQUESTS if vars(error).get(name)), None)
+    if request is None or _package(type(request).__module__) not in _PACKAGES:
+        return set()
+    headers = [(name.decode("latin-1"), value) for name, value in request.headers.raw]
+    return secrets_in(str(request.url), *({name: value} for name, value in headers))
 
 
 def hide_in_logs(model: object) -> None:
@@ -100,7 +111,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.append(found)
         yield found
-        waiting += [e for e in (found.__cause__, found.__context__) if e and _is_below(e)]
+        inner = (found.__cause__, found.__context__, *getattr(found, "exceptions", ()))
+        waiting += [e for e in inner if e and _is_below(e)]
 
 
 def _is_below(error: BaseException) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from chatnb.errors import BatchError, BatchInterrupted
-from chatnb.redaction import hide_in_options
+from chatnb.redaction import hide_in_config, hide_in_options
 from chatnb.runnables.batches.batch import (
     BatchOptions,
     aas_completed,
@@ -123,7 +123,8 @@ class BatchMethods(Generic[In, Out]):
                 results of those that finished.
             BatchInterrupted: On a KeyboardInterrupt, likewise.
         """
-        kwargs, inputs = hide_in_options(kwargs), input_list(inputs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
+        inputs = input_list(inputs)
         options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
         if executor is not None:
             pairs = _on_executor(self, inputs, config, kwargs, options, executor, send_keys)
@@ -145,7 +146,8 @@ class BatchMethods(Generic[In, Out]):
         **kwargs: Any,
     ) -> list[Any]:
         """Run once for each input, many at a time, without blocking; like `batch`."""
-        kwargs, inputs = hide_in_options(kwargs), input_list(inputs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
+        inputs = input_list(inputs)
         calls, limit = _batch_calls(self, self.ainvoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
         async with aclosing(aas_completed(calls, options)) as pairs:
@@ -193,7 +195,7 @@ class BatchMethods(Generic[In, Out]):
             >>> sum(length for _, length in RunnableLambda(len).batch_as_completed(texts))
             2890
         """
-        kwargs = hide_in_options(kwargs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
         options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
         if executor is not None:
             return _on_executor(self, inputs, config, kwargs, options, executor, send_keys)
@@ -217,7 +219,7 @@ class BatchMethods(Generic[In, Out]):
         **kwargs: Any,
     ) -> AsyncGenerator[tuple[int, Any], None]:
         """Yield each output as it arrives, without blocking; like `batch_as_completed`."""
-        kwargs = hide_in_options(kwargs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
         options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
         if isinstance(inputs, Sequence):
             calls, limit = _batch_calls(self, self.ainvoke, inputs, config, kwargs)
@@ -307,7 +309,7 @@ class BatchMethods(Generic[In, Out]):
             from chatnb.runnables.binding import RunnableEach
 
             return RunnableEach(cast("Runnable[In, Out]", self))
-        kwargs = hide_in_options(kwargs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
         options = BatchOptions(None, return_exceptions, checkpoint, progress, checkpoint_grace)
         if executor is not None:
             pairs = _on_executor(
@@ -330,7 +332,7 @@ class BatchMethods(Generic[In, Out]):
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
         """Yield the outputs in the order of the inputs, without blocking; like `map`."""
-        kwargs = hide_in_options(kwargs)
+        kwargs, config = hide_in_options(kwargs), hide_in_config(config)
         call, limit = _stream_call(self, self.ainvoke, inputs, config, kwargs)
         options = BatchOptions(limit, return_exceptions, checkpoint, progress, checkpoint_grace)
         return _aoutputs(astream_completed(inputs, call, options, in_order=True))

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
+from chatnb.redaction import hide_in_config
 from chatnb.runnables.config import RunnableConfig
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class WrapperMethods(Generic[In, Out]):
         """
         if version != "v2":
             raise ValueError(f"The events of a run are of version 'v2', not {version!r}")
+        config = hide_in_config(config)
         events = _module("event_stream").stream_events(self.astream, input, config, kwargs)
         async with aclosing(cast("AsyncGenerator[dict[str, Any], None]", events)) as stream:
             async for event in stream:
