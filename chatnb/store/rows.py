@@ -185,10 +185,25 @@ def insert_conversation(connection: Connection, now: float, name: str, origin: s
 
 
 def free_name(connection: Connection, stem: str) -> str:
-    """Return the stem if it is free, else the stem with the next number."""
-    taken = {name for (name,) in connection.execute("SELECT name FROM conversations")}
-    numbered = (f"{stem}.{count}" for count in range(2, len(taken) + 3))
-    return next(name for name in (stem, *numbered) if name not in taken)
+    """Return the stem if it is free, else the stem with a free number that follows a taken one."""
+    if not _is_taken(connection, stem):
+        return stem
+    # A store may hold many thousands of a stem: their number is doubled, then halved, not counted.
+    taken, free = 1, 2
+    while _is_taken(connection, f"{stem}.{free}"):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if _is_taken(connection, f"{stem}.{middle}"):
+            taken = middle
+        else:
+            free = middle
+    return f"{stem}.{free}"
+
+
+def _is_taken(connection: Connection, name: str) -> bool:
+    found = connection.execute("SELECT 1 FROM conversations WHERE name = ?", (name,))
+    return found.fetchone() is not None
 
 
 def touch_conversation(connection: Connection, now: float, name: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from chatnb.notebook.panel.path_view import PathView, usage_line
 from chatnb.notebook.panel.transcript import Transcript, panel_mimebundle
 from chatnb.notebook.panel.updates import items_from_path
 from chatnb.schema import BaseMessage, ToolMessage, to_messages
-from chatnb.store import Node, Store
+from chatnb.store import Node, Store, rows
 from chatnb.store.rows import END_BELOW
 
 
@@ -91,6 +91,37 @@ def test_the_search_for_the_end_of_a_path_reads_new_rows_alone(tmp_path: Path) -
 
     store.write(explain)
     assert plans == ["SEARCH nodes USING INTEGER PRIMARY KEY (rowid>?)"]
+    store.close()
+
+
+def test_a_conversation_begins_without_reading_the_names_of_others() -> None:
+    """SQLite takes a few steps more to begin the thousandth of a name than the tenth."""
+    steps, store = list[int](), Store(":memory:")
+
+    def begin(connection: sqlite3.Connection, now: float) -> str:
+        counted = list[None]()
+        connection.set_progress_handler(lambda: counted.append(None), 1)
+        name = rows.begin(connection, now, "chat", "")
+        connection.set_progress_handler(None, 0)
+        steps.append(len(counted))
+        return name
+
+    assert [store.write(begin) for _ in range(1000)][-1] == "chat.1000"
+    store.close()
+    assert steps[999] < 6 * steps[9]
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_a_conversation_begins_under_a_name_that_is_free(forgotten: list[int]) -> None:
+    """The first numbers are given in turn, and later ones are of nobody, after any deletions."""
+    store = Store(":memory:")
+    names = [store.begin("chat") for _ in range(20)]
+    assert names == ["chat", *(f"chat.{number}" for number in range(2, 21))]
+    for index in forgotten:
+        if index < len(names):
+            store.forget(names.pop(index))
+        names.append(store.begin("chat"))
+    assert len(names) == len(set(names)) == len(store.summaries())
     store.close()
 
 
