@@ -260,12 +260,11 @@ def read_tool_calls(
         written = _fields(given)
         if not written:
             raise TypeError(f"A tool call is a dict, not {given!r:.80}")
-        custom: Mapping[str, Any] | None = written.get("custom")
-        if custom and custom.get("name"):
+        custom, function = (_part_of_call(written, name) for name in ("custom", "function"))
+        if custom.get("name"):
             args = {CUSTOM_INPUT: custom.get("input") or ""}
             valid.append(tool_call(name=custom["name"], args=args, id=written.get("id")))
             continue
-        function: Mapping[str, Any] = written.get("function") or {}
         args = function.get("arguments")
         if args is not None and not isinstance(args, str):
             args = json.dumps(args, ensure_ascii=False)
@@ -275,6 +274,13 @@ def read_tool_calls(
         else:
             valid.append(call)
     return valid, invalid
+
+
+def _part_of_call(call: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part: object = call.get(name) or {}
+    if not isinstance(part, Mapping):
+        raise TypeError(f"The {name} of a tool call is a dict, not {part!r:.80}")
+    return cast("Mapping[str, Any]", part)
 
 
 def openai_role(message: BaseMessage) -> str:

@@ -159,6 +159,8 @@ def test_a_kind_of_its_own_has_no_role() -> None:
         ("f()", "Tool calls are a list of dicts, not 'f()'"),
         ([{}], "A tool call is a dict, not {}"),
         ([3], "A tool call is a dict, not 3"),
+        ([{"function": True}], "The function of a tool call is a dict, not True"),
+        ([{"id": "a", "custom": ["x"]}], "The custom of a tool call is a dict, not ['x']"),
     ],
 )
 def test_calls_in_a_dict_are_a_list_of_dicts(calls: Any, said: str) -> None:

@@ -96,7 +96,7 @@ def value_text(value: object) -> str:
             return value.to_string()
         case list() if value and all(isinstance(item, BaseMessage) for item in value):  # pyright: ignore[reportUnknownVariableType]
             return get_buffer_string(cast("list[BaseMessage]", value))
-        case {"generations": list(generations), "llm_output": _}:
+        case {"generations": list(generations), "llm_output": _} if _are_candidates(generations):  # pyright: ignore[reportUnknownArgumentType]
             return _candidates(cast("list[list[Mapping[str, Any]]]", generations))
         case {"output": output, **rest} if not rest:
             return value_text(output)
@@ -108,6 +108,12 @@ def _message_text(message: BaseMessage) -> str:
     """Return a message without its speaker where there is only text."""
     line = get_buffer_string([message])
     return message.text if line.endswith(f": {message.text}") else line.partition(": ")[2]
+
+
+def _are_candidates(generations: list[Any]) -> bool:
+    """Return whether data of a log, which may come from a file, are those of an `LLMResult`."""
+    rows = (row if isinstance(row, list) else [None] for row in generations)
+    return all(isinstance(candidate, Mapping) for row in rows for candidate in cast("Any", row))
 
 
 def _candidates(generations: list[list[Mapping[str, Any]]]) -> str:

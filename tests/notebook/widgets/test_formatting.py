@@ -144,6 +144,14 @@ VALUES: dict[str, tuple[Any, str]] = {
         {"generations": [[{"text": "a"}, {"message": AIMessage("b")}], [{}]], "llm_output": None},
         "a\n\nb\n\n",
     ),
+    "no candidates": (
+        {"generations": [7], "llm_output": None},
+        '{\n  "generations": [\n    7\n  ],\n  "llm_output": null\n}',
+    ),
+    "candidates of another shape": (
+        {"generations": [["x"]], "llm_output": 1},
+        '{\n  "generations": [\n    [\n      "x"\n    ]\n  ],\n  "llm_output": 1\n}',
+    ),
     "no result": ({"generations": [], "other": 1}, '{\n  "generations": [],\n  "other": 1\n}'),
     "output": ({"output": AIMessage("Ho")}, "Ho"),
     "output and more": ({"output": "a", "b": 1}, '{\n  "output": "a",\n  "b": 1\n}'),
