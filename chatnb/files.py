@@ -54,3 +54,13 @@ def create_private(path: str | os.PathLike[str]) -> None:
     # One that exists is not opened: closing it would drop SQLite's locks of this process.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+
+
+def make_private(file: Path, beside: Iterable[str] = ()) -> None:
+    """Let only its owner read a file, and those beside it with these ends of their names."""
+    target = os.path.realpath(file)
+    for end in ("", *beside):
+        path = Path(target + end)
+        with suppress(FileNotFoundError):
+            if path.stat().st_mode & 0o077:
+                path.chmod(PRIVATE)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from chatnb.errors import ConfigurationError, DamagedFileError
-from chatnb.files import PRIVATE, create_private
+from chatnb.files import create_private, make_private
 
 MEMORY: Final = ":memory:"
 _DAMAGED = (
@@ -19,6 +19,8 @@ _DAMAGED = (
     "chatnb then begins a new one. "
 )
 _LOCKED = "Another program keeps it locked: end that program, or its transaction, and try again."
+# Of SQLite: the newest messages are in the first of them.
+_FILES_BESIDE = ("-wal", "-shm", "-journal")
 _FULL = "Make room on the disk and try again."
 
 
@@ -102,8 +104,8 @@ class FileFormat:
                 mark = int.from_bytes(opened.read(72)[68:], "big")
             if mark != self.application_id and (mark or not self.unmarked):
                 raise sqlite3.DatabaseError(self._foreign) from error
-        if self.is_own and file.stat().st_mode & 0o077:
-            file.chmod(PRIVATE)
+        if self.is_own:
+            make_private(file, _FILES_BESIDE)
 
     @property
     def _foreign(self) -> str:

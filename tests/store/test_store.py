@@ -203,6 +203,27 @@ def test_a_data_folder_that_cannot_be_written_to_does_not_stop_conversations(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a user's folders private itself")
+@pytest.mark.parametrize("is_link", [False, True])
+def test_files_that_others_could_read_become_private(tmp_path: Path, is_link: bool) -> None:
+    """Those that a process left beside the store are, too: the newest messages are in one."""
+    real = tmp_path / "own" / "conversations.db"
+    first = Store(real)
+    first.add("ideas", HumanMessage("private"), parent=None)
+    path = tmp_path / "link.db" if is_link else real
+    if is_link:
+        path.symlink_to(real)
+    files = list(real.parent.iterdir())
+    assert len(files) == 3
+    for file in files:
+        file.chmod(0o644)
+    second = Store(path)
+    assert second.summaries()[0].name == "ideas"
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    second.close()
+    first.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a user's folders private itself")
 def test_nobody_else_on_the_machine_may_read_it(tmp_path: Path) -> None:
     """The file, and what SQLite puts beside it, belong to the user alone."""
     store = Store(tmp_path / "own" / "conversations.db")
