@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Behind spaces and quotation marks, too, and behind what ends a cell elsewhere: in many countries
+# spreadsheets part cells at semicolons, and see no quotation mark that stands within one.
+_FORMULA = re.compile('(?:^|[;\t\r\n])[ "]*(?=[=+@\uff1d\uff0b\uff0d\uff20-])|^(?=[\t\r\n])')
 _PANDAS = {"text": "object", "count": "Int64", "dollars": "Float64", "seconds": "Float64"}
 _POLARS = {"text": "String", "count": "Int64", "dollars": "Float64", "seconds": "Float64"}
 
@@ -54,7 +57,7 @@ def _csv_row(values: Iterable[Any]) -> str:
 def _as_text(value: Any) -> Any:
     """Return a cell that spreadsheets show as it is, and do not run as a formula."""
     # Source: https://owasp.org/www-community/attacks/CSV_Injection
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    return _FORMULA.sub(r"\g<0>'", value) if isinstance(value, str) else value
 
 
 def _values_by_column(calls: Sequence[ModelCall]) -> dict[str, list[Any]]:

@@ -227,9 +227,9 @@ def cached() -> ModelCall:
 
 def test_csv_is_read_back() -> None:
     """Prompts of any characters come back; what is not known is empty."""
-    calls = [ModelCall("m", prompt='a "b", c\n= d', usage=tokens(3, 4)), ModelCall("n")]
+    calls = [ModelCall("m", prompt='a "b", c;\nd = -1', usage=tokens(3, 4)), ModelCall("n")]
     first, second = csv.DictReader(io.StringIO(UsageTable(calls).to_csv()))
-    assert (first["prompt"], first["total_tokens"]) == ('a "b", c\n= d', "7")
+    assert (first["prompt"], first["total_tokens"]) == ('a "b", c;\nd = -1', "7")
     assert (second["total_tokens"], second["from_cache"]) == ("", "False")
 
 
@@ -240,6 +240,18 @@ def test_csv_has_no_formulas(start: str) -> None:
     call = ModelCall(text, prompt=text, usage=tokens(3, 4))
     (row,) = csv.DictReader(io.StringIO(UsageTable([call]).to_csv(), newline=""))
     assert (row["prompt"], row["model"], row["total_tokens"]) == (f"'{text}", f"'{text}", "7")
+
+
+@pytest.mark.parametrize("before", [" ", '"', ' "', "a;", "a; ", "a\t", "a\r\n", "a\n"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff20"])
+def test_csv_has_no_formulas_for_spreadsheets_that_part_cells_elsewhere(
+    before: str, sign: str
+) -> None:
+    """At semicolons, tabs and line ends; spaces and quotation marks before it do not help."""
+    call = ModelCall("m", prompt=f"{before}{sign}HYPERLINK(0)", error=f"{before}{sign}1")
+    (row,) = csv.DictReader(io.StringIO(UsageTable([call]).to_csv(), newline=""))
+    assert row["prompt"] == f"{before}'{sign}HYPERLINK(0)"
+    assert row["error"] == f"{before}'{sign}1"
 
 
 @pytest.mark.parametrize(
