@@ -9,6 +9,15 @@ from chatnb.lazy_names import names_of_package
 from chatnb.terminal import replace_control_characters
 from chatnb.upstream_attributes import point_elsewhere
 
+# These characters have a meaning in Mermaid's quoted labels: of entities, HTML, directives (which
+# may stand anywhere), formulas and Markdown.
+_ENTITIES = {
+    **{ord(character): f"#{ord(character)};" for character in "#%$`&\\"},
+    ord('"'): "#quot;",
+    ord("<"): "#lt;",
+    ord(">"): "#gt;",
+}
+
 
 class Edge(NamedTuple):
     """An edge between two nodes, given by their ids."""
@@ -81,10 +90,7 @@ def _arrow(label: str) -> str:
 
 
 def _escape(text: str) -> str:
-    # These characters have a meaning in Mermaid's quoted labels.
-    for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
-        text = text.replace(character, entity)
-    return replace_control_characters(text)
+    return replace_control_characters(text).translate(_ENTITIES)
 
 
 if not TYPE_CHECKING:  # LangChain's module of this path has the package's other names, too.

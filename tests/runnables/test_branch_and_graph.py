@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -74,3 +75,16 @@ def test_names_cannot_break_out_of_a_drawing() -> None:
     """A name is plain text for Mermaid, with any characters."""
     drawn = RunnableLambda(len, name='a"]; <b>#\nc').get_graph().draw_mermaid()
     assert 'n1["a#quot;]; #lt;b#gt;#35; c"]' in drawn
+
+
+@pytest.mark.parametrize(
+    "name", ["%%{init: {'themeCSS': 'a{}'}}%%", "$$x$$", "`![x](y)`", "&lt;b&gt;", "\\unicode{x}"]
+)
+def test_names_are_plain_text_in_mermaid(name: str) -> None:
+    """They are no directives, formulas, Markdown or entities: a server may have given them."""
+    drawn = RunnableLambda(len, name=name).get_graph().draw_mermaid()
+    (label,) = re.findall(r'n1\["(.*)"\]', drawn)
+    assert re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label) == name.replace(
+        ">", "#gt;"
+    ).replace("<", "#lt;")
+    assert not set(label) & set("%$`&\\")
