@@ -56,8 +56,6 @@ _SECRET_NAME = (
 _SIGNS, _DOTS = frozenset("!@#$%^*"), frozenset("./")
 _NAMES_OF_NUMBERS = ("pass", "password", "passwd", "passcode", "pin", "otp", "pw", "pwd")
 _SHORT_NAME, _SHORT_VALUE = 4, 5
-# Parameters of a call that hold secrets by names of their own.
-_CALL_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query"})
 # PWD is the shell's folder, and no password.
 _NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$", re.IGNORECASE)
 # Parts of a run's config that hold what the user gives it, such as a model's key.
@@ -100,7 +98,18 @@ def model_secrets(model: object, *options: object) -> set[str]:
     attributes = cast("dict[str, Any]", getattr(model, "__dict__", {}))
     own = {name: value for name, value in attributes.items() if name not in _NO_OPTIONS}
     accounts = [SecretText(own.get(name) or "") for name in _ACCOUNT_ATTRIBUTES]
-    return secrets_in(own, accounts, *options) | environment_secrets()
+    clients = [_credentials_of_client(value) for value in own.values() if hasattr(value, "cookies")]
+    return secrets_in(own, accounts, clients, *options) | environment_secrets()
+
+
+def _credentials_of_client(client: Any) -> dict[str, Any]:
+    """Return what an HTTP client of the user's own adds to each request."""
+    auth = getattr(getattr(client, "auth", None), "__dict__", {})
+    return {
+        "headers": dict(getattr(client, "headers", ())),
+        "cookies": [cookie.value for cookie in getattr(client.cookies, "jar", ())],
+        "auth": [value for value in auth.values() if isinstance(value, str)],
+    }
 
 
 def environment_secret(variable: str) -> SecretText | None:
@@ -116,8 +125,7 @@ def hide(data: T) -> T:
 
 def hide_in_options(params: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of a call; secrets within its data do not show in the repr."""
-    # As in the headers of a server's tool. A parameter that is a mere text is none of a secret.
-    data = {name: value for name, value in params.items() if not isinstance(value, str)}
+    data = call_options(params)
     hidden = hide(data) if data else data
     return params if hidden is data else {**params, **hidden}
 
@@ -136,8 +144,9 @@ def hide_in_config(config: C) -> C:
 
 
 def call_options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the SDK options among the parameters of a call, which may hold secrets."""
-    return {name: params[name] for name in _CALL_OPTIONS.intersection(params)}
+    """Return the parameters of a call that may hold secrets, as the headers of a server's tool."""
+    # A parameter that is a mere text is none.
+    return {name: value for name, value in params.items() if not isinstance(value, str)}
 
 
 def _hidden(value: Any, *, named: bool, depth: int, within: str = "") -> Any:

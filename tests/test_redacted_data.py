@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import httpx2
 import pytest
 
 from chatnb.redaction import (
@@ -180,7 +181,7 @@ def test_hidden_data_are_the_same_data() -> None:
 
 
 def test_only_options_of_the_sdk_are_hidden_among_parameters() -> None:
-    """Other parameters are no secrets, whatever their names."""
+    """Other parameters, and mere texts, are no secrets, whatever their names."""
     params = {"max_tokens": 3, "token": "abc-defg"}
     assert hide_in_options(params) is params
     options = {**params, "extra_headers": {"X-Key": "abc-defg"}, "extra_query": {}}
@@ -188,7 +189,20 @@ def test_only_options_of_the_sdk_are_hidden_among_parameters() -> None:
     assert hidden == options
     assert repr(hidden["extra_headers"]) == "{'X-Key': '***'}"
     assert type(hidden["token"]) is str
-    assert call_options(options) == {"extra_headers": {"X-Key": "abc-defg"}, "extra_query": {}}
+    own = {"extra_headers": {"X-Key": "abc-defg"}, "extra_query": {}}
+    assert call_options(options) == {**own, "max_tokens": 3}
+
+
+def test_a_client_of_the_users_own_has_secrets() -> None:
+    """Whatever it adds to requests: cookies of one name from two sites, a password, a header."""
+    cookies = httpx2.Cookies()
+    for site in ("a.test", "b.test"):
+        cookies.set("session", f"abc-{site}", domain=site)
+    client = httpx2.Client(
+        cookies=cookies, auth=("ada", "abc-defg"), headers={"X-Token": "abcdefg"}
+    )
+    found = model_secrets(SimpleNamespace(http_client=client))
+    assert {"abc-a.test", "abc-b.test", "abc-defg", "abcdefg"} <= found
 
 
 def test_the_environment_has_keys_and_accounts(monkeypatch: pytest.MonkeyPatch) -> None:

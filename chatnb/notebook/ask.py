@@ -103,7 +103,7 @@ def _named(models: Sequence[Any] | Mapping[str, Any]) -> list[tuple[str, Any]]:
     twice = repeated(names)
     if twice:
         raise ValueError(
-            f"compare() has {', '.join(twice)} twice. Name the columns: compare(prompt, "
+            f"compare() has {SafeText(', '.join(twice))} twice. Name the columns: compare(prompt, "
             "{'first': ..., 'second': ...})."
         )
     return named

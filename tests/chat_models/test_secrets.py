@@ -11,6 +11,7 @@ import traceback
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from http.cookies import SimpleCookie
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs
 import httpx2
 import pytest
 
+from chatnb.cassettes.cassette import Cassette
 from chatnb.chat_models import AzureChatOpenAI, BaseChatModel, ChatAnthropic, ChatOpenAI
 from chatnb.chat_models.registry import init_chat_model
 from chatnb.runnables import RunnableLambda, RunnableParallel
@@ -293,3 +295,48 @@ def test_no_error_and_no_log_shows_a_secret(
     assert [line for line in logged if SECRET in line] == []
     shown = {name for name, text in outputs(raised) if SECRET in text}
     assert shown == set(), [text for _, text in outputs(raised) if SECRET in text][:1]
+
+
+def repeat() -> Script:
+    """Repeat in a reply what of the request is a secret."""
+
+    async def script(exchange: Exchange) -> AsyncIterator[bytes]:
+        found = [*parts_of_credentials(exchange.headers), *parse_qs(exchange.path).values()]
+        said = f"{found} {SECRET if SECRET in json.dumps(exchange.body) else ''}"
+        choice = {"index": 0, "message": {"role": "assistant", "content": said}}
+        reply = {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "text", "text": said}],
+        }
+        body = {"model": "m", "choices": [choice], "stop_reason": "end_turn", **reply}
+        yield head("200 OK", "application/json") + json.dumps(body).encode()
+
+    return script
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "client with a password",
+        "client with cookies",
+        "cookies of a call",
+        "name and password of a call",
+        "token in the address",
+        "code in the query",
+        "servers of a call to Anthropic",
+        "tool of a provider",
+        "data source",
+        "config",
+    ],
+)
+def test_no_cassette_has_a_secret_that_a_reply_repeats(
+    loopback: LoopbackServer, tmp_path: Path, name: str
+) -> None:
+    """However it went to the server."""
+    loopback.plays(repeat())
+    path = tmp_path / "calls.yaml"
+    with Cassette(path, "record"):
+        CALLS[name](loopback.base_url)
+    assert SECRET not in path.read_text(encoding="utf-8")
+    assert "***" in path.read_text(encoding="utf-8") or name == "config"
