@@ -15,13 +15,14 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.wire.error_classes import make_loaded_sdk_error
+from chatnb.chat_models.wire.error_secrets import hide_call_in_logs, hide_in_logs, remove_secrets
 from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.errors import ChatnbError, MalformedReplyError, ModelError
 from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain
 from chatnb.langchain.requests import langchain_tool_choice
 from chatnb.langchain.tools import LangChainTool
-from chatnb.redaction import model_secrets, redact_errors
+from chatnb.redaction import call_options, model_secrets
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.usage import UsageMetadata, add_usage
 
@@ -163,6 +164,7 @@ class LangChainChat(BaseChatModel):
             raise TypeError(
                 f"from_langchain takes a chat model of LangChain's, not {type(model).__name__}"
             )
+        hide_in_logs(_core(model))
         self.model = model
         self.model_name = model_name or _get_name(model)
         self.cache = cache
@@ -174,24 +176,26 @@ class LangChainChat(BaseChatModel):
     def _generate(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
-        with self._mapped_errors(None):
-            model, given = _bind_tools(self.model, stop, params)
-            return read_reply(model.invoke(messages_to_langchain(messages), **given))
+        with self._mapped_errors(None, params):
+            call = _Call(self.model, stop, params)
+            return read_reply(call.model.invoke(messages_to_langchain(messages), **call.given))
 
     async def _agenerate(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AIMessage:
-        with self._mapped_errors(None):
-            model, given = _bind_tools(self.model, stop, params)
-            return read_reply(await model.ainvoke(messages_to_langchain(messages), **given))
+        with self._mapped_errors(None, params):
+            call = _Call(self.model, stop, params)
+            return read_reply(
+                await call.model.ainvoke(messages_to_langchain(messages), **call.given)
+            )
 
     def _stream(
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> Iterator[AIMessageChunk]:
         reader = ReplyReader()
-        with self._mapped_errors(reader):
-            model, given = _bind_tools(self.model, stop, params)
-            for output in model.stream(messages_to_langchain(messages), **given):
+        with self._mapped_errors(reader, params):
+            call = _Call(self.model, stop, params)
+            for output in call.model.stream(messages_to_langchain(messages), **call.given):
                 yield reader.read(output)
             yield from reader.end()
 
@@ -199,9 +203,9 @@ class LangChainChat(BaseChatModel):
         self, messages: list[BaseMessage], *, stop: list[str] | None = None, **params: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         reader = ReplyReader()
-        with self._mapped_errors(reader):
-            model, given = _bind_tools(self.model, stop, params)
-            source = model.astream(messages_to_langchain(messages), **given)
+        with self._mapped_errors(reader, params):
+            call = _Call(self.model, stop, params)
+            source = call.model.astream(messages_to_langchain(messages), **call.given)
             async with aclosing(cast("AsyncGenerator[Any, None]", source)) as chunks:
                 async for output in chunks:
                     yield reader.read(output)
@@ -209,22 +213,40 @@ class LangChainChat(BaseChatModel):
                 yield chunk
 
     @contextmanager
-    def _mapped_errors(self, reader: ReplyReader | None) -> Generator[None]:
-        """Raise chatnb's errors for the model's, with the partial reply, without keys."""
+    def _mapped_errors(
+        self, reader: ReplyReader | None, params: Mapping[str, Any]
+    ) -> Generator[None]:
+        """Raise chatnb's errors for the model's, with the partial reply, without secrets."""
+
+        def secrets() -> set[str]:
+            return model_secrets(_core(self.model), call_options(params))
+
         try:
-            yield
+            with hide_call_in_logs(secrets):
+                yield
         except ModelError as error:
             error.partial = error.partial or (reader.partial if reader else None)
             raise
         except ChatnbError:
             raise
         except Exception as failure:
-            partial = reader.partial if reader else None
-            mapped = model_error(failure, started=partial is not None)
-            mapped.partial = partial
+            arrived = reader.partial if reader else None
+            mapped = model_error(failure, started=arrived is not None)
+            mapped.partial = arrived
             make_loaded_sdk_error(mapped, failure)
-            redact_errors(model_secrets(_core(self.model)), failure, mapped)
+            remove_secrets(secrets(), failure, mapped)
             raise mapped from failure
+
+
+class _Call:
+    """A model with the tools of a call, and the call's other arguments."""
+
+    # Tracebacks print local variables, and a model of LangChain's its headers: this does not.
+
+    def __init__(
+        self, model: LangChainModel, stop: list[str] | None, params: Mapping[str, Any]
+    ) -> None:
+        self.model, self.given = _bind_tools(model, stop, params)
 
 
 def _bind_tools(

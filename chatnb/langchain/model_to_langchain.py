@@ -37,6 +37,7 @@ from chatnb.langchain.structured_output import (
     with_parser,
 )
 from chatnb.langchain.tools import tool_to_langchain
+from chatnb.redaction import hide_in_options
 from chatnb.schema.messages import AIMessage, AIMessageChunk, ToolCallChunk, join_chunks
 from chatnb.tools.base import Tool
 
@@ -263,6 +264,7 @@ class ChatnbChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        kwargs = hide_in_options(kwargs)
         with _langchain_errors():
             reply = self.chat.invoke(
                 messages_from_langchain(messages), **self._params(stop, kwargs)
@@ -276,7 +278,7 @@ class ChatnbChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        sent = messages_from_langchain(messages)
+        kwargs, sent = hide_in_options(kwargs), messages_from_langchain(messages)
         with _langchain_errors():
             reply = await self.chat.ainvoke(sent, **self._params(stop, kwargs))
         return _result(reply)
@@ -288,6 +290,7 @@ class ChatnbChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        kwargs = hide_in_options(kwargs)
         writer, sent = ReplyWriter(), messages_from_langchain(messages)
         with _langchain_errors():
             for chunk in self.chat.stream(sent, **self._params(stop, kwargs)):
@@ -301,6 +304,7 @@ class ChatnbChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        kwargs = hide_in_options(kwargs)
         writer, sent = ReplyWriter(), messages_from_langchain(messages)
         source = self.chat.astream(sent, **self._params(stop, kwargs))
         with _langchain_errors():

@@ -25,6 +25,7 @@ _PACKAGES = frozenset(
         *("httpx2", "openai", "pydantic", "socket", "ssl"),
     }
 )
+_LANGCHAIN = "langchain_"  # Its packages of models.
 _LOGGING_PACKAGES = frozenset({"anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai"})
 # httpcore makes its loggers as late as its connections.
 _LATE_LOGGERS = [
@@ -131,7 +132,8 @@ def _clear_locals(error: BaseException) -> None:
 
 
 def _is_package_frame(frame: Any) -> bool:
-    return _package(frame.f_globals.get("__name__", "")) in _PACKAGES
+    package = _package(frame.f_globals.get("__name__", ""))
+    return package in _PACKAGES or package.startswith(_LANGCHAIN)
 
 
 def _package(module: str) -> str:
