@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
@@ -430,5 +431,12 @@ def _forget_parent() -> None:
     dropped_objects.__init__()
 
 
+def _end_main_first() -> None:
+    # At its exit Python empties the modules that somebody holds, the last one of this dict first.
+    # Half-read iterators of a script end with its module, and need the names of this package.
+    sys.modules["__main__"] = sys.modules.pop("__main__")
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
+atexit.register(_end_main_first)

@@ -13,7 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -268,20 +268,23 @@ class Batch:
             if self._timer is not None:
                 self._timer.cancel()
 
-    @asynccontextmanager
-    async def running_tasks(self, running: set[asyncio.Task[None]]) -> AsyncGenerator[None]:
+    def running_tasks(self, running: set[asyncio.Task[None]]) -> AsyncExitStack:
         """Cancel the tasks at the end; like `running`."""
-        with self.running():
-            try:
-                yield
-            except asyncio.CancelledError:
-                self.progress.stop()
-                if running and self._grace:
-                    await asyncio.wait(running, timeout=self._grace)
-                raise
-            finally:
-                self.progress.stop()
-                await end_tasks(running)
+        # No generator has it: a loop that ends closes all of them at once, this one's user as well.
+        stack = AsyncExitStack()
+        stack.enter_context(self.running())
+        stack.push_async_exit(partial(self._end_tasks, running))
+        return stack
+
+    async def _end_tasks(
+        self, running: set[asyncio.Task[None]], error_type: type[BaseException] | None, *_: object
+    ) -> None:
+        self.progress.stop()
+        try:
+            if error_type is asyncio.CancelledError and running and self._grace:
+                await asyncio.wait(running, timeout=self._grace)
+        finally:
+            await end_tasks(running)
 
     def run(self, index: int, call: Callable[[], Any], context: Context | None = None) -> None:
         """Make a call; after errors of the provider's rate limit again, at a slower pace."""

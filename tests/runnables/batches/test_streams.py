@@ -347,3 +347,30 @@ def test_asynchronous_inputs_are_closed_when_the_outputs_are(method: str) -> Non
     else:
         asyncio.run(take_one())
     assert closed.wait(60)
+
+
+@pytest.mark.parametrize("method", ["abatch_as_completed", "amap"])
+@pytest.mark.parametrize("inputs", [[0, 1, 2], range(100)])
+def test_a_batch_that_is_half_read_as_the_loop_ends_is_closed_silently(
+    method: str, inputs: Any
+) -> None:
+    """asyncio.run closes all generators at once, in any order, those of the batch as well."""
+    complaints, kept, running = list[Any](), list[Any](), list[int]()
+
+    async def work(number: int) -> int:
+        running.append(number)
+        try:
+            await asyncio.sleep(60 if number else 0)
+        finally:
+            running.remove(number)
+        return number
+
+    async def read() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: complaints.append(error))
+        kept.append(getattr(RunnableLambda(work), method)(inputs))
+        await anext(kept[-1])
+
+    for _ in range(20):
+        asyncio.run(read())
+    assert not complaints
+    assert not running
