@@ -96,7 +96,7 @@ _HAZARD = re.compile(
 _TITLE = r"(?:\s+(?:\"[^\"\n]*+\"|'[^'\n]*+'))?+"
 _IMAGE = rf"!\[(?P<alt>[^\[\]\n`<$\\]*+)\](?:\([^()\s]*+{_TITLE}\)|\[[^\[\]\n]*+\])"
 _IMAGE_IN_LABEL = re.compile(_IMAGE)
-_WORDS_IN_LABEL = r"(?:[^\[\]\n`<$\\!]|!(?!!*\[)|\n(?![ \t]*\n))*+"
+_WORDS_IN_LABEL = r"(?:[^\[\]\n`<$\\!]|!++(?!\[)|\n(?![ \t]*\n))*+"
 _LABEL_WITH_IMAGES = re.compile(
     rf"\[(?:{_WORDS_IN_LABEL}{_IMAGE.replace('?P<alt>', '?:')})++{_WORDS_IN_LABEL}\](?=[(\[])"
 )
@@ -114,9 +114,10 @@ _ACTIVE_NAME = re.compile(
     r"late|textarea|title|track|video|xmp)",
     re.IGNORECASE,
 )
-_ATTRIBUTE = re.compile(
-    r"(?<![\w-])(?:on[a-z]+|style|ping|href|src\w*|background|data[-\\][\w\\-]+)[\s\\]*(=)",
-    re.IGNORECASE,
+# Of a text that is read backwards, so that no part of it is read for each beginning of a name.
+_NAME_BEFORE_EQUALS = re.compile(r"=[\s\\]*+([\w\\-]++)")
+_ATTRIBUTE_NAME = re.compile(
+    r"(?:\A|\\)(?:data[-\\]|(?:on[a-z]+|style|ping|href|src\w*|background)\Z)", re.IGNORECASE
 )
 _HIDDEN_QUOTE = re.compile(r"\$|@\\*@|\\\\[(\[]|\\begin")
 _LINKED = re.compile(r"\]\(|\]:|://|www\.|```|~~~", re.IGNORECASE)
@@ -207,7 +208,7 @@ def _with_safe_hazards(text: str) -> str:
 
 def _hazards(text: str) -> Iterator[_Hazard]:
     has_image_target = _image_targets(text)
-    has_attributes = bool(_ATTRIBUTE.search(text) or _RAW_TEXT_TAG.search(text))
+    has_attributes = next(_attributes(text), None) is not None or bool(_RAW_TEXT_TAG.search(text))
     has_definition = "]:" in text
     linked = _linked_images(text)
     yield from linked.values()
@@ -295,10 +296,16 @@ def _attribute_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:
     prose = "\n".join(text[end:start] for end, start in zip(ends, starts, strict=True))
     if '"' not in prose or not _HIDDEN_QUOTE.search(prose) or not _LINKED.search(prose):
         return
-    for found in _ATTRIBUTE.finditer(text):
-        start = found.start(1)
+    for start in _attributes(text):
         if not _lies_in(fences, start):
             yield _Hazard(start, start + 1, "&#61;", f"{_JOINER}=", f"{_JOINER}=")
+
+
+def _attributes(text: str) -> Iterator[int]:
+    """Yield the indices of equals signs after names of attributes, the last one first."""
+    for found in _NAME_BEFORE_EQUALS.finditer(text[::-1]):
+        if _ATTRIBUTE_NAME.search(found[1][::-1]):
+            yield len(text) - 1 - found.start()
 
 
 def _tilde_hazards(text: str, fences: list[Fence]) -> Iterator[_Hazard]:

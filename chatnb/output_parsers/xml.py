@@ -51,10 +51,11 @@ class XMLOutputParser(BaseOutputParser[dict[str, Any]]):
     def parse(self, text: str) -> dict[str, Any]:
         from xml.etree.ElementTree import ParseError, fromstring
 
-        found = re.search(r"<(?:\w|\?xml).*>", text, re.DOTALL)
-        if found is None:
+        found = re.search(r"<(?:\w|\?xml)", text)
+        end = text.rfind(">") + 1
+        if found is None or end <= found.start():
             raise OutputParserError("The reply is not XML: it has no element.", text=text)
-        written = re.sub(r"\A<\?xml[^>]*\?>", "", found[0])
+        written = re.sub(r"\A<\?xml[^>]*\?>", "", text[found.start() : end])
         if re.search(r"<!(DOCTYPE|ENTITY)", written, re.IGNORECASE):
             raise OutputParserError("The reply declares a document type or entities.", text=text)
         try:

@@ -31,13 +31,13 @@ class JinjaTemplate:
     def __init__(self, text: str) -> None:
         self.text = text
         environment, syntax_error = _environment()
-        try:
-            parsed = environment.parse(text)
-        except syntax_error as error:
-            raise ValueError(f"{error}; not a Jinja template: {text!r:.200}") from error
         from jinja2.meta import find_undeclared_variables
 
-        self.variables = tuple(sorted(find_undeclared_variables(parsed), key=text.find))
+        try:
+            names = find_undeclared_variables(environment.parse(text))
+        except (syntax_error, RecursionError) as error:
+            raise ValueError(f"{error}; not a Jinja template: {text!r:.200}") from error
+        self.variables = tuple(sorted(names, key=text.find))
 
     def __reduce__(self) -> Any:
         return JinjaTemplate, (self.text,)

@@ -135,15 +135,19 @@ def _parsed(text: str) -> list[_Node]:
 
 def _tags(text: str) -> Iterator[_Tag]:
     """Yield each tag and the text before it; at the end, the last text with a nameless tag."""
-    closing, pattern, position = "}}", _tag_pattern("{{", "}}"), 0
-    while text.find(closing, position) >= 0 and (found := pattern.search(text, position)):
+    opening, closing, position = "{{", "}}", 0
+    pattern = _tag_pattern(opening, closing)
+    # The pattern reads to the end of the text for each opening that has no end.
+    while _has_tag(text, opening, closing, position):
+        found = cast("re.Match[str]", pattern.search(text, position))
         margin, _, raw, sigil, name, end_of_line = found.groups()
         before, position = text[position : found.start("tag")], found.end("tag")
         # A tag other than a variable that is alone on its line takes up the whole line.
         if sigil in _ALONE and margin is not None and end_of_line is not None:
             before, position = before[: len(before) - len(margin)], found.end()
         if sigil == "=":
-            pattern, closing = _delimiters(name)
+            opening, closing = _delimiters(name)
+            pattern = _tag_pattern(opening, closing)
         if sigil in ("!", "="):
             yield _Tag(before, "", "")
         else:
@@ -151,6 +155,11 @@ def _tags(text: str) -> Iterator[_Tag]:
     if (start := text.find("{{", position)) >= 0 and closing == "}}":
         raise ValueError(f"This tag has no end: {text[start:]!r:.200}")
     yield _Tag(text[position:], "", "")
+
+
+def _has_tag(text: str, opening: str, closing: str, position: int) -> bool:
+    start = text.find(opening, position)
+    return start >= 0 and text.find(closing, start + len(opening)) >= 0
 
 
 def _tag_pattern(opening: str, closing: str) -> re.Pattern[str]:
@@ -173,8 +182,8 @@ def _checked(given: str, sigil: str | None) -> str:
     return name
 
 
-def _delimiters(written: str) -> tuple[re.Pattern[str], str]:
+def _delimiters(written: str) -> tuple[str, str]:
     given = written.strip().removesuffix("=").split()
     if len(given) != 2:
         raise ValueError(f"{{{{={written}}}}} does not set two delimiters")
-    return _tag_pattern(*given), given[1]
+    return given[0], given[1]

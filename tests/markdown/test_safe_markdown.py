@@ -297,10 +297,23 @@ def calls_of(work: Callable[[str], str], text: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", ["```mermaid\n", "~~~mermaid\na\n"])
-def test_long_texts_are_made_safe_in_linear_time(unit: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "unit"),
+    [
+        ("", "```mermaid\n"),
+        ("", "~~~mermaid\na\n"),
+        ('"$ ](', "data\\"),
+        ('"$ ](', "data\\ "),
+        ('"$ ](data-', "\\"),
+        ('"$ ](style', " \\"),
+        ("[", "!"),
+        ("[", "![a]("),
+        ("$", "\\unicode{"),
+    ],
+)
+def test_long_texts_are_made_safe_in_linear_time(before: str, unit: str) -> None:
     """Four hundred kilobytes of anything: with work that grew faster, this would take a minute."""
-    text = unit * (400_000 // len(unit))
+    text = before + unit * (400_000 // len(unit))
     assert len(ends(lambda: safe_markdown(text), 25)) >= len(text) // 2
 
 

@@ -20,6 +20,7 @@ from chatnb.errors import OutputParserError
 from chatnb.output_parsers.pydantic import partial_object
 from chatnb.schema import AIMessage, ChatGeneration, HumanMessage
 from chatnb.schema.tool_calls import invalid_tool_call
+from tests.support.hangs import is_linear
 
 TEXTS = {
     "CommaSeparatedListOutputParser": [
@@ -109,6 +110,7 @@ def test_xml_is_that_of_langchain(text: str) -> None:
         '<a/><!DOCTYPE lolz [<!ENTITY lol "lol">]>',
         "<a>&undeclared;</a>",
         "<a>" * 5000 + "</a>" * 5000,
+        "> <a",
     ],
 )
 def test_what_is_no_xml_is_refused(text: str) -> None:
@@ -116,6 +118,20 @@ def test_what_is_no_xml_is_refused(text: str) -> None:
     with pytest.raises(OutputParserError) as caught:
         chatnb.XMLOutputParser().invoke(text)
     assert caught.value.text == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "unit"), [("", "<a"), (">", "<?xml "), ("<a>", "<b"), ("<a>", "<!"), ("", "<a>")]
+)
+def test_the_work_for_xml_grows_with_the_length(before: str, unit: str) -> None:
+    """Not each beginning of an element is followed to the end of the reply."""
+
+    def read(text: str) -> None:
+        with pytest.raises(OutputParserError):
+            chatnb.XMLOutputParser().invoke(text)
+
+    assert is_linear(read, unit, before)
 
 
 def test_xml_may_be_nested_as_deep_as_the_error_says() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from chatnb.chat_models import ChatOpenAI
 from chatnb.errors import ConfigurationError
 from chatnb.prompts import ChatPromptTemplate, MissingVariableError, PromptTemplate
 from chatnb.prompts.formatting import TemplateFormat
+from tests.support.hangs import is_linear
 
 VALUES: dict[str, Any] = {
     "x": '<a> & "b"',
@@ -117,6 +119,10 @@ def test_an_inverted_section_in_one_of_its_name_is_left_out() -> None:
         ("jinja2", "{{ x", "not a Jinja template"),
         ("jinja2", "{% if x %}", "not a Jinja template"),
         ("jinja2", "{% for %}", "not a Jinja template"),
+        ("jinja2", "{" * 9000, "not a Jinja template"),
+        ("jinja2", "{{ " + "-" * 9000 + "1 }}", "not a Jinja template"),
+        ("jinja2", "{{ x" + "[0]" * 9000 + " }}", "not a Jinja template"),
+        ("jinja2", "{% if x %}" * 5000 + "{% endif %}" * 5000, "not a Jinja template"),
         ("f-string", "{a.b}", "not the name of a variable"),
         ("fstring", "{a}", "f-string, mustache or jinja2"),
     ],
@@ -126,6 +132,27 @@ def test_what_is_no_template_is_refused(format: Any, text: str, said: str) -> No
     for make in (PromptTemplate, ChatPromptTemplate.from_template):
         with pytest.raises(ValueError, match=said):
             make(text, template_format=format)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "unit"),
+    [
+        ("", "{{"),
+        ("}}", "{{{"),
+        ("{{x}}}}", "{{#"),
+        ("{{=< >=}}> ", "<{"),
+        ("", "{{x}} {{=<% %>=}}<%"),
+    ],
+)
+def test_the_work_for_tags_without_an_end_grows_with_the_length(before: str, unit: str) -> None:
+    """Each opening is looked at once, also where ends of tags stand before all of them."""
+
+    def read(text: str) -> None:
+        with suppress(ValueError):
+            PromptTemplate(text, template_format="mustache")
+
+    assert is_linear(read, unit, before)
 
 
 @pytest.mark.parametrize(

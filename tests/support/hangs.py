@@ -21,6 +21,22 @@ def ends(work: Callable[[], T], seconds: float = 30) -> T:
     return promise.result(seconds)
 
 
+def is_linear(work: Callable[[str], object], unit: str, before: str = "", after: str = "") -> bool:
+    """Return whether work on a long text takes little more time than on its parts.
+
+    The text is a unit, repeated, with a text before and after.
+    """
+
+    def seconds(times: int) -> float:
+        start = time.process_time()
+        work(before + unit * times + after)
+        return time.process_time() - start
+
+    times = 400_000 // len(unit)
+    seconds(1)  # What the first call alone does.
+    return seconds(times) < 16 * 3 * max(seconds(times // 16), 0.02)
+
+
 def is_waiting(frame: FrameType) -> bool:
     """Return whether a frame, the innermost of its thread, waits for an item of a queue."""
     frames = (frame, frame.f_back)

@@ -29,7 +29,8 @@ class ReasoningSplitter:
 
     def __init__(self, tag: str) -> None:
         self._open, self._close = f"<{tag}>", f"</{tag}>"
-        self._held = ""  # What may be a tag, or white space beside one.
+        self._held = ""  # What may be a tag, with the white space beside it.
+        self._space = list[str]()  # What was held back as long as it is all white space.
         self._within = False
         self._found = False  # Whether there was reasoning.
         self._started = False  # Whether this block of reasoning has any text yet.
@@ -40,7 +41,23 @@ class ReasoningSplitter:
         """Return the reasoning and the text that are certain by now."""
         if self.is_done:
             return Split("", piece)
-        self._held += piece
+        if not self._held and not piece.strip():  # Reading all of it anew for each piece is slow.
+            self._space.append(piece)
+            return Split("", "")
+        self._held = self._take_held() + piece
+        split = self._read()
+        if self._held.isspace():
+            self._space.append(self._held)
+            self._held = ""
+        return split
+
+    def _take_held(self) -> str:
+        held = "".join([*self._space, self._held])
+        self._space.clear()
+        self._held = ""
+        return held
+
+    def _read(self) -> Split:
         reasoning = list[str]()
         while True:
             if self._within:
@@ -52,7 +69,7 @@ class ReasoningSplitter:
 
     def flush(self) -> Split:
         """Return what was held back, at the end."""
-        held, self._held = self._held, ""
+        held = self._take_held()
         if self._within:
             return Split(self._stripped(held.rstrip()), "")
         return Split("", "" if self._found and not held.strip() else held)

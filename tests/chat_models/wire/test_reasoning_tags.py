@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from chatnb.output_parsers import JsonOutputParser, StrOutputParser
 from chatnb.schema import AIMessage
 from tests.chat_models.contract.test_contract import ainvoke, astream, invoke, stream
 from tests.support import responses_events as responses
+from tests.support.hangs import is_linear
 from tests.support.loopback import delta, event
 
 # A text, its reasoning, and what follows.
@@ -50,7 +52,7 @@ CASES: list[tuple[str, str, str]] = [
 ]
 
 
-def in_pieces(pieces: list[str]) -> tuple[str, str]:
+def in_pieces(pieces: Iterable[str]) -> tuple[str, str]:
     splitter = ReasoningSplitter("think")
     parts = [*map(splitter.push, pieces), splitter.flush()]
     return "".join(part.reasoning for part in parts), "".join(part.text for part in parts)
@@ -93,6 +95,15 @@ def test_pieces_do_not_matter(pieces: list[str]) -> None:
     assert in_pieces(pieces) == in_pieces([whole]) == in_pieces(list(whole))
     if not whole.lstrip().startswith("<think>"):
         assert in_pieces([whole]) == ("", whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "unit"), [("", " "), ("", "\n "), ("<think>", " "), ("<think>a", " \n"), ("", "<")]
+)
+def test_the_work_for_what_is_held_back_grows_with_the_length(before: str, unit: str) -> None:
+    """White space that comes letter by letter is not read anew for each letter."""
+    assert is_linear(in_pieces, unit, before)
 
 
 def test_text_is_streamed_as_it_comes() -> None:
