@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from chatnb.chat_models.wire.error_classes import make_sdk_error
 from chatnb.chat_models.wire.error_responses import request_id
-from chatnb.chat_models.wire.error_secrets import hide_call_in_logs, remove_secrets
+from chatnb.chat_models.wire.error_secrets import remove_secrets
 from chatnb.chat_models.wire.finish_reasons import RUN_BROKEN_REPLY_AGAIN
 from chatnb.concurrency.cancellation import cancellation
 from chatnb.concurrency.retry_notices import tell_retry
@@ -22,6 +22,7 @@ from chatnb.errors import (
     ModelTimeoutError,
     StreamInterruptedError,
 )
+from chatnb.log_secrets import hide_call_in_logs
 from chatnb.schema.messages import AIMessage
 
 _ALL_ERRORS = ("HTTPError", "StreamError")

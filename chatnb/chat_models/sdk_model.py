@@ -39,7 +39,6 @@ from chatnb.chat_models.wire.client_options import (
     take_call_options,
 )
 from chatnb.chat_models.wire.connections import track_async_connections, track_connections
-from chatnb.chat_models.wire.error_secrets import hide_in_logs
 from chatnb.chat_models.wire.loop_clients import (
     AsyncSdkClient,
     LoopClients,
@@ -61,6 +60,7 @@ from chatnb.chat_models.wire.model_options import (
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
 from chatnb.chat_models.wire.retry_after import seconds_to_wait
 from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
+from chatnb.log_secrets import hide_in_logs
 from chatnb.redaction import hide, model_secrets
 from chatnb.runnables.batches.backoff import MAX_RETRY_AFTER, slow_down
 from chatnb.runnables.deadlines import Deadline

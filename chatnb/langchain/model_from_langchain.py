@@ -15,13 +15,14 @@ from chatnb.chat_models.base import BaseChatModel
 from chatnb.chat_models.cache import ReplyCache
 from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.chat_models.wire.error_classes import make_loaded_sdk_error
-from chatnb.chat_models.wire.error_secrets import hide_call_in_logs, hide_in_logs, remove_secrets
+from chatnb.chat_models.wire.error_secrets import remove_secrets
 from chatnb.chat_models.wire.finish_reasons import finish_reason, raise_bad_ending
 from chatnb.errors import ChatnbError, MalformedReplyError, ModelError
 from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain
 from chatnb.langchain.requests import langchain_tool_choice
 from chatnb.langchain.tools import LangChainTool
+from chatnb.log_secrets import hide_call_in_logs, hide_in_logs
 from chatnb.redaction import call_options, model_secrets
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.usage import UsageMetadata, add_usage

@@ -12,11 +12,13 @@ import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chatnb.concurrency.portal import package_portal, start_task
 from chatnb.concurrency.waiting import await_done, wait
 from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
+from chatnb.log_secrets import hide_in_logs
 from chatnb.redaction import environment_secrets, hide, redact, secrets_in
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
@@ -74,10 +76,11 @@ def mcp_tools(
         Traceback (most recent call last):
         chatnb.errors.ToolServerError: ...
     """
-    secrets = secrets_in(server, {_SECRET: [env, headers]})
+    secrets = secrets_in(server, _options_of(server), {_SECRET: [env, headers]})
     # Tracebacks print local variables.
     server, env, headers = hide({_SECRET: (server, env or {}, headers or {})})[_SECRET]
     connection = _Connection(_client_factory(server, env, cwd, headers, timeout), timeout, secrets)
+    hide_in_logs(connection)
     try:
         return McpTools(connection, prefix)
     except BaseException:
@@ -358,7 +361,7 @@ def _client_factory(
                     yield client
 
         return over_http
-    words = shlex.split(server, posix=os.name != "nt") if isinstance(server, str) else [*server]
+    words = _words(server)
     if not words:
         raise ValueError("mcp_tools takes a command, or the http address of a server.")
     command = mcp.StdioServerParameters(
@@ -372,6 +375,22 @@ def _client_factory(
         return mcp.Client(mcp.stdio_client(command, errlog=errors))
 
     return as_process
+
+
+def _words(server: str | Sequence[str]) -> list[str]:
+    return shlex.split(server, posix=os.name != "nt") if isinstance(server, str) else [*server]
+
+
+def _options_of(server: str | Sequence[str]) -> list[dict[str, str]]:
+    """Return a command's options with their values, as of `--api-key KEY` and `--token=KEY`."""
+    try:
+        words = _words(server)
+    except ValueError:  # It has no closing quotation mark, and will not start.
+        return []
+    pairs = [word.partition("=") for word in words if word.startswith("-")]
+    options = [{name.lstrip("-"): value} for name, equals, value in pairs if equals]
+    following = pairwise(words)
+    return [*options, *({name.lstrip("-"): value} for name, value in following if name[:1] == "-")]
 
 
 def _all_pages(method: str, field: str) -> Callable[[Client], Coroutine[Any, Any, list[Any]]]:

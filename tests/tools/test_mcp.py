@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -209,8 +210,12 @@ def echo() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", _Echo.answers)
 @pytest.mark.parametrize("place", ["headers", "address", "query"])
-def test_errors_are_without_the_headers_and_passwords(path: str, place: str, echo: str) -> None:
-    """Neither their text nor the local variables in their tracebacks, also if they are repeated."""
+def test_errors_are_without_the_headers_and_passwords(
+    path: str, place: str, echo: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither their text, the local variables in their tracebacks nor the logs have them, also if
+    they are repeated."""
+    caplog.set_level(logging.DEBUG)
 
     def connect() -> McpTools:
         match place:
@@ -225,6 +230,19 @@ def test_errors_are_without_the_headers_and_passwords(path: str, place: str, ech
         connect()
     told = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
     assert TOKEN not in "".join(told.format())
+    assert [record for record in caplog.records if TOKEN in record.getMessage()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [["--api-key", TOKEN], [f"--token={TOKEN}"]])
+def test_errors_are_without_the_options_of_a_command(options: list[str]) -> None:
+    """Those that are named like a secret, however they are written."""
+    code = "import sys; sys.exit(str(sys.argv))"
+    for command in ([sys.executable, "-c", code, *options], f"{sys.executable} -c '{code}' "):
+        words = command if isinstance(command, list) else command + " ".join(options)
+        with pytest.raises(ToolServerError, match=r"It wrote: .*\*\*\*") as failure:
+            mcp_tools(words)
+        assert TOKEN not in str(failure.value)
 
 
 @pytest.mark.slow

@@ -1,22 +1,17 @@
-"""Remove secrets from the errors of a call, and from the logs of SDKs and HTTP clients.
+"""Remove secrets from the errors of a call.
 
 What an SDK raises holds the request with its headers, and the frames of SDK and HTTP client hold
 them once more. Tracebacks with local variables print them: `pytest --showlocals`, `%xmode Verbose`.
-HTTP clients log each address with its password and query, and SDKs log the headers of responses.
 """
 
 from __future__ import annotations
 
-import logging
-import re
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator
 from typing import Any
-from weakref import WeakValueDictionary
 
-from chatnb.redaction import model_secrets, redact, redact_errors, redact_value, secrets_in
+from chatnb.log_secrets import package_of
+from chatnb.redaction import redact, redact_errors, redact_value, secrets_in
 
 # Packages below a chat model. The errors and frames of others are up to their owners.
 _PACKAGES = frozenset(
@@ -26,14 +21,6 @@ _PACKAGES = frozenset(
     }
 )
 _LANGCHAIN = "langchain_"  # Its packages of models.
-_LOGGING_PACKAGES = frozenset({"anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai"})
-# httpcore makes its loggers as late as its connections.
-_LATE_LOGGERS = [
-    f"{package}.{module}"
-    for package in ("httpcore", "httpcore2")
-    for module in ("connection", "http11", "http2", "proxy", "socks")
-]
-_ADDRESS = re.compile(r"https?://[^\s'\"]+")
 _MAX_CHAIN = 20
 _REQUESTS = ("request", "_request")
 # The body of a copy is not compressed any more.
@@ -47,7 +34,7 @@ def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
     for error in chain:
         for name in ("response", "request", "_request"):
             message = vars(error).get(name)
-            if message is not None and _package(type(message).__module__) in _PACKAGES:
+            if message is not None and package_of(type(message).__module__) in _PACKAGES:
                 vars(error)[name] = _clean(message, known)
         redact_errors(known, error)
         _clear_locals(error)
@@ -56,51 +43,10 @@ def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
 def _sent_secrets(error: BaseException) -> set[str]:
     """Return the secrets of a request that failed, to which an HTTP client may have added some."""
     request = next((vars(error)[name] for name in _REQUESTS if vars(error).get(name)), None)
-    if request is None or _package(type(request).__module__) not in _PACKAGES:
+    if request is None or package_of(type(request).__module__) not in _PACKAGES:
         return set()
     headers = [(name.decode("latin-1"), value) for name, value in request.headers.raw]
     return secrets_in(str(request.url), *({name: value} for name, value in headers))
-
-
-def hide_in_logs(model: object) -> None:
-    """Replace a model's secrets in all that its SDK and HTTP client log from now on."""
-    _logging_models[id(model)] = model
-    for name in [*logging.root.manager.loggerDict, *_LATE_LOGGERS]:
-        if _package(name) in _LOGGING_PACKAGES:  # A logger does not ask the filters of its parents.
-            logging.getLogger(name).addFilter(_hide_secrets)
-
-
-_logging_models = WeakValueDictionary[int, object]()
-_secrets_of_call = ContextVar[Callable[[], Iterable[str]] | None](
-    "chatnb_secrets_of_call", default=None
-)
-
-
-@contextmanager
-def hide_call_in_logs(secrets: Callable[[], Iterable[str]]) -> Generator[None]:
-    """Replace the secrets of a call's own options, too, in what is logged meanwhile."""
-    outer = _secrets_of_call.get()
-    _secrets_of_call.set(secrets)
-    try:
-        yield
-    finally:  # A stream may be closed in another context, where no token is valid.
-        _secrets_of_call.set(outer)
-
-
-def _hide_secrets(record: logging.LogRecord) -> bool:
-    try:
-        text = record.getMessage()
-    except (TypeError, ValueError):  # The handler says so.
-        return True
-    secrets = secrets_in(*_ADDRESS.findall(text))
-    secrets.update(*map(model_secrets, list(_logging_models.values())))
-    of_call = _secrets_of_call.get()
-    if of_call is not None:
-        secrets.update(of_call())
-    clean = redact(text, secrets)
-    if clean != text:
-        record.msg, record.args = clean, None
-    return True
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -132,12 +78,8 @@ def _clear_locals(error: BaseException) -> None:
 
 
 def _is_package_frame(frame: Any) -> bool:
-    package = _package(frame.f_globals.get("__name__", ""))
+    package = package_of(frame.f_globals.get("__name__", ""))
     return package in _PACKAGES or package.startswith(_LANGCHAIN)
-
-
-def _package(module: str) -> str:
-    return module.partition(".")[0]
 
 
 def _clean(message: Any, secrets: frozenset[str]) -> Any:

@@ -10,11 +10,8 @@ import httpx2
 import pytest
 
 from chatnb.chat_models import ChatOpenAI
-from chatnb.chat_models.wire.error_secrets import (
-    hide_call_in_logs,
-    hide_in_logs,
-    remove_secrets,
-)
+from chatnb.chat_models.wire.error_secrets import remove_secrets
+from chatnb.log_secrets import hide_call_in_logs, hide_in_logs
 
 SECRET = "kestrel-lantern-42"
 
