@@ -393,7 +393,7 @@ def _secret_name() -> re.Pattern[str]:
 def _assignment() -> re.Pattern[str]:
     # A name is tried from its beginning only, so that the work grows with the length only.
     annotation, quote = r"(?::\s*+[\w.\[\]|]++\s*+)?", r"""(?:["']{3}|["'](?!["']))"""
-    between = rf"""["']?\s*+(?:[\])]\s*+)?{annotation}:?[=:]\s*+[rbf]?{quote}"""
+    between = rf"""["']?\s*+(?:[\])]\s*+)?{annotation}:?[=:]\s*+(?:\[\s*+)?[rbf]?{quote}"""
     return re.compile(
         rf"""(?<![\w-])(?P<name>[\w-]++)(?P<between>{between})(?P<value>[^"'\n]{{4,}})"""
     )
@@ -403,7 +403,7 @@ def _assignment() -> re.Pattern[str]:
 def _bare_assignment() -> re.Pattern[str]:
     # Of environments, HTTP headers, queries and the addresses of databases.
     return re.compile(
-        r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s*+[=:]\s*+(?:(?:Token|Key)\s++)?)"""
+        r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s*+(?:[=:|]|[-=]>)\s*+(?:(?i:Token|Key)\s++)?)"""
         r"""(?P<value>[\w+/.~=-]{8,}+)"""
     )
 
@@ -418,9 +418,11 @@ def _random_text() -> re.Pattern[str]:
 def _password() -> re.Pattern[str]:
     # "password is hunter2", "--api-key k1b2", "<password>hunter2</password>", ("pin", "4821").
     return re.compile(
-        r"""(?i)(?P<name>(?:passw(?:or)?d|passphrase|passcode|secret|credentials?|--token"""
+        r"""(?i)(?P<name>(?:passw(?:or)?[dt]|contrase[ñn]a|mot de passe|senha|has[łl]o|wachtwoord"""
+        r"""|l[öo]senord|пароль|密码|密碼|パスワード|비밀번호|passphrase|passcode|secret|credentials?|--token"""
         r"""|(?:api|access|account|encryption|licen[cs]e|private|secret|signing)[ _-]?key"""
         r"""|(?<![A-Z0-9])(?:pass|pin|otp|pwd?)))(?![\w-])"""
-        r"""(?P<between>\\?["']?\s*+(?:(?:=>|:=|[=:>,])\s*+|(?:is|was)\s++)?\\?["']?)"""
+        r"""(?P<between>\\?["']?\s*+(?:(?:=>|:=|[=:>,\uff1a])\s*+|(?:is|was):?\s++)?\\?["']?"""
+        r"""(?:[>|][+-]?\s*+)?)"""
         r"""(?P<value>[^\s"'<>,;&()\[\]{}\\]{4,}+)(?![(\[])"""
     )

@@ -159,15 +159,52 @@ SECRET_SHAPES = (
         ("ops_eyJ", "AGE-SECRET-KEY-1"),
         r"\bops_eyJ[\w+/=-]{40,}|\bAGE-SECRET-KEY-1[A-Z0-9]{50,}",
     ),
+    SecretShape(
+        "Tailscale, Resend, Neon, Netlify, Brevo, PostHog, Sourcegraph, Contentful",
+        ("tskey-", "re_", "napi_", "nfp_", "xkeysib-", "phx_", "sgp_", "CFPAT-"),
+        r"\btskey-[a-z]+-\w{6,}-\w{20,}|\bre_(?=\w{0,9}\d)[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}"
+        r"|\bnapi_[A-Za-z0-9]{40,}|\bnfp_[A-Za-z0-9]{30,}|\bxkeysib-[0-9a-f]{64}-\w{16}"
+        r"|\bphx_[A-Za-z0-9]{40,}|\bsgp_(?:[0-9a-f]{16}_)?[0-9a-f]{40}\b|\bCFPAT-[\w-]{40,}",
+    ),
+    SecretShape(
+        "LlamaCloud, RunPod, Anyscale, Browserbase, Honeycomb, Alibaba, JFrog",
+        ("llx-", "rpa_", "esecret_", "bb_live_", "hcai", "LTAI", "AKCp"),
+        r"\bllx-[\w-]{32,}|\brpa_[A-Za-z0-9]{32,}|\besecret_[A-Za-z0-9]{24,}|\bbb_live_[\w-]{20,}"
+        r"|\bhcai[ck]_[A-Za-z0-9]{50,}|\bLTAI(?=\w{0,20}\d)[A-Za-z0-9]{12,}\b"
+        r"|\bAKCp[A-Za-z0-9]{60,}",
+    ),
+    SecretShape(
+        "Cloudflare, Shippo, EasyPost, Plaid, OpenShift, Mailchimp, Flutterwave, GitLab's runners",
+        ("v1.0-", "shippo_", "EZ", "access-", "sha256~", "-us", "FLWSECK", "GR1348941"),
+        r"\bv1\.0-[0-9a-f]{24}-[0-9a-f]{40,}|\bshippo_(?:live|test)_[0-9a-f]{40}\b"
+        r"|\bEZ[AT]K[A-Za-z0-9]{54,}|\baccess-(?:sandbox|development|production)-[0-9a-f-]{36}\b"
+        r"|\bsha256~[\w-]{40,}|\b[0-9a-f]{32}-us\d{1,2}\b|\bFLWSECK(?:_TEST)?-\w{12,}-X\b"
+        r"|\bGR1348941[\w-]{20,}",
+    ),
+    # Cookies of sessions, as frameworks call them, and the keys of functions on Azure.
+    SecretShape(
+        "Sessions and functions",
+        ("SESSID=", "SESSIONID=", "session=", "sessionid=", "code="),
+        r"(?:(?<=PHPSESSID=)|(?<=JSESSIONID=)|(?<=\bsession=)|(?<=\bsessionid=))"
+        r"(?=[\w%.-]{0,64}\d)[\w%.-]{16,}|(?<=[?&]code=)[\w%-]{40,}={0,2}",
+    ),
+    # RFC 7518: the private number of a JSON Web Key; and the private part of PuTTY's file of a key.
+    SecretShape("JSON Web Key", ('"d"',), r"(?:(?<=\"d\":\")|(?<=\"d\": \"))[\w-]{40,}"),
+    SecretShape(
+        "PuTTY",
+        ("Private-Lines",),
+        r"(?<=Private-Lines: )\d+(?:\s|\\[nr])++(?:[\w+/=]{20,}+(?:\s|\\[nr])*+)++",
+    ),
     # RFC 7519: a JSON Web Token begins with the base64 of '{"'. Its header is short, and a text
     # could have one beginning in the other.
     SecretShape("JSON Web Token", ("eyJ",), r"\beyJ[\w-]{8,500}\.[\w-]{8,}\.[\w-]*"),
     # RFC 6750 and RFC 7617: credentials in an Authorization header, named in any case.
     SecretShape(
         "Authorization header",
-        ("earer", "EARER", "asic", "ASIC"),
+        ("earer", "EARER", "asic", "ASIC", "oken "),
         r"\bBearer\s+[\w.~+/=-]{8,}|(?i:\bbearer\s+)(?=\S*\d)[\w.~+/=-]{8,}"
-        r"|(?i:\bBasic\s+)(?=\S*[\d=+/])[A-Za-z0-9+/]{12,}={0,2}",
+        r"|(?i:\bBasic\s+)(?=\S*[\d=+/])[A-Za-z0-9+/]{12,}={0,2}"
+        r"|(?<=oken )(?=[A-Za-z]*\d+[A-Za-z]+\d)[\w+/=-]{16,}",
     ),
     # RFC 3986, section 3.2.1: a user and a password before a host, or a token in place of a user.
     SecretShape(
