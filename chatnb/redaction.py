@@ -183,6 +183,8 @@ def _fields(
     `within` is the name of the object itself.
     """
     type_ = value.get("type")
+    if type_ == "function" and "parameters" in (value.get("function") or ()):
+        return  # A tool's description, as each call has many.
     # The schema of a secret's field has none; {"type": "api_key", "key": ...} has.
     is_schema = isinstance(type_, list) or (isinstance(type_, str) and type_ in _TYPES_OF_SCHEMAS)
     for name, item in list(value.items()):
