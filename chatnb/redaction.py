@@ -13,7 +13,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -290,10 +290,20 @@ def redact(text: str, secrets: Iterable[str] = (), *, by_name: bool = True) -> s
                 text = pattern.sub(REDACTED, text)
                 break
     if by_name:
-        text = _assignment().sub(_redact_assignment, text)
-        text = _bare_assignment().sub(_redact_bare_assignment, text)
-        text = _password().sub(_redact_password, text)
+        found = set[str]()
+        text = _assignment().sub(partial(_redact_assignment, found), text)
+        text = _bare_assignment().sub(partial(_redact_bare_assignment, found), text)
+        text = _password().sub(partial(_redact_password, found), text)
+        for value in sorted(filter(_is_made_up, found), key=len, reverse=True):
+            text = text.replace(value, REDACTED)  # It may stand elsewhere without its name.
     return text
+
+
+def _is_made_up(value: str) -> bool:
+    """Return whether a text is no word and no name: it has letters and digits."""
+    is_mixed = any(map(str.isalpha, value)) and any(map(str.isdigit, value))
+    is_name = "_" in value and value.isidentifier() and value.islower()
+    return is_mixed and not is_name and len(value) >= MIN_SECRET_LENGTH
 
 
 def redact_value(value: Any, secrets: Iterable[str] = (), *, by_name: bool = True) -> Any:
@@ -348,18 +358,19 @@ def _redact_field(value: Any, secrets: Iterable[str]) -> Any:
     )
 
 
-def _redact_assignment(match: re.Match[str]) -> str:
+def _redact_assignment(found: set[str], match: re.Match[str]) -> str:
     if not is_secret_name(match["name"]):
         return match[0]
+    found.add(match["value"])
     return f"{match['name']}{match['between']}{REDACTED}"
 
 
-def _redact_bare_assignment(match: re.Match[str]) -> str:
+def _redact_bare_assignment(found: set[str], match: re.Match[str]) -> str:
     # Without quotation marks the value may as well be a name in a program, or a word.
-    return _redact_assignment(match) if _random_text().search(match["value"]) else match[0]
+    return _redact_assignment(found, match) if _random_text().search(match["value"]) else match[0]
 
 
-def _redact_password(match: re.Match[str]) -> str:
+def _redact_password(found: set[str], match: re.Match[str]) -> str:
     name, between, value = match["name"], match["between"], match["value"]
     is_told = bool(between.strip(" \"'\\"))  # And does not merely stand before the value.
     digits, signs = any(map(str.isdigit, value)), not _SIGNS.isdisjoint(value)
@@ -370,7 +381,10 @@ def _redact_password(match: re.Match[str]) -> str:
         is_password = any(map(str.isalpha, value)) and (digits or signs) and not is_name
     else:
         is_password = False
-    return f"{name}{between}{REDACTED}" if is_password else match[0]
+    if not is_password:
+        return match[0]
+    found.add(value)
+    return f"{name}{between}{REDACTED}"
 
 
 @lru_cache(maxsize=1)

@@ -449,6 +449,23 @@ def test_a_password_that_people_made_is_redacted(form: str, secret: str) -> None
     assert redact(clean) == clean
 
 
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (f"password = '{RANDOM}'\nlogin('{RANDOM}')", "password = '***'\nlogin('***')"),
+        (f"login('{RANDOM}')  # API_KEY={RANDOM}", "login('***')  # API_KEY=***"),
+        ("the password is hunter2; hunter2!", "the password is ***; ***!"),
+        ("token = 'auto'; automatic", "token = '***'; automatic"),
+        ("password: Sommer!\nSommer!", "password: ***\nSommer!"),
+        ("PIN: 4821, 14821 rows", "PIN: ***, 14821 rows"),
+        ("auth = 'x9a_b1c2'; x9a_b1c2()", "auth = '***'; x9a_b1c2()"),
+    ],
+)
+def test_a_named_secret_is_redacted_wherever_it_stands(text: str, clean: str) -> None:
+    """Also where no name is beside it; words and numbers stay, which other texts contain."""
+    assert redact(text) == clean
+
+
 @pytest.mark.parametrize("text", ["PIN: 4821", "otp=482913", "the passcode is 004711"])
 def test_a_number_may_be_a_password(text: str) -> None:
     """Under a name of such a number."""
