@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, time, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from typing import Any
 
 from chatnb.errors import ConfigurationError
@@ -18,6 +19,11 @@ _NO_JINJA = (
 _PLAIN = (str, int, float, complex, dict, list, tuple, set, frozenset, date, time, timedelta)
 _MAX_REPEATED = 1_000_000
 _MAX_POWER = 10_000
+_FILTERS_WITH_WIDTHS = (
+    *("batch", "center", "format", "indent", "replace", "slice", "tojson", "truncate", "wordwrap"),
+)
+# A width or a precision in a format: of many digits, or one that is a value.
+_WIDE = re.compile(r"%[^a-zA-Z%]*(?:\d{6}|\*)|:[^{}]*(?:\d{6}|\{)")
 
 
 class JinjaTemplate:
@@ -65,7 +71,13 @@ def _environment() -> tuple[Any, type[Exception]]:
         raise ConfigurationError(_NO_JINJA) from error
 
     class PlainDataEnvironment(ImmutableSandboxedEnvironment):
-        intercepted_binops = frozenset(["*", "**"])
+        intercepted_binops = frozenset(["*", "**", "%"])
+
+        def __init__(self) -> None:
+            super().__init__()
+            filters: Any = self.filters  # pyright: ignore[reportUnknownMemberType]
+            for name in _FILTERS_WITH_WIDTHS:
+                filters[name] = _with_small_widths(filters[name])
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             is_plain = isinstance(obj, _PLAIN) or type(obj).__module__.startswith("jinja2.")
@@ -76,9 +88,43 @@ def _environment() -> tuple[Any, type[Exception]]:
                 raise SecurityError("a template may not repeat a text this often")
             if operator == "**" and max(abs(left), abs(right)) > _MAX_POWER:
                 raise SecurityError("a template may not raise a number to this power")
+            if operator == "%":
+                _check_widths("format", left, [right])
             return super().call_binop(context, operator, left, right)
 
+        def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+            name, text = getattr(obj, "__name__", ""), getattr(obj, "__self__", None)
+            if isinstance(text, str | bytes) or name == "generate_lorem_ipsum":
+                _check_widths(name, text, [*args, *kwargs.values()])
+            return super().call(context, obj, *args, **kwargs)
+
     return PlainDataEnvironment(), TemplateSyntaxError
+
+
+def _with_small_widths(function: Any) -> Any:
+    """Return a filter that refuses widths that would fill the memory."""
+
+    @wraps(function)
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        # Some get the environment first, and then all of them the value.
+        place = int(hasattr(function, "jinja_pass_arg"))
+        name = function.__name__.removeprefix("do_")
+        _check_widths(name, args[place], [*args[place + 1 :], *kwargs.values()])
+        return function(*args, **kwargs)
+
+    return bounded
+
+
+def _check_widths(method: str, text: Any, values: list[Any]) -> None:
+    """Raise a ValueError if a method or a filter would make a text that fills the memory."""
+    if method == "format":
+        is_wide = isinstance(text, str) and _WIDE.search(text) is not None
+    elif method == "replace":
+        is_wide = len(text) * max(len(str(value)) for value in values or [""]) > _MAX_REPEATED
+    else:
+        is_wide = any(isinstance(value, int) and abs(value) > _MAX_REPEATED for value in values)
+    if is_wide:
+        raise ValueError("a template may not make a text this wide")
 
 
 def _repeated_size(left: Any, right: Any) -> int:

@@ -205,6 +205,20 @@ class Holder:
         "{{ 10 ** 12 * 'a' }}",
         "{{ 9 ** 9 ** 9 }}",
         "{{ range(10 ** 9) | list }}",
+        "{{ 'a'.ljust(10 ** 11) }}",
+        "{{ 'a'.zfill(width) }}",
+        "{{ 'a' | center(10 ** 11) }}",
+        "{{ 'a\\nb' | indent(width=10 ** 11) }}",
+        "{{ [1] | batch(10 ** 11, 'x') | list }}",
+        "{{ '%100000000000d' % 1 }}",
+        "{{ '%*d' % (10 ** 11, 1) }}",
+        "{{ '%100000000000d' | format(1) }}",
+        "{{ '{:>100000000000}'.format(1) }}",
+        "{{ '{:>{}}'.format(1, 10 ** 11) }}",
+        "{{ ('a' * 10 ** 6).replace('a', 'a' * 10 ** 6) | length }}",
+        "{{ 'a' * 10 ** 6 | replace('a', 'a' * 10 ** 6) | length }}",
+        "{{ [1] | tojson(indent=10 ** 11) }}",
+        "{{ lipsum(n=10 ** 11) }}",
         "{% include 'file' %}",
         "{% import 'os' as os %}",
     ],
@@ -212,7 +226,12 @@ class Holder:
 def test_jinja_is_a_sandbox(text: str) -> None:
     """A template reads no attribute of an object, changes nothing, and takes no memory."""
     x, xs = Holder(), [Holder()]
-    values = {"x": x, "xs": xs, "model": ChatOpenAI(api_key="sk-s3cret", base_url="http://[::1]")}
+    values = {
+        "x": x,
+        "xs": xs,
+        "width": 10**11,
+        "model": ChatOpenAI(api_key="sk-s3cret", base_url="http://[::1]"),
+    }
     prompt = ChatPromptTemplate.from_template(text, template_format="jinja2")
     given = {name: values[name] for name in prompt.input_variables}
     try:
@@ -223,6 +242,23 @@ def test_jinja_is_a_sandbox(text: str) -> None:
     assert "__globals__" not in shown or "unsafe" in shown or "undefined" in shown
     assert (len(xs), len(shown) < 500) == (1, True)
     assert PromptTemplate("{{ x }}", template_format="jinja2").format(x=x) == "shown"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{{ '{:,}'.format(n) }}", "5,000,000"),
+        ("{{ '%d' % n }} {{ '%08.2f' | format(1.5) }}", "5000000 00001.50"),
+        ("{{ '{:>5}|{n}'.format('a', n=n) }}", "    a|5000000"),
+        ("{{ 'a'.ljust(3) }}|{{ 'a' | center(3) }}|{{ 'ab' | replace('a', 'c') }}", "a  | a |cb"),
+        ("{{ n | tojson }} {{ [1, 2, 3] | batch(2) | list }}", "5000000 [[1, 2], [3]]"),
+        ("{{ 10 % 3 }}", "1"),
+        ("{{ '{a: b}'.replace('{', '(') }}", "(a: b}"),
+    ],
+)
+def test_jinja_formats_large_numbers(text: str, shown: str) -> None:
+    """A number is no width."""
+    assert PromptTemplate(text, template_format="jinja2").format(n=5_000_000) == shown
 
 
 def test_jinja_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
