@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -12,6 +13,7 @@ from chatnb.terminal import SafeText
 # A template may come from elsewhere, so it must not reach into objects: `{a.b}` and `{a[0]}`, which
 # `str.format` would look up, are rejected.
 _CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+_WIDE = re.compile(r"\d{6}")
 
 
 TemplateFormat: TypeAlias = Literal["f-string", "jinja2", "mustache"]
@@ -122,4 +124,6 @@ def _field(before: str, name: str, conversion: str | None, spec: str) -> _Field:
         raise ValueError(f"{{{name}!{SafeText(conversion)}}}: only !r, !s and !a exist")
     if "{" in spec:
         raise ValueError(f"{{{name}:{SafeText(spec)}}}: a format cannot contain a variable")
+    if _WIDE.search(spec):  # A template may come from elsewhere, and would fill the memory.
+        raise ValueError(f"{{{name}:{SafeText(spec)}}}: a format is at most 99999 wide")
     return _Field(before, name, _CONVERSIONS.get(conversion or ""), spec)

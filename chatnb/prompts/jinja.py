@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, time, timedelta
 from functools import cached_property, lru_cache, wraps
-from typing import Any
+from typing import Any, cast
 
 from chatnb.errors import ConfigurationError
 from chatnb.prompts.variables import refuse_missing
@@ -75,7 +75,7 @@ def _environment() -> tuple[Any, type[Exception]]:
 
         def __init__(self) -> None:
             super().__init__()
-            filters: Any = self.filters  # pyright: ignore[reportUnknownMemberType]
+            filters = cast("Any", self.filters)  # pyright: ignore[reportUnknownMemberType]
             for name in _FILTERS_WITH_WIDTHS:
                 filters[name] = _with_small_widths(filters[name])
 

@@ -162,6 +162,9 @@ class Secret:
         "{a-b}",
         "{a!x}",
         "{a:{b}}",
+        "{a:>100000000000}",
+        "{a:0100000000000d}",
+        "{a!r:.100000}",
         "a}",
         "{a",
         "{{a}",
@@ -169,8 +172,9 @@ class Secret:
 )
 @pytest.mark.parametrize("make", [ChatPromptTemplate.from_template, PromptTemplate.from_template])
 def test_a_template_reaches_no_further_than_its_values(make: Any, template: str) -> None:
-    """Attributes, indexes and whatever is no name are refused when the prompt is made."""
-    with pytest.raises(ValueError, match=r"braces|only !r|cannot contain"):
+    """Attributes, indexes, whatever is no name, and widths that fill the memory are refused when
+    the prompt is made."""
+    with pytest.raises(ValueError, match=r"braces|only !r|cannot contain|99999 wide"):
         make(template)
 
 
