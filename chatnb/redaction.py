@@ -62,6 +62,7 @@ _NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$",
 _CONFIG_PARTS = ("configurable", "metadata")
 # They describe data, and hold none; tools have many of them.
 _SUBSCHEMAS = frozenset({"$defs", "anyOf", "items", "properties", "required"})
+_SDK_OPTIONS = frozenset({"extra_body", "extra_headers", "extra_query"})
 _QUERIES = frozenset({"default_query", "extra_query"})
 _TYPES_OF_SCHEMAS = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _MAX_CONNECTION_TEXT = 2_000
@@ -125,7 +126,8 @@ def hide(data: T) -> T:
 
 def hide_in_options(params: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of a call; secrets within its data do not show in the repr."""
-    data = call_options(params)
+    # Other objects are what they are to those who take them.
+    data = {k: v for k, v in params.items() if type(v) in (dict, list, tuple) or k in _SDK_OPTIONS}
     hidden = hide(data) if data else data
     return params if hidden is data else {**params, **hidden}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -191,6 +192,17 @@ def test_only_options_of_the_sdk_are_hidden_among_parameters() -> None:
     assert type(hidden["token"]) is str
     own = {"extra_headers": {"X-Key": "abc-defg"}, "extra_query": {}}
     assert call_options(options) == {**own, "max_tokens": 3}
+
+
+def test_objects_of_a_call_stay_what_they_are() -> None:
+    """A mapping of a class of its own may do more; the SDK's options are mere data."""
+    settings = OrderedDict(token="abc-defg")
+    params: dict[str, Any] = {"settings": settings, "nested": {"token": "abc-defg", "n": settings}}
+    hidden = hide_in_options(params)
+    assert hidden == params
+    assert hidden["settings"] is settings
+    assert "abc-defg" not in repr(hidden["nested"])
+    assert "abc-defg" not in repr(hide_in_options({"extra_headers": settings}))
 
 
 def test_a_client_of_the_users_own_has_secrets() -> None:
