@@ -31,15 +31,17 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
         >>> seconds_to_wait({"retry-after": "2"}), seconds_to_wait({"retry-after": "-1"})
         (2.0, 0.0)
     """
-    wait = _number(headers.get("retry-after-ms"), 0.001)
+    wait = _longest(headers.get("retry-after-ms", ""), 0.001)
     if wait is None:
-        wait = _number(headers.get("retry-after"), 1.0)
+        wait = _longest(headers.get("retry-after", ""), 1.0)
     if wait is not None or "retry-after" not in headers:
         return wait
     from email.utils import parsedate_to_datetime  # It loads half a mail client.
 
     try:
         date = parsedate_to_datetime(headers["retry-after"])
+        if date.tzinfo is None:  # As C's asctime writes it; all dates of HTTP are in UTC.
+            date = date.replace(tzinfo=UTC)
         return _bounded((date - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, OverflowError):
         return wait_in_text(f"retry in {headers['retry-after']}")
@@ -66,6 +68,12 @@ def _amounts(text: str) -> Iterator[float]:
     for number, unit in re.findall(_AMOUNTS, text):
         name = "ms" if unit.startswith(("ms", "milli")) else unit[0]
         yield float(number) * _UNIT_SECONDS[name]
+
+
+def _longest(value: str, scale: float) -> float | None:
+    """Return the longest wait of a header, whose fields are joined if there are several."""
+    waits = [_number(part, scale) for part in value[:_MAX_SEARCHED].split(",")]
+    return None if None in waits else max(wait for wait in waits if wait is not None)
 
 
 def _number(value: object, scale: float) -> float | None:

@@ -23,7 +23,19 @@ from chatnb.chat_models.wire.retry_after import (
         ({"retry-after-ms": "soon"}, None),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "1m 5s"}, 65.0),
-        ({"retry-after": "Mon, 01 Jan 2001 00:00:00"}, None),
+        # The three forms of dates in HTTP, which are in UTC also where they do not say so.
+        ({"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Mon, 01 Jan 2001 00:00:00"}, 0.0),
+        ({"retry-after": "Monday, 01-Jan-01 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Mon Jan  1 00:00:00 2001"}, 0.0),
+        ({"retry-after": "Fri Dec 31 23:59:59 9999"}, MAX_WAIT),
+        ({"retry-after": "Mon, 32 Jan 2001 00:00:00 GMT"}, None),
+        # Several fields, as of a provider and of a proxy.
+        ({"retry-after": "5, 9, 7"}, 9.0),
+        ({"retry-after-ms": "20, 5"}, 0.02),
+        ({"retry-after-ms": "20, x", "retry-after": "3, 2"}, 3.0),
+        ({"retry-after": "5, soon"}, None),
+        ({"retry-after": "9" * 5000}, MAX_WAIT),
     ],
 )
 def test_headers_have_milliseconds_or_seconds(headers: dict[str, str], wait: float | None) -> None:
