@@ -7,8 +7,9 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from chatnb.concurrency.cancellation import CancelScope, check_cancelled, current_scope
 
@@ -161,7 +162,29 @@ def _wrap_backends(client: Any, wrap: Callable[[Any], Any]) -> None:
         backend = getattr(pool, "_network_backend", None)
         if backend is not None and not isinstance(backend, _Backend):
             pool._network_backend = wrap(backend)
+            pool.create_connection = partial(_create_connection, ref(pool))
             _pools.add(pool)
+
+
+def _create_connection(of_pool: ref[Any], origin: Any) -> Any:
+    pool: Any = of_pool()
+    connection: Any = type(pool).create_connection(pool, origin)
+    connection.has_expired = partial(_has_expired, ref(connection))
+    return connection
+
+
+def _has_expired(pooled: ref[Any]) -> bool:
+    connection: Any = pooled()
+    return type(connection).has_expired(connection) or _has_rest(connection)
+
+
+def _has_rest(connection: Any) -> bool:
+    """Return whether a server has sent more than its reply, which would be read as the next one."""
+    # As it came together with the end of the reply it is no more in the socket, but in the parser.
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    parser = getattr(connection, "_h11_state", None)
+    return parser is not None and connection.is_idle() and bool(parser.trailing_data[0])
 
 
 def _is_shared(stream: Any) -> bool:

@@ -46,6 +46,52 @@ def test_a_connection_that_the_server_closed_is_seen_each_time_and_cheaply() -> 
         assert connection.get_extra_info("is_readable")
 
 
+@contextmanager
+def answering(*replies: bytes) -> Generator[str]:
+    """The address of a server that sends these in turn, each to a connection of its own or not."""
+    left = list(replies)
+
+    def serve(theirs: socket.socket) -> None:
+        with closing(theirs), suppress(OSError):
+            while theirs.recv(1 << 16) and left:
+                theirs.sendall(left.pop(0))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    theirs, _ = server.accept()
+                    threading.Thread(target=serve, args=[theirs], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def _replies(address: str, count: int) -> list[str]:
+    with httpx2.Client() as client:
+        track_connections(client)
+        return [client.post(address, content=b"{}").text for _ in range(count)]
+
+
+def _areplies(address: str, count: int) -> list[str]:
+    async def request() -> list[str]:
+        async with httpx2.AsyncClient() as client:
+            track_async_connections(client)
+            return [(await client.post(address, content=b"{}")).text for _ in range(count)]
+
+    return asyncio.run(request())
+
+
+@pytest.mark.parametrize("ask", [_replies, _areplies])
+@pytest.mark.parametrize("rest", [REPLY.replace(b"ok", b"no"), b"rest", b"\r\n\r\n"])
+def test_what_comes_after_a_reply_is_no_reply_to_the_next_request(ask: Any, rest: bytes) -> None:
+    """A server, or a proxy, that sends too much has its connection closed."""
+    second = REPLY.replace(b"ok", b"2.")
+    with answering(REPLY + rest, second, second) as address:
+        assert ask(address, 3) == ["ok", "2.", "2."]
+
+
 class _Stream(httpcore2.MockStream):
     """A stream that keeps what is sent, and has one reply."""
 
