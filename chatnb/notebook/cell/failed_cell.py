@@ -14,7 +14,12 @@ from typing import Any, NamedTuple
 from IPython.core.inputtransformer2 import TransformerManager
 
 from chatnb.notebook.cell.masking import Masks, placeholder
-from chatnb.notebook.cell.raising_code import is_installed, is_raised_by, words_of_messages
+from chatnb.notebook.cell.raising_code import (
+    is_installed,
+    is_raise_statement,
+    is_raised_by,
+    words_of_messages,
+)
 from chatnb.redaction import environment_secrets, redact
 
 _SCALARS = (bool, int, float, complex, type(None))
@@ -202,15 +207,27 @@ class _Traceback:
             text = str(error.msg) if isinstance(error, SyntaxError) else str(error)
         except Exception:  # Its class may raise anything.
             return ""
-        is_raised = bool(steps) and is_raised_by(steps[-1])
-        by_user = is_raised and not is_installed(steps[-1].tb_frame.f_code.co_filename)
-        if by_user or not (steps or isinstance(error, SyntaxError)):
-            # Its code is shown, and what it says is a value. One without steps was never raised.
+        last = steps[-1] if steps else None
+        # One without steps was never raised, but for those of the parser.
+        never_raised = last is None and not isinstance(error, SyntaxError)
+        if never_raised or (last is not None and self._is_raised_by_user(last)):
+            # Its code is shown, and what it says is a value.
             return placeholder(text) if text else ""
         # What C raises has no code to read; what it says of data, it quotes.
+        is_raised = last is not None and is_raised_by(last)
         has_words = is_raised or isinstance(error, BaseExceptionGroup)
         words = words_of_messages(error, steps) if has_words else None
         return self._masks.message(text, self._names, self._values, words)
+
+    def _is_raised_by_user(self, step: TracebackType) -> bool:
+        """Return whether the code of a cell or of a file of the user's raises or asserts."""
+        filename = step.tb_frame.f_code.co_filename
+        is_cell = _is_cell(self._shell, step)
+        if not is_cell and is_installed(filename):
+            return False
+        # A traceback from another process has no code of its own.
+        source = _typed_cell(self._shell, filename)[1] if is_cell else _file_text(filename)
+        return is_raised_by(step) or is_raise_statement(_parsed(source), step.tb_lineno)
 
 
 def _file_text(filename: str) -> str:
@@ -237,13 +254,17 @@ def _variables(frames: list[FrameType], source: str) -> dict[str, Any]:
     return {name: known[name] for name in named}
 
 
+def _parsed(source: str) -> ast.Module:
+    """Return the tree of a cell or a file; an empty one if it cannot be parsed."""
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
 def _names(source: str) -> list[str]:
     """Return the variables that a cell names, in order."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError):
-        return []
-    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.arg))
+    nodes = (node for node in ast.walk(_parsed(source)) if isinstance(node, ast.Name | ast.arg))
     names = (node.id if isinstance(node, ast.Name) else node.arg for node in nodes)
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import linecache
 import re
@@ -23,7 +24,19 @@ def is_installed(filename: str) -> bool:
 
 def is_raised_by(step: TracebackType) -> bool:
     """Return whether a frame's own code raises or asserts, and not C code that it calls."""
-    return dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]] == "RAISE_VARARGS"
+    code, place = step.tb_frame.f_code.co_code, step.tb_lasti
+    if not 0 <= place < len(code):  # Of a traceback that a program has made.
+        return True
+    return dis.opname[code[place]] == "RAISE_VARARGS"
+
+
+def is_raise_statement(tree: ast.AST, line: int) -> bool:
+    """Return whether a statement on a line raises or asserts."""
+    return any(
+        isinstance(node, ast.Raise | ast.Assert)
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+    )
 
 
 def words_of_messages(error: BaseException, steps: Sequence[TracebackType]) -> set[str]:

@@ -115,6 +115,12 @@ CELLS = [
     "import asyncio\nasync def f():\n    future = asyncio.Future()\n"
     "    future.set_exception(KeyError('X'))\n    await future\nasyncio.run(f())",
     "%%bash\necho X\nexit 3",
+    "import sys, types\nframe = sys._getframe()\n"
+    "raise KeyError('X').with_traceback(types.TracebackType(None, frame, 10**6, 1))",
+    "import concurrent.futures\nwith concurrent.futures.ThreadPoolExecutor() as pool:\n"
+    "    pool.submit(KeyError('X').__reduce__()[0]).result()\n"
+    "    future = concurrent.futures.Future()\n    future.set_exception(KeyError('X'))\n"
+    "    future.result()",
     "import numpy\nnumpy.zeros(2, dtype=[('a', int)])['a', 'X']",
     "import polars\nkinds = polars.Series(['X'], dtype=polars.Enum(['X', 'other']))\nkinds.nothing",
     "import datetime\nf'{datetime.date(2026, 1, 1):%d X}' + 1",
@@ -122,6 +128,10 @@ CELLS = [
 ]
 # Files with a text that nothing in the cell has, and the cells that cannot read them.
 FILES = {
+    "import pickle\nfrom pathlib import Path\nfrom tblib import pickling_support\n"
+    "def f(): raise ValueError(Path('file').read_text())\ntry:\n    f()\n"
+    "except ValueError as error:\n    pickling_support.install(error)\n"
+    "    there = pickle.dumps(error)\nraise pickle.loads(there)": "X",
     "import yaml\nfrom pathlib import Path\nyaml.safe_load(Path('file').read_text())":
     "a:\n  password: X: b",
     "import pandas\nframe = pandas.read_csv('file')\nframe.merge(frame, on='n', validate='1:1')":
