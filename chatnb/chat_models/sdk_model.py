@@ -336,7 +336,7 @@ class SdkChatModel(BaseChatModel):
         if self.http_client is not None:
             track_connections(self.http_client)
             return sdk.new_client(**self._connection(), http_client=self.http_client)
-        hooks = {"response": [_slow_down_batch]}
+        hooks = {"response": [_slow_down_batch, _end_with_json]}
         http = sdk.module.DefaultHttpxClient(event_hooks=hooks, verify=shared_ssl_context())
         track_connections(http)
         client = sdk.new_client(**self._connection(), http_client=http)
@@ -349,7 +349,7 @@ class SdkChatModel(BaseChatModel):
         if self.http_async_client is not None:
             track_async_connections(self.http_async_client)
             return sdk.new_async_client(**self._connection(), http_client=self.http_async_client)
-        hooks = {"response": [_aslow_down_batch]}
+        hooks = {"response": [_aslow_down_batch, _aend_with_json]}
         http = sdk.module.DefaultAsyncHttpxClient(event_hooks=hooks, verify=shared_ssl_context())
         track_async_connections(http)
         return sdk.new_async_client(**self._connection(), http_client=http)
@@ -421,3 +421,13 @@ def _slow_down_batch(response: Any) -> None:
 
 async def _aslow_down_batch(response: Any) -> None:
     _slow_down_batch(response)
+
+
+def _end_with_json(response: Any) -> None:
+    from chatnb.chat_models.wire.json_bodies import end_with_json  # It loads the client.
+
+    end_with_json(response)
+
+
+async def _aend_with_json(response: Any) -> None:
+    _end_with_json(response)
