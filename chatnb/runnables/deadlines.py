@@ -21,6 +21,7 @@ T = TypeVar("T")
 # A call that is ended raises its own error, which has the partial reply, if it does so this soon.
 _LAST_SECONDS = 0.25
 _END: Any = object()
+_LONGEST = 1e18  # Seconds; larger integers may be too large for a float.
 
 
 class Deadline:
@@ -37,7 +38,7 @@ class Deadline:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"deadline takes seconds, a number above 0, not {seconds!r}")
         self._seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + min(seconds, _LONGEST)
 
     @property
     def left(self) -> float:

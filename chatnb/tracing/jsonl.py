@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,11 @@ class JSONLHandler:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process opens the file anew: it may work in another folder.
+        made = type(self) if self._now is _NOW else partial(type(self), now=self._now)
+        return made, (str(self.path.absolute()),)
 
     def __enter__(self) -> JSONLHandler:
         return self

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -77,11 +78,20 @@ class OpenTelemetryHandler:
         except ImportError as error:
             raise MissingRuntimeError(_NO_OPENTELEMETRY) from error
         self.content = content
+        self._has_own_provider = tracer_provider is not None
         self._trace = trace
         self._tracer = trace.get_tracer("chatnb", tracer_provider=tracer_provider)
         self._lock = Lock()  # A finalizer may end a run while its thread starts one.
         # Kept as long as the runs, since one may start others after its own end.
         self._spans: WeakKeyDictionary[Run, Span] = WeakKeyDictionary()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._has_own_provider:
+            raise TypeError(
+                f"The tracer_provider of {type(self).__name__} sends spans from this process. Give "
+                "none, or make the handler in the other process."
+            )
+        return partial(type(self), content=self.content), ()
 
     def on_start(self, run: Run) -> None:
         """Start the span of `run`."""

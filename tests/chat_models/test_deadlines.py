@@ -223,6 +223,13 @@ def test_partial_replies_of_models_without_a_wire() -> None:
         assert error.partial.text.startswith("a")
 
 
+@pytest.mark.parametrize("longest", [float("inf"), 1e300, 10**400], ids=["inf", "float", "int"])
+def test_a_deadline_may_be_as_long_as_numbers_are(longest: float) -> None:
+    """It never comes, for calls on threads and in tasks alike."""
+    for ask in STREAMS.values():
+        assert run(ask(ScriptedChatModel(["a b"]), deadline=longest))
+
+
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), "5", True])
 def test_a_deadline_is_a_number_of_seconds(wrong: Any) -> None:
     """Anything else is refused at once, wherever it is given."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
-from chatnb import Conversation
+from chatnb import ChatPanel, Conversation, RunLog, RunLogTree, UsageTable
 from chatnb.chat_models import ChatOpenAI, ScriptedChatModel
 from chatnb.chat_models.cache import InMemoryCache, SQLiteCache
 from chatnb.chat_models.local import ChatLocal
@@ -19,7 +22,9 @@ from chatnb.chat_models.rate_limiter import RateLimiter
 from chatnb.schema import AIMessage, HumanMessage
 from chatnb.store import Store
 from chatnb.tools import Tool, ToolLoop, tool
+from chatnb.tracing import JSONLHandler, OpenTelemetryHandler
 from chatnb.tracing.usage_tracking import UsageTracker
+from tests.support.run_logs import story
 
 
 @tool
@@ -34,6 +39,10 @@ def subtract(a: int, b: int) -> int:
 
 
 CALL: Any = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c"}
+
+
+def a_moment() -> datetime:
+    return datetime(2001, 2, 3, tzinfo=UTC)
 
 
 def there_and_back(thing: Any) -> Any:
@@ -81,10 +90,33 @@ def test_what_belongs_to_one_process_is_refused_by_name(tmp_path: Path) -> None:
             (chat, "http_client of ChatOpenAI"),
             (Store(":memory:"), "store in memory"),
             (Conversation("a", store=Store(":memory:")), "store in memory"),
+            (OpenTelemetryHandler(TracerProvider()), "tracer_provider of OpenTelemetryHandler"),
+            (ChatPanel(chat), "ChatPanel is shown by this kernel"),
+            (UsageTable(UsageTracker()), "UsageTable is shown by this kernel"),
+            (RunLogTree(RunLog(*story().patches)), "RunLogTree is shown by this kernel"),
         ]
         for thing, problem in refused:
             with pytest.raises(TypeError, match=problem):
                 pickle.dumps(thing)
+
+
+def test_handlers_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of a file writes to the same file, also from another folder, and with its clock."""
+    monkeypatch.chdir(tmp_path)
+    with JSONLHandler("runs.jsonl") as handler, JSONLHandler("timed.jsonl", now=a_moment) as timed:
+        pickled = pickle.dumps([handler, timed])
+        monkeypatch.chdir("/")
+        copied, copied_timed = pickle.loads(pickled)
+        with copied, copied_timed:
+            for handlers in ([copied, copied_timed], [handler]):
+                list(ScriptedChatModel(["a"]).stream("Hi", {"callbacks": handlers}))
+    lines = (tmp_path / "runs.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["start", "token", "end"] * 2
+    _, token, *_ = (tmp_path / "timed.jsonl").read_text().splitlines()
+    assert json.loads(token)["time"].startswith("2001-02-03")
+    tracing = there_and_back(OpenTelemetryHandler(content=True))
+    assert tracing.content
+    assert ScriptedChatModel(["a"]).invoke("Hi", {"callbacks": [tracing]}).text == "a"
 
 
 @pytest.mark.process

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, NoReturn, TypedDict, TypeVar
 from uuid import uuid4
 
 import anywidget
@@ -107,6 +107,12 @@ class Widget(anywidget.AnyWidget):
         self._flushed_at = 0.0
         self._flush_timer: asyncio.TimerHandle | None = None
         self.on_msg(self._receive)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} is shown by this kernel and cannot be pickled. Pickle what it "
+            "shows: its conversation, log or calls."
+        )
 
     def wake(self) -> None:
         """Send what is new, soon; on the event loop's thread."""
