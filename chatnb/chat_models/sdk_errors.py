@@ -22,7 +22,7 @@ from chatnb.errors import (
     ModelTimeoutError,
     StreamInterruptedError,
 )
-from chatnb.log_secrets import hide_call_in_logs
+from chatnb.redaction.logs import hide_call_in_logs
 from chatnb.schema.messages import AIMessage
 
 _ALL_ERRORS = ("HTTPError", "StreamError")

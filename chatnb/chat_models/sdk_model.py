@@ -60,8 +60,8 @@ from chatnb.chat_models.wire.model_options import (
 from chatnb.chat_models.wire.reasoning_tags import TaggedDecoder
 from chatnb.chat_models.wire.retry_after import seconds_to_wait
 from chatnb.concurrency.pickling import KeyOfThisProcess, OfThisProcess
-from chatnb.log_secrets import hide_in_logs
 from chatnb.redaction import hide, model_secrets
+from chatnb.redaction.logs import hide_in_logs
 from chatnb.runnables.batches.backoff import MAX_RETRY_AFTER, slow_down
 from chatnb.runnables.deadlines import Deadline
 from chatnb.schema.characters import encodable_json

@@ -22,8 +22,8 @@ from chatnb.langchain.errors import model_error
 from chatnb.langchain.messages import message_from_langchain, messages_to_langchain
 from chatnb.langchain.requests import langchain_tool_choice
 from chatnb.langchain.tools import LangChainTool
-from chatnb.log_secrets import hide_call_in_logs, hide_in_logs
 from chatnb.redaction import call_options, model_secrets
+from chatnb.redaction.logs import hide_call_in_logs, hide_in_logs
 from chatnb.schema.messages import AIMessage, AIMessageChunk, BaseMessage, as_chunk, join_chunks
 from chatnb.schema.usage import UsageMetadata, add_usage
 

@@ -19,8 +19,8 @@ _NO_JINJA = (
 _PLAIN = (str, int, float, complex, dict, list, tuple, set, frozenset, date, time, timedelta)
 _MAX_REPEATED = 1_000_000
 _MAX_POWER = 10_000
-_FILTERS_WITH_WIDTHS = (
-    *("batch", "center", "format", "indent", "replace", "slice", "tojson", "truncate", "wordwrap"),
+_FILTERS_WITH_WIDTHS = frozenset(
+    {"batch", "center", "format", "indent", "replace", "slice", "tojson", "truncate", "wordwrap"}
 )
 # A width or a precision in a format: of many digits, or one that is a value.
 _WIDE = re.compile(r"%[^a-zA-Z%]*(?:\d{6}|\*)|:[^{}]*(?:\d{6}|\{)")

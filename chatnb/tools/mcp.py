@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from chatnb.concurrency.portal import package_portal, start_task
 from chatnb.concurrency.waiting import await_done, wait
 from chatnb.errors import MissingRuntimeError, ToolServerError, error_line
-from chatnb.log_secrets import hide_in_logs
 from chatnb.redaction import environment_secrets, hide, redact, secrets_in
+from chatnb.redaction.logs import hide_in_logs
 from chatnb.runnables.base import Runnable
 from chatnb.runnables.config import RunnableConfig
 from chatnb.schema.merging import Content, ContentPart

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet, ref
 
 from chatnb.concurrency.cancellation import CancelScope, check_cancelled, current_scope
@@ -168,14 +168,16 @@ def _wrap_backends(client: Any, wrap: Callable[[Any], Any]) -> None:
 
 def _create_connection(of_pool: ref[Any], origin: Any) -> Any:
     pool: Any = of_pool()
-    connection: Any = type(pool).create_connection(pool, origin)
+    of_class = cast("Any", type(pool))
+    connection: Any = of_class.create_connection(pool, origin)
     connection.has_expired = partial(_has_expired, ref(connection))
     return connection
 
 
 def _has_expired(pooled: ref[Any]) -> bool:
     connection: Any = pooled()
-    return type(connection).has_expired(connection) or _has_rest(connection)
+    of_class = cast("Any", type(connection))
+    return of_class.has_expired(connection) or _has_rest(connection)
 
 
 def _has_rest(connection: Any) -> bool:

@@ -10,8 +10,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chatnb.log_secrets import package_of
 from chatnb.redaction import redact, redact_errors, redact_value, secrets_in
+from chatnb.redaction.logs import package_of
 
 # Packages below a chat model. The errors and frames of others are up to their owners.
 _PACKAGES = frozenset(

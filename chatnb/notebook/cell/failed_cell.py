@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType, TracebackType
@@ -14,12 +16,6 @@ from typing import Any, NamedTuple
 from IPython.core.inputtransformer2 import TransformerManager
 
 from chatnb.notebook.cell.masking import Masks, placeholder
-from chatnb.notebook.cell.raising_code import (
-    is_installed,
-    is_raise_statement,
-    is_raised_by,
-    words_of_messages,
-)
 from chatnb.redaction import environment_secrets, redact
 
 _SCALARS = (bool, int, float, complex, type(None))
@@ -32,6 +28,7 @@ _MAX_VALUES = 40
 _MAX_CHAIN = 10
 # "datetime64[ns, Europe/Oslo]", "List(Int64)"; what is quoted may be a value, as of an enum.
 _PLAIN_TYPE = re.compile(r"[\w<>=|.]{1,30}(?:[\[(<][\w<>=|., /()\[\]-]{0,60})?")
+_WORD = re.compile(r"[^\W\d_]+")
 _CELL_NUMBER = re.compile(r"In\[(\d+)\]")
 
 
@@ -192,7 +189,7 @@ class _Traceback:
 
     def _line(self, filename: str, number: int) -> str:
         is_cell = bool(self._shell.compile.format_code_name(filename))
-        if not is_cell and is_installed(filename):
+        if not is_cell and _is_installed(filename):
             return ""
         # A file is masked as a whole: a line may be the inside of a string.
         if filename not in self._files:
@@ -214,20 +211,20 @@ class _Traceback:
             # Its code is shown, and what it says is a value.
             return placeholder(text) if text else ""
         # What C raises has no code to read; what it says of data, it quotes.
-        is_raised = last is not None and is_raised_by(last)
+        is_raised = last is not None and _is_raised_by(last)
         has_words = is_raised or isinstance(error, BaseExceptionGroup)
-        words = words_of_messages(error, steps) if has_words else None
+        words = _words_of_messages(error, steps) if has_words else None
         return self._masks.message(text, self._names, self._values, words)
 
     def _is_raised_by_user(self, step: TracebackType) -> bool:
         """Return whether the code of a cell or of a file of the user's raises or asserts."""
         filename = step.tb_frame.f_code.co_filename
         is_cell = _is_cell(self._shell, step)
-        if not is_cell and is_installed(filename):
+        if not is_cell and _is_installed(filename):
             return False
         # A traceback from another process has no code of its own.
         source = _typed_cell(self._shell, filename)[1] if is_cell else _file_text(filename)
-        return is_raised_by(step) or is_raise_statement(_parsed(source), step.tb_lineno)
+        return _is_raised_by(step) or _is_raise_statement(_parsed(source), step.tb_lineno)
 
 
 def _file_text(filename: str) -> str:
@@ -347,3 +344,37 @@ def _columns(value: Any) -> list[Any]:
 def _column(label: Any) -> Any:
     is_short = type(label) in (str, int) and len(str(label)) <= _MAX_COLUMN_CHARACTERS
     return label if is_short else type(label)
+
+
+def _is_installed(filename: str) -> bool:
+    """Return whether a file belongs to Python or to a package."""
+    parts = Path(filename).parts
+    library = str(Path(traceback.__file__).parent)
+    return "site-packages" in parts or filename.startswith((library, "<frozen"))
+
+
+def _is_raised_by(step: TracebackType) -> bool:
+    """Return whether a frame's own code raises or asserts, and not C code that it calls."""
+    code, place = step.tb_frame.f_code.co_code, step.tb_lasti
+    if not 0 <= place < len(code):  # Of a traceback that a program has made.
+        return True
+    return dis.opname[code[place]] == "RAISE_VARARGS"
+
+
+def _is_raise_statement(tree: ast.AST, line: int) -> bool:
+    """Return whether a statement on a line raises or asserts."""
+    return any(
+        isinstance(node, ast.Raise | ast.Assert)
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+    )
+
+
+def _words_of_messages(error: BaseException, steps: Sequence[TracebackType]) -> set[str]:
+    """Return the words, in lower case, in the code of the packages that have raised an error."""
+    # A message is a template of that code, filled with data: of a file, of a table, of an argument.
+    modules = [sys.modules.get(cls.__module__) for cls in type(error).__mro__]
+    files = [getattr(module, "__file__", None) or "" for module in modules]
+    files += [step.tb_frame.f_code.co_filename for step in steps]
+    code = "".join(map(_file_text, filter(_is_installed, dict.fromkeys(files))))
+    return set(_WORD.findall(code.lower()))

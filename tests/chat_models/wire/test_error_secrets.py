@@ -11,7 +11,7 @@ import pytest
 
 from chatnb.chat_models import ChatOpenAI
 from chatnb.chat_models.wire.error_secrets import remove_secrets
-from chatnb.log_secrets import hide_call_in_logs, hide_in_logs
+from chatnb.redaction.logs import hide_call_in_logs, hide_in_logs
 
 SECRET = "kestrel-lantern-42"
 

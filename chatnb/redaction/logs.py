@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from weakref import WeakValueDictionary
 
-from chatnb.redaction import model_secrets, redact, secrets_in
+from chatnb.redaction.secrets import model_secrets, secrets_in
+from chatnb.redaction.texts import redact
 
 _LOGGING_PACKAGES = frozenset(
     {"anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "openai"}

@@ -1,8 +1,4 @@
-"""Redact secrets: the one place that knows what looks like a key, a token or a password.
-
-Cassettes, errors, `%chat explain`, logs and exports all pass through it, so that a shape that is
-added to the table is redacted everywhere.
-"""
+"""Find the secrets in data by their types, names and places, and hide them from reprs."""
 
 from __future__ import annotations
 
@@ -13,11 +9,9 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
-
-from chatnb.secret_shapes import SECRET_SHAPES
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -52,10 +46,6 @@ _SECRET_NAME = (
     r"|auth(?!or(?!i[sz]))|bearer|cookie"
     r"|(?:^|[_-])(?:dsn|jwt|otp|pat|pin|pw|pwd|sid|sig|signature)(?:$|[_-])"
 )
-# Passwords and keys that people made or wrote down, which look less random than those of issuers.
-_SIGNS, _DOTS = frozenset("!@#$%^*"), frozenset("./")
-_NAMES_OF_NUMBERS = ("pass", "password", "passwd", "passcode", "pin", "otp", "pw", "pwd")
-_SHORT_NAME, _SHORT_VALUE = 4, 5
 # PWD is the shell's folder, and no password.
 _NAMES_OF_PLACES = re.compile(r"(?:FILE|PATH|DIR|SOCK|URL|HOST)$|^(?:OLD)?PWD$", re.IGNORECASE)
 # Parts of a run's config that hold what the user gives it, such as a model's key.
@@ -135,14 +125,20 @@ def hide_in_options(params: dict[str, Any]) -> dict[str, Any]:
 def hide_in_config(config: C) -> C:
     """Return the config of a run, or one for each of several; secrets do not show in the repr."""
     given: Any = config
+    if isinstance(given, dict):
+        # Read for each call of a batch, and nearly always without either.
+        if not (given.get("configurable") or given.get("metadata")):
+            return config
+        return _with_hidden_parts(given)
     if isinstance(given, list):
         return cast("C", [hide_in_config(one) for one in cast("list[Any]", given)])
-    if not isinstance(given, dict):
-        return config
-    own = cast("dict[str, Any]", given)
-    parts = {name: own[name] for name in _CONFIG_PARTS if own.get(name)}
-    hidden = hide(parts) if parts else parts
-    return config if hidden is parts else cast("C", {**own, **hidden})
+    return config
+
+
+def _with_hidden_parts(config: Any) -> Any:
+    parts = {name: config[name] for name in _CONFIG_PARTS if config.get(name)}
+    hidden = hide(parts)
+    return config if hidden is parts else {**config, **hidden}
 
 
 def call_options(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,114 +277,6 @@ def _written_forms(secret: str) -> set[str]:
     return plain | written | {repr(text)[1:-1] for text in plain}
 
 
-def redact(text: str, secrets: Iterable[str] = (), *, by_name: bool = True) -> str:
-    """Replace secrets in a text by `***`."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= MIN_SECRET_LENGTH:
-            text = text.replace(secret, REDACTED)
-    for hints, pattern in _compiled_shapes():
-        for hint in hints:  # Most texts have none, and any() takes three times as long to say so.
-            if hint in text:
-                text = pattern.sub(REDACTED, text)
-                break
-    if by_name:
-        found = set[str]()
-        text = _assignment().sub(partial(_redact_assignment, found), text)
-        text = _bare_assignment().sub(partial(_redact_bare_assignment, found), text)
-        text = _password().sub(partial(_redact_password, found), text)
-        for value in sorted(filter(_is_made_up, found), key=len, reverse=True):
-            text = text.replace(value, REDACTED)  # It may stand elsewhere without its name.
-    return text
-
-
-def _is_made_up(value: str) -> bool:
-    """Return whether a text is no word and no name: it has letters and digits."""
-    is_mixed = any(map(str.isalpha, value)) and any(map(str.isdigit, value))
-    is_name = "_" in value and value.isidentifier() and value.islower()
-    return is_mixed and not is_name and len(value) >= MIN_SECRET_LENGTH
-
-
-def redact_value(value: Any, secrets: Iterable[str] = (), *, by_name: bool = True) -> Any:
-    """Replace secrets in plain data by `***`."""
-    return _redacted(value, frozenset(secrets), by_name=by_name, named=False)
-
-
-def _redacted(value: Any, secrets: frozenset[str], *, by_name: bool, named: bool) -> Any:
-    if isinstance(value, str):
-        return value and REDACTED if named else redact(value, secrets, by_name=by_name)
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[Any, Any]", value).items()
-        return {
-            _redacted(name, secrets, by_name=by_name, named=False): _redacted(
-                item, secrets, by_name=by_name, named=by_name and is_secret_name(str(name))
-            )
-            for name, item in pairs
-        }
-    if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        return [_redacted(item, secrets, by_name=by_name, named=named) for item in items]
-    return value
-
-
-def redact_json(text: str, secrets: Iterable[str] = ()) -> str:
-    """Replace secrets in a JSON document by `***`; it stays a document of the same shape."""
-    known = frozenset(secrets)
-    # Most documents hold no secret, and finding that out takes no parser.
-    if redact(text, known, by_name=False) == text:
-        return text
-    clean = redact_value(json.loads(text), known, by_name=False)
-    return json.dumps(clean)
-
-
-def redact_errors(secrets: Iterable[str], *errors: BaseException) -> None:
-    """Replace secrets in exceptions by `***`, in place; some servers echo a rejected key."""
-    known = frozenset(secrets)
-    for error in errors:
-        error.args = tuple(_redact_field(argument, known) for argument in error.args)
-        for name, value in list(vars(error).items()):
-            clean = _redact_field(value, known)
-            if clean != value:
-                setattr(error, name, clean)
-
-
-def _redact_field(value: Any, secrets: Iterable[str]) -> Any:
-    if isinstance(value, bytes):
-        text = value.decode("utf-8", "surrogateescape")
-        return redact(text, secrets).encode("utf-8", "surrogateescape")
-    return (
-        redact_value(value, secrets) if isinstance(value, str | Mapping | list | tuple) else value
-    )
-
-
-def _redact_assignment(found: set[str], match: re.Match[str]) -> str:
-    if not is_secret_name(match["name"]):
-        return match[0]
-    found.add(match["value"])
-    return f"{match['name']}{match['between']}{REDACTED}"
-
-
-def _redact_bare_assignment(found: set[str], match: re.Match[str]) -> str:
-    # Without quotation marks the value may as well be a name in a program, or a word.
-    return _redact_assignment(found, match) if _random_text().search(match["value"]) else match[0]
-
-
-def _redact_password(found: set[str], match: re.Match[str]) -> str:
-    name, between, value = match["name"], match["between"], match["value"]
-    is_told = bool(between.strip(" \"'\\"))  # And does not merely stand before the value.
-    digits, signs = any(map(str.isdigit, value)), not _SIGNS.isdisjoint(value)
-    if value.isdecimal():
-        is_password = is_told and name.lower().endswith(_NAMES_OF_NUMBERS)
-    elif is_told or (len(name) > _SHORT_NAME and len(value) > _SHORT_VALUE):
-        is_name = not signs and not _DOTS.isdisjoint(value)  # A file's or, with dots, a program's.
-        is_password = any(map(str.isalpha, value)) and (digits or signs) and not is_name
-    else:
-        is_password = False
-    if not is_password:
-        return match[0]
-    found.add(value)
-    return f"{name}{between}{REDACTED}"
-
-
 @lru_cache(maxsize=1)
 def _environment_secrets(variables: tuple[tuple[str, str], ...]) -> set[str]:
     named = {name: value for name, value in variables if not _NAMES_OF_PLACES.search(name)}
@@ -396,51 +284,6 @@ def _environment_secrets(variables: tuple[tuple[str, str], ...]) -> set[str]:
     return secrets_in(named, accounts, [value for _, value in variables])
 
 
-# Compiled when first used: compiling takes longer than importing all of this module.
-@cache
-def _compiled_shapes() -> list[tuple[tuple[str, ...], re.Pattern[str]]]:
-    return [(shape.hints, re.compile(shape.pattern)) for shape in SECRET_SHAPES]
-
-
 @cache
 def _secret_name() -> re.Pattern[str]:
     return re.compile(_SECRET_NAME, re.IGNORECASE)
-
-
-@cache
-def _assignment() -> re.Pattern[str]:
-    # A name is tried from its beginning only, so that the work grows with the length only.
-    annotation, quote = r"(?::\s*+[\w.\[\]|]++\s*+)?", r"""(?:["']{3}|["'](?!["']))"""
-    between = rf"""["']?\s*+(?:[\])]\s*+)?{annotation}:?[=:]\s*+(?:\[\s*+)?[rbf]?{quote}"""
-    return re.compile(
-        rf"""(?<![\w-])(?P<name>[\w-]++)(?P<between>{between})(?P<value>[^"'\n]{{4,}})"""
-    )
-
-
-@cache
-def _bare_assignment() -> re.Pattern[str]:
-    # Of environments, HTTP headers, queries and the addresses of databases.
-    return re.compile(
-        r"""(?<![\w-])(?P<name>[\w-]++)(?P<between>["']?\s*+(?:[=:|]|[-=]>)\s*+(?:(?i:Token|Key)\s++)?)"""
-        r"""(?P<value>[\w+/.~=-]{8,}+)"""
-    )
-
-
-@cache
-def _random_text() -> re.Pattern[str]:
-    # Letters and digits by turns, as in neither words nor most names.
-    return re.compile(r"[A-Za-z]\d+[A-Za-z]+\d")
-
-
-@cache
-def _password() -> re.Pattern[str]:
-    # "password is hunter2", "--api-key k1b2", "<password>hunter2</password>", ("pin", "4821").
-    return re.compile(
-        r"""(?i)(?P<name>(?:passw(?:or)?[dt]|contrase[ñn]a|mot de passe|senha|has[łl]o|wachtwoord"""
-        r"""|l[öo]senord|пароль|密码|密碼|パスワード|비밀번호|passphrase|passcode|secret|credentials?|--token"""
-        r"""|(?:api|access|account|encryption|licen[cs]e|private|secret|signing)[ _-]?key"""
-        r"""|(?<![A-Z0-9])(?:pass|pin|otp|pwd?)))(?![\w-])"""
-        r"""(?P<between>\\?["']?\s*+(?:(?:=>|:=|[=:>,\uff1a])\s*+|(?:is|was):?\s++)?\\?["']?"""
-        r"""(?:[>|][+-]?\s*+)?)"""
-        r"""(?P<value>[^\s"'<>,;&()\[\]{}\\]{4,}+)(?![(\[])"""
-    )
