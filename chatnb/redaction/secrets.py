@@ -125,13 +125,13 @@ def hide_in_options(params: dict[str, Any]) -> dict[str, Any]:
 def hide_in_config(config: C) -> C:
     """Return the config of a run, or one for each of several; secrets do not show in the repr."""
     given: Any = config
-    if isinstance(given, dict):
+    if isinstance(config, dict):
         # Read for each call of a batch, and nearly always without either.
         if not (given.get("configurable") or given.get("metadata")):
-            return config
+            return given
         return _with_hidden_parts(given)
-    if isinstance(given, list):
-        return cast("C", [hide_in_config(one) for one in cast("list[Any]", given)])
+    if isinstance(config, list):
+        return cast("C", [hide_in_config(one) for one in given])
     return config
 
 
