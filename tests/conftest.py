@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from inspect import getmodule, isframe
 from types import ModuleType
@@ -93,6 +94,9 @@ def bare_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """An IPython without a kernel, which remembers nothing."""
     # For each frame of a traceback IPython would look through all modules that tests import.
     monkeypatch.setattr("inspect.getmodule", module_of)
+    # The error of an earlier test.
+    for name in ("last_exc", "last_value", "last_type", "last_traceback"):
+        monkeypatch.delattr(sys, name, raising=False)
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     tracking = list(usage_tracking._global_trackers)
     yield shell

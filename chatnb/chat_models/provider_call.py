@@ -27,7 +27,7 @@ from chatnb.chat_models.stop_sequences import acut_stream, cut_reply, cut_stream
 from chatnb.concurrency.cancellation import check_cancelled
 from chatnb.errors import MalformedReplyError
 from chatnb.runnables.batches.checkpoint import current_checkpoint
-from chatnb.runnables.config import RunnableConfig, take_deadline
+from chatnb.runnables.config import RunnableConfig, receive_config
 from chatnb.runnables.deadlines import (
     Deadline,
     ainvoke_within,
@@ -118,7 +118,7 @@ class ProviderCall:
         config: RunnableConfig | None,
     ) -> list[AIMessage]:
         """Return every candidate as the output of a run that handlers see."""
-        deadline, config = take_deadline(config)
+        deadline, config = receive_config(config)
         if deadline is not None:
             return invoke_within(deadline, partial(self.traced_replies, work, config))
         return run_instrumented(self._model, self._messages, config, partial(self._run, work))
@@ -129,7 +129,7 @@ class ProviderCall:
         config: RunnableConfig | None,
     ) -> list[AIMessage]:
         """Return every candidate as the output of a run that handlers see, without blocking."""
-        deadline, config = take_deadline(config)
+        deadline, config = receive_config(config)
         if deadline is not None:
             return await ainvoke_within(deadline, partial(self.atraced_replies, work, config))
         work_of_run = partial(self._run, work)

@@ -6,7 +6,6 @@ added to the table is redacted everywhere.
 
 from __future__ import annotations
 
-from chatnb.redaction.secrets import MIN_SECRET_LENGTH as MIN_SECRET_LENGTH
 from chatnb.redaction.secrets import PLACEHOLDER_KEY as PLACEHOLDER_KEY
 from chatnb.redaction.secrets import REDACTED as REDACTED
 from chatnb.redaction.secrets import SecretText as SecretText
@@ -17,7 +16,6 @@ from chatnb.redaction.secrets import hide as hide
 from chatnb.redaction.secrets import hide_in_config as hide_in_config
 from chatnb.redaction.secrets import hide_in_options as hide_in_options
 from chatnb.redaction.secrets import is_secret_name as is_secret_name
-from chatnb.redaction.secrets import is_secret_of_query as is_secret_of_query
 from chatnb.redaction.secrets import model_secrets as model_secrets
 from chatnb.redaction.secrets import secrets_in as secrets_in
 from chatnb.redaction.texts import redact as redact

@@ -126,7 +126,6 @@ def hide_in_config(config: C) -> C:
     """Return the config of a run, or one for each of several; secrets do not show in the repr."""
     given: Any = config
     if isinstance(config, dict):
-        # Read for each call of a batch, and nearly always without either.
         if not (given.get("configurable") or given.get("metadata")):
             return given
         return _with_hidden_parts(given)

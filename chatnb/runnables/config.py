@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from uuid import UUID
 
 from chatnb.lazy_names import names_of_package
+from chatnb.redaction import hide_in_config
 from chatnb.runnables.deadlines import Deadline, to_deadline
 from chatnb.tracing.handlers import check_handlers
 from chatnb.tracing.run import Run
+
+_RARE_KEYS = frozenset({"configurable", "deadline", "metadata"})
 
 # Configs are values: no run changes the dict that it was given. A run takes `effective_config` and
 # passes `child_config` of that to the runs it starts; functions of users run inside `inherited`,
@@ -128,14 +131,18 @@ def take_config(
     return merge_configs(check_config(config or {}), check_config(own)), left
 
 
-def take_deadline(
+def receive_config(
     config: RunnableConfig | None,
 ) -> tuple[Deadline | None, RunnableConfig | None]:
-    """Return a config's deadline, which begins now, and the config without it."""
-    given = config.get("deadline") if isinstance(config, dict) else None
-    if config is None or given is None:
+    """Return the deadline of a caller's config, which begins now, and the rest for the run."""
+    # Each call of a batch has a config, and nearly none has one of these.
+    if not isinstance(config, dict) or _RARE_KEYS.isdisjoint(config):
         return None, config
-    return to_deadline(given), merge_configs(config, without=("deadline",))
+    hidden = hide_in_config(config)
+    given = hidden.get("deadline")
+    if given is None:
+        return None, hidden
+    return to_deadline(given), merge_configs(hidden, without=("deadline",))
 
 
 def _copy(value: Any) -> Any:

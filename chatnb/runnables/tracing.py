@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from chatnb.concurrency.portal import package_portal
 from chatnb.concurrency.threads import close
-from chatnb.redaction import hide_in_config, hide_in_options
+from chatnb.redaction import hide_in_options
 from chatnb.runnables.chunks import (
     AsyncPeekedIterator,
     PeekedInput,
@@ -29,8 +29,8 @@ from chatnb.runnables.config import (
     effective_config,
     inherited_config,
     merge_configs,
+    receive_config,
     take_config,
-    take_deadline,
 )
 from chatnb.runnables.deadlines import (
     ainvoke_within,
@@ -434,7 +434,7 @@ def _wrap(method: Any, instrumented: Callable[..., Any], within: Callable[..., A
             if self.takes_config_keywords and not config_keys.isdisjoint(kwargs):
                 config, kwargs = take_config(config, kwargs, config_keys)
         if config:
-            deadline, config = take_deadline(hide_in_config(config))
+            deadline, config = receive_config(config)
             if deadline is not None:
                 return within(deadline, partial(wrapper, self, input, config, **kwargs))
         # The first test alone costs the least where there is neither config nor handler.

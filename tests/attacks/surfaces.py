@@ -149,11 +149,11 @@ class Surfaces:
     def explanation(self, text: str) -> Iterator[Bundle]:
         """`%chat explain`, by a model and by an error of ours."""
         self._shell.push({"said": ScriptedChatModel([text]), "text": text})
-        vars(sys).pop("last_exc", None)
         list(self._run("%chat use said", "raise ValueError(text)"))
         yield from self._run("%chat explain")
         sys.last_value = sys.last_exc = ServerError(text, hint=text)
         yield from self._run("%chat explain")
+        vars(sys).pop("last_exc")  # Python 3.11 does not replace it by later errors.
 
     def proposal(self, text: str) -> Iterator[Bundle]:
         """The diff of `%chat edit`, with the text in the new code or in the old."""

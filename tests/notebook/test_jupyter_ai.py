@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -14,9 +12,7 @@ SECRET = "sk-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKL"
 
 
 @pytest.fixture
-def shell(bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
-    for name in ("last_exc", "last_value", "last_type", "last_traceback"):
-        monkeypatch.delattr(sys, name, raising=False)
+def shell(bare_shell: InteractiveShell) -> InteractiveShell:
     register(bare_shell)
     bare_shell.push({"model": Asked(["Fine."])})
     bare_shell.run_cell("%chat use model")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pandas
@@ -21,8 +20,6 @@ KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 3
 def shell(
     bare_shell: InteractiveShell, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> InteractiveShell:
-    for name in ("last_exc", "last_value"):
-        monkeypatch.delattr(sys, name, raising=False)
     loopback.plays(answer_example)
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     monkeypatch.setenv("OPENAI_BASE_URL", loopback.base_url)

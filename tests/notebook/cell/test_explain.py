@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -15,9 +13,7 @@ REPLY = "You divide by zero, as in `1 / 0`:\n```python\n1 / 0\n```\nBetter:\n```
 
 
 @pytest.fixture
-def shell(bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
-    for name in ("last_exc", "last_value"):
-        monkeypatch.delattr(sys, name, raising=False)
+def shell(bare_shell: InteractiveShell) -> InteractiveShell:
     register(bare_shell)
     bare_shell.push({"model": Asked([REPLY])})
     bare_shell.run_cell("%chat use model")

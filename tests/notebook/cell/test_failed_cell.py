@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict, deque
 from datetime import date
 from typing import Any
@@ -309,15 +308,12 @@ FAILED: list[tuple[str, int, dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("source", "line", "values", "traceback"), FAILED)
 def test_a_failed_cell_is_told_without_its_values(
     bare_shell: InteractiveShell,
-    monkeypatch: pytest.MonkeyPatch,
     source: str,
     line: int,
     values: dict[str, str],
     traceback: list[str],
 ) -> None:
     """Its frames with their code, those of packages by name, and what led to the error."""
-    for name in ("last_exc", "last_value"):
-        monkeypatch.delattr(sys, name, raising=False)
     bare_shell.run_line_magic("xmode", "Minimal")
     bare_shell.run_cell(source, store_history=True)
     number = bare_shell.execution_count - 1

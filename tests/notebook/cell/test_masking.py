@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,7 @@ from tests.support.recording_model import Asked
 
 
 @pytest.fixture
-def shell(bare_shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
-    for name in ("last_exc", "last_value"):
-        monkeypatch.delattr(sys, name, raising=False)
+def shell(bare_shell: InteractiveShell) -> InteractiveShell:
     register(bare_shell)
     bare_shell.run_line_magic("xmode", "Minimal")  # To draw a traceback takes long.
     bare_shell.push({"model": Asked(["Ask a person."])})
