@@ -124,6 +124,8 @@ def test_later_replies_take_their_code_from_the_page(lab: JupyterLab, browser: B
         expect(live).to_contain_text("Now")
         second = NotebookPage(page.context.new_page(), path)
         second.page.goto(page.url, timeout=LOADING)
+        # JupyterLab leads a second window on to a workspace of its own.
+        expect(second.cell(0)).to_be_visible(timeout=LOADING)
         in_second = second.cell(3).locator(REPLY)
         reload_until_shown(second, in_second)
         gate.touch()
