@@ -220,7 +220,7 @@ def test_an_address_stands_for_nothing(make: Callable[[int], Any]) -> None:
 
 
 def test_an_object_need_not_have_words() -> None:
-    """What it is does not depend on how it is shown."""
+    """The identity of a function does not depend on how the function is shown."""
     one, other = Wordless(), Wordless()
     assert function_digest(one.look) == function_digest(one.look) != function_digest(other.look)
 

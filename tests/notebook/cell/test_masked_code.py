@@ -240,7 +240,7 @@ def test_messages_leave_without_values(message: str, masked: str) -> None:
 
 
 def test_a_message_has_no_words_but_those_of_its_code() -> None:
-    """Where that code is known; others are data, even if they are plain."""
+    """Words stay if that code is known; others are data, even if they are plain."""
     masks, words = Masks(), {"expected", "found"}
     assert masks.message("Expected total: found Oslo and price", ["total"], {}, words) == (
         "Expected total: found <4 characters> <3 characters> <5 characters>"
