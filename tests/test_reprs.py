@@ -129,7 +129,7 @@ STEERING = "a\x1b]0;t\x07\x9b2J\r\u202eb"
     ids=lambda named: type(named).__name__,
 )
 def test_no_name_steers_a_terminal(named: object) -> None:
-    """Whoever gave it: a server, a file or a model."""
+    """A name from a server, a file or a model is escaped where it is printed."""
     assert STEERING not in repr(named)
     assert SafeText(repr(named)) == repr(named)
 

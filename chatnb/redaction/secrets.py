@@ -186,7 +186,7 @@ def _fields(
     is_schema = isinstance(type_, list) or (isinstance(type_, str) and type_ in _TYPES_OF_SCHEMAS)
     for name, item in list(value.items()):
         if within in _QUERIES and isinstance(item, str):
-            is_named = is_secret_of_query(str(name), item)
+            is_named = _is_secret_of_query(str(name), item)
         else:
             is_named = _is_secret_field(str(name))
         if not (is_schema and name in _SUBSCHEMAS):
@@ -257,11 +257,11 @@ def _secrets_of_address(address: str) -> Iterator[str]:
         password = address.partition("://")[2].rpartition("@")[0].partition(":")[2]
         yield from (password, *re.split("[/?#]", password))
     for name, value in parse_qsl(parts.query):
-        if is_secret_of_query(name, value):
+        if _is_secret_of_query(name, value):
             yield value
 
 
-def is_secret_of_query(name: str, value: str) -> bool:
+def _is_secret_of_query(name: str, value: str) -> bool:
     """Return whether a parameter of an address likely is a secret: `key`, `sig`, a long `code`."""
     is_code = name == "code" and len(value) >= _MIN_CODE_LENGTH and any(map(str.isdigit, value))
     return is_code or name == "key" or is_secret_name(name)

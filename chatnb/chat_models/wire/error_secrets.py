@@ -32,7 +32,7 @@ def remove_secrets(secrets: Iterable[str], *errors: BaseException) -> None:
     chain = [found for outermost in errors for found in _chain(outermost)]
     known = frozenset(secrets).union(*map(_sent_secrets, chain))
     for error in chain:
-        for name in ("response", "request", "_request"):
+        for name in ("response", *_REQUESTS):
             message = vars(error).get(name)
             if message is not None and package_of(type(message).__module__) in _PACKAGES:
                 vars(error)[name] = _clean(message, known)
